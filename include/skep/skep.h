@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* skep.h - everything libskep offers. Each header says what it is for. */
+#ifndef SKEP_SKEP_H
+#define SKEP_SKEP_H
+
+#include <skep/btf.h>
+#include <skep/diag.h>
+#include <skep/feature.h>
+#include <skep/insn.h>
+#include <skep/machine.h>
+#include <skep/object.h>
+#include <skep/packet.h>
+#include <skep/verify.h>
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * verify.h - options and results of checking one program.
+ *
+ * Threads: confined.
+ */
+#ifndef SKEP_VERIFY_H
+#define SKEP_VERIFY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <skep/btf.h>
+#include <skep/diag.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum skep_verify_flags {
+	SKEP_VERIFY_STRICT_ALIGNMENT = 1 << 0, /* BPF_F_STRICT_ALIGNMENT */
+	SKEP_VERIFY_ANY_ALIGNMENT = 1 << 1,    /* BPF_F_ANY_ALIGNMENT */
+	SKEP_VERIFY_RND_HI32 = 1 << 2,         /* BPF_F_TEST_RND_HI32 */
+	SKEP_VERIFY_STATE_FREQ = 1 << 3,       /* BPF_F_TEST_STATE_FREQ */
+	SKEP_VERIFY_SLEEPABLE = 1 << 4,        /* BPF_F_SLEEPABLE */
+	SKEP_VERIFY_XDP_HAS_FRAGS = 1 << 5,    /* BPF_F_XDP_HAS_FRAGS */
+	SKEP_VERIFY_REG_INVARIANTS = 1 << 7,   /* BPF_F_TEST_REG_INVARIANTS */
+};
+
+struct skep_verify_opts {
+	unsigned log_level;     /* 0: none; 1, 2 as Linux; |4: statistics */
+	unsigned flags;         /* enum skep_verify_flags, added to the program's */
+	bool unprivileged;
+	const struct skep_btf *kernel_btf; /* borrowed; NULL: the machine's own */
+};
+
+struct skep_verify_result {
+	int error;              /* 0 accepted, else negative errno */
+	char message[256];      /* the Linux line that says why; "" if accepted */
+	int64_t insn;           /* where it was rejected; -1 */
+	uint32_t processed;     /* instructions verified */
+	uint32_t states;        /* states kept */
+	uint32_t peak_states;
+	uint32_t longest_mark;  /* max states per instruction */
+	uint64_t time_us;
+	char *log;              /* free with skep_verify_result_done(); may be NULL */
+};
+
+void skep_verify_result_done(struct skep_verify_result *result);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

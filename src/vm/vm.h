@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vm.h (engines) - a program ready to run, and running it.
+ *
+ * struct code is immutable and lives in the machine's arena, so that every
+ * participant can run it: interpreted from insns, or compiled from the
+ * position-independent bytes in native, of which each process installs a
+ * private executable copy.
+ */
+#ifndef VM_VM_H
+#define VM_VM_H
+
+#include "helper/helper.h"
+#include "isa/insn.h"
+#include "verify/verify.h"
+
+struct code_subprog {
+	uint32_t start, end;      /* slots */
+	uint32_t stack;           /* bytes */
+	uint32_t native_off;      /* of its entry in native */
+};
+
+struct code {
+	uint32_t id;              /* program id; the slot in each process's table of installed code */
+	uint32_t len;
+	uint32_t prog_type, attach;
+	const struct insn *insns; /* maps and map values already addresses (IMM64_VALUE) */
+	uint32_t subprog_count;
+	const struct code_subprog *subprogs;
+	uint32_t stack_depth;
+	uint32_t native_size;     /* 0: not compiled */
+	const uint8_t *native;
+	const void *fault_table;  /* of native, see src/jit */
+	uint32_t fault_count;
+	const struct insn_fact *facts; /* or NULL */
+	uint64_t runs, missed;    /* atomic, relaxed */
+	char name[16];
+	uint8_t tag[8];
+};
+
+/* What a program array's slot holds. */
+struct prog_ref {
+	const struct code *code;
+	uint64_t refs;
+};
+
+/* Builds a code in the arena from a verified program. map_addresses[i] is the
+ * struct map of spec->maps[i]. NULL with *error set. compile: also native code. */
+struct code *code_new(const struct verified *verified, const struct prog_spec *spec,
+		      struct map *const *maps, struct vm_world *world, bool compile, int *error);
+void code_free(struct code *code, struct vm_world *world);
+
+/* Sets up fault handling for this process, once; async-signal-safe engines need it. */
+int engine_init(void);
+
+/*
+ * Run code on vm->cpu. vm->ctx (and packet ...) are set by the caller, the
+ * rest zero. Returns the program's r0; vm->faulted tells a fault. Uses native
+ * code where it is installed and interpret is false.
+ */
+uint64_t vm_run(struct vm *vm, const struct code *code, bool interpret);
+
+/*
+ * The same for code that no verifier has seen and no machine owns: the
+ * conformance tests. r1 = memory, r2 = size. Not for untrusted input unless
+ * bounded: stops with an error after budget instructions (0: none), and
+ * confines memory access to memory and the stack. Errors: -EFAULT, -ELOOP,
+ * -EINVAL (does not decode).
+ */
+int vm_run_bare(const struct skep_insn *insns, size_t count, void *memory, size_t size,
+		bool interpret, uint64_t budget, uint64_t *r0);
+
+#endif
