@@ -251,7 +251,7 @@ enum bpf_core_relo_kind {
 };
 
 /* Flags and limits. */
-enum {/* Object names; program tags. */
+/* Object names; program tags. */
 #define BPF_OBJ_NAME_LEN 16u
 #define BPF_TAG_SIZE 8
 
