@@ -40,6 +40,7 @@ enum arg_kind {
 	ARG_RINGBUF_MEM,         /* what ringbuf_reserve returned (RELEASE) */
 	ARG_CONST_ALLOC_SIZE_OR_ZERO,
 	ARG_KPTR_XCHG_DEST,
+	ARG_SCALAR,              /* a number, no pointer */
 	ARG_KIND_COUNT,
 };
 
@@ -75,6 +76,7 @@ enum ret_kind {
 struct ret {
 	uint16_t kind;
 	uint16_t maybe_null;
+	uint16_t read_only;      /* what it points to may not be written */
 	const char *btf;
 };
 
@@ -85,6 +87,8 @@ struct helper {
 	const char *name;        /* without "bpf_" */
 	const char *prototype;   /* the C declaration */
 	const char *doc;         /* one sentence, our own words */
+	uint64_t types;          /* program types that may call it: 1 << BPF_PROG_TYPE_* */
+	uint64_t attaches;       /* and expected attach types, 1 << BPF_*; 0: any */
 	bool gpl_only;
 	bool may_sleep;
 	bool packet_access;      /* arguments may point into the packet */
@@ -95,10 +99,13 @@ struct helper {
 	helper_fn *call;         /* NULL: checked, but not executed by this build */
 };
 
-/* Variants of one id that differ by program type (perf_event_output ...) are
+/*
+ * Variants of one id that differ by program type (get_socket_cookie ...) are
  * separate descriptors; helper_get() gives the one a program type calls, NULL
- * if it may not call it. attach: expected attach type. sleepable programs and
- * tracing targets refine it. */
+ * if it may not call it. attach: expected attach type. What depends on more
+ * (a sleepable program, the function that is traced) is the verifier's to
+ * refuse, as on Linux. An extension calls what its target's type may call.
+ */
 #define HELPER_ID_MAX 212
 const struct helper *helper_get(uint32_t id, uint32_t prog_type, uint32_t attach);
 /* Any variant, for names; NULL if no such id. */

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * lock.c - spin locks and kernel pointers in map values. [runtime]
+ */
+#include "helper/list.h"
+
+const struct helper helper_spin_lock = {
+	.id = 93,
+	.name = "spin_lock",
+	.prototype = "long bpf_spin_lock(struct bpf_spin_lock *lock)",
+	.doc = "Takes the spin lock in a map value.",
+	.types = TYPES_BASE,
+	.ret = { RET_VOID },
+	.arg = { { ARG_PTR_TO_SPIN_LOCK } },
+};
+
+const struct helper helper_spin_unlock = {
+	.id = 94,
+	.name = "spin_unlock",
+	.prototype = "long bpf_spin_unlock(struct bpf_spin_lock *lock)",
+	.doc = "Gives back the spin lock in a map value.",
+	.types = TYPES_BASE,
+	.ret = { RET_VOID },
+	.arg = { { ARG_PTR_TO_SPIN_LOCK } },
+};
+
+const struct helper helper_kptr_xchg = {
+	.id = 194,
+	.name = "kptr_xchg",
+	.prototype = "void *bpf_kptr_xchg(void *dst, void *ptr)",
+	.doc = "Exchanges the kernel pointer in a map value for another.",
+	.types = TYPES_BASE,
+	.acquires = true,
+	.releases = true,
+	.ret = { RET_PTR_TO_BTF_ID, .maybe_null = true },
+	.arg = { { ARG_KPTR_XCHG_DEST }, { ARG_PTR_TO_BTF_ID, ARG_MAYBE_NULL | ARG_RELEASE } },
+};

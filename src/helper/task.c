@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * task.c - the task a program runs in. [runtime]
+ */
+#include "helper/list.h"
+
+const struct helper helper_get_current_pid_tgid = {
+	.id = 14,
+	.name = "get_current_pid_tgid",
+	.prototype = "u64 bpf_get_current_pid_tgid(void)",
+	.doc = "Returns the current process id in the upper and thread id in the lower half.",
+	.types = TYPES_BASE,
+	.ret = { RET_INTEGER },
+};
+
+const struct helper helper_get_current_uid_gid = {
+	.id = 15,
+	.name = "get_current_uid_gid",
+	.prototype = "u64 bpf_get_current_uid_gid(void)",
+	.doc = "Returns the current group id in the upper and user id in the lower half.",
+	.types = TYPES_BASE,
+	.ret = { RET_INTEGER },
+};
+
+const struct helper helper_get_current_comm = {
+	.id = 16,
+	.name = "get_current_comm",
+	.prototype = "long bpf_get_current_comm(void *buf, u32 size_of_buf)",
+	.doc = "Copies the name of the current thread.",
+	.types = TYPES_BASE,
+	.ret = { RET_INTEGER },
+	.arg = { { ARG_MEM, ARG_UNINIT }, { ARG_MEM_SIZE } },
+};
+
+const struct helper helper_get_current_task = {
+	.id = 35,
+	.name = "get_current_task",
+	.prototype = "u64 bpf_get_current_task(void)",
+	.doc = "Returns the address of the current task's task_struct as a number.",
+	.types = TYPES_BASE,
+	.gpl_only = true,
+	.ret = { RET_INTEGER },
+};
+
+const struct helper helper_get_current_task_btf = {
+	.id = 158,
+	.name = "get_current_task_btf",
+	.prototype = "struct task_struct *bpf_get_current_task_btf(void)",
+	.doc = "Returns the current task as a typed pointer.",
+	.types = TYPES_BASE,
+	.gpl_only = true,
+	.ret = { RET_PTR_TO_BTF_ID_TRUSTED, .btf = "task_struct" },
+};
+
+const struct helper helper_get_ns_current_pid_tgid = {
+	.id = 120,
+	.name = "get_ns_current_pid_tgid",
+	.prototype = "long bpf_get_ns_current_pid_tgid(u64 dev, u64 ino, struct "
+	             "bpf_pidns_info *nsdata, u32 size)",
+	.doc = "Reads the current process and thread ids as a pid namespace shows them.",
+	.types = TYPES_BASE,
+	.ret = { RET_INTEGER },
+	.arg = {
+		{ ARG_ANYTHING },
+		{ ARG_ANYTHING },
+		{ ARG_MEM, ARG_UNINIT },
+		{ ARG_MEM_SIZE },
+	},
+};
+
+const struct helper helper_task_pt_regs = {
+	.id = 175,
+	.name = "task_pt_regs",
+	.prototype = "long bpf_task_pt_regs(struct task_struct *task)",
+	.doc = "Returns the registers a task entered the kernel with.",
+	.types = TYPES_BASE,
+	.gpl_only = true,
+	.ret = { RET_PTR_TO_BTF_ID, .btf = "pt_regs" },
+	.arg = { { ARG_PTR_TO_BTF_ID, .btf = "task_struct" } },
+};
+
+const struct helper helper_find_vma = {
+	.id = 180,
+	.name = "find_vma",
+	.prototype = "long bpf_find_vma(struct task_struct *task, u64 addr, void "
+	             "*callback_fn, void *callback_ctx, u64 flags)",
+	.doc = "Calls a function for the memory area of a task that holds an address.",
+	.types = TYPES_BASE,
+	.ret = { RET_INTEGER },
+	.arg = {
+		{ ARG_PTR_TO_BTF_ID, .btf = "task_struct" },
+		{ ARG_ANYTHING },
+		{ ARG_PTR_TO_FUNC },
+		{ ARG_PTR_TO_STACK, ARG_MAYBE_NULL },
+		{ ARG_ANYTHING },
+	},
+};
+
+const struct helper helper_send_signal = {
+	.id = 109,
+	.name = "send_signal",
+	.prototype = "long bpf_send_signal(u32 sig)",
+	.doc = "Sends a signal to the current process.",
+	.types = TYPES_BASE,
+	.ret = { RET_INTEGER },
+	.arg = { { ARG_ANYTHING } },
+};
+
+const struct helper helper_send_signal_thread = {
+	.id = 117,
+	.name = "send_signal_thread",
+	.prototype = "long bpf_send_signal_thread(u32 sig)",
+	.doc = "Sends a signal to the current thread.",
+	.types = TYPES_BASE,
+	.ret = { RET_INTEGER },
+	.arg = { { ARG_ANYTHING } },
+};

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tracing.c - the probed function. [runtime]
+ */
+#include "helper/list.h"
+
+const struct helper helper_get_func_ip = {
+	.id = 173,
+	.name = "get_func_ip",
+	.prototype = "u64 bpf_get_func_ip(void *ctx)",
+	.doc = "Returns the address of the probed function.",
+	.types = TYPES_TRACING & ~TYPE(KPROBE),
+	.gpl_only = true,
+	.ret = { RET_INTEGER },
+	.arg = { { ARG_PTR_TO_CTX } },
+};
+
+const struct helper helper_get_func_ip_kprobe = {
+	.id = 173,
+	.name = "get_func_ip",
+	.prototype = "u64 bpf_get_func_ip(void *ctx)",
+	.doc = "Returns the address of the probed function.",
+	.types = TYPE(KPROBE),
+	.attaches = ~(ATTACH(TRACE_KPROBE_MULTI) | ATTACH(TRACE_KPROBE_SESSION) |
+		      ATTACH(TRACE_UPROBE_MULTI) | ATTACH(TRACE_UPROBE_SESSION)),
+	.gpl_only = true,
+	.ret = { RET_INTEGER },
+	.arg = { { ARG_PTR_TO_CTX } },
+};
+
+const struct helper helper_get_func_ip_multi = {
+	.id = 173,
+	.name = "get_func_ip",
+	.prototype = "u64 bpf_get_func_ip(void *ctx)",
+	.doc = "Returns the address of the probed function.",
+	.types = TYPE(KPROBE),
+	.attaches = ATTACH(TRACE_KPROBE_MULTI) | ATTACH(TRACE_KPROBE_SESSION) |
+		    ATTACH(TRACE_UPROBE_MULTI) | ATTACH(TRACE_UPROBE_SESSION),
+	.ret = { RET_INTEGER },
+	.arg = { { ARG_PTR_TO_CTX } },
+};
+
+const struct helper helper_get_attach_cookie = {
+	.id = 174,
+	.name = "get_attach_cookie",
+	.prototype = "u64 bpf_get_attach_cookie(void *ctx)",
+	.doc = "Returns the number given when the program was attached.",
+	.types = TYPES_TRACING & ~TYPE(SYSCALL),
+	.attaches = ~ATTACH(TRACE_ITER),
+	.ret = { RET_INTEGER },
+	.arg = { { ARG_PTR_TO_CTX } },
+};
+
+const struct helper helper_get_func_arg = {
+	.id = 183,
+	.name = "get_func_arg",
+	.prototype = "long bpf_get_func_arg(void *ctx, u32 n, u64 *value)",
+	.doc = "Reads an argument of the traced function.",
+	.types = TYPE(TRACING) | TYPE(LSM),
+	.attaches = ATTACHES_TRAMPOLINE | ATTACH(TRACE_RAW_TP),
+	.ret = { RET_INTEGER },
+	.arg = {
+		{ ARG_PTR_TO_CTX },
+		{ ARG_ANYTHING },
+		{ ARG_MEM, ARG_FIXED_SIZE | ARG_UNINIT | ARG_ALIGNED, .size = 8 },
+	},
+};
+
+const struct helper helper_get_func_arg_cnt = {
+	.id = 185,
+	.name = "get_func_arg_cnt",
+	.prototype = "long bpf_get_func_arg_cnt(void *ctx)",
+	.doc = "Returns how many arguments the traced function has.",
+	.types = TYPE(TRACING) | TYPE(LSM),
+	.attaches = ATTACHES_TRAMPOLINE | ATTACH(TRACE_RAW_TP),
+	.ret = { RET_INTEGER },
+	.arg = { { ARG_PTR_TO_CTX } },
+};
+
+const struct helper helper_get_func_ret = {
+	.id = 184,
+	.name = "get_func_ret",
+	.prototype = "long bpf_get_func_ret(void *ctx, u64 *value)",
+	.doc = "Reads what the traced function returned.",
+	.types = TYPE(TRACING) | TYPE(LSM),
+	.attaches = ATTACHES_TRAMPOLINE,
+	.ret = { RET_INTEGER },
+	.arg = {
+		{ ARG_PTR_TO_CTX },
+		{ ARG_MEM, ARG_FIXED_SIZE | ARG_UNINIT | ARG_ALIGNED, .size = 8 },
+	},
+};
+
+const struct helper helper_override_return = {
+	.id = 58,
+	.name = "override_return",
+	.prototype = "long bpf_override_return(struct pt_regs *regs, u64 rc)",
+	.doc = "Makes the probed function return a given value without running.",
+	.types = TYPE(KPROBE),
+	.gpl_only = true,
+	.ret = { RET_INTEGER },
+	.arg = { { ARG_PTR_TO_CTX }, { ARG_ANYTHING } },
+};
