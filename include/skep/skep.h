@@ -5,6 +5,7 @@
 
 #include <skep/btf.h>
 #include <skep/diag.h>
+#include <skep/engine.h>
 #include <skep/feature.h>
 #include <skep/insn.h>
 #include <skep/machine.h>

@@ -14,6 +14,17 @@
 #include "isa/insn.h"
 #include "verify/verify.h"
 
+struct jit_fault;
+
+/*
+ * One call that leaves the program: its address differs by process, so that
+ * each fills a vector of its own (install.c).
+ */
+struct code_slot {
+	uint32_t kind;            /* enum code_slot_kind */
+	uint32_t id;              /* helper id, or map type */
+};
+
 struct code_subprog {
 	uint32_t start, end;      /* slots */
 	uint32_t stack;           /* bytes */
@@ -30,8 +41,15 @@ struct code {
 	uint32_t stack_depth;
 	uint32_t native_size;     /* 0: not compiled */
 	const uint8_t *native;
-	const void *fault_table;  /* of native, see src/jit */
+	uint32_t native_enter;    /* offset of the C-callable entry in native */
+	uint32_t native_fault;    /* offset of where a fault that ends the program goes on */
+	const struct jit_fault *fault_table;
 	uint32_t fault_count;
+	const uint16_t *handlers; /* per instruction: the interpreter's handler */
+	const struct code_slot *slots; /* what each process's vector of calls holds */
+	uint32_t slot_count;
+	uint64_t stamp;           /* identifies content: installed copies are kept by it */
+	size_t size;              /* bytes of this allocation */
 	const struct insn_fact *facts; /* or NULL */
 	uint64_t runs, missed;    /* atomic, relaxed */
 	char name[16];
@@ -44,14 +62,32 @@ struct prog_ref {
 	uint64_t refs;
 };
 
-/* Builds a code in the arena from a verified program. map_addresses[i] is the
- * struct map of spec->maps[i]. NULL with *error set. compile: also native code. */
+/*
+ * Builds a code in the arena from a verified program. maps[i] is the struct map
+ * of spec->maps[i]. NULL with *error set and an item in diag (a helper that
+ * this build does not execute, memory ...). compile: also native code; where
+ * compiling is not possible the code is interpreted, with the same results.
+ */
 struct code *code_new(const struct verified *verified, const struct prog_spec *spec,
-		      struct map *const *maps, struct vm_world *world, bool compile, int *error);
+		      struct map *const *maps, struct vm_world *world, bool compile, int *error,
+		      struct skep_diag *diag);
+/* Nobody may be running it. NULL is accepted. */
 void code_free(struct code *code, struct vm_world *world);
+
+/* Appends an item about the fault that ended vm's program; returns -EFAULT. */
+int vm_report_fault(const struct vm *vm, const struct skep_where *where, struct skep_diag *diag);
 
 /* Sets up fault handling for this process, once; async-signal-safe engines need it. */
 int engine_init(void);
+
+/*
+ * How the engine divides vcpu.scratch; what is below it is the helpers'.
+ *
+ *   0          VM_SCRATCH_CALLS   VM_SCRATCH_STACK      VCPU_SCRATCH
+ *   | helpers' | call records ->  |        <- program stack |
+ */
+#define VM_SCRATCH_CALLS (16 * 1024)
+#define VM_SCRATCH_STACK (32 * 1024)
 
 /*
  * Run code on vm->cpu. vm->ctx (and packet ...) are set by the caller, the
