@@ -27,22 +27,30 @@ enum field_kind {
 	FIELD_PACKET_END,
 	FIELD_SOCK_COMMON_OR_NULL,
 	FIELD_SOCKET,            /* struct bpf_sock */
+	FIELD_SOCKET_OR_NULL,
 	FIELD_FLOW_KEYS,
 	FIELD_BTF_OR_NULL,       /* a kernel object of type btf */
 	FIELD_BTF,
 	FIELD_SOCKOPT_START, FIELD_SOCKOPT_END,
 	FIELD_SK_MSG_DATA,
+	FIELD_TP_BUFFER,         /* what a writable tracepoint lets programs write */
 };
 
-/* A row: size bytes at off of the context as programs see it. */
+/*
+ * A row: size bytes at off of the context as programs see it, in units: a
+ * field, or an array of equal fields. An access is a whole unit at a unit's
+ * start, and what the bits below add; see ctx_access().
+ */
 struct ctx_field {
 	const char *name;
 	uint16_t off, size;      /* bytes */
 	uint16_t kind;           /* enum field_kind */
 	uint8_t read : 1, write : 1;
-	uint8_t narrow : 1;      /* loads of 1, 2, 4 bytes inside it allowed */
-	uint8_t wide : 1;        /* an 8-byte load covering it and the next allowed */
-	uint8_t narrow_write : 1;
+	uint8_t narrow : 1;      /* shorter aligned loads inside it too */
+	uint8_t narrow_head : 1; /* shorter loads at a unit's start too */
+	uint8_t wide : 1;        /* aligned 8-byte accesses to two units of 4 too */
+	uint8_t narrow_write : 1; /* shorter aligned stores inside it too */
+	uint8_t unit;            /* bytes: 1, 2, 4, 8 */
 	uint16_t native_off;     /* where it lives in the native context */
 	uint16_t native_size;    /* 8 for pointers that programs see as 4 bytes */
 	const char *btf;         /* kernel type name for FIELD_BTF* */
@@ -53,15 +61,14 @@ struct ctx_layout {
 	const char *name;        /* "xdp_md" */
 	uint32_t size;
 	const struct ctx_field *fields; /* ends with a row of size 0; NULL: see plain */
-	/* Plain memory: any aligned read inside size is a scalar (pt_regs, tracepoint args). */
+	/* Plain memory: any aligned read from plain_start to size is a scalar (pt_regs,
+	 * tracepoint records). */
 	bool plain, plain_write;
+	uint32_t plain_start;
 	bool btf_args;           /* an array of u64 arguments typed by the attach target's BTF */
 };
 
-struct attach_point {
-	uint32_t attach;         /* BPF_* attach type */
-	const char *name;        /* bpftool's: "cgroup_inet_ingress" */
-};
+#define ATTACH_END 255 /* ends a list of attach types */
 
 struct return_range {
 	int64_t min, max;
@@ -73,7 +80,8 @@ struct prog_type {
 	const char *name;        /* bpftool's: "sched_cls" */
 	const char *doc;
 	const struct ctx_layout *ctx;
-	const struct attach_point *attach; /* ends with name NULL */
+	const uint8_t *attach;   /* BPF_* attach types, up to ATTACH_END */
+	bool any_attach;         /* loading does not look at the expected attach type */
 	bool direct_packet_read, direct_packet_write, legacy_packet; /* LD_ABS */
 	bool packet;             /* runs on packets: skep_prog_run_packet() */
 	bool may_sleep;          /* sleepable programs allowed */
@@ -85,12 +93,25 @@ struct prog_type {
 
 const struct prog_type *prog_type(uint32_t id);  /* NULL past the end */
 const struct prog_type *prog_type_by_name(const char *name);
-const char *attach_type_name(uint32_t attach);   /* NULL past the end */
-/* Is this expected attach type one the program type accepts? */
+const char *attach_type_name(uint32_t attach);   /* bpftool's; NULL past the end */
+/* Does a program of this type load with this expected attach type? */
 bool prog_type_attaches(const struct prog_type *type, uint32_t attach);
 /* The row that covers a byte offset for this attach type; NULL if none. */
 const struct ctx_field *ctx_field_at(const struct ctx_layout *ctx, uint32_t off,
 				     uint32_t attach);
+/*
+ * May a program read (write) size bytes at off? *field is the row that says so;
+ * NULL for plain memory. Contexts typed by BTF (btf_args) are not judged here.
+ */
+bool ctx_access(const struct ctx_layout *ctx, int64_t off, uint32_t size, bool write,
+		uint32_t attach, const struct ctx_field **field);
+
+/* What pointers to sockets show; read only. */
+extern const struct ctx_layout ctx_bpf_sock;     /* of a full socket */
+extern const struct ctx_layout ctx_sock_common;  /* of any kind of socket */
+extern const struct ctx_layout ctx_bpf_tcp_sock;
+extern const struct ctx_layout ctx_bpf_xdp_sock;
+#define FLOW_KEYS_SIZE 56u /* struct bpf_flow_keys: plain, writable, any alignment */
 
 /* --- section names, as libbpf 1.x reads them (sections.c) --- */
 
