@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * state.h - what the verifier knows at one point of one path.
+ *
+ * The verifier runs a program with descriptions in place of values. A state is
+ * a stack of frames (one per active subprogram), each with eleven registers
+ * and a typed stack, and what belongs to the path as a whole: references held,
+ * locks, sections. A branch whose outcome is not known copies the state; a
+ * path that arrives with a state covered by one already explored ends.
+ *
+ *   env -> cur (state) -> frame[0..depth] -> reg[0..10]
+ *                                         -> slot[0..slots)   8 bytes each
+ *                      -> ref[0..ref_count)
+ *                      -> parent (the state at the last checkpoint)
+ *
+ * Everything lives in the environment's arena. Functions that return int give
+ * 0, or the negative errno that ends verification; one that found the program
+ * wrong has said so with reject(). One that ran out of memory need not.
+ *
+ * Threads: confined.
+ */
+#ifndef VERIFY_STATE_H
+#define VERIFY_STATE_H
+
+#include "base/base.h"
+#include "btf/btf.h"
+#include "helper/helper.h"
+#include "map/map.h"
+#include "verify/scalar.h"
+#include "verify/verify.h"
+
+enum {
+	FRAMES_MAX = 8,
+	REG_COUNT = 11,
+	REG_FP = 10,
+	SLOT_SIZE = 8,
+	STACK_SLOTS = INSN_STACK_SIZE / SLOT_SIZE,
+	SUBPROGS_MAX = 256,
+	INSN_BUDGET = 1000000,
+	JUMPS_PENDING_MAX = 8192,
+	STATES_PER_INSN_MAX = 64,
+	PACKET_OFF_MAX = 0xffff,
+	VAR_OFF_MAX = 1 << 29,       /* a pointer may not move further than this */
+	VALUE_SIZE_MAX = 1 << 29,
+	ITER_LOOPS_MAX = 8388608,
+};
+
+/* --- registers --- */
+
+enum reg_type {
+	REG_NOT_INIT,
+	REG_SCALAR,
+	REG_CTX,
+	REG_MAP,             /* CONST_PTR_TO_MAP */
+	REG_MAP_VALUE,
+	REG_MAP_KEY,
+	REG_STACK,
+	REG_PACKET_META,
+	REG_PACKET,
+	REG_PACKET_END,
+	REG_FLOW_KEYS,
+	REG_SOCKET,
+	REG_SOCK_COMMON,
+	REG_TCP_SOCK,
+	REG_TP_BUFFER,
+	REG_XDP_SOCK,
+	REG_BTF,             /* a kernel object, type btf_id */
+	REG_MEM,             /* mem_size bytes */
+	REG_BUF,
+	REG_FUNC,            /* a callback: subprog */
+	REG_DYNPTR,          /* CONST_PTR_TO_DYNPTR: an argument of a global function or callback */
+	REG_ARENA,
+	REG_INSN,            /* a value of an instruction array: the target of gotox */
+	REG_TYPE_COUNT,
+};
+
+/* What qualifies a type. */
+enum reg_flag {
+	REG_MAYBE_NULL = 1 << 0,
+	REG_RDONLY = 1 << 1,
+	REG_RINGBUF = 1 << 2,     /* what ringbuf_reserve returned */
+	REG_USER = 1 << 3,
+	REG_PERCPU = 1 << 4,
+	REG_UNTRUSTED = 1 << 5,
+	REG_ALLOC = 1 << 6,       /* an object of the program's own (bpf_obj_new) */
+	REG_TRUSTED = 1 << 7,
+	REG_RCU = 1 << 8,
+	REG_NON_OWN_REF = 1 << 9,
+	REG_DYNPTR_LOCAL = 1 << 10,
+	REG_DYNPTR_RINGBUF = 1 << 11,
+	REG_DYNPTR_SKB = 1 << 12,
+	REG_DYNPTR_XDP = 1 << 13,
+	REG_DYNPTR_SKB_META = 1 << 14,
+	REG_DYNPTR_FILE = 1 << 15,
+	REG_WRITE_ONCE = 1 << 16, /* helper arguments only */
+};
+#define REG_DYNPTR_KINDS                                                                      \
+	(REG_DYNPTR_LOCAL | REG_DYNPTR_RINGBUF | REG_DYNPTR_SKB | REG_DYNPTR_XDP |            \
+	 REG_DYNPTR_SKB_META | REG_DYNPTR_FILE)
+
+enum dynptr_kind {
+	DYNPTR_NONE, DYNPTR_LOCAL, DYNPTR_RINGBUF, DYNPTR_SKB, DYNPTR_XDP, DYNPTR_SKB_META,
+	DYNPTR_FILE,
+};
+
+enum iter_state { ITER_INVALID, ITER_ACTIVE, ITER_DRAINED };
+
+/*
+ * One register, or one spilled to the stack, or the description of a slot that
+ * holds part of a dynptr, iterator or IRQ flag.
+ *
+ * A pointer's value is base + off + var, where var is a scalar; a number's is
+ * var. `id` says that registers with the same number hold the same thing: for
+ * scalars the same value (plus link_off when link_add), for nullable pointers
+ * the same answer to "is it NULL", for packet pointers the same var.
+ */
+struct reg {
+	uint8_t type;            /* enum reg_type */
+	bool precise;            /* scalars: its exact value mattered; see precise.c */
+	bool link_add;           /* scalars: value = value of id + link_off */
+	bool subreg_only;        /* last written as a 32-bit result (upper half zero) */
+	uint8_t frameno;         /* REG_STACK: whose stack */
+	uint32_t flags;          /* enum reg_flag */
+	int32_t off;             /* pointers: fixed offset */
+	int32_t link_off;
+	uint32_t id;
+	uint32_t ref_id;         /* the reference that keeps it alive; 0: none */
+	union {
+		uint32_t range;  /* PACKET, PACKET_META: bytes proved readable from here;
+				  * PACKET_END: 0, or RANGE_* */
+		struct {         /* MAP, MAP_VALUE, MAP_KEY */
+			const struct map_spec *map;
+			uint32_t map_index; /* in spec->maps; UINT32_MAX: an inner map */
+			uint32_t map_uid;   /* tells values from lookups in different inner maps */
+		};
+		struct {         /* BTF, and the ALLOC pointers */
+			const struct skep_btf *btf;
+			uint32_t btf_id;
+		};
+		struct {         /* MEM, BUF */
+			uint32_t mem_size;
+			uint32_t dynptr_id; /* slices: of which dynptr */
+		};
+		struct {         /* DYNPTR, and dynptr slots */
+			uint8_t dynptr;     /* enum dynptr_kind */
+			bool dynptr_first;  /* the first of its two slots */
+		};
+		struct {         /* iterator slots */
+			const struct skep_btf *iter_btf;
+			uint32_t iter_btf_id;
+			uint32_t iter_depth;
+			uint8_t iter_state; /* enum iter_state */
+		};
+		uint32_t irq_kind;
+		uint32_t subprog;        /* FUNC */
+	};
+	struct scalar var;
+};
+
+#define RANGE_AT_END UINT32_MAX        /* packet pointer known == packet_end */
+#define RANGE_BEYOND_END (UINT32_MAX - 1)
+
+static inline bool reg_is(const struct reg *reg, enum reg_type type)
+{
+	return reg->type == type && !(reg->flags & REG_MAYBE_NULL);
+}
+static inline bool reg_maybe_null(const struct reg *reg) { return reg->flags & REG_MAYBE_NULL; }
+static inline bool reg_is_pointer(const struct reg *reg)
+{
+	return reg->type != REG_NOT_INIT && reg->type != REG_SCALAR;
+}
+static inline bool reg_is_packet(const struct reg *reg)
+{
+	return reg->type == REG_PACKET || reg->type == REG_PACKET_META;
+}
+/* A scalar known to be zero. */
+static inline bool reg_is_zero(const struct reg *reg)
+{
+	return reg->type == REG_SCALAR && scalar_is(reg->var, 0);
+}
+static inline bool reg_is_const(const struct reg *reg)
+{
+	return reg->type == REG_SCALAR && scalar_is_const(reg->var);
+}
+
+/* --- the stack --- */
+
+enum slot_byte {
+	SLOT_INVALID,        /* never written */
+	SLOT_SPILL,          /* part of the register in slot.reg */
+	SLOT_MISC,           /* written, unknown */
+	SLOT_ZERO,
+	SLOT_DYNPTR,
+	SLOT_ITER,
+	SLOT_IRQ_FLAG,
+	SLOT_POISON,         /* a dead part of a slot that a pruned path ignored */
+};
+
+enum slot_live {
+	SLOT_READ = 1 << 0,      /* some path from here reads what it held here */
+	SLOT_WRITTEN = 1 << 1,   /* since the checkpoint, all 8 bytes */
+	SLOT_DONE = 1 << 2,      /* will not change any more */
+};
+
+/*
+ * Eight bytes of stack. byte[i] describes the byte at address base + i, where
+ * base is 8-aligned; slot 0 is fp-8..fp-1, slot 1 fp-16..fp-9, and so on. A
+ * spill of 8 bytes fills all of byte[]; a narrower one fills its bytes.
+ */
+struct slot {
+	struct reg reg;
+	uint8_t byte[SLOT_SIZE]; /* enum slot_byte */
+	uint8_t live;            /* enum slot_live */
+};
+
+static inline int slot_of(int32_t off) { return (-off - 1) / SLOT_SIZE; }     /* off < 0 */
+static inline int slot_byte_of(int32_t off) { return SLOT_SIZE - 1 - ((-off - 1) % SLOT_SIZE); }
+/* Does it hold a register? (its top byte; all spills cover the slot's lowest address) */
+static inline bool slot_is_spill(const struct slot *slot)
+{
+	return slot->byte[0] == SLOT_SPILL;
+}
+
+/* --- frames, references, states --- */
+
+struct frame {
+	struct reg reg[REG_COUNT];
+	struct slot *slot;
+	uint32_t slots;              /* entries in slot, up to STACK_SLOTS */
+	int32_t callsite;            /* the call instruction; -1: main */
+	uint32_t subprog;
+	uint8_t frameno;
+	bool in_callback;            /* entered as a callback from its parent frame's call */
+	bool in_async;               /* timer or work queue callback: no parent */
+	bool in_exception;
+	uint32_t async_entries;
+	uint32_t callback_depth;     /* iterations of the callback called from here */
+	struct return_range returns; /* callbacks: what they may return */
+	uint64_t uid;                /* distinct per call, for liveness */
+};
+
+enum ref_kind { REF_PTR, REF_LOCK, REF_RES_LOCK, REF_RES_LOCK_IRQ, REF_IRQ };
+
+struct ref {
+	uint8_t kind;            /* enum ref_kind */
+	uint32_t id;
+	uint32_t insn;           /* where it was acquired */
+	const void *ptr;         /* locks: map or BTF they belong to */
+};
+
+/* One executed instruction, for going backwards (precise.c). */
+struct step {
+	uint32_t insn, prev;
+	uint8_t stack_access;    /* 0: none; 1 + frameno */
+	uint8_t slot;
+	bool dst_was_stack, src_was_stack;
+	uint16_t linked;         /* registers of this frame that shared an id at a branch */
+	uint64_t linked_slots;   /* and slots */
+};
+
+struct state {
+	struct frame *frame[FRAMES_MAX];
+	uint32_t depth;          /* index of the running frame */
+	struct ref *ref;
+	uint32_t ref_count, ref_size;
+	uint32_t active_locks, active_preempt, active_rcu, active_irq; /* nesting */
+	uint32_t active_lock_id;
+	const void *active_lock_ptr;
+	bool speculative, in_sleepable;
+
+	uint32_t insn;           /* next to execute, when pending */
+	uint32_t first_insn, last_insn; /* of the stretch since the parent */
+	struct step *step;       /* the stretch, oldest first */
+	uint32_t step_count, step_size;
+
+	struct state *parent;    /* the checkpoint this one came from */
+	uint32_t branches;       /* unfinished paths that go through it */
+	uint32_t path_depth;     /* checkpoints from the start */
+	uint32_t callback_unroll, may_goto_depth;
+	uint32_t insn_seen, jump_seen; /* counters at the checkpoint */
+	bool used_as_loop_entry;
+	struct state *loop_entry;
+};
+
+static inline struct frame *state_frame(const struct state *state)
+{
+	return state->frame[state->depth];
+}
+static inline struct reg *state_regs(const struct state *state)
+{
+	return state_frame(state)->reg;
+}
+
+/* A state kept at a pruning point. */
+struct explored {
+	struct explored *next;
+	struct state *state;
+	uint32_t insn;
+	uint32_t hits, misses;
+	bool in_free_list;
+};
+
+/* --- the environment --- */
+
+struct subprog {
+	uint32_t start, end;
+	uint32_t stack;          /* bytes used, before rounding */
+	bool is_global, has_tail_call, has_ld_abs, is_callback, is_async, is_exception;
+	bool tail_call_reachable, changes_packet, might_sleep;
+	bool called;             /* global: some verified code calls it */
+	bool verified;           /* global: done */
+	const char *name;
+	uint32_t type;           /* BTF id of its FUNC; 0: unknown */
+};
+
+/* Per slot; the engines' facts are made from it. */
+struct insn_info {
+	bool seen, prune_point, force_checkpoint, jump_point, calls_callback, is_iter_next;
+	bool indirect_target;
+	bool zero_ext;
+	bool fault_zero;
+	uint16_t live;           /* registers live before it */
+	uint32_t alu_state;
+	const struct ctx_field *ctx_field; /* the context field it accesses; same on all paths */
+	uint8_t ctx_off, ctx_size;         /* bytes inside the field */
+	uint8_t ptr_type;        /* 1 + enum reg_type of the memory it accessed; 0: none yet */
+	uint32_t ptr_flags;
+	bool map_seen, map_poisoned; /* calls: argument 1 was maps[map] on all paths */
+	uint32_t map;
+	bool key_seen, key_poisoned;
+	uint64_t key;
+	bool maybe_null, never_null; /* what a NULL test found */
+	uint64_t call_aux;       /* for call.c and kfunc.c */
+	const void *call_ptr;
+};
+
+/* What a global map's special fields are (timers, locks, kernel pointers ...). */
+struct map_fields;
+
+struct env {
+	const struct prog_spec *spec;
+	const struct prog_type *type;
+	struct skep_verify_result *result;
+	struct skep_diag *diag;
+	const struct skep_btf *kernel_btf;
+	uint32_t flags;              /* enum skep_verify_flags */
+	unsigned log_level;
+	bool privileged;             /* pointers may be leaked, uninitialised stack read ... */
+	bool sleepable, strict_alignment, gpl;
+
+	struct arena arena;
+	struct free_block *free[64]; /* by size class */
+
+	struct insn *insns;          /* decoded; len entries */
+	uint32_t len;
+	struct insn_info *info;      /* len entries */
+	struct subprog subprog[SUBPROGS_MAX + 2];
+	uint32_t subprog_count;
+	int32_t exception_subprog;   /* -1: none */
+
+	struct state *cur;
+	uint32_t pc, prev_pc;
+	struct pending *pending;     /* states to continue with */
+	uint32_t pending_count;
+	struct explored **explored;  /* len entries: lists by instruction */
+	uint32_t next_id;
+	bool jump_taken_both;
+
+	uint32_t processed, jumps, insn_at_checkpoint, jumps_at_checkpoint;
+	uint32_t states_total, states_now, states_peak, states_per_insn_max;
+	uint32_t longest_mark;
+
+	struct skep_text log;        /* of the path being explored; kept from the last branch
+	                              * at level 1 when a path is accepted */
+	size_t log_mark;
+	uint32_t log_line;           /* line_info row printed last + 1 */
+	bool rejected;
+	uint32_t stack_depth;
+	const void *call_private;    /* for call.c and kfunc.c */
+};
+
+/* --- errors (log.c) --- */
+
+/*
+ * Print one line to the log, remember it as the verdict with the current
+ * instruction, append the diagnostic with its source line. Returns error.
+ */
+int reject(struct env *env, int error, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* As reject(), with a verifier code other than the one error implies. */
+int reject_as(struct env *env, enum skep_code code, int error, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+/* A line that goes before the verdict, or informs. No final newline in fmt. */
+void explain(struct env *env, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Text as it is, in the log only, when log_level & mask. */
+void trace(struct env *env, unsigned mask, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* "map_value_or_null", "ptr_", "trusted_ptr_or_null_": rotating buffers, 4 live at a time. */
+const char *reg_type_text(const struct reg *reg);
+const char *reg_type_name(enum reg_type type, uint32_t flags);
+void trace_state(struct env *env, const struct state *state, uint32_t frameno, bool all);
+
+/* --- allocation (state.c): zeroed; NULL out of memory --- */
+
+void *env_alloc(struct env *env, size_t size);
+void env_free(struct env *env, void *ptr, size_t size);
+struct state *state_copy(struct env *env, const struct state *from);
+int state_assign(struct env *env, struct state *to, const struct state *from);
+void state_free(struct env *env, struct state *state);
+struct frame *frame_new(struct env *env, uint32_t subprog, int32_t callsite, uint32_t frameno);
+void frame_free(struct env *env, struct frame *frame);
+/* Continue later from insn with a copy of the current state. NULL: out of memory or
+ * too many (said). speculative is for unprivileged programs. */
+struct state *push_state(struct env *env, uint32_t insn, uint32_t prev, bool speculative);
+/* As push_state(), but starting afresh in an asynchronous callback. */
+struct state *push_async(struct env *env, uint32_t insn, uint32_t subprog, bool sleepable);
+
+/* --- registers (state.c) --- */
+
+void reg_set_not_init(struct reg *reg);
+void reg_set_unknown(struct env *env, struct reg *reg);  /* a scalar */
+void reg_set_const(struct env *env, struct reg *reg, uint64_t value);
+void reg_set_scalar(struct env *env, struct reg *reg, struct scalar value);
+/* A pointer of offset 0, id and reference 0; the caller fills the union. */
+void reg_set_pointer(struct reg *reg, enum reg_type type, uint32_t flags);
+static inline uint32_t new_id(struct env *env) { return ++env->next_id; }
+/* After a call: R1-R5 not initialised, R0 as the caller sets it. */
+void clear_caller_saved(struct env *env, struct reg *regs);
+/* Every register and spilled register of every frame. */
+typedef void reg_visit_fn(struct env *env, struct reg *reg, void *arg);
+void state_each_reg(struct env *env, struct state *state, reg_visit_fn *fn, void *arg);
+/* The packet may have moved: packet pointers and slices of it become unknown. */
+void clear_packet_pointers(struct env *env);
+/* Registers whose reference is id become unknown (scalars, or not initialised). */
+void invalidate_reference(struct env *env, uint32_t ref_id);
+
+/* --- memory (memory.c, stack.c) --- */
+
+enum access { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_ATOMIC = 3 };
+
+/*
+ * May the instruction at pc access size bytes at register regno + off?
+ * A read with value_regno >= 0 sets that register; a write stores it. In a call
+ * (helper arguments) value_regno is -1.
+ */
+int check_mem(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t size,
+	      enum access access, int value_regno, bool sign_extend, bool strict);
+/*
+ * A helper's or kernel function's memory argument: size bytes (0: none) from
+ * regno on, read and/or written. Stack: reads must be initialised (marks them
+ * as read); writes mark them as written when `writes` (uninit arguments too).
+ * meta is passed on to nothing: raw mode is `uninit`.
+ */
+struct mem_use {
+	bool writes;             /* the callee writes it */
+	bool uninit;             /* it need not be initialised before (raw mode) */
+	bool zero_size_ok;
+	bool nullable;           /* NULL allowed with size 0 */
+};
+int check_helper_mem(struct env *env, int regno, uint32_t size, struct mem_use use);
+/* The same with the size in another register (bounded; marks it precise). */
+int check_mem_size_reg(struct env *env, int mem_regno, int size_regno, struct mem_use use);
+/* Common region rule: off + var + size inside [0, mem_size). */
+int check_mem_region(struct env *env, int regno, int32_t off, uint32_t size, uint32_t mem_size,
+		     bool zero_size_ok);
+/* "dereference of modified %s ptr": off and var must be zero (fixed off allowed or not). */
+int check_ptr_off(struct env *env, const struct reg *reg, int regno, bool fixed_off_ok);
+int check_map_access(struct env *env, int regno, int32_t off, uint32_t size, bool zero_size_ok,
+		     enum access access);
+int check_packet_access(struct env *env, int regno, int32_t off, uint32_t size,
+			bool zero_size_ok);
+/* Is register regno initialised (readable as an operand)? "R%d !read_ok". */
+int check_reg_read(struct env *env, int regno);
+/* May it be passed on as an integer argument? Unprivileged: no pointers. */
+bool may_leak(const struct env *env, const struct reg *reg);
+
+/* The frame whose stack a REG_STACK register points to. */
+struct frame *stack_frame(struct env *env, const struct reg *reg);
+/* Make room for slots down to off (negative). */
+int stack_grow(struct env *env, struct frame *frame, int32_t off);
+/* Liveness: the slot's present contents are used (read), or fully replaced. */
+void slot_mark_read(struct env *env, uint32_t frameno, uint32_t slot);
+void slot_mark_written(struct env *env, uint32_t frameno, uint32_t slot);
+/* Replaced by unknown bytes; a dynptr or iterator there is destroyed or refused. */
+void slot_set_misc(struct slot *slot, int byte);
+void slot_set_invalid(struct slot *slot);
+/* Remember that the step at pc accessed this slot, for precision. */
+int step_stack_access(struct env *env, uint32_t frameno, uint32_t slot);
+/* Is a constant known at these stack bytes (a key, say)? */
+bool stack_const(struct env *env, const struct reg *reg, uint32_t size, uint64_t *value);
+
+/* --- precision (precise.c): this register's exact value decided something --- */
+
+int mark_precise(struct env *env, int regno);
+
+/* --- branches and subprograms (branch.c, subprog.c) --- */
+
+/* Registers sharing id learn whether they are NULL. */
+void mark_null(struct env *env, struct state *state, uint32_t id, bool is_null);
+/* Subprogram that starts at this slot; -1: none. */
+int subprog_at(const struct env *env, uint32_t insn);
+/* Subprogram that an instruction belongs to. */
+uint32_t subprog_of(const struct env *env, uint32_t insn);
+
+/*
+ * Enter subprog as a callback of the call at pc: pushes a state that runs it
+ * in a new frame whose arguments set() describes, and leaves the current state
+ * to go on as if it had been called any number of times (or not at all).
+ * returns: what it must return. async: nothing of the caller's is visible.
+ */
+typedef int callback_set_fn(struct env *env, const struct frame *caller, struct frame *callee,
+			    uint32_t pc);
+int push_callback(struct env *env, uint32_t pc, uint32_t subprog, callback_set_fn *set,
+		  struct return_range returns, bool async, bool sleepable);
+
+/* --- what call.c, kfunc.c, ref.c and their kin provide --- */
+
+/* The whole effect of the call instruction at pc on the current state. */
+int check_helper_call(struct env *env, uint32_t pc);
+int check_kfunc_call(struct env *env, uint32_t pc);
+/* Before exploration: every call must name something that exists; -EINVAL as Linux. Calls that
+ * take callbacks set info[].calls_callback, iterator steps info[].is_iter_next. */
+int prepare_calls(struct env *env);
+/* Registers r1..r5 the call at pc reads, and whether it writes r0, for liveness; as masks. */
+void call_uses(struct env *env, uint32_t pc, uint16_t *reads, uint16_t *writes);
+/* Does this call change the packet (clear packet pointers)? Might it sleep? */
+bool call_changes_packet(struct env *env, uint32_t pc);
+bool call_might_sleep(struct env *env, uint32_t pc);
+
+/* References (ref.c). acquire: the new id, or negative errno. */
+int acquire_reference(struct env *env, uint32_t pc);
+int release_reference(struct env *env, uint32_t id); /* -EINVAL, nothing said: not held */
+const struct ref *find_reference(const struct state *state, uint32_t id);
+/* At exit (or LD_ABS, tail call: prefix says which): locks, sections, references. */
+int check_resources(struct env *env, bool exception_exit, bool check_locks, const char *prefix);
+
+/* Access through a REG_BTF pointer (btf_access.c). As check_mem(). */
+int check_btf_access(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t size,
+		     enum access access, int value_regno);
+/* A read of a context whose layout has btf_args: sets what the argument is in *out. */
+int check_ctx_btf_access(struct env *env, uint32_t pc, int32_t off, uint32_t size,
+			 enum access access, struct reg *out);
+/* Constant map values: the special fields an access may not touch (fields.c). */
+const struct map_fields *map_fields(struct env *env, const struct map_spec *map);
+/* 0: plain bytes; 1: handled (a kernel pointer was loaded or stored); negative: refused. */
+int check_map_fields(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t size,
+		     enum access access, int value_regno);
+/* Arguments of a global function: sets regs from its BTF prototype (subprog entry), and
+ * checks a call against it. In global.c. */
+int prepare_global_args(struct env *env, uint32_t subprog, struct reg *regs);
+int check_global_args(struct env *env, uint32_t subprog, uint32_t pc);
+/* Destroying a dynptr or iterator by a store into its slots (dynptr.c): 0, or refused.
+ * Called before bytes [off, off+size) of frame's stack are overwritten. */
+int stack_destroy_special(struct env *env, struct frame *frame, uint32_t slot);
+/* The next_id of IMM64_BTF_ID at pc: sets dst (btf_access.c). */
+int check_ld_btf_id(struct env *env, uint32_t pc, struct reg *dst);
+
+#endif
