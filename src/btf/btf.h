@@ -24,7 +24,7 @@ enum btf_kind {
 
 struct btf_type {
 	uint32_t name_off;
-	uint32_t info;           /* vlen: bits 0-15, kind: 24-28, kind_flag: 31 */
+	uint32_t info;           /* vlen: bits 0-23, kind: 24-30, kind_flag: 31 */
 	union { uint32_t size, type; };
 };
 
@@ -35,8 +35,8 @@ struct btf_enum64 { uint32_t name_off, val_lo32, val_hi32; };
 struct btf_param { uint32_t name_off, type; };
 struct btf_secinfo { uint32_t type, offset, size; };
 
-static inline enum btf_kind btf_kind(const struct btf_type *t) { return (t->info >> 24) & 31; }
-static inline uint32_t btf_vlen(const struct btf_type *t) { return t->info & 0xffff; }
+static inline enum btf_kind btf_kind(const struct btf_type *t) { return (t->info >> 24) & 0x7f; }
+static inline uint32_t btf_vlen(const struct btf_type *t) { return t->info & 0xffffff; }
 static inline bool btf_kind_flag(const struct btf_type *t) { return t->info >> 31; }
 static inline const void *btf_data(const struct btf_type *t) { return t + 1; }
 
