@@ -291,6 +291,14 @@ static inline struct reg *state_regs(const struct state *state)
 	return state_frame(state)->reg;
 }
 
+/* A state to continue with: the other side of a branch. */
+struct pending {
+	struct pending *next;
+	struct state *state;
+	uint32_t insn, prev;
+	size_t log_len;
+};
+
 /* A state kept at a pruning point. */
 struct explored {
 	struct explored *next;
@@ -357,6 +365,7 @@ struct env {
 	struct subprog subprog[SUBPROGS_MAX + 2];
 	uint32_t subprog_count;
 	int32_t exception_subprog;   /* -1: none */
+	uint64_t next_uid;
 
 	struct state *cur;
 	uint32_t pc, prev_pc;
@@ -364,7 +373,6 @@ struct env {
 	uint32_t pending_count;
 	struct explored **explored;  /* len entries: lists by instruction */
 	uint32_t next_id;
-	bool jump_taken_both;
 
 	uint32_t processed, jumps, insn_at_checkpoint, jumps_at_checkpoint;
 	uint32_t states_total, states_now, states_peak, states_per_insn_max;
@@ -372,8 +380,13 @@ struct env {
 
 	struct skep_text log;        /* of the path being explored; kept from the last branch
 	                              * at level 1 when a path is accepted */
-	size_t log_mark;
+	size_t insn_line, insn_end;  /* log positions around the instruction printed last */
+	uint16_t fresh_regs;         /* of the running frame, to be shown after it */
+	uint64_t fresh_slots;
 	uint32_t log_line;           /* line_info row printed last + 1 */
+	bool exploring;              /* pc is where we are; else structural_insn, or -1 */
+	int64_t structural_insn;
+	bool show_path;              /* the next instruction starts another path */
 	bool rejected;
 	uint32_t stack_depth;
 	const void *call_private;    /* for call.c and kfunc.c */
@@ -398,12 +411,21 @@ void trace(struct env *env, unsigned mask, const char *fmt, ...)
 /* "map_value_or_null", "ptr_", "trusted_ptr_or_null_": rotating buffers, 4 live at a time. */
 const char *reg_type_text(const struct reg *reg);
 const char *reg_type_name(enum reg_type type, uint32_t flags);
-void trace_state(struct env *env, const struct state *state, uint32_t frameno, bool all);
+/* " R0=4 R10=fp0 fp-8=ctx()": what changed in the frame, or all of it. No newline. */
+void trace_state(struct env *env, unsigned mask, const struct state *state, uint32_t frameno,
+		 bool all);
+/* The instruction, its source line before it, the state after it (log.c). */
+void trace_insn(struct env *env, uint32_t pc);
+void trace_after(struct env *env);
+/* "(b7) r0 = 0" and a newline. */
+void trace_text(struct env *env, uint32_t pc);
+static inline void show_reg(struct env *env, int regno) { env->fresh_regs |= (uint16_t)(1u << regno); }
+static inline void show_slot(struct env *env, uint32_t slot) { env->fresh_slots |= UINT64_C(1) << slot; }
 
 /* --- allocation (state.c): zeroed; NULL out of memory --- */
 
 void *env_alloc(struct env *env, size_t size);
-void env_free(struct env *env, void *ptr, size_t size);
+void env_free(struct env *env, void *ptr);
 struct state *state_copy(struct env *env, const struct state *from);
 int state_assign(struct env *env, struct state *to, const struct state *from);
 void state_free(struct env *env, struct state *state);
@@ -492,6 +514,14 @@ bool stack_const(struct env *env, const struct reg *reg, uint32_t size, uint64_t
 /* --- precision (precise.c): this register's exact value decided something --- */
 
 int mark_precise(struct env *env, int regno);
+/* Several registers of the running frame at once (bits of regs). */
+int mark_precise_regs(struct env *env, uint16_t regs);
+/* A slot of the running frame (its spilled number, or its zeros). */
+int mark_precise_slot(struct env *env, uint32_t frameno, uint32_t slot);
+/* The current path ends because `old` covers it: what is precise in old becomes so in the
+ * stretch that led here and in its parents. *changed is set if anything was new. */
+int propagate_precision(struct env *env, const struct state *old, struct state *cur,
+			bool *changed);
 
 /* --- branches and subprograms (branch.c, subprog.c) --- */
 
