@@ -59,6 +59,16 @@ const char *skep_group_name(enum skep_group group);
 int skep_disasm(const struct skep_insn *insns, size_t count, size_t index, char *text,
 		size_t size);
 
+/* The same with names for what an immediate refers to: "r1 = map[flows]",
+ * "call my_kfunc#12". Each callback may be NULL or return NULL. */
+struct skep_disasm_names {
+	void *arg;
+	const char *(*map)(void *arg, int32_t index);
+	const char *(*kfunc)(void *arg, int32_t btf_id);
+};
+int skep_disasm_named(const struct skep_insn *insns, size_t count, size_t index,
+		      const struct skep_disasm_names *names, char *text, size_t size);
+
 /*
  * Read the same notation (one instruction a line; labels "name:" and
  * "goto name"; ";" and "#" comments; an optional leading "N:" index and "(xx)"

@@ -1,5 +1,168 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-int main(void)
+/*
+ * main.c - the command: finds the verb, reads its options, runs it.
+ *
+ * Exit status: 0 done, 1 rejected or failed, 2 usage.
+ */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <skep/feature.h>
+
+static const char *verb_name(const void *arg, size_t i)
 {
-	return 2;
+	(void)arg;
+	return verbs[i] ? verbs[i]->name : NULL;
+}
+
+const struct verb *verb_find(const char *name)
+{
+	for (size_t i = 0; verbs[i]; i++) {
+		if (strcmp(verbs[i]->name, name) == 0)
+			return verbs[i];
+	}
+	return NULL;
+}
+
+static void help_all(FILE *out)
+{
+	fprintf(out, "skep - the Linux eBPF subsystem, in user space\n\n"
+		     "usage: skep [--color WHEN] VERB [OPTION]... [OPERAND]...\n\nverbs:\n");
+	for (size_t i = 0; verbs[i]; i++)
+		fprintf(out, "  %-14s %s\n", verbs[i]->name, verbs[i]->summary);
+	fprintf(out, "  %-14s %s\n\n", "help [VERB]", "Show this, or the options of a verb");
+	fprintf(out, "options:\n"
+		     "  -h, --help               show this and exit\n"
+		     "  -V, --version            show the version and exit\n"
+		     "      --color WHEN         auto (default), always or never\n\n"
+		     "exit status: 0 done, 1 rejected or failed, 2 usage\n");
+}
+
+/* The verb of one or two words at the front of argv; *used words. */
+static const struct verb *match_verb(int argc, char **argv, int *used)
+{
+	char two[64];
+
+	if (argc >= 2) {
+		snprintf(two, sizeof(two), "%s %s", argv[0], argv[1]);
+		*used = 2;
+		if (verb_find(two))
+			return verb_find(two);
+	}
+	*used = 1;
+	return verb_find(argv[0]);
+}
+
+static int unknown_verb(const char *word)
+{
+	const char *near = nearest(word, verb_name, NULL);
+	size_t len = strlen(word);
+
+	for (size_t i = 0; verbs[i]; i++) {
+		if (strncmp(verbs[i]->name, word, len) == 0 && verbs[i]->name[len] == ' ')
+			return usage(NULL, "'%s' wants a verb after it: %s", word, verbs[i]->name);
+	}
+	return near ? usage(NULL, "there is no verb '%s'; did you mean '%s'?", word, near) :
+		      usage(NULL, "there is no verb '%s'", word);
+}
+
+static int help(int argc, char **argv)
+{
+	const struct verb *verb;
+	int used;
+
+	if (argc == 0) {
+		help_all(stdout);
+		return EXIT_DONE;
+	}
+	verb = match_verb(argc, argv, &used);
+	if (!verb)
+		return unknown_verb(argv[0]);
+	help_verb(verb, stdout);
+	return EXIT_DONE;
+}
+
+static int run_verb(const struct verb *verb, int argc, char **argv)
+{
+	void *args = calloc(1, verb->args_size ? verb->args_size : 1);
+	bool wants_help = false;
+	int status;
+
+	if (!args) {
+		fprintf(stderr, "skep: out of memory\n");
+		return EXIT_REJECTED;
+	}
+	status = options_parse(verb, args, &argc, argv, &wants_help);
+	if (wants_help) {
+		help_verb(verb, stdout);
+		status = EXIT_DONE;
+	} else if (status == EXIT_DONE) {
+		status = verb->run(verb, args, argc, argv);
+	}
+	options_done(verb, args);
+	free(args);
+	return status;
+}
+
+/* Options before the verb; *at is left on the first word that is none. */
+static int global_options(int argc, char **argv, int *at, bool *done)
+{
+	for (; *at < argc && argv[*at][0] == '-'; ++*at) {
+		const char *word = argv[*at];
+
+		*done = true;
+		if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0) {
+			help_all(stdout);
+			return EXIT_DONE;
+		}
+		if (strcmp(word, "-V") == 0 || strcmp(word, "--version") == 0) {
+			printf("skep %s\n", skep_version());
+			return EXIT_DONE;
+		}
+		if (strncmp(word, "--color", 7) != 0)
+			return usage(NULL, "unknown option '%s'", word);
+		if (word[7] == '\0' && *at + 1 < argc)
+			word = argv[++*at];
+		else
+			word += word[7] == '=' ? 8 : 7;
+		if (!colour_choose(word))
+			return usage(NULL, "--color wants auto, always or never, not '%s'", word);
+		*done = false;
+	}
+	return EXIT_DONE;
+}
+
+/* What was written must have arrived: a full disk is a failure. */
+static int flush(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	if (errno != EPIPE)
+		fprintf(stderr, "skep: cannot write the output: %s\n", strerror(errno));
+	return status ? status : EXIT_REJECTED;
+}
+
+int main(int argc, char **argv)
+{
+	const struct verb *verb;
+	bool done = false;
+	int at = 1, used, status;
+
+	status = global_options(argc, argv, &at, &done);
+	if (done || status)
+		return flush(status);
+	if (at == argc) {
+		help_all(stderr);
+		return EXIT_USAGE;
+	}
+	argc -= at;
+	argv += at;
+	if (strcmp(argv[0], "help") == 0)
+		return flush(help(argc - 1, argv + 1));
+	verb = match_verb(argc, argv, &used);
+	if (!verb)
+		return unknown_verb(argv[0]);
+	return flush(run_verb(verb, argc - used, argv + used));
 }

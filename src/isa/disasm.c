@@ -302,3 +302,14 @@ int skep_disasm(const struct skep_insn *insns, size_t count, size_t index, char 
 {
 	return insn_print(insns, count, index, NULL, text, size);
 }
+
+int skep_disasm_named(const struct skep_insn *insns, size_t count, size_t index,
+		      const struct skep_disasm_names *names, char *text, size_t size)
+{
+	struct disasm_names inner = { 0 };
+
+	if (names)
+		inner = (struct disasm_names){ .arg = names->arg, .map = names->map,
+					       .kfunc = names->kfunc };
+	return insn_print(insns, count, index, &inner, text, size);
+}

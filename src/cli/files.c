@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* files.c - whole files in and out, and bytes written in hexadecimal. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_LIMIT ((size_t)1 << 30)
+
+static void *fail_io(struct skep_diag *diag, const char *path, const char *doing)
+{
+	skep_report(diag, SKEP_IO, NULL, "cannot %s '%s': %s", doing, path, strerror(errno));
+	return NULL;
+}
+
+static char *read_all(FILE *in, size_t *size)
+{
+	size_t room = 0;
+	char *bytes = NULL;
+
+	*size = 0;
+	do {
+		char *more;
+
+		room = room ? room * 2 : 16384;
+		more = room <= FILE_LIMIT ? realloc(bytes, room + 1) : NULL;
+		if (!more) {
+			errno = room <= FILE_LIMIT ? ENOMEM : EFBIG;
+			free(bytes);
+			return NULL;
+		}
+		bytes = more;
+		*size += fread(bytes + *size, 1, room - *size, in);
+	} while (*size == room);
+	if (ferror(in)) {
+		free(bytes);
+		return NULL;
+	}
+	bytes[*size] = '\0';
+	return bytes;
+}
+
+void *slurp(const char *path, size_t *size, struct skep_diag *diag)
+{
+	bool standard = strcmp(path, "-") == 0;
+	FILE *in = standard ? stdin : fopen(path, "rb");
+	char *bytes;
+
+	if (!in)
+		return fail_io(diag, path, "open");
+	bytes = read_all(in, size);
+	if (!bytes)
+		fail_io(diag, path, "read");
+	if (!standard)
+		fclose(in);
+	return bytes;
+}
+
+int spill(const char *path, const void *bytes, size_t size, struct skep_diag *diag)
+{
+	bool standard = strcmp(path, "-") == 0;
+	FILE *out = standard ? stdout : fopen(path, "wb");
+	bool good;
+
+	if (!out) {
+		fail_io(diag, path, "create");
+		return -EIO;
+	}
+	good = fwrite(bytes, 1, size, out) == size;
+	good &= (standard ? fflush(out) : fclose(out)) == 0;
+	if (!good)
+		fail_io(diag, path, "write");
+	return good ? 0 : -EIO;
+}
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+uint8_t *hex_bytes(const char *text, size_t len, size_t *size, struct skep_diag *diag)
+{
+	uint8_t *bytes = calloc(1, len / 2 + 1);
+	size_t digits = 0;
+
+	if (!bytes) {
+		skep_report(diag, SKEP_OOM, NULL, "%zu bytes of hexadecimal", len / 2);
+		return NULL;
+	}
+	for (size_t i = 0; i < len; i++) {
+		int digit = hex_value(text[i]);
+
+		if (strchr(" \t\r\n", text[i]) && text[i])
+			continue;
+		if (digit < 0) {
+			skep_report(diag, SKEP_ARG, NULL, "byte %zu is not a hexadecimal digit", i);
+			free(bytes);
+			return NULL;
+		}
+		bytes[digits / 2] = (uint8_t)(bytes[digits / 2] << 4 | digit);
+		digits++;
+	}
+	if (digits % 2) {
+		skep_report(diag, SKEP_ARG, NULL, "an odd number of hexadecimal digits");
+		free(bytes);
+		return NULL;
+	}
+	*size = digits / 2;
+	return bytes;
+}

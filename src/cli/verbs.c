@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* verbs.c - every verb, in the order that help lists them. */
+#include "cli/cli.h"
+
+#define VERBS(_) _(verb_asm) _(verb_completion)
+
+#define DECLARE(row) extern const struct verb row;
+VERBS(DECLARE)
+
+#define POINTER(row) &row,
+const struct verb *const verbs[] = { VERBS(POINTER) NULL };
