@@ -513,6 +513,13 @@ bool stack_const(struct env *env, const struct reg *reg, uint32_t size, uint64_t
 
 /* --- precision (precise.c): this register's exact value decided something --- */
 
+/*
+ * All walk the records of executed instructions (state.step: one for every
+ * instruction, none left out). mark_precise() and its kin are called while the
+ * newest record is that of the instruction being checked, propagate_precision()
+ * before the record of the instruction at pc is made. A checkpoint's own records
+ * end with the instruction executed just before it.
+ */
 int mark_precise(struct env *env, int regno);
 /* Several registers of the running frame at once (bits of regs). */
 int mark_precise_regs(struct env *env, uint16_t regs);
