@@ -530,6 +530,19 @@ int mark_precise_slot(struct env *env, uint32_t frameno, uint32_t slot);
 int propagate_precision(struct env *env, const struct state *old, struct state *cur,
 			bool *changed);
 
+/* --- liveness and pruning (live.c, prune.c) --- */
+
+/* Fills info[].live. After prepare_calls(), before exploration. */
+int compute_live_registers(struct env *env);
+/*
+ * At a pruning point, before the record of pc is made: 1 when the current path
+ * may end here, because what would follow was found safe before; 0 to go on;
+ * negative: rejected, or out of memory. May make the current state a checkpoint.
+ */
+int check_visited(struct env *env);
+/* A path ended (exit, or pruned) with this state: its parents have one branch less. */
+void path_done(struct state *state);
+
 /* --- branches and subprograms (branch.c, subprog.c) --- */
 
 /* Registers sharing id learn whether they are NULL. */
