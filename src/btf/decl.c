@@ -51,13 +51,22 @@ static void add_mod(const struct decl *d, const struct btf_type *t, struct skep_
 		text_add(out, "__attribute__((btf_type_tag(\"%s\")))", btf_name(d->btf, t));
 }
 
+/* Is it there already? An array and its elements may both be const. */
+static bool has_mod(const struct mods *mods, const struct btf_type *t)
+{
+	for (int i = 0; i < mods->count; i++)
+		if (btf_kind(mods->items[i]) == btf_kind(t) && btf_kind(t) != BTF_TYPE_TAG)
+			return true;
+	return false;
+}
+
 /* Adds the modifiers at id; the id below them. */
 static uint32_t take_mods(const struct decl *d, uint32_t id, struct mods *mods)
 {
 	const struct btf_type *t = btf_type(d->btf, id);
 
 	while (btf_is_modifier(btf_kind(t))) {
-		if (mods->count < MAX_MODS)
+		if (mods->count < MAX_MODS && !has_mod(mods, t))
 			mods->items[mods->count++] = t;
 		id = t->type;
 		t = btf_type(d->btf, id);
@@ -79,8 +88,9 @@ static void add_params(const struct decl *d, const struct btf_type *t, struct sk
 	for (uint32_t i = 0; i < btf_vlen(t); i++) {
 		if (i)
 			text_add(out, ", ");
+		/* Before C23 nothing could be variable alone: that is "unknown". */
 		if (!params[i].type && i + 1 == btf_vlen(t))
-			text_add(out, "...");
+			text_add(out, "%s", i ? "..." : "");
 		else
 			declare(&inner, params[i].type, btf_str(d->btf, params[i].name_off), out);
 	}
@@ -97,7 +107,7 @@ static void add_star(const struct decl *d, const struct mods *mods, struct skep_
 		text_add(&star, " ");
 		add_mod(d, mods->items[i], &star);
 	}
-	if (mods->count && text->data && text->len)
+	if (text->data && text->len && mods->count)
 		text_add(&star, " ");
 	prepend(text, star.data ? star.data : "*");
 	text_done(&star);
@@ -167,8 +177,13 @@ static void declare(const struct decl *d, uint32_t id, const char *name, struct 
 		}
 	}
 	add_base(d, id, &mods, out);
-	if (text.len)
-		text_add(out, "%s%s", text.data[0] == '[' ? "" : " ", text.data);
+	if (text.len) {
+		int stars = (int)strspn(text.data, "*");
+
+		/* "char * (*f)(void)": the stars belong to what f returns. */
+		text_add(out, "%s%.*s%s%s", text.data[0] == '[' ? "" : " ", stars, text.data,
+			 stars && text.data[stars] == '(' ? " " : "", text.data + stars);
+	}
 	out->failed |= text.failed;
 	text_done(&text);
 }
