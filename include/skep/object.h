@@ -96,6 +96,16 @@ int skep_object_map_set_max_entries(struct skep_object_map *map, uint32_t max_en
 /* Initial contents of a global-data map, to read or change before loading. */
 void *skep_object_map_data(struct skep_object_map *map, size_t *size);
 
+/*
+ * Give a global variable its initial value, as text: a number (decimal, 0x hex,
+ * 0 octal, 'c'), true or false, an enumerator's name, or for an array of char a
+ * string; "a.b[2]" names a part. Variables in .rodata are constants to the
+ * verifier afterwards. Errors: ENOENT (no such variable), EINVAL (no value of
+ * its type), ERANGE (does not fit).
+ */
+int skep_object_set_global(struct skep_object *object, const char *name, const char *value,
+			   struct skep_diag *diag);
+
 #ifdef __cplusplus
 }
 #endif

@@ -133,7 +133,7 @@ void json_bool(struct json *json, const char *key, bool value);
 void json_key(struct json *json, const char *key); /* the caller writes the value */
 void json_open(struct json *json, const char *key, char bracket); /* '{' or '['; key may be NULL */
 void json_close(struct json *json, char bracket);
-void json_string(FILE *out, const char *text, size_t size); /* with quotes */
+void json_quote(FILE *out, const char *text, size_t size); /* with quotes */
 
 /* --- files --- */
 

@@ -205,7 +205,7 @@ void table_done(struct table *table)
 
 /* --- JSON --- */
 
-void json_string(FILE *out, const char *text, size_t size)
+void json_quote(FILE *out, const char *text, size_t size)
 {
 	fputc('"', out);
 	for (size_t i = 0; i < size; i++) {
@@ -250,7 +250,7 @@ void json_text(struct json *json, const char *key, const char *value)
 {
 	json_key(json, key);
 	if (value)
-		json_string(json->out, value, strlen(value));
+		json_quote(json->out, value, strlen(value));
 	else
 		fputs("null", json->out);
 }

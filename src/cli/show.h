@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* show.h - what programs leave behind, for people and as JSON: events and maps. */
+#ifndef CLI_SHOW_H
+#define CLI_SHOW_H
+
+#include <skep/machine.h>
+
+#include "cli/cli.h"
+
+struct show {
+	struct skep_object *object;   /* borrowed: its maps and types */
+	struct skep_machine *machine;
+	const struct list *event_types; /* --event [MAP=]TYPE; may be empty */
+	bool json;
+	uint64_t lost;                /* events, so far */
+};
+
+/* Print all pending events. */
+void show_events(struct show *show);
+/* Is every --event a type of the object? Reports the first that is not. */
+bool show_check_types(const struct show *show, struct skep_diag *diag);
+/* Print every map the object's author wrote, as a table or log2 histogram. */
+void show_maps(struct show *show);
+/* A log2 histogram of counts per slot: slot n holds values of [2^(n-1), 2^n). */
+void show_histogram(const uint64_t *slots, size_t count, FILE *out);
+
+#endif

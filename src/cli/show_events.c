@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * show_events.c - records of ring buffers and perf arrays, and what programs
+ * print. A record's type is not part of it, so it is found: the one the user
+ * named, the map's value type, or the only struct of the object's types that
+ * has its size and looks like an event.
+ */
+#include "cli/show.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KIND_STRUCT 4 /* BTF_KIND_STRUCT */
+
+/* How much a struct's name says that it is an event; 0: nothing. */
+static unsigned name_score(const char *name)
+{
+	static const char *const hints[] = { "event", "evt", "sample", "record", "data_t", "msg",
+					     "info", "data", "entry" };
+
+	for (unsigned i = 0; i < COUNT(hints); i++) {
+		if (strstr(name, hints[i]))
+			return (unsigned)COUNT(hints) - i;
+	}
+	return 0;
+}
+
+/* Records may carry padding behind the struct: perf adds up to 8 bytes. */
+static bool size_fits(int64_t type_size, size_t size, bool padded)
+{
+	return type_size > 0 && ((size_t)type_size == size ||
+				 (padded && size > (size_t)type_size &&
+				  size - (size_t)type_size <= 8));
+}
+
+static uint32_t guess_type(const struct skep_btf *btf, size_t size, bool padded)
+{
+	uint32_t best = 0, candidates = 0;
+	unsigned best_score = 0;
+
+	for (uint32_t id = 1; id <= skep_btf_count(btf); id++) {
+		const char *name = skep_btf_type_name(btf, id);
+
+		if (!name || !*name || skep_btf_find(btf, name, KIND_STRUCT) != id ||
+		    !size_fits(skep_btf_size(btf, id), size, padded))
+			continue;
+		candidates++;
+		if (!best || name_score(name) > best_score) {
+			best = id;
+			best_score = name_score(name);
+		}
+	}
+	return best_score || candidates == 1 ? best : 0;
+}
+
+/* The type given for this map ("events=event_t"), or for all ("event_t"). */
+static uint32_t named_type(const struct show *show, const struct skep_btf *btf, const char *map)
+{
+	for (size_t i = 0; i < show->event_types->count; i++) {
+		const char *text = show->event_types->items[i], *equals = strchr(text, '=');
+
+		if (!equals)
+			return skep_btf_find(btf, text, 0);
+		if (strncmp(text, map, (size_t)(equals - text)) == 0 &&
+		    strlen(map) == (size_t)(equals - text))
+			return skep_btf_find(btf, equals + 1, 0);
+	}
+	return 0;
+}
+
+bool show_check_types(const struct show *show, struct skep_diag *diag)
+{
+	const struct skep_btf *btf = skep_object_btf(show->object);
+
+	for (size_t i = 0; i < show->event_types->count; i++) {
+		const char *text = show->event_types->items[i], *equals = strchr(text, '=');
+		const char *type = equals ? equals + 1 : text;
+
+		if (!btf || !skep_btf_find(btf, type, 0)) {
+			skep_report(diag, SKEP_ARG, NULL, "the object has no type '%s'", type);
+			return false;
+		}
+	}
+	return true;
+}
+
+static uint32_t event_type(const struct show *show, const struct skep_btf *btf,
+			   const struct skep_map_info *info, const struct skep_event *event)
+{
+	bool padded = event->kind == SKEP_EVENT_PERF;
+	uint32_t type = named_type(show, btf, info->name);
+
+	if (type)
+		return size_fits(skep_btf_size(btf, type), event->size, true) ? type : 0;
+	if (info->value_type && info->btf == btf &&
+	    size_fits(skep_btf_size(btf, info->value_type), event->size, padded))
+		return info->value_type;
+	return guess_type(btf, event->size, padded);
+}
+
+static void print_hex(const struct skep_event *event)
+{
+	const uint8_t *bytes = event->data;
+
+	for (size_t i = 0; i < event->size; i++)
+		printf("%s%02x", i ? " " : "", bytes[i]);
+}
+
+static void print_record(const struct show *show, const struct skep_event *event,
+			 const struct skep_map_info *info)
+{
+	const struct skep_btf *btf = skep_object_btf(show->object);
+	uint32_t type = btf ? event_type(show, btf, info, event) : 0;
+	struct skep_text text = { 0 };
+	struct json json;
+
+	if (type && skep_btf_print_value(btf, type, event->data, event->size,
+					 SKEP_VALUE_COMPACT | (show->json ? SKEP_VALUE_JSON : 0),
+					 &text) < 0)
+		type = 0;
+	if (!show->json) {
+		printf("%s%s%s ", colour(stdout, COLOUR_DIM), info->name,
+		       colour(stdout, COLOUR_NONE));
+		if (type)
+			printf("%s %s", skep_btf_type_name(btf, type), text.data);
+		else
+			print_hex(event);
+		printf("\n");
+		free(text.data);
+		return;
+	}
+	json_begin(&json, stdout);
+	json_text(&json, "event", event->kind == SKEP_EVENT_PERF ? "perf" : "ringbuf");
+	json_text(&json, "map", info->name);
+	json_uint(&json, "cpu", event->cpu);
+	json_uint(&json, "size", event->size);
+	json_text(&json, "type", type ? skep_btf_type_name(btf, type) : NULL);
+	json_key(&json, "data");
+	if (type) {
+		fputs(text.data, stdout);
+	} else {
+		fputc('"', stdout);
+		print_hex(event);
+		fputc('"', stdout);
+	}
+	json_end(&json);
+	free(text.data);
+}
+
+static void print_trace(const struct show *show, const struct skep_event *event)
+{
+	const char *text = event->data;
+	size_t len = event->size;
+	struct json json;
+
+	while (len && (text[len - 1] == '\n' || text[len - 1] == '\0'))
+		len--;
+	if (!show->json) {
+		printf("%.*s\n", (int)len, text);
+		return;
+	}
+	json_begin(&json, stdout);
+	json_text(&json, "event", "trace");
+	json_key(&json, "text");
+	json_quote(stdout, text, len);
+	json_end(&json);
+}
+
+static int on_event(void *arg, const struct skep_event *event)
+{
+	struct show *show = arg;
+	struct skep_map_info info = { .name = "" };
+
+	if (event->map)
+		skep_map_info(event->map, &info);
+	switch (event->kind) {
+	case SKEP_EVENT_RINGBUF:
+	case SKEP_EVENT_PERF:
+		print_record(show, event, &info);
+		break;
+	case SKEP_EVENT_TRACE:
+		print_trace(show, event);
+		break;
+	case SKEP_EVENT_LOST:
+		show->lost += event->size;
+		break;
+	}
+	return 0;
+}
+
+void show_events(struct show *show)
+{
+	if (skep_machine_poll(show->machine, on_event, show) > 0)
+		fflush(stdout);
+}
