@@ -91,6 +91,14 @@ static bool scalar_covers(struct id_map *ids, const struct reg *old, const struc
 	return scalar_in(old->var, cur->var) && same_scalar_id(ids, old->id, cur->id);
 }
 
+/* At least as much to read; known to be at or beyond the end only if old was. */
+static bool range_covers(const struct reg *old, const struct reg *cur)
+{
+	if (old->range >= RANGE_BEYOND_END || cur->range >= RANGE_BEYOND_END)
+		return old->range == cur->range;
+	return old->range <= cur->range;
+}
+
 /* Is what was safe with old also safe with cur? */
 static bool reg_covers(struct id_map *ids, const struct reg *old, const struct reg *cur,
 		       enum likeness like)
@@ -113,7 +121,7 @@ static bool reg_covers(struct id_map *ids, const struct reg *old, const struct r
 		       scalar_in(old->var, cur->var) && same_ids(ids, old, cur);
 	case REG_PACKET:
 	case REG_PACKET_META:
-		return old->range <= cur->range && old->off == cur->off &&
+		return range_covers(old, cur) && old->off == cur->off &&
 		       same_ids(ids, old, cur) && scalar_in(old->var, cur->var);
 	case REG_ARENA:
 		return true;

@@ -173,6 +173,11 @@ static inline bool reg_is_packet(const struct reg *reg)
 {
 	return reg->type == REG_PACKET || reg->type == REG_PACKET_META;
 }
+/* Bytes of the packet proved readable from the pointer's base: none at or beyond its end. */
+static inline uint32_t packet_range(const struct reg *reg)
+{
+	return reg->range >= RANGE_BEYOND_END ? 0 : reg->range;
+}
 /* A scalar known to be zero. */
 static inline bool reg_is_zero(const struct reg *reg)
 {
@@ -545,6 +550,16 @@ void path_done(struct state *state);
 
 /* --- branches and subprograms (branch.c, subprog.c) --- */
 
+/*
+ * INSN_JUMP and INSN_MAY_GOTO, whole: *next is where the current path goes on;
+ * the other side, where there is one, is pending. pc is env->pc.
+ */
+int check_jump(struct env *env, uint32_t pc, uint32_t *next);
+int check_may_goto(struct env *env, uint32_t pc, uint32_t *next);
+/* The newest checkpoint on this path at this instruction in the same calls; or NULL. */
+struct state *previous_entry(struct env *env, uint32_t insn);
+/* Numbers that differ between two rounds of a loop and are not precise become unknown. */
+void widen_numbers(struct env *env, const struct state *old, struct state *cur);
 /* Registers sharing id learn whether they are NULL. */
 void mark_null(struct env *env, struct state *state, uint32_t id, bool is_null);
 /* Subprogram that starts at this slot; -1: none. */
