@@ -22,6 +22,7 @@ extern "C" {
 
 enum skep_bare_flags {
 	SKEP_BARE_INTERPRET = 1 << 0, /* not compiled, even where code may be mapped */
+	SKEP_BARE_COMPILE = 1 << 1,   /* compiled, or else EOPNOTSUPP */
 };
 
 /*
@@ -32,9 +33,10 @@ enum skep_bare_flags {
  * confined by nothing but the process's address space and budget is ignored:
  * never for bytecode you do not trust.
  *
+ * Without flags it is compiled where this process may map code.
+ *
  * Errors: EINVAL (malformed), EFAULT (access outside), ELOOP (budget), ENOMEM,
- * EOPNOTSUPP (compiling asked for by flags == 0 falls back to interpreting, so
- * this means an instruction that needs a machine).
+ * EOPNOTSUPP (an instruction that needs a machine; or cannot be compiled).
  */
 int skep_run_bare(const struct skep_insn *insns, size_t count, void *memory, size_t size,
 		  unsigned flags, uint64_t budget, uint64_t *r0, struct skep_diag *diag);

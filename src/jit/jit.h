@@ -91,6 +91,11 @@ struct jit_array {
 	uint32_t count, stride;
 };
 
+/* may_goto falls through so often in each frame. */
+#define JIT_MAY_GOTO_BUDGET (8u * 1024 * 1024)
+/* What a failed tail call leaves in r0. */
+#define JIT_TAIL_CALL_FAILED (-22)
+
 enum jit_feature {
 	JIT_BMI2 = 1 << 0,
 };

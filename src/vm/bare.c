@@ -239,7 +239,7 @@ struct bare_limits {
 	uint8_t *memory;
 	size_t size;
 	uint64_t budget;
-	bool interpret;
+	bool interpret, compile;
 };
 
 static int bare_execute(const struct code *code, const struct bare_limits *limits, uint64_t *r0)
@@ -264,6 +264,8 @@ static int bare_execute(const struct code *code, const struct bare_limits *limit
 	uint64_t result;
 
 	vm.engine = &run;
+	if (limits->compile && (!home || !home->executable))
+		return -EOPNOTSUPP;
 	if (limits->interpret || !home || !home->executable) {
 		result = interpret(&run, code, 0, args, run.stack_top);
 	} else {
@@ -312,10 +314,33 @@ static int bare_run_checked(const struct bare *bare, const struct bare_limits *l
 	return error;
 }
 
+static int bare_report(int error, const struct bare_limits *limits, struct skep_diag *diag)
+{
+	switch (error) {
+	case 0:
+		return 0;
+	case -ELOOP:
+		return skep_fail(diag, SKEP_ENGINE_BUDGET, NULL, "not done after %llu instructions",
+				 (unsigned long long)limits->budget);
+	case -ENOMEM:
+		return skep_fail(diag, SKEP_OOM, NULL, "no memory to compile it");
+	case -EFAULT:
+		return skep_fail(diag, SKEP_ENGINE_FAULT, NULL, "access outside memory and stack");
+	case -EOPNOTSUPP:
+		return skep_fail(diag, SKEP_ENGINE_COMPILE, NULL,
+				 "no compiler for this machine, or code may not be mapped");
+	default:
+		return skep_fail(diag, SKEP_ENGINE_BYTECODE, NULL, "call of an unknown helper");
+	}
+}
+
 int skep_run_bare(const struct skep_insn *insns, size_t count, void *memory, size_t size,
 		  unsigned flags, uint64_t budget, uint64_t *r0, struct skep_diag *diag)
 {
-	struct bare_limits limits = { memory, size, budget, flags & SKEP_BARE_INTERPRET };
+	struct bare_limits limits = {
+		.memory = memory, .size = size, .budget = budget,
+		.interpret = flags & SKEP_BARE_INTERPRET, .compile = flags & SKEP_BARE_COMPILE,
+	};
 	struct bare bare = { .len = (uint32_t)count, .diag = diag };
 	int error;
 
@@ -331,18 +356,8 @@ int skep_run_bare(const struct skep_insn *insns, size_t count, void *memory, siz
 		error = skep_fail(diag, SKEP_OOM, NULL, "bytecode of %zu instructions", count);
 	else
 		error = bare_check(&bare, insns);
-	if (error == 0) {
-		error = bare_run_checked(&bare, &limits, r0);
-		if (error == -ELOOP)
-			skep_report(diag, SKEP_ENGINE_BUDGET, NULL, "not done after %llu instructions",
-				    (unsigned long long)budget);
-		else if (error == -ENOMEM)
-			skep_report(diag, SKEP_OOM, NULL, "bytecode of %zu instructions", count);
-		else if (error == -EFAULT)
-			skep_report(diag, SKEP_ENGINE_FAULT, NULL, "access outside memory and stack");
-		else if (error < 0)
-			skep_report(diag, SKEP_ENGINE_BYTECODE, NULL, "call of an unknown helper");
-	}
+	if (error == 0)
+		error = bare_report(bare_run_checked(&bare, &limits, r0), &limits, diag);
 	free(bare.insns);
 	free(bare.subprog_of);
 	free(bare.subprogs);

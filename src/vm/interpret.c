@@ -373,7 +373,7 @@ uint64_t interpret(struct run *run, const struct code *code, uint32_t pc, const 
 	const struct installed *home;
 	const struct insn *insn;
 	const uint16_t *handler;
-	uint32_t may_goto = MAY_GOTO_BUDGET;
+	uint32_t may_goto = JIT_MAY_GOTO_BUDGET;
 	uint8_t *callee_fp;
 	uint64_t reg[11], value, address;
 	const struct code_subprog *subprog = run_subprog(code, pc);
@@ -501,7 +501,7 @@ do_GOTO:
 do_GOTO_REG:
 	value = DST;
 	if (value >= code->len || code->insns[value].kind == INSN_PAD) {
-		address = value;
+		address = 0;
 		goto fault;
 	}
 	insn = code->insns + value;
@@ -546,11 +546,11 @@ do_CALL_TAIL: {
 		run_tail_target(run->frame.vm, (struct map *)(uintptr_t)reg[2], reg[3]);
 
 	if (!target) {
-		reg[0] = TAIL_CALL_FAILED;
+		reg[0] = (uint64_t)JIT_TAIL_CALL_FAILED;
 		NEXT();
 	}
 	/* It takes over this frame, and returns to this subprogram's caller. */
-	may_goto = MAY_GOTO_BUDGET;
+	may_goto = JIT_MAY_GOTO_BUDGET;
 	ENTER(target, 0);
 	callee_fp = (uint8_t *)(uintptr_t)reg[10] - code->subprogs[0].stack;
 	if (callee_fp < run->stack_end)
@@ -568,7 +568,7 @@ do_CALL_LOCAL:
 		.may_goto = may_goto,
 		.saved = { reg[6], reg[7], reg[8], reg[9] },
 	};
-	may_goto = MAY_GOTO_BUDGET;
+	may_goto = JIT_MAY_GOTO_BUDGET;
 	reg[10] = (uint64_t)(uintptr_t)callee_fp;
 	callee_fp -= subprog->stack;
 	if (callee_fp < run->stack_end)

@@ -42,8 +42,6 @@ struct run {
 	int error;
 };
 
-/* may_goto falls through so often in each frame. */
-#define MAY_GOTO_BUDGET (8u * 1024 * 1024)
 #define TAIL_CALL_LIMIT 33u
 
 /*
@@ -69,8 +67,5 @@ uint64_t run_callback(struct vm *vm, uint64_t fn, uint64_t a1, uint64_t a2, uint
 		      uint64_t a4, uint64_t a5);
 /* Legacy packet access: the value in host order, or negative when outside. */
 int64_t run_packet(struct jit_frame *frame, int32_t off, uint32_t width);
-
-/* What a failed tail call leaves in r0. */
-#define TAIL_CALL_FAILED ((uint64_t)-22)
 
 #endif

@@ -161,7 +161,7 @@ static bool check(const char *directory, const char *name)
 		return false;
 	}
 	right = holds(name, &v, SKEP_BARE_INTERPRET);
-	return holds(name, &v, 0) && right;
+	return holds(name, &v, SKEP_BARE_COMPILE) && right;
 }
 
 int main(int argc, char **argv)
