@@ -36,7 +36,9 @@ struct printer {
 	} names_in[NAMES_COUNT];
 };
 
-int printer_init(struct printer *p, const struct skep_btf *btf, struct skep_text *out);
+/* plain: for one type, whose name and neighbours need no care. */
+int printer_init(struct printer *p, const struct skep_btf *btf, bool plain,
+		 struct skep_text *out);
 void printer_done(struct printer *p);
 
 /* names.c */

@@ -19,14 +19,15 @@ enum need { BY_NAME, IN_PARAMETERS, COMPLETE };
 
 enum { MAX_REQUIRE = 4096 };
 
-int printer_init(struct printer *p, const struct skep_btf *btf, struct skep_text *out)
+int printer_init(struct printer *p, const struct skep_btf *btf, bool plain,
+		 struct skep_text *out)
 {
 	size_t count = (size_t)skep_btf_count(btf) + 1;
 
-	*p = (struct printer){ .btf = btf, .out = out };
+	*p = (struct printer){ .btf = btf, .out = out, .plain = plain };
 	p->aligns = calloc(count, 1);
-	p->done = calloc(count, 1);
-	p->names = calloc(count, sizeof(*p->names));
+	p->done = calloc(plain ? 1 : count, 1);
+	p->names = calloc(plain ? 1 : count, sizeof(*p->names));
 	if (p->aligns && p->done && p->names)
 		return 0;
 	printer_done(p);
@@ -276,7 +277,7 @@ int skep_btf_print_c(const struct skep_btf *btf, struct skep_text *out, struct s
 	struct printer p;
 	uint8_t *contained;
 
-	if (printer_init(&p, btf, &text) < 0)
+	if (printer_init(&p, btf, false, &text) < 0)
 		return skep_fail(diag, SKEP_OOM, NULL, "printing types");
 	contained = find_contained(btf);
 	if (contained) {
@@ -302,11 +303,10 @@ void skep_btf_print_type(const struct skep_btf *btf, uint32_t id, struct skep_te
 	const struct btf_type *t = btf_type(btf, id);
 	struct printer p;
 
-	if (printer_init(&p, btf, out) < 0) {
+	if (printer_init(&p, btf, true, out) < 0) {
 		out->failed = true;
 		return;
 	}
-	p.plain = true;
 	if (btf_is_record(btf_kind(t))) {
 		printer_record(&p, id, 0);
 	} else if (btf_is_enum(btf_kind(t))) {
