@@ -1,0 +1,606 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * args.c - is a register what a helper's argument must be?
+ *
+ * Each kind of argument accepts a list of register types (the table below, in
+ * the order messages name them). A register of a right type is then checked for
+ * what the kind adds: readable or writable memory of a size, a kernel object of
+ * a type, a lock, a dynptr.
+ */
+#include "verify/call.h"
+
+#include <stdio.h>
+
+struct accepted {
+	uint8_t type;            /* enum reg_type */
+	uint32_t flags;          /* enum reg_flag */
+};
+
+#define MEM_TYPES                                                                       \
+	{ REG_STACK, 0 }, { REG_PACKET, 0 }, { REG_PACKET_META, 0 }, { REG_MAP_KEY, 0 },  \
+	{ REG_MAP_VALUE, 0 }, { REG_MEM, 0 }, { REG_MEM, REG_RINGBUF }, { REG_BUF, 0 },  \
+	{ REG_BTF, REG_TRUSTED }
+#define SOCK_TYPES                                                                      \
+	{ REG_SOCK_COMMON, 0 }, { REG_SOCKET, 0 }, { REG_TCP_SOCK, 0 }, { REG_XDP_SOCK, 0 }
+
+#define ACCEPTED_MAX 10
+
+/* A row that is empty accepts anything. REG_NOT_INIT ends a row. */
+static const struct accepted accepted[ARG_KIND_COUNT][ACCEPTED_MAX + 1] = {
+	[ARG_CONST_MAP_PTR] = { { REG_MAP, 0 } },
+	[ARG_MAP_KEY] = { MEM_TYPES },
+	[ARG_MAP_VALUE] = { MEM_TYPES },
+	[ARG_MEM] = { MEM_TYPES },
+	[ARG_MEM_SIZE] = { { REG_SCALAR, 0 } },
+	[ARG_MEM_SIZE_OR_ZERO] = { { REG_SCALAR, 0 } },
+	[ARG_CONST_ALLOC_SIZE_OR_ZERO] = { { REG_SCALAR, 0 } },
+	[ARG_SCALAR] = { { REG_SCALAR, 0 } },
+	[ARG_PTR_TO_CTX] = { { REG_CTX, 0 } },
+	[ARG_PTR_TO_BTF_ID] = { { REG_BTF, 0 }, { REG_BTF, REG_TRUSTED }, { REG_BTF, REG_RCU } },
+	[ARG_PTR_TO_BTF_ID_SOCK_COMMON] = {
+		SOCK_TYPES, { REG_BTF, 0 }, { REG_BTF, REG_TRUSTED },
+	},
+	[ARG_PTR_TO_SOCK_COMMON] = { SOCK_TYPES },
+	[ARG_PTR_TO_SOCKET] = { { REG_SOCKET, 0 } },
+	[ARG_PTR_TO_SPIN_LOCK] = { { REG_MAP_VALUE, 0 }, { REG_BTF, REG_ALLOC } },
+	[ARG_PTR_TO_RES_SPIN_LOCK] = { { REG_MAP_VALUE, 0 }, { REG_BTF, REG_ALLOC } },
+	[ARG_PTR_TO_TIMER] = { { REG_MAP_VALUE, 0 } },
+	[ARG_PTR_TO_FUNC] = { { REG_FUNC, 0 } },
+	[ARG_PTR_TO_STACK] = { { REG_STACK, 0 } },
+	[ARG_PTR_TO_CONST_STR] = { { REG_MAP_VALUE, 0 } },
+	[ARG_PTR_TO_DYNPTR] = { { REG_STACK, 0 }, { REG_DYNPTR, 0 } },
+	[ARG_PTR_TO_PERCPU_BTF_ID] = {
+		{ REG_BTF, REG_PERCPU }, { REG_BTF, REG_PERCPU | REG_RCU },
+		{ REG_BTF, REG_PERCPU | REG_TRUSTED },
+	},
+	[ARG_RINGBUF_MEM] = { { REG_MEM, REG_RINGBUF } },
+	[ARG_KPTR_XCHG_DEST] = {
+		{ REG_MAP_VALUE, 0 }, { REG_BTF, REG_ALLOC },
+		{ REG_BTF, REG_ALLOC | REG_RCU }, { REG_BTF, REG_ALLOC | REG_NON_OWN_REF },
+		{ REG_BTF, REG_ALLOC | REG_RCU | REG_NON_OWN_REF },
+	},
+};
+
+bool reg_is_trusted(const struct reg *reg)
+{
+	if (reg->ref_id)
+		return true;
+	switch (reg->type) {
+	case REG_SOCKET: case REG_SOCK_COMMON: case REG_TCP_SOCK: case REG_XDP_SOCK:
+	case REG_MAP:
+		return !(reg->flags & REG_UNTRUSTED);
+	default:
+		break;
+	}
+	return reg->type == REG_BTF && (reg->flags & (REG_TRUSTED | REG_ALLOC)) &&
+	       !(reg->flags & (REG_UNTRUSTED | REG_RCU));
+}
+
+bool reg_is_rcu(const struct reg *reg)
+{
+	return reg->flags & REG_RCU;
+}
+
+uint32_t reg_kernel_type(const struct env *env, const struct reg *reg)
+{
+	const char *name = NULL;
+
+	switch (reg->type) {
+	case REG_BTF:
+		return reg->btf_id;
+	case REG_SOCKET:
+		name = "sock";
+		break;
+	case REG_SOCK_COMMON:
+		name = "sock_common";
+		break;
+	case REG_TCP_SOCK:
+		name = "tcp_sock";
+		break;
+	case REG_XDP_SOCK:
+		name = "xdp_sock";
+		break;
+	case REG_MAP:
+		name = "bpf_map";
+		break;
+	default:
+		return 0;
+	}
+	return env->kernel_btf ? skep_btf_find(env->kernel_btf, name, BTF_STRUCT) : 0;
+}
+
+/* --- kernel types: a structure begins with the ones it holds at offset 0 --- */
+
+/* The structure that begins exactly at off in structure id; 0: none. */
+static uint32_t struct_at(const struct skep_btf *btf, uint32_t id, uint32_t off)
+{
+	const struct btf_type *type = btf_type(btf, id);
+	const struct btf_member *member = btf_data(type);
+
+	if (btf_kind(type) != BTF_STRUCT && btf_kind(type) != BTF_UNION)
+		return 0;
+	for (uint32_t i = 0; i < btf_vlen(type); i++) {
+		uint32_t at = btf_member_bit_off(type, i), inner;
+		const struct btf_type *inner_type;
+
+		if (at % 8 || btf_member_bit_size(type, i))
+			continue;
+		at /= 8;
+		inner = btf_skip_mods_and_typedefs(btf, member[i].type);
+		inner_type = btf_type(btf, inner);
+		if (btf_kind(inner_type) == BTF_ARRAY) {
+			const struct btf_array *array = btf_data(inner_type);
+			int64_t size;
+
+			inner = btf_skip_mods_and_typedefs(btf, array->type);
+			inner_type = btf_type(btf, inner);
+			size = skep_btf_size(btf, inner);
+			if (size <= 0 || off < at || off - at >= (uint64_t)size * array->nelems)
+				continue;
+			at += (off - at) / (uint32_t)size * (uint32_t)size;
+		}
+		if (btf_kind(inner_type) != BTF_STRUCT && btf_kind(inner_type) != BTF_UNION)
+			continue;
+		if (off < at || off - at >= inner_type->size)
+			continue;
+		if (off == at && btf_kind(inner_type) == BTF_STRUCT)
+			return inner;
+		return struct_at(btf, inner, off - at);
+	}
+	return 0;
+}
+
+bool btf_types_match(const struct skep_btf *btf, uint32_t id, int32_t off,
+		     const struct skep_btf *want, uint32_t want_id, bool strict)
+{
+	/* Each turn goes one structure deeper; BTF has no endless nesting. */
+	for (;;) {
+		if (btf == want && id == want_id && off == 0)
+			return true;
+		if (strict || off < 0)
+			return false;
+		id = struct_at(btf, id, (uint32_t)off);
+		off = 0;
+		if (!id)
+			return false;
+	}
+}
+
+/* --- types --- */
+
+/* What the argument's flags let pass is not compared. */
+static uint32_t flags_compared(const struct reg *reg, const struct call_check *call,
+			       const struct arg *arg, int regno)
+{
+	uint32_t flags = reg->flags;
+
+	if (arg->kind == ARG_PTR_TO_DYNPTR)
+		flags &= ~(uint32_t)(REG_RDONLY | REG_DYNPTR_KINDS);
+	if (arg->kind == ARG_MAP_KEY || arg->flags & ARG_RDONLY ||
+	    (arg->kind == ARG_MAP_VALUE && !(arg->flags & ARG_UNINIT)))
+		flags &= ~(uint32_t)REG_RDONLY;
+	if (arg->flags & ARG_MAYBE_NULL)
+		flags &= ~(uint32_t)REG_MAYBE_NULL;
+	if (arg->kind == ARG_MEM || arg->kind == ARG_MAP_KEY || arg->kind == ARG_MAP_VALUE)
+		flags &= ~(uint32_t)REG_DYNPTR_KINDS;
+	if (call->fn && call->fn->id == 194 && regno == 2)
+		flags &= ~(uint32_t)(REG_ALLOC | REG_PERCPU);
+	if (call->fn && call->fn->id == 194 && regno == 1 && reg->type == REG_MAP_VALUE)
+		flags &= ~(uint32_t)REG_RCU;
+	return flags;
+}
+
+static int reject_type(struct env *env, int regno, const struct reg *reg,
+		       const struct accepted *row)
+{
+	char text[200] = "";
+	size_t used = 0;
+
+	for (; row->type != REG_NOT_INIT && used < sizeof(text); row++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s",
+					 used ? ", " : "", reg_type_name(row->type, row->flags));
+	return reject(env, -EACCES, "R%d type=%s expected=%s", regno, reg_type_text(reg), text);
+}
+
+/* One of the types named in "a|b". */
+static bool matches_named(const struct env *env, const struct reg *reg, uint32_t id,
+			  const char *names, bool strict)
+{
+	while (names && *names) {
+		size_t len = strcspn(names, "|");
+		char name[64];
+		uint32_t want;
+
+		snprintf(name, sizeof(name), "%.*s", (int)len, names);
+		want = env->kernel_btf ? skep_btf_find(env->kernel_btf, name, BTF_STRUCT) : 0;
+		if (want && btf_types_match(reg->btf, id, reg->off, env->kernel_btf, want, strict))
+			return true;
+		names += len + (names[len] == '|');
+	}
+	return false;
+}
+
+static int check_object_type(struct env *env, const struct call_check *call, int regno,
+			     const struct arg *arg, const struct reg *reg)
+{
+	const char *names = arg->kind == ARG_PTR_TO_BTF_ID_SOCK_COMMON ? "sock_common" : arg->btf;
+	bool release = arg->flags & ARG_RELEASE;
+
+	if (reg_maybe_null(reg) && (!(arg->flags & ARG_MAYBE_NULL) || release))
+		return reject(env, -EACCES, "Possibly NULL pointer passed to helper arg%d", regno);
+	if (call->fn && call->fn->id == 194) {
+		if (!call->kptr || (reg->btf == call->kptr->btf &&
+				    btf_types_match(reg->btf, reg->btf_id, reg->off, call->kptr->btf,
+						    call->kptr->btf_id, true)))
+			return 0;
+		return reject(env, -EACCES, "invalid kptr access, R%d type=%s%s expected=ptr_%s",
+			      regno, reg_type_text(reg), skep_btf_type_name(reg->btf, reg->btf_id),
+			      skep_btf_type_name(call->kptr->btf, call->kptr->btf_id));
+	}
+	if (!names || matches_named(env, reg, reg->btf_id, names, release && call->fn->id != 86))
+		return 0;
+	return reject(env, -EACCES, "R%d is of type %s but %.*s is expected", regno,
+		      skep_btf_type_name(reg->btf, reg->btf_id), (int)strcspn(names, "|"), names);
+}
+
+static int check_type(struct env *env, const struct call_check *call, int regno, const struct arg *arg)
+{
+	const struct reg *reg = call_arg(env, regno);
+	const struct accepted *row = accepted[arg->kind];
+	uint32_t flags = flags_compared(reg, call, arg, regno);
+
+	if (row->type == REG_NOT_INIT)
+		return 0;
+	while (row->type != REG_NOT_INIT && (row->type != reg->type || row->flags != flags))
+		row++;
+	if (row->type == REG_NOT_INIT)
+		return reject_type(env, regno, reg, accepted[arg->kind]);
+	if (reg->type != REG_BTF)
+		return 0;
+	if (arg->kind == ARG_MEM || arg->kind == ARG_MAP_KEY || arg->kind == ARG_MAP_VALUE) {
+		if (flags_compared(reg, call, arg, regno) & REG_RDONLY || arg->flags & ARG_RDONLY ||
+		    arg->kind == ARG_MAP_KEY ||
+		    (arg->kind == ARG_MAP_VALUE && !(arg->flags & ARG_UNINIT)))
+			return 0;
+		return reject(env, -EACCES, "%s() may write into memory pointed by R%d type=%s",
+			      helper_text(call->fn->id), regno, reg_type_text(reg));
+	}
+	if (reg->flags & (REG_PERCPU | REG_ALLOC) && arg->kind != ARG_PTR_TO_BTF_ID)
+		return 0;
+	return check_object_type(env, call, regno, arg, reg);
+}
+
+/* Which pointers may come with an offset. */
+static int check_offset(struct env *env, int regno, const struct arg *arg)
+{
+	const struct reg *reg = call_arg(env, regno);
+
+	if (arg->flags & ARG_RELEASE) {
+		if (arg->kind == ARG_PTR_TO_DYNPTR && reg->type == REG_STACK)
+			return 0;
+		if (reg->off && reg->type == REG_BTF)
+			return reject(env, -EINVAL, "R%d must have zero offset when passed to "
+				      "release func or trusted arg to kfunc", regno);
+		return check_ptr_off(env, reg, regno, false);
+	}
+	switch ((enum reg_type)reg->type) {
+	case REG_STACK: case REG_PACKET: case REG_PACKET_META: case REG_MAP_KEY:
+	case REG_MAP_VALUE: case REG_MEM: case REG_BUF: case REG_ARENA: case REG_SCALAR:
+		return 0;
+	case REG_BTF:
+		return check_ptr_off(env, reg, regno, true);
+	case REG_NOT_INIT: case REG_CTX: case REG_MAP: case REG_PACKET_END: case REG_FLOW_KEYS:
+	case REG_SOCKET: case REG_SOCK_COMMON: case REG_TCP_SOCK: case REG_TP_BUFFER:
+	case REG_XDP_SOCK: case REG_FUNC: case REG_DYNPTR: case REG_INSN: case REG_TYPE_COUNT:
+		break;
+	}
+	return check_ptr_off(env, reg, regno, false);
+}
+
+/* --- references --- */
+
+static int check_release(struct env *env, struct call_check *call, int regno, const struct arg *arg)
+{
+	const struct reg *reg = call_arg(env, regno);
+
+	if (arg->kind == ARG_PTR_TO_DYNPTR) {
+		if (reg->type != REG_STACK)
+			return reject(env, -EINVAL, "cannot release unowned const bpf_dynptr");
+		if (!dynptr_slot_ref(env, regno))
+			return reject(env, -EINVAL, "arg %d is an unacquired reference", regno);
+	} else if (!reg->ref_id && !reg_is_zero(reg)) {
+		return reject(env, -EINVAL,
+			      "R%d must be referenced when passed to release function", regno);
+	}
+	call->release_reg = regno;
+	return 0;
+}
+
+/* --- memory --- */
+
+/* The most a helper may write is remembered for what it returns. */
+static int check_size(struct env *env, struct call_check *call, int regno, bool zero_ok)
+{
+	const struct arg *mem = &call->fn->arg[regno - 2];
+	const struct reg *size = call_arg(env, regno);
+	struct mem_use use = {
+		.writes = mem->flags & (ARG_UNINIT | ARG_WRITE),
+		.uninit = mem->flags & ARG_UNINIT,
+		.zero_size_ok = zero_ok,
+		.nullable = mem->flags & ARG_MAYBE_NULL,
+	};
+
+	call->size_max = size->var.umax;
+	return check_mem_size_reg(env, regno - 1, regno, use);
+}
+
+static int check_fixed(struct env *env, int regno, const struct arg *arg)
+{
+	struct mem_use use = {
+		.writes = arg->flags & (ARG_UNINIT | ARG_WRITE),
+		.uninit = arg->flags & ARG_UNINIT,
+	};
+
+	return check_helper_mem(env, regno, arg->size, use);
+}
+
+static int check_map_key(struct env *env, struct call_check *call, int regno)
+{
+	int error;
+
+	if (!call->map)
+		return reject(env, -EACCES, "invalid map_ptr to access map->key");
+	error = check_helper_mem(env, regno, call->map->key_size, (struct mem_use){ 0 });
+	if (error < 0)
+		return error;
+	call->key_reg = (uint32_t)regno;
+	if (call_arg(env, regno)->type == REG_STACK &&
+	    (call->map->type == BPF_MAP_TYPE_ARRAY || call->map->type == BPF_MAP_TYPE_PERCPU_ARRAY))
+		call->key_known = stack_const(env, call_arg(env, regno), call->map->key_size,
+					      &call->key);
+	return 0;
+}
+
+static int check_map_value(struct env *env, const struct call_check *call, int regno,
+			   const struct arg *arg)
+{
+	struct mem_use use = { .writes = arg->flags & ARG_UNINIT, .uninit = arg->flags & ARG_UNINIT };
+
+	if (!call->map)
+		return reject(env, -EACCES, "invalid map_ptr to access map->value");
+	return check_helper_mem(env, regno, call->map->value_size, use);
+}
+
+int check_const_string(struct env *env, int regno, const char **text, size_t *room)
+{
+	const struct reg *reg = call_arg(env, regno);
+	const struct map_spec *map = reg->map;
+	const char *start;
+	uint64_t off;
+	int error;
+
+	if (reg->type != REG_MAP_VALUE)
+		return reject(env, -EINVAL, "R%d is not a const string", regno);
+	if (map->type == BPF_MAP_TYPE_INSN_ARRAY)
+		return reject(env, -EACCES, "R%d points to insn_array map which cannot be used as "
+			      "const string", regno);
+	if (!(map->flags & BPF_F_RDONLY_PROG) || !map->frozen)
+		return reject(env, -EACCES, "R%d does not point to a readonly map'", regno);
+	if (!scalar_is_const(reg->var))
+		return reject(env, -EACCES, "R%d is not a constant address'", regno);
+	off = (uint64_t)reg->off + reg->var.umin;
+	error = check_map_access(env, regno, reg->off, 1, false, ACCESS_READ);
+	if (error < 0)
+		return error;
+	if (off >= map->value_size)
+		return reject(env, -EACCES, "R%d is not a constant address'", regno);
+	start = (const char *)map->frozen + off;
+	if (!memchr(start, 0, map->value_size - off))
+		return reject(env, -EINVAL, "string is not zero-terminated");
+	*text = start;
+	*room = map->value_size - off;
+	return 0;
+}
+
+/* --- timers, kernel pointers --- */
+
+static int check_timer(struct env *env, struct call_check *call, int regno)
+{
+	const struct reg *reg = call_arg(env, regno);
+	const struct map_field *field;
+	uint64_t off;
+
+	if (!scalar_is_const(reg->var))
+		return reject(env, -EINVAL, "R%d doesn't have constant offset. bpf_timer has to be "
+			      "at the constant offset", regno);
+	if (!reg->map->btf)
+		return reject(env, -EINVAL, "map '%s' has to have BTF in order to use bpf_timer",
+			      reg->map->name);
+	field = map_field_of(env, reg->map, MAP_FIELD_TIMER);
+	if (!field)
+		return reject(env, -EINVAL, "map '%s' has no valid bpf_timer", reg->map->name);
+	off = (uint64_t)reg->off + reg->var.umin;
+	if (field->off != off)
+		return reject(env, -EINVAL, "off %llu doesn't point to 'struct bpf_timer' that is "
+			      "at %u", (unsigned long long)off, field->off);
+	call->map = reg->map;
+	call->map_index = reg->map_index;
+	call->map_uid = reg->map_uid;
+	return 0;
+}
+
+static int check_kptr_dest(struct env *env, struct call_check *call, int regno)
+{
+	const struct reg *reg = call_arg(env, regno);
+	const struct map_fields *fields = NULL;
+	uint64_t off = (uint64_t)reg->off + reg->var.umin;
+
+	if (!scalar_is_const(reg->var))
+		return reject(env, -EINVAL, "R%d doesn't have constant offset. kptr has to be at "
+			      "the constant offset", regno);
+	if (reg->type == REG_MAP_VALUE) {
+		if (!reg->map->btf)
+			return reject(env, -EINVAL, "map '%s' has to have BTF in order to use "
+				      "bpf_kptr_xchg", reg->map->name);
+		fields = map_fields(env, reg->map);
+	} else {
+		fields = record_fields(env, reg->btf, reg->btf_id);
+	}
+	if (!fields || !(fields->mask & MAP_FIELD_KPTR))
+		return reject(env, -EINVAL, "R%d has no valid kptr", regno);
+	for (uint32_t i = 0; i < fields->count && !call->kptr; i++)
+		if (fields->field[i].off == off && fields->field[i].type & MAP_FIELD_KPTR)
+			call->kptr = &fields->field[i];
+	if (!call->kptr)
+		return reject(env, -EACCES, "off=%llu doesn't point to kptr",
+			      (unsigned long long)off);
+	if (call->kptr->type == MAP_FIELD_KPTR_UNREF)
+		return reject(env, -EACCES, "off=%llu kptr isn't referenced kptr",
+			      (unsigned long long)off);
+	call->ret_btf = call->kptr->btf;
+	call->ret_btf_id = call->kptr->btf_id;
+	return 0;
+}
+
+static int check_map_ptr(struct env *env, struct call_check *call, int regno)
+{
+	const struct reg *reg = call_arg(env, regno);
+
+	/* A timer and the map it is in. */
+	if (call->map && (call->map != reg->map || call->map_uid != reg->map_uid)) {
+		if (call->map == reg->map || reg->map_index == UINT32_MAX)
+			return reject(env, -EINVAL, "timer pointer in R1 map_uid=%u doesn't match "
+				      "map pointer in R2 map_uid=%u", call->map_uid, reg->map_uid);
+		return reject(env, -EINVAL, "timer pointer in R1 doesn't match map pointer in R2");
+	}
+	call->map = reg->map;
+	call->map_index = reg->map_index;
+	call->map_uid = reg->map_uid;
+	return 0;
+}
+
+static enum dynptr_kind dynptr_kind_of(const struct arg *arg)
+{
+	if (arg->flags & ARG_DYNPTR_LOCAL)
+		return DYNPTR_LOCAL;
+	if (arg->flags & ARG_DYNPTR_RINGBUF)
+		return DYNPTR_RINGBUF;
+	if (arg->flags & ARG_DYNPTR_SKB)
+		return DYNPTR_SKB;
+	return arg->flags & ARG_DYNPTR_XDP ? DYNPTR_XDP : DYNPTR_NONE;
+}
+
+/* What the kind asks for beyond the type. */
+static int check_kind(struct env *env, struct call_check *call, int regno, const struct arg *arg)
+{
+	const struct reg *reg = call_arg(env, regno);
+	const char *text;
+	size_t room;
+
+	switch ((enum arg_kind)arg->kind) {
+	case ARG_CONST_MAP_PTR:
+		return check_map_ptr(env, call, regno);
+	case ARG_MAP_KEY:
+		return check_map_key(env, call, regno);
+	case ARG_MAP_VALUE:
+		if (arg->flags & ARG_MAYBE_NULL && reg_is_zero(reg))
+			return 0;
+		return check_map_value(env, call, regno, arg);
+	case ARG_MEM:
+		return arg->flags & ARG_FIXED_SIZE ? check_fixed(env, regno, arg) : 0;
+	case ARG_MEM_SIZE:
+		return check_size(env, call, regno, false);
+	case ARG_MEM_SIZE_OR_ZERO:
+		return check_size(env, call, regno, true);
+	case ARG_CONST_ALLOC_SIZE_OR_ZERO:
+		if (!scalar_is_const(reg->var))
+			return reject(env, -EACCES, "R%d is not a known constant'", regno);
+		call->alloc_size = reg->var.umin;
+		return mark_precise(env, regno);
+	case ARG_PTR_TO_PERCPU_BTF_ID:
+		if (!reg->btf_id)
+			return reject(env, -EACCES, "Helper has invalid btf_id in R%d", regno);
+		call->ret_btf = reg->btf;
+		call->ret_btf_id = reg->btf_id;
+		return 0;
+	case ARG_PTR_TO_SPIN_LOCK:
+		return check_spin_lock(env, regno, call->fn->id == 93);
+	case ARG_PTR_TO_TIMER:
+		return check_timer(env, call, regno);
+	case ARG_PTR_TO_FUNC:
+		call->subprog = reg->subprog;
+		return 0;
+	case ARG_PTR_TO_CONST_STR:
+		return check_const_string(env, regno, &text, &room);
+	case ARG_PTR_TO_DYNPTR:
+		return check_dynptr_arg(env, call, regno, arg->flags & ARG_UNINIT, false,
+					dynptr_kind_of(arg), 0, 0);
+	case ARG_KPTR_XCHG_DEST:
+		return check_kptr_dest(env, call, regno);
+	case ARG_NONE: case ARG_ANYTHING: case ARG_PTR_TO_CTX: case ARG_PTR_TO_BTF_ID:
+	case ARG_PTR_TO_BTF_ID_SOCK_COMMON: case ARG_PTR_TO_SOCK_COMMON: case ARG_PTR_TO_SOCKET:
+	case ARG_PTR_TO_RES_SPIN_LOCK: case ARG_PTR_TO_STACK: case ARG_RINGBUF_MEM:
+	case ARG_SCALAR: case ARG_KIND_COUNT:
+		break;
+	}
+	return 0;
+}
+
+/* Values of maps of sockets are sockets; Bloom filters peek what they are asked for. */
+static struct arg resolve(const struct call_check *call, struct arg arg)
+{
+	if (arg.kind != ARG_MAP_VALUE || !call->map)
+		return arg;
+	if (call->map->type == BPF_MAP_TYPE_SOCKMAP || call->map->type == BPF_MAP_TYPE_SOCKHASH)
+		return (struct arg){ .kind = ARG_PTR_TO_BTF_ID_SOCK_COMMON };
+	if (call->map->type == BPF_MAP_TYPE_BLOOM_FILTER && call->fn->id == 89)
+		arg.flags &= (uint16_t)~ARG_UNINIT;
+	return arg;
+}
+
+static bool packet_arg_ok(const struct env *env, const struct call_check *call)
+{
+	/* What sock_ops sees of a packet it reads itself only. */
+	return call->fn->packet_access && env->spec->type->direct_packet_read &&
+	       env->spec->type->id != BPF_PROG_TYPE_SOCK_OPS;
+}
+
+int check_arg(struct env *env, struct call_check *call, int regno, const struct arg *given)
+{
+	struct arg arg = resolve(call, *given);
+	const struct reg *reg;
+	int error;
+
+	if (arg.kind == ARG_NONE)
+		return 0;
+	error = check_reg_read(env, regno);
+	if (error < 0)
+		return error;
+	reg = call_arg(env, regno);
+	if (arg.kind == ARG_ANYTHING) {
+		if (!may_leak(env, reg))
+			return reject(env, -EACCES, "R%d leaks addr into helper function", regno);
+		return 0;
+	}
+	if (reg_is_packet(reg) && !packet_arg_ok(env, call))
+		return reject(env, -EACCES, "helper access to the packet is not allowed");
+	if (!(reg_is_zero(reg) && arg.flags & ARG_MAYBE_NULL)) {
+		error = check_type(env, call, regno, &arg);
+		if (error == 0)
+			error = check_offset(env, regno, &arg);
+		if (error < 0)
+			return error;
+	}
+	if (arg.flags & ARG_RELEASE) {
+		error = check_release(env, call, regno, &arg);
+		if (error < 0)
+			return error;
+	}
+	if (reg->ref_id && arg.kind != ARG_KPTR_XCHG_DEST) {
+		if (call->ref_id)
+			return reject(env, -EACCES, "more than one arg with ref_obj_id R%d %u %u",
+				      regno, reg->ref_id, call->ref_id);
+		call->ref_id = reg->ref_id;
+	}
+	return check_kind(env, call, regno, &arg);
+}

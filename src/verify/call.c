@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * call.c - a call of a helper: may it be called here, are its arguments what its
+ * descriptor asks for, and what is true after it.
+ *
+ * Nothing here asks for a helper by number but what no prototype can say: what
+ * a helper calls back, gives a range to, or derives from its argument.
+ */
+#include "verify/call.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum {
+	FN_get_smp_processor_id = 8, FN_tail_call = 12, FN_trace_printk = 6, FN_probe_read_str = 45, FN_get_stack = 67,
+	FN_get_local_storage = 81, FN_sk_fullsock = 95, FN_tcp_sock = 96, 
+	FN_spin_unlock = 94, FN_map_lookup_elem = 1, 
+	FN_probe_read_user_str = 114, FN_probe_read_kernel_str = 115, FN_skc_to_tcp6_sock = 136,
+	FN_skc_to_udp6_sock = 140, FN_get_task_stack = 141,
+	FN_d_path = 147, FN_snprintf = 165, 
+	FN_get_retval = 186, FN_kptr_xchg = 194, FN_skc_to_mptcp_sock = 196,
+	FN_dynptr_from_mem = 197, FN_dynptr_write = 202, FN_dynptr_data = 203,
+};
+
+#define MAX_ERRNO 4095
+
+const char *helper_text(uint32_t id)
+{
+	static _Thread_local char text[4][64];
+	static _Thread_local unsigned turn;
+	const struct helper *helper = helper_by_id(id);
+	char *out = text[turn++ % 4];
+
+	if (helper)
+		snprintf(out, sizeof(text[0]), "bpf_%s#%u", helper->name, id);
+	else
+		snprintf(out, sizeof(text[0]), "unknown#%d", (int)id);
+	return out;
+}
+
+/* --- may it be called here? --- */
+
+/* bpf_d_path() walks what some functions hold locked; it is allowed where none is. */
+static bool path_may_be_asked(const struct env *env)
+{
+	static const char *const functions[] = {
+		"security_file_permission", "security_inode_getattr", "security_file_open",
+		"security_path_truncate", "vfs_truncate", "vfs_fallocate", "dentry_open",
+		"vfs_getattr", "filp_close", "security_bprm_check", "security_bprm_creds_from_file",
+		"security_bprm_committing_creds", "security_bprm_committed_creds",
+		"security_kernel_read_file", "security_kernel_post_read_file",
+	};
+
+	if (env->spec->type->id != BPF_PROG_TYPE_TRACING || env->spec->attach == BPF_TRACE_ITER)
+		return true;
+	for (size_t i = 0; env->spec->attach_name && i < ARRAY_SIZE(functions); i++)
+		if (strcmp(env->spec->attach_name, functions[i]) == 0)
+			return true;
+	return false;
+}
+
+static const char *region_name(const struct state *state)
+{
+	if (state->active_rcu)
+		return "rcu_read_lock region";
+	if (state->active_preempt)
+		return "non-preemptible region";
+	return state->active_irq ? "IRQ-disabled region" : NULL;
+}
+
+static int check_allowed(struct env *env, const struct helper *fn)
+{
+	const char *region = region_name(env->cur);
+
+	if (fn->gpl_only && !env->gpl)
+		return reject(env, -EINVAL,
+			      "cannot call GPL-restricted function from non-GPL compatible program");
+	if (fn->id == FN_d_path && !path_may_be_asked(env))
+		return reject(env, -EINVAL, "helper call is not allowed in probe");
+	if (fn->may_sleep && !env->sleepable && !env->cur->in_sleepable)
+		return reject(env, -EINVAL, "helper call might sleep in a non-sleepable prog");
+	if (fn->may_sleep && region)
+		return reject(env, -EINVAL, "sleepable helper %s in %s", helper_text(fn->id),
+			      region);
+	if (env->cur->active_locks && fn->id != FN_spin_unlock)
+		return reject(env, -EINVAL, "function calls are not allowed while holding a lock");
+	return 0;
+}
+
+static int find_helper(struct env *env, uint32_t id, const struct helper **fn)
+{
+	const struct prog_spec *spec = env->spec->target ? env->spec->target : env->spec;
+
+	if (!helper_by_id(id))
+		return reject(env, -EINVAL, "invalid func %s", helper_text(id));
+	*fn = helper_get(id, spec->type->id, spec->attach);
+	if (!*fn)
+		return reject(env, -EINVAL, "program of this type cannot use helper %s",
+			      helper_text(id));
+	return 0;
+}
+
+/* --- what a few helpers ask beyond their prototypes --- */
+
+static int check_special(struct env *env, struct call_check *call)
+{
+	const struct reg *regs = state_regs(env->cur);
+
+	switch (call->fn->id) {
+	case FN_tail_call:
+		return check_resources(env, false, true, "tail_call");
+	case FN_get_local_storage:
+		/* flags is a constant, so that the storage can be found ahead. */
+		if (!reg_is_zero(&regs[2]))
+			return reject(env, -EINVAL,
+				      "get_local_storage() doesn't support non-zero flags");
+		return 0;
+	case FN_snprintf:
+		return check_snprintf(env, call);
+	case FN_dynptr_from_mem:
+		if (regs[1].type != REG_MAP_VALUE)
+			return reject(env, -EACCES,
+				      "Unsupported reg type %s for bpf_dynptr_from_mem data",
+				      reg_type_text(&regs[1]));
+		return 0;
+	default:
+		return helper_calls_back(call->fn->id) ? check_callbacks(env, call) : 0;
+	}
+}
+
+/* --- the reference that is given up --- */
+
+static int release_argument(struct env *env, struct call_check *call)
+{
+	const struct reg *reg;
+
+	if (!call->release_reg)
+		return 0;
+	reg = call_arg(env, call->release_reg);
+	if (call->fn->arg[call->release_reg - 1].kind == ARG_PTR_TO_DYNPTR)
+		return release_dynptr(env, call->release_reg);
+	if (!call->ref_id && reg_is_zero(reg))
+		return 0;
+	if (call->ref_id && release_reference(env, call->ref_id) == 0)
+		return 0;
+	return reject(env, -EINVAL, "func %s reference has not been acquired before",
+		      helper_text(call->fn->id));
+}
+
+/* --- the result --- */
+
+/* The key is known to be inside an array, whose elements all exist. */
+static bool never_null(const struct call_check *call)
+{
+	return call->fn->id == FN_map_lookup_elem && call->key_known &&
+	       (call->map->type == BPF_MAP_TYPE_ARRAY ||
+		call->map->type == BPF_MAP_TYPE_PERCPU_ARRAY) &&
+	       call->key < call->map->max_entries;
+}
+
+static int set_map_value(struct env *env, const struct call_check *call, struct reg *r0, uint32_t flags)
+{
+	if (!call->map)
+		return reject(env, -EINVAL, "kernel subsystem misconfigured verifier");
+	if (never_null(call))
+		flags &= ~(uint32_t)REG_MAYBE_NULL;
+	reg_set_pointer(r0, REG_MAP_VALUE, flags);
+	r0->map = call->map;
+	r0->map_index = call->map_index;
+	r0->map_uid = call->map_uid;
+	/* Locks in it are told apart by id. */
+	if (!(flags & REG_MAYBE_NULL) &&
+	    map_field_of(env, call->map, MAP_FIELD_SPIN_LOCK | MAP_FIELD_RES_SPIN_LOCK))
+		r0->id = new_id(env);
+	return 0;
+}
+
+static int set_kernel_object(struct env *env, const struct call_check *call, struct reg *r0,
+			     uint32_t flags)
+{
+	const struct skep_btf *btf = env->kernel_btf;
+	uint32_t id = call->ret_btf_id;
+
+	if (call->fn->id == FN_kptr_xchg) {
+		btf = call->ret_btf;
+		if (btf != env->kernel_btf)
+			flags |= REG_ALLOC;
+		if (call->kptr->type == MAP_FIELD_KPTR_PERCPU)
+			flags |= REG_PERCPU;
+	} else {
+		id = btf && call->fn->ret.btf ? skep_btf_find(btf, call->fn->ret.btf, 0) : 0;
+	}
+	if (!id)
+		return reject(env, -EINVAL, "invalid return type %u of func %s",
+			      call->fn->ret.kind, helper_text(call->fn->id));
+	if (call->fn->ret.kind == RET_PTR_TO_BTF_ID_TRUSTED)
+		flags |= REG_TRUSTED;
+	reg_set_pointer(r0, REG_BTF, flags);
+	r0->btf = btf;
+	r0->btf_id = id;
+	return 0;
+}
+
+/* A per-CPU variable: a structure as such, anything else as memory. */
+static int set_percpu(struct env *env, const struct call_check *call, struct reg *r0, uint32_t flags)
+{
+	const struct skep_btf *btf = call->ret_btf;
+	uint32_t id = btf ? btf_skip_mods_and_typedefs(btf, call->ret_btf_id) : 0;
+	enum btf_kind kind = btf ? btf_kind(btf_type(btf, id)) : BTF_VOID;
+	int64_t size;
+
+	if (kind == BTF_STRUCT) {
+		const struct reg *arg = call_arg(env, 1);
+
+		/* An object of the program's own, allocated for every CPU. */
+		if (arg->type == REG_BTF && arg->flags & REG_PERCPU && arg->flags & REG_RCU)
+			flags |= REG_ALLOC | REG_RCU;
+		reg_set_pointer(r0, REG_BTF, flags);
+		r0->btf = btf;
+		r0->btf_id = id;
+		return 0;
+	}
+	size = btf ? skep_btf_size(btf, id) : -EINVAL;
+	if (size < 0)
+		return reject(env, -EINVAL, "unable to resolve the size of type '%s'",
+			      btf ? skep_btf_type_name(btf, id) : "");
+	reg_set_pointer(r0, REG_MEM, flags | REG_RDONLY);
+	r0->mem_size = (uint32_t)size;
+	return 0;
+}
+
+static int set_memory(struct env *env, const struct call_check *call, struct reg *r0, uint32_t flags)
+{
+	(void)env;
+	reg_set_pointer(r0, REG_MEM, flags);
+	r0->mem_size = (uint32_t)call->alloc_size;
+	return 0;
+}
+
+static int set_result(struct env *env, const struct call_check *call, struct reg *r0)
+{
+	const struct ret *ret = &call->fn->ret;
+	uint32_t flags = ret->maybe_null ? REG_MAYBE_NULL : 0;
+
+	switch ((enum ret_kind)ret->kind) {
+	case RET_INTEGER:
+		reg_set_unknown(env, r0);
+		return 0;
+	case RET_VOID:
+		reg_set_not_init(r0);
+		return 0;
+	case RET_PTR_TO_MAP_VALUE:
+		return set_map_value(env, call, r0, flags);
+	case RET_PTR_TO_SOCKET:
+		reg_set_pointer(r0, REG_SOCKET, flags);
+		return 0;
+	case RET_PTR_TO_TCP_SOCK:
+		reg_set_pointer(r0, REG_TCP_SOCK, flags);
+		return 0;
+	case RET_PTR_TO_SOCK_COMMON:
+		reg_set_pointer(r0, REG_SOCK_COMMON, flags);
+		return 0;
+	case RET_PTR_TO_MEM:
+	case RET_PTR_TO_DYNPTR_MEM:
+		return set_memory(env, call, r0, flags);
+	case RET_PTR_TO_RINGBUF_MEM:
+		return set_memory(env, call, r0, flags | REG_RINGBUF);
+	case RET_PTR_TO_MEM_OR_BTF_ID:
+		return set_percpu(env, call, r0, flags);
+	case RET_PTR_TO_BTF_ID:
+	case RET_PTR_TO_BTF_ID_TRUSTED:
+		return set_kernel_object(env, call, r0, flags);
+	}
+	return reject(env, -EINVAL, "unknown return type %u of func %s", ret->kind,
+		      helper_text(call->fn->id));
+}
+
+/* Numbers that cannot be just any. */
+static void refine_result(struct env *env, const struct call_check *call, struct reg *r0)
+{
+	switch (call->fn->id) {
+	case FN_get_stack:
+	case FN_get_task_stack:
+	case FN_probe_read_str:
+	case FN_probe_read_kernel_str:
+	case FN_probe_read_user_str:
+		if (call->size_max <= INT32_MAX)
+			reg_set_scalar(env, r0, scalar_srange(-MAX_ERRNO, (int64_t)call->size_max));
+		break;
+	case FN_get_smp_processor_id: {
+		long cpus = sysconf(_SC_NPROCESSORS_CONF);
+
+		reg_set_scalar(env, r0, scalar_urange(0, cpus > 0 ? (uint64_t)cpus * 2 - 1 : 8191));
+		break;
+	}
+	case FN_get_retval:
+		if (env->spec->type->id == BPF_PROG_TYPE_LSM && env->spec->type->returns)
+			reg_set_scalar(env, r0, scalar_srange(-MAX_ERRNO, 0));
+		break;
+	default:
+		break;
+	}
+}
+
+/* Results that live as long as the socket they were made from. */
+static bool is_cast(uint32_t id)
+{
+	return id == FN_tcp_sock || id == FN_sk_fullsock || id == FN_skc_to_mptcp_sock ||
+	       (id >= FN_skc_to_tcp6_sock && id <= FN_skc_to_udp6_sock);
+}
+
+/* Looking up in a map of sockets takes a reference. */
+static bool acquires(const struct call_check *call)
+{
+	if (call->fn->id == FN_map_lookup_elem)
+		return call->map && (call->map->type == BPF_MAP_TYPE_SOCKMAP ||
+				     call->map->type == BPF_MAP_TYPE_SOCKHASH);
+	/* Its dynptr has the reference, not its result. */
+	return call->fn->acquires && call->fn->ret.kind != RET_INTEGER;
+}
+
+static int set_reference(struct env *env, const struct call_check *call, struct reg *r0)
+{
+	if (is_cast(call->fn->id)) {
+		r0->ref_id = call->ref_id;
+	} else if (acquires(call)) {
+		int id = acquire_reference(env, call->pc);
+
+		if (id < 0)
+			return id;
+		r0->id = (uint32_t)id;
+		r0->ref_id = (uint32_t)id;
+	} else if (call->fn->id == FN_dynptr_data) {
+		r0->dynptr_id = call->dynptr_id;
+		r0->ref_id = call->dynptr_ref;
+	}
+	return 0;
+}
+
+static int finish(struct env *env, const struct call_check *call)
+{
+	struct reg *regs = state_regs(env->cur);
+	int error;
+
+	clear_caller_saved(env, regs);
+	error = set_result(env, call, &regs[0]);
+	if (error < 0)
+		return error;
+	if (reg_maybe_null(&regs[0]))
+		regs[0].id = new_id(env);
+	error = set_reference(env, call, &regs[0]);
+	if (error < 0)
+		return error;
+	if (call->fn->ret.kind == RET_INTEGER)
+		refine_result(env, call, &regs[0]);
+	error = check_map_use(env, call);
+	if (error < 0)
+		return error;
+	if (call->fn->changes_packet ||
+	    (call->fn->id == FN_dynptr_write && (call->dynptr_kind == DYNPTR_SKB ||
+						 call->dynptr_kind == DYNPTR_SKB_META)))
+		clear_packet_pointers(env);
+	return 0;
+}
+
+int check_helper_call(struct env *env, uint32_t pc)
+{
+	uint32_t id = (uint32_t)env->insns[pc].imm;
+	struct call_check call = { .pc = pc };
+	int error = find_helper(env, id, &call.fn);
+
+	if (error == 0)
+		error = check_allowed(env, call.fn);
+	for (int i = 0; error == 0 && i < 5; i++)
+		error = check_arg(env, &call, i + 1, &call.fn->arg[i]);
+	if (error == 0)
+		error = record_map(env, &call);
+	if (error == 0)
+		error = record_key(env, &call);
+	if (error == 0)
+		error = release_argument(env, &call);
+	if (error == 0)
+		error = check_special(env, &call);
+	return error < 0 ? error : finish(env, &call);
+}
+
+/* --- what other passes ask about calls --- */
+
+static const struct helper *helper_at(const struct env *env, uint32_t pc)
+{
+	const struct insn *insn = &env->insns[pc];
+	const struct prog_spec *spec = env->spec->target ? env->spec->target : env->spec;
+	const struct helper *fn;
+
+	if (insn->kind != INSN_CALL || insn->op != CALL_HELPER)
+		return NULL;
+	fn = helper_get((uint32_t)insn->imm, spec->type->id, spec->attach);
+	return fn ? fn : helper_by_id((uint32_t)insn->imm);
+}
+
+void call_uses(struct env *env, uint32_t pc, uint16_t *reads, uint16_t *writes)
+{
+	const struct insn *insn = &env->insns[pc];
+	const struct helper *fn = helper_at(env, pc);
+	uint16_t args = 0x3e; /* r1 to r5 */
+
+	/* bpf_trace_printk() takes as many as its format says. */
+	if (fn && fn->id != FN_trace_printk)
+		for (int i = 0; i < 5; i++)
+			if (fn->arg[i].kind == ARG_NONE)
+				args &= (uint16_t)~(2u << i);
+	if (insn->kind == INSN_CALL && insn->op == CALL_KFUNC)
+		args = kfunc_args(env, pc);
+	*reads = args;
+	*writes = 0x3f;
+}
+
+bool call_changes_packet(struct env *env, uint32_t pc)
+{
+	const struct helper *fn = helper_at(env, pc);
+
+	return fn ? fn->changes_packet : kfunc_changes_packet(env, pc);
+}
+
+bool call_might_sleep(struct env *env, uint32_t pc)
+{
+	const struct helper *fn = helper_at(env, pc);
+
+	return fn ? fn->may_sleep : kfunc_might_sleep(env, pc);
+}
+
+int prepare_calls(struct env *env)
+{
+	for (uint32_t pc = 0; pc < env->len; pc++) {
+		const struct helper *fn = helper_at(env, pc);
+
+		if (fn && helper_calls_back(fn->id))
+			env->info[pc].calls_callback = true;
+	}
+	return prepare_kfuncs(env);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * call.h - what is gathered about one call while its arguments are checked.
+ *
+ * A call is checked argument by argument; what one argument says (the map, the
+ * size, the reference that is given up) decides about later ones and about the
+ * result. struct call_check holds it between call.c, args.c and the files for each
+ * kind of argument.
+ */
+#ifndef VERIFY_CALL_H
+#define VERIFY_CALL_H
+
+#include "verify/state.h"
+
+struct call_check {
+	uint32_t pc;
+	const struct helper *fn;         /* NULL: a kernel function */
+	const char *name;                /* "bpf_map_lookup_elem", "bpf_iter_num_new" */
+
+	const struct map_spec *map;      /* of the map argument; NULL: none yet */
+	uint32_t map_index, map_uid;
+	uint32_t key_reg;                /* register of the key; 0: none */
+	bool key_known;                  /* the key is the number key */
+	uint64_t key;
+
+	uint32_t ref_id;                 /* of the one argument that holds a reference */
+	int release_reg;                 /* the argument that is given up; 0: none */
+	uint64_t alloc_size;             /* ARG_CONST_ALLOC_SIZE */
+	uint64_t size_max;               /* most bytes the helper can write to its memory */
+	uint32_t subprog;                /* ARG_PTR_TO_FUNC */
+
+	uint32_t dynptr_id, dynptr_ref;  /* of the initialised dynptr argument */
+	uint8_t dynptr_kind;             /* enum dynptr_kind */
+
+	const struct skep_btf *ret_btf;  /* type of the result, where an argument says */
+	uint32_t ret_btf_id;
+	const struct map_field *kptr;    /* ARG_KPTR_XCHG_DEST */
+};
+
+static inline struct reg *call_arg(struct env *env, int regno)
+{
+	return &state_regs(env->cur)[regno];
+}
+
+/* "bpf_map_lookup_elem#1" in messages; rotating buffers as reg_type_name(). */
+const char *helper_text(uint32_t id);
+
+/* args.c: is register regno what the argument must be? Gathers into call. */
+int check_arg(struct env *env, struct call_check *call, int regno, const struct arg *arg);
+/* A pointer to kernel objects passed where type want_id is asked for. */
+bool btf_types_match(const struct skep_btf *btf, uint32_t id, int32_t off,
+		     const struct skep_btf *want, uint32_t want_id, bool strict);
+/* The kernel type a register of a kind points to; 0: none. */
+uint32_t reg_kernel_type(const struct env *env, const struct reg *reg);
+bool reg_is_trusted(const struct reg *reg);
+bool reg_is_rcu(const struct reg *reg);
+/* A constant string argument: NUL-terminated, in read-only global data. */
+int check_const_string(struct env *env, int regno, const char **text, size_t *room);
+
+/* ref.c: locks */
+int acquire_lock(struct env *env, enum ref_kind kind, uint32_t id, const void *ptr, uint32_t pc);
+int release_lock(struct env *env, enum ref_kind kind, uint32_t id, const void *ptr);
+
+/* map_use.c: which helper takes which map. */
+int check_map_use(struct env *env, const struct call_check *call);
+int record_map(struct env *env, const struct call_check *call);
+int record_key(struct env *env, const struct call_check *call);
+
+/* format.c: snprintf's format and arguments. */
+int check_snprintf(struct env *env, const struct call_check *call);
+
+/* callback.c: enters what the helper calls back. */
+int check_callbacks(struct env *env, struct call_check *call);
+bool helper_calls_back(uint32_t id);
+
+/* dynptr.c */
+int check_dynptr_arg(struct env *env, struct call_check *call, int regno, bool uninit, bool read_only,
+		     enum dynptr_kind kind, uint32_t clone_id, uint32_t clone_ref);
+/* Release of the dynptr on the stack that regno points to. */
+int release_dynptr(struct env *env, int regno);
+bool dynptr_kind_has_reference(enum dynptr_kind kind);
+uint32_t dynptr_slot_ref(struct env *env, int regno); /* 0: no reference */
+
+/* kfunc.c: what other passes ask about kernel functions */
+int prepare_kfuncs(struct env *env);
+uint16_t kfunc_args(struct env *env, uint32_t pc); /* r1 to r5 it reads, as a mask */
+bool kfunc_changes_packet(struct env *env, uint32_t pc);
+bool kfunc_might_sleep(struct env *env, uint32_t pc);
+
+/* lock.c */
+int check_spin_lock(struct env *env, int regno, bool lock);
+
+/* fields.c: what a map value holds besides bytes. */
+enum field_type {
+	MAP_FIELD_SPIN_LOCK = 1 << 0, MAP_FIELD_TIMER = 1 << 1, MAP_FIELD_KPTR_UNREF = 1 << 2,
+	MAP_FIELD_KPTR_REF = 1 << 3, MAP_FIELD_KPTR_PERCPU = 1 << 4, MAP_FIELD_LIST_HEAD = 1 << 5,
+	MAP_FIELD_LIST_NODE = 1 << 6, MAP_FIELD_RB_ROOT = 1 << 7, MAP_FIELD_RB_NODE = 1 << 8,
+	MAP_FIELD_REFCOUNT = 1 << 9, MAP_FIELD_WORKQUEUE = 1 << 10, MAP_FIELD_UPTR = 1 << 11,
+	MAP_FIELD_RES_SPIN_LOCK = 1 << 12, MAP_FIELD_TASK_WORK = 1 << 13,
+};
+#define MAP_FIELD_KPTR (MAP_FIELD_KPTR_UNREF | MAP_FIELD_KPTR_REF | MAP_FIELD_KPTR_PERCPU)
+
+struct map_field {
+	uint32_t type;                   /* enum field_type */
+	uint32_t off, size;
+	const struct skep_btf *btf;      /* kernel pointers: type pointed to */
+	uint32_t btf_id;
+};
+struct map_fields {
+	uint32_t count;
+	uint32_t mask;                   /* of enum field_type */
+	struct map_field field[11];
+	const char *problem;             /* why the map could not be created; or NULL */
+};
+/* The field of a type; NULL: the map has none. */
+const struct map_field *map_field_of(struct env *env, const struct map_spec *map, uint32_t type);
+const struct map_field *map_field_at(struct env *env, const struct map_spec *map, uint32_t off);
+/* The type name of a field: "bpf_timer". */
+const char *field_type_name(uint32_t type);
+/* Fields of a record of the program's own BTF, for objects of bpf_obj_new. */
+const struct map_fields *record_fields(struct env *env, const struct skep_btf *btf, uint32_t id);
+
+#endif

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ctx_btf.c - contexts that are the arguments of a kernel function: an array of
+ * 8-byte words, typed by the BTF of what the program is attached to.
+ */
+#include "verify/call.h"
+
+/* What a program is attached to: its name and prototype. */
+struct target {
+	const struct skep_btf *btf;
+	const struct btf_type *proto;    /* FUNC_PROTO */
+	uint32_t skip;                   /* parameters that programs do not see */
+	const char *name;
+};
+
+enum { NULLABLE = 1, ERROR = 2 };
+
+static const struct {
+	const char *name;
+	uint8_t arg, what;
+} odd_arguments[] = {
+#define TRACEPOINT(name, arg, what) { #name, arg, what },
+#include "verify/tracepoint.def"
+};
+
+static unsigned oddity(const char *tracepoint, uint32_t arg)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(odd_arguments); i++)
+		if (odd_arguments[i].arg == arg && strcmp(odd_arguments[i].name, tracepoint) == 0)
+			return odd_arguments[i].what;
+	return 0;
+}
+
+/* struct_ops: the member of the structure that the program implements. */
+static bool find_member(const struct env *env, struct target *target)
+{
+	const struct btf_type *record = btf_type(env->kernel_btf, env->spec->attach_btf_id);
+	const struct btf_member *member = btf_data(record);
+	const struct btf_type *pointer;
+
+	if (btf_kind(record) != BTF_STRUCT || env->spec->attach >= btf_vlen(record))
+		return false;
+	member += env->spec->attach;
+	pointer = btf_type(env->kernel_btf, btf_skip_mods_and_typedefs(env->kernel_btf, member->type));
+	if (btf_kind(pointer) != BTF_PTR)
+		return false;
+	target->proto = btf_type(env->kernel_btf,
+				 btf_skip_mods_and_typedefs(env->kernel_btf, pointer->type));
+	target->name = btf_str(env->kernel_btf, member->name_off);
+	return btf_kind(target->proto) == BTF_FUNC_PROTO;
+}
+
+static bool find_target(const struct env *env, struct target *target)
+{
+	const struct btf_type *type;
+	uint32_t id = env->spec->attach_btf_id;
+
+	*target = (struct target){ .btf = env->kernel_btf };
+	if (env->spec->target) {
+		target->btf = env->spec->target->btf;
+		id = env->spec->target_btf_id;
+	}
+	if (!target->btf || !id)
+		return false;
+	if (env->spec->type->id == BPF_PROG_TYPE_STRUCT_OPS)
+		return find_member(env, target);
+	type = btf_type(target->btf, id);
+	target->name = btf_name(target->btf, type);
+	/* A tracepoint: typedef void (*btf_trace_NAME)(void *data, ...). */
+	if (btf_kind(type) == BTF_TYPEDEF) {
+		type = btf_type(target->btf, type->type);
+		if (btf_kind(type) != BTF_PTR)
+			return false;
+		target->skip = 1;
+		if (strncmp(target->name, "btf_trace_", 10) == 0)
+			target->name += 10;
+	} else if (btf_kind(type) != BTF_FUNC) {
+		return false;
+	}
+	target->proto = btf_type(target->btf, type->type);
+	return btf_kind(target->proto) == BTF_FUNC_PROTO;
+}
+
+/* --- one argument --- */
+
+struct argument {
+	uint32_t index;
+	uint32_t type;           /* BTF id; 0 with is_return: void */
+	const char *name;
+	bool is_return;
+};
+
+/* Structures by value take as many words as they have. */
+static uint32_t words_of(const struct skep_btf *btf, uint32_t id)
+{
+	int64_t size = skep_btf_size(btf, id);
+
+	return size > 8 ? (uint32_t)(size + 7) / 8 : 1;
+}
+
+static int find_argument(struct env *env, const struct target *target, uint32_t word,
+			 struct argument *arg)
+{
+	const struct btf_param *params = btf_data(target->proto);
+	uint32_t count = btf_vlen(target->proto), at = 0, index = 0;
+
+	for (uint32_t i = target->skip; i < count; i++, index++) {
+		uint32_t words = words_of(target->btf, params[i].type);
+
+		if (word < at + words) {
+			*arg = (struct argument){ index, params[i].type,
+						  btf_str(target->btf, params[i].name_off), false };
+			return 0;
+		}
+		at += words;
+	}
+	*arg = (struct argument){ index, target->proto->type, "return", true };
+	if (word == at)
+		switch (env->spec->attach) {
+		case BPF_LSM_MAC:
+		case BPF_LSM_CGROUP:
+		case BPF_TRACE_FEXIT:
+		case BPF_TRACE_FSESSION:
+		case BPF_MODIFY_RETURN:
+			return 0;
+		default:
+			break;
+		}
+	return reject(env, -EACCES, "func '%s' doesn't have %u-th argument", target->name, word + 1);
+}
+
+static bool args_are_trusted(const struct env *env)
+{
+	switch (env->spec->type->id) {
+	case BPF_PROG_TYPE_TRACING:
+		return env->spec->attach == BPF_TRACE_RAW_TP || env->spec->attach == BPF_TRACE_ITER;
+	case BPF_PROG_TYPE_LSM:
+	case BPF_PROG_TYPE_STRUCT_OPS:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool ends_with(const char *text, const char *suffix)
+{
+	size_t len = strlen(text), tail = strlen(suffix);
+
+	return len >= tail && strcmp(text + len - tail, suffix) == 0;
+}
+
+static bool may_be_null(const struct env *env, const struct target *target,
+			const struct argument *arg)
+{
+	if (ends_with(arg->name, "__nullable"))
+		return true;
+	/* An iterator's last call has no item. */
+	if (env->spec->attach == BPF_TRACE_ITER && env->spec->type->id == BPF_PROG_TYPE_TRACING)
+		return arg->index > 0;
+	return env->spec->attach == BPF_TRACE_RAW_TP && oddity(target->name, arg->index) == NULLABLE;
+}
+
+/* The elements of a map an iterator walks: bytes of sizes that are known when it starts. */
+static bool set_buffer(struct env *env, const struct argument *arg, struct reg *out)
+{
+	if (env->spec->attach != BPF_TRACE_ITER || arg->index == 0)
+		return false;
+	reg_set_pointer(out, REG_BUF,
+			REG_MAYBE_NULL | (strcmp(arg->name, "key") == 0 ? REG_RDONLY : 0));
+	out->mem_size = 0;
+	out->id = new_id(env);
+	return true;
+}
+
+static int set_pointer(struct env *env, const struct target *target, const struct argument *arg,
+		       const struct btf_type *pointer, struct reg *out)
+{
+	const struct btf_type *pointed = btf_type(target->btf, pointer->type);
+	uint32_t flags = args_are_trusted(env) ? REG_TRUSTED : 0, id;
+
+	if (btf_kind(pointed) == BTF_TYPE_TAG) {
+		if (strcmp(btf_name(target->btf, pointed), "user") == 0)
+			flags |= REG_USER;
+		else if (strcmp(btf_name(target->btf, pointed), "percpu") == 0)
+			flags |= REG_PERCPU;
+	}
+	id = btf_skip_mods_and_typedefs(target->btf, pointer->type);
+	pointed = btf_type(target->btf, id);
+	/* What is behind them cannot be loaded, so they are as good as numbers. */
+	if (btf_kind(pointed) == BTF_VOID || btf_kind(pointed) == BTF_INT) {
+		if (btf_kind(pointed) != BTF_VOID || !set_buffer(env, arg, out))
+			reg_set_unknown(env, out);
+		return 0;
+	}
+	if (env->spec->attach == BPF_TRACE_RAW_TP && oddity(target->name, arg->index) == ERROR) {
+		reg_set_unknown(env, out);
+		return 0;
+	}
+	if (btf_kind(pointed) != BTF_STRUCT && btf_kind(pointed) != BTF_UNION)
+		return reject(env, -EACCES, "func '%s' arg%u type %s is not a struct", target->name,
+			      arg->index, btf_kind(pointed) == BTF_PTR ? "PTR" :
+			      btf_kind(pointed) == BTF_FUNC_PROTO ? "FUNC_PROTO" : "UNKNOWN");
+	if (may_be_null(env, target, arg))
+		flags |= REG_MAYBE_NULL;
+	reg_set_pointer(out, REG_BTF, flags);
+	out->btf = target->btf;
+	out->btf_id = id;
+	if (flags & REG_MAYBE_NULL)
+		out->id = new_id(env);
+	return 0;
+}
+
+static int check_word(struct env *env, uint32_t word, uint32_t size, struct reg *out)
+{
+	struct target target;
+	struct argument arg;
+	const struct btf_type *type;
+	int error;
+
+	if (!find_target(env, &target)) {
+		/* Nothing known of the target: its arguments are numbers. */
+		if (word >= 12)
+			return reject(env, -EACCES, "invalid bpf_context access off=%u size=%u", word * 8,
+				      size);
+		reg_set_unknown(env, out);
+		return 0;
+	}
+	error = find_argument(env, &target, word, &arg);
+	if (error < 0)
+		return error;
+	type = btf_type(target.btf, btf_skip_mods_and_typedefs(target.btf, arg.type));
+	if (btf_kind(type) != BTF_PTR) {
+		if (btf_kind(type) == BTF_FLOAT)
+			return reject(env, -EACCES, "func '%s' arg%u '%s' has type FLOAT. Only pointer "
+				      "access is allowed", target.name, arg.index,
+				      btf_name(target.btf, type));
+		reg_set_unknown(env, out);
+		return 0;
+	}
+	if (size != 8)
+		return reject(env, -EACCES, "func '%s' size %u must be 8", target.name, size);
+	return set_pointer(env, &target, &arg, type, out);
+}
+
+int check_ctx_btf_access(struct env *env, uint32_t pc, int32_t off, uint32_t size,
+			 enum access access, struct reg *out)
+{
+	struct reg value = { 0 };
+	int error;
+
+	(void)pc;
+	if (off < 0 || off >= 12 * 8 || access != ACCESS_READ || off % (int32_t)size)
+		return reject(env, -EACCES, "invalid bpf_context access off=%d size=%u", off, size);
+	if (off % 8) {
+		explain(env, "func '%s' offset %d is not multiple of 8",
+			env->spec->attach_name ? env->spec->attach_name : "", off);
+		return reject(env, -EACCES, "invalid bpf_context access off=%d size=%u", off, size);
+	}
+	error = check_word(env, (uint32_t)off / 8, size, &value);
+	if (error < 0)
+		return reject(env, error, "invalid bpf_context access off=%d size=%u", off, size);
+	if (out)
+		*out = value;
+	return 0;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dynptr.c - dynptrs on the stack: making, using, giving up, destroying.
+ *
+ *      fp-16              fp-8
+ *   | slot n: first | slot n-1: second |     the program may not touch them
+ *
+ * Slices of a dynptr (memory from bpf_dynptr_data()) name it by id and die with
+ * it. Dynptrs with a reference carry its id; their clones carry the same.
+ */
+#include "verify/call.h"
+
+static const char *const kind_names[] = {
+	[DYNPTR_NONE] = "invalid", [DYNPTR_LOCAL] = "local", [DYNPTR_RINGBUF] = "ringbuf",
+	[DYNPTR_SKB] = "skb", [DYNPTR_XDP] = "xdp", [DYNPTR_SKB_META] = "skb_meta",
+	[DYNPTR_FILE] = "file",
+};
+
+bool dynptr_kind_has_reference(enum dynptr_kind kind)
+{
+	return kind == DYNPTR_RINGBUF || kind == DYNPTR_FILE;
+}
+
+/* The first slot a dynptr argument stands on. */
+static int dynptr_slot(struct env *env, int regno, uint32_t *slot)
+{
+	const struct reg *reg = call_arg(env, regno);
+	int64_t off;
+
+	if (!scalar_is_const(reg->var))
+		return reject(env, -EINVAL, "dynptr has to be at a constant offset");
+	off = reg->off + (int64_t)reg->var.umin;
+	if (off % SLOT_SIZE || off > -2 * SLOT_SIZE || off < -INSN_STACK_SIZE)
+		return reject(env, -EINVAL, "cannot pass in dynptr at an offset=%lld",
+			      (long long)off);
+	*slot = (uint32_t)slot_of((int32_t)off);
+	return 0;
+}
+
+static bool is_dynptr_slot(const struct frame *frame, uint32_t slot)
+{
+	return slot < frame->slots && frame->slot[slot].byte[0] == SLOT_DYNPTR;
+}
+
+static bool is_dynptr(const struct frame *frame, uint32_t slot)
+{
+	return slot > 0 && is_dynptr_slot(frame, slot) && is_dynptr_slot(frame, slot - 1) &&
+	       frame->slot[slot].reg.dynptr_first;
+}
+
+/* --- destroying --- */
+
+static void forget_slice(struct env *env, struct reg *reg, void *arg)
+{
+	(void)env;
+	if (reg->type == REG_MEM && reg->dynptr_id == *(const uint32_t *)arg)
+		reg_set_not_init(reg);
+}
+
+static void invalidate_dynptr(struct env *env, struct frame *frame, uint32_t slot)
+{
+	uint32_t id = frame->slot[slot].reg.id;
+
+	slot_set_invalid(&frame->slot[slot]);
+	slot_set_invalid(&frame->slot[slot - 1]);
+	slot_mark_written(env, frame->frameno, slot);
+	slot_mark_written(env, frame->frameno, slot - 1);
+	if (id)
+		state_each_reg(env, env->cur, forget_slice, &id);
+}
+
+/* How many dynptrs share a reference. */
+static unsigned dynptrs_with(const struct state *state, uint32_t ref_id)
+{
+	unsigned count = 0;
+
+	for (uint32_t f = 0; f <= state->depth; f++)
+		for (uint32_t i = 1; i < state->frame[f]->slots; i++)
+			if (is_dynptr(state->frame[f], i) &&
+			    state->frame[f]->slot[i].reg.ref_id == ref_id)
+				count++;
+	return count;
+}
+
+static void invalidate_with(struct env *env, uint32_t ref_id)
+{
+	struct state *state = env->cur;
+
+	for (uint32_t f = 0; f <= state->depth; f++)
+		for (uint32_t i = 1; i < state->frame[f]->slots; i++)
+			if (is_dynptr(state->frame[f], i) &&
+			    state->frame[f]->slot[i].reg.ref_id == ref_id)
+				invalidate_dynptr(env, state->frame[f], i);
+}
+
+int stack_destroy_special(struct env *env, struct frame *frame, uint32_t slot)
+{
+	const struct reg *reg;
+
+	if (!is_dynptr_slot(frame, slot))
+		return 0;
+	if (!frame->slot[slot].reg.dynptr_first)
+		slot++;
+	if (!is_dynptr(frame, slot))
+		return 0;
+	reg = &frame->slot[slot].reg;
+	if (dynptr_kind_has_reference(reg->dynptr) && dynptrs_with(env->cur, reg->ref_id) <= 1)
+		return reject(env, -EINVAL, "cannot overwrite referenced dynptr");
+	invalidate_dynptr(env, frame, slot);
+	return 0;
+}
+
+/* --- making --- */
+
+static int make_dynptr(struct env *env, uint32_t pc, int regno, enum dynptr_kind kind,
+		       uint32_t clone_id, uint32_t clone_ref)
+{
+	struct frame *frame;
+	uint32_t slot, ref_id = clone_ref, id;
+	struct mem_use use = { .writes = true, .uninit = true };
+	int error = dynptr_slot(env, regno, &slot);
+
+	if (error < 0)
+		return error;
+	/* Writing there destroys what was there, or is refused. */
+	error = check_helper_mem(env, regno, 2 * SLOT_SIZE, use);
+	if (error < 0)
+		return error;
+	frame = stack_frame(env, call_arg(env, regno));
+	if (dynptr_kind_has_reference(kind) && !ref_id) {
+		int acquired = acquire_reference(env, pc);
+
+		if (acquired < 0)
+			return acquired;
+		ref_id = (uint32_t)acquired;
+	}
+	id = clone_id ? clone_id : new_id(env);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct slot *s = &frame->slot[slot - i];
+
+		memset(s->byte, SLOT_DYNPTR, sizeof(s->byte));
+		reg_set_pointer(&s->reg, REG_DYNPTR, 0);
+		s->reg.dynptr = (uint8_t)kind;
+		s->reg.dynptr_first = i == 0;
+		s->reg.id = id;
+		s->reg.ref_id = ref_id;
+		slot_mark_written(env, frame->frameno, slot - i);
+	}
+	return 0;
+}
+
+/* --- using --- */
+
+static int find_dynptr(struct env *env, int regno, const struct reg **dynptr)
+{
+	const struct reg *reg = call_arg(env, regno);
+	struct frame *frame;
+	uint32_t slot;
+	int error;
+
+	if (reg->type == REG_DYNPTR) {
+		*dynptr = reg;
+		return 0;
+	}
+	error = dynptr_slot(env, regno, &slot);
+	if (error < 0)
+		return error;
+	frame = stack_frame(env, reg);
+	if (!is_dynptr(frame, slot))
+		return reject(env, -EINVAL, "Expected an initialized dynptr as arg #%d", regno - 1);
+	slot_mark_read(env, frame->frameno, slot);
+	slot_mark_read(env, frame->frameno, slot - 1);
+	*dynptr = &frame->slot[slot].reg;
+	return 0;
+}
+
+int check_dynptr_arg(struct env *env, struct call_check *call, int regno, bool uninit, bool read_only,
+		     enum dynptr_kind kind, uint32_t clone_id, uint32_t clone_ref)
+{
+	const struct reg *reg = call_arg(env, regno), *dynptr;
+	int error;
+
+	if (reg->type != REG_STACK && reg->type != REG_DYNPTR)
+		return reject(env, -EINVAL,
+			      "arg#%d expected pointer to stack or const struct bpf_dynptr",
+			      regno - 1);
+	if (uninit) {
+		if (reg->type == REG_DYNPTR)
+			return reject(env, -EINVAL, "Dynptr has to be an uninitialized dynptr");
+		return make_dynptr(env, call->pc, regno, kind, clone_id, clone_ref);
+	}
+	if (reg->flags & REG_RDONLY && !read_only)
+		return reject(env, -EINVAL, "cannot pass pointer to const bpf_dynptr, the helper "
+			      "mutates it");
+	error = find_dynptr(env, regno, &dynptr);
+	if (error < 0)
+		return error;
+	if (kind != DYNPTR_NONE && dynptr->dynptr != kind)
+		return reject(env, -EINVAL, "Expected a dynptr of type %s as arg #%d",
+			      kind_names[kind], regno - 1);
+	call->dynptr_id = dynptr->id;
+	call->dynptr_ref = dynptr->ref_id;
+	call->dynptr_kind = dynptr->dynptr;
+	return 0;
+}
+
+uint32_t dynptr_slot_ref(struct env *env, int regno)
+{
+	const struct reg *reg = call_arg(env, regno);
+	int64_t off = reg->off + (int64_t)reg->var.umin;
+	const struct frame *frame;
+	uint32_t slot;
+
+	if (!scalar_is_const(reg->var) || off % SLOT_SIZE || off > -2 * SLOT_SIZE ||
+	    off < -INSN_STACK_SIZE)
+		return 0;
+	frame = stack_frame(env, reg);
+	slot = (uint32_t)slot_of((int32_t)off);
+	return is_dynptr(frame, slot) ? frame->slot[slot].reg.ref_id : 0;
+}
+
+/* With the reference all its clones and slices are gone. */
+int release_dynptr(struct env *env, int regno)
+{
+	uint32_t ref_id = dynptr_slot_ref(env, regno);
+
+	if (!ref_id)
+		return reject(env, -EINVAL, "arg %d is an unacquired reference", regno);
+	invalidate_with(env, ref_id);
+	return release_reference(env, ref_id);
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * kfunc_args.c - arguments of kernel functions.
+ *
+ * What an argument must be follows from its type and the suffix of its name:
+ *
+ *   x__ign       anything                p__nullable  may be NULL
+ *   n__k         a known constant        buf, buf__sz memory and its size
+ *   d__uninit    a dynptr to be made     s__str       a constant string
+ *   p__alloc     an object of the program's own
+ *
+ * Other pointers to kernel structures are objects that must be trusted.
+ */
+#include "verify/kfunc.h"
+
+bool param_has(const struct skep_btf *btf, const struct btf_param *param, const char *suffix)
+{
+	const char *name = btf_str(btf, param->name_off);
+	size_t len = strlen(name), tail = strlen(suffix);
+
+	return len >= tail && strcmp(name + len - tail, suffix) == 0;
+}
+
+struct pointed {
+	uint32_t id;             /* past modifiers and typedefs */
+	const struct btf_type *type;
+	const char *name;
+};
+
+static struct pointed pointed_to(const struct env *env, const struct btf_type *pointer)
+{
+	uint32_t id = btf_skip_mods_and_typedefs(env->kernel_btf, pointer->type);
+	const struct btf_type *type = btf_type(env->kernel_btf, id);
+
+	return (struct pointed){ id, type, btf_name(env->kernel_btf, type) };
+}
+
+static bool is_number(const struct btf_type *type)
+{
+	return btf_kind(type) == BTF_INT || btf_kind(type) == BTF_ENUM ||
+	       btf_kind(type) == BTF_ENUM64;
+}
+
+/* A structure of numbers: plain memory. */
+static bool is_plain(const struct skep_btf *btf, uint32_t id, unsigned depth)
+{
+	const struct btf_type *type;
+	const struct btf_member *member;
+
+	id = btf_skip_mods_and_typedefs(btf, id);
+	type = btf_type(btf, id);
+	if (is_number(type))
+		return true;
+	if (btf_kind(type) == BTF_ARRAY)
+		return depth && is_plain(btf, ((const struct btf_array *)btf_data(type))->type,
+					 depth - 1);
+	if (btf_kind(type) != BTF_STRUCT || !depth)
+		return false;
+	member = btf_data(type);
+	for (uint32_t i = 0; i < btf_vlen(type); i++)
+		if (!is_plain(btf, member[i].type, depth - 1))
+			return false;
+	return true;
+}
+
+static int check_number(struct env *env, struct kfunc_call *call, int regno,
+			const struct btf_param *param)
+{
+	const struct reg *reg = call_arg(env, regno);
+
+	if (reg->type != REG_SCALAR)
+		return reject(env, -EINVAL, "R%d is not a scalar", regno);
+	if (!param_has(env->kernel_btf, param, "__k") && !param_has(env->kernel_btf, param, "__szk"))
+		return 0;
+	if (!scalar_is_const(reg->var))
+		return reject(env, -EINVAL, "R%d must be a known constant", regno);
+	if (param_has(env->kernel_btf, param, "__k")) {
+		if (call->has_constant)
+			return reject(env, -EINVAL, "only one constant argument permitted");
+		call->has_constant = true;
+		call->constant = reg->var.umin;
+	}
+	return mark_precise(env, regno);
+}
+
+/* --- memory --- */
+
+/* buf and buf__sz: bytes that are read and written. */
+static int check_sized(struct env *env, struct kfunc_call *call, int regno,
+		       const struct btf_param *size)
+{
+	bool nullable = param_has(env->kernel_btf, size - 1, "__nullable") ||
+			param_has(env->kernel_btf, size - 1, "__opt");
+	const struct btf_type *pointer = btf_type(
+		env->kernel_btf, btf_skip_mods_and_typedefs(env->kernel_btf, size[-1].type));
+	bool read_only = btf_kind(btf_type(env->kernel_btf, pointer->type)) == BTF_CONST;
+	struct mem_use use = { .writes = !read_only, .zero_size_ok = true, .nullable = nullable };
+	struct reg *reg = call_arg(env, regno);
+	int error;
+
+	if (call_arg(env, regno + 1)->type != REG_SCALAR)
+		return reject(env, -EINVAL, "R%d is not a scalar", regno + 1);
+	if (param_has(env->kernel_btf, size, "__szk"))
+		call->buffer_size = (uint32_t)call_arg(env, regno + 1)->var.umin;
+	if (nullable && reg_is_zero(reg))
+		return 0;
+	error = check_mem_size_reg(env, regno, regno + 1, use);
+	if (error < 0)
+		return reject(env, error, "arg#%d arg#%d memory, len pair leads to invalid memory access",
+			      regno - 1, regno);
+	return 0;
+}
+
+static int check_memory(struct env *env, int regno, const struct pointed *to)
+{
+	int64_t size = skep_btf_size(env->kernel_btf, to->id);
+
+	if (size < 0 || !is_plain(env->kernel_btf, to->id, 4))
+		return reject(env, -EINVAL, "arg#%d pointer type %s %s must point to scalar, or struct "
+			      "with scalar", regno - 1,
+			      btf_kind(to->type) == BTF_STRUCT ? "STRUCT" : "UNKNOWN", to->name);
+	return check_helper_mem(env, regno, (uint32_t)size, (struct mem_use){ .writes = true });
+}
+
+/* --- objects --- */
+
+static int check_object(struct env *env, struct kfunc_call *call, int regno,
+			const struct pointed *to)
+{
+	const struct reg *reg = call_arg(env, regno);
+	const struct skep_btf *btf = reg->type == REG_BTF ? reg->btf : env->kernel_btf;
+	uint32_t id = reg_kernel_type(env, reg);
+
+	if (!id)
+		return reject(env, -EINVAL, "arg#%d is %s expected %s or socket", regno - 1,
+			      reg_type_text(reg), reg_type_name(REG_BTF, 0));
+	if (!reg_is_trusted(reg)) {
+		if (!(call->fn->flags & KF_RCU))
+			return reject(env, -EINVAL, "R%d must be referenced or trusted", regno);
+		if (!reg_is_rcu(reg))
+			return reject(env, -EINVAL, "R%d must be a rcu pointer", regno);
+	}
+	if (check_ptr_off(env, reg, regno, true) < 0)
+		return -EINVAL;
+	if (btf_types_match(btf, id, reg->off, env->kernel_btf, to->id,
+			    call->fn->flags & KF_RELEASE))
+		return 0;
+	return reject(env, -EINVAL, "kernel function %s args#%d expected pointer to STRUCT %s but R%d "
+		      "has a pointer to STRUCT %s", call->fn->name, regno - 1, to->name, regno,
+		      skep_btf_type_name(btf, id));
+}
+
+static int check_allocated(struct env *env, struct kfunc_call *call, int regno, bool refcounted)
+{
+	const struct reg *reg = call_arg(env, regno);
+
+	if (reg->type != REG_BTF || !(reg->flags & REG_ALLOC))
+		return reject(env, -EINVAL, "arg#%d expected pointer to allocated object", regno - 1);
+	if (!refcounted && !reg->ref_id)
+		return reject(env, -EINVAL, "allocated object must be referenced");
+	if (refcounted) {
+		const struct map_fields *fields = record_fields(env, reg->btf, reg->btf_id);
+
+		if (!fields || !(fields->mask & MAP_FIELD_REFCOUNT))
+			return reject(env, -EINVAL, "arg#%d doesn't point to a type with bpf_refcount "
+				      "field", regno - 1);
+	}
+	call->object_btf = reg->btf;
+	call->object_id = reg->btf_id;
+	return 0;
+}
+
+/* --- pointers --- */
+
+static bool is_null(const struct reg *reg)
+{
+	return reg_is_zero(reg) || reg_maybe_null(reg);
+}
+
+static int check_reference(struct env *env, struct kfunc_call *call, int regno)
+{
+	const struct reg *reg = call_arg(env, regno);
+
+	if (!reg->ref_id)
+		return 0;
+	if (call->fn->flags & KF_RELEASE && call->call.ref_id)
+		return reject(env, -EACCES, "more than one arg with ref_obj_id R%d %u %u", regno,
+			      reg->ref_id, call->call.ref_id);
+	call->call.ref_id = reg->ref_id;
+	if (call->fn->flags & KF_RELEASE)
+		call->call.release_reg = regno;
+	return 0;
+}
+
+static int check_dynptr(struct env *env, struct kfunc_call *call, int regno,
+			const struct btf_param *param)
+{
+	static const struct {
+		const char *name;
+		enum dynptr_kind kind;
+	} makers[] = {
+		{ "bpf_dynptr_from_skb", DYNPTR_SKB }, { "bpf_dynptr_from_xdp", DYNPTR_XDP },
+		{ "bpf_dynptr_from_skb_meta", DYNPTR_SKB_META },
+		{ "bpf_dynptr_from_file", DYNPTR_FILE },
+	};
+	bool uninit = param_has(env->kernel_btf, param, "__uninit");
+	const struct btf_type *pointer = btf_type(
+		env->kernel_btf, btf_skip_mods_and_typedefs(env->kernel_btf, param->type));
+	bool read_only = btf_kind(btf_type(env->kernel_btf, pointer->type)) == BTF_CONST;
+	enum dynptr_kind kind = DYNPTR_NONE;
+
+	if (!uninit)
+		return check_dynptr_arg(env, &call->call, regno, false, read_only, DYNPTR_NONE, 0, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(makers); i++)
+		if (strcmp(call->fn->name, makers[i].name) == 0)
+			kind = makers[i].kind;
+	if (strcmp(call->fn->name, "bpf_dynptr_clone") == 0) {
+		kind = call->call.dynptr_kind;
+		return check_dynptr_arg(env, &call->call, regno, true, false, kind,
+					call->call.dynptr_id, call->call.dynptr_ref);
+	}
+	return check_dynptr_arg(env, &call->call, regno, true, false, kind, 0, 0);
+}
+
+static int check_iter(struct env *env, struct kfunc_call *call, int regno, uint32_t type)
+{
+	if (call->fn->flags & KF_ITER_NEW)
+		return iter_new(env, call, regno, type);
+	return iter_find(env, call, regno, type);
+}
+
+static int check_pointer(struct env *env, struct kfunc_call *call, int regno,
+			 const struct btf_param *param, const struct btf_type *pointer)
+{
+	const struct skep_btf *btf = env->kernel_btf;
+	struct pointed to = pointed_to(env, pointer);
+	const struct reg *reg = call_arg(env, regno);
+	const char *text;
+	size_t room;
+	int error;
+
+	if (is_null(reg) && (param_has(btf, param, "__nullable") || param_has(btf, param, "__opt"))) {
+		if (reg_is_zero(reg))
+			return 0;
+	} else if (is_null(reg)) {
+		return reject(env, -EACCES, "Possibly NULL pointer passed to trusted arg%d", regno - 1);
+	}
+	error = check_reference(env, call, regno);
+	if (error < 0)
+		return error;
+	if (strcmp(to.name, "bpf_dynptr") == 0 || strcmp(to.name, "bpf_dynptr_kern") == 0)
+		return check_dynptr(env, call, regno, param);
+	if (call->fn->flags & (KF_ITER_NEW | KF_ITER_NEXT | KF_ITER_DESTROY) && regno == 1)
+		return check_iter(env, call, regno, to.id);
+	if (param_has(btf, param, "__alloc"))
+		return check_allocated(env, call, regno, false);
+	if (param_has(btf, param, "__refcounted_kptr"))
+		return check_allocated(env, call, regno, true);
+	if (param_has(btf, param, "__str"))
+		return check_const_string(env, regno, &text, &room);
+	if (param_has(btf, param, "__map") || param_has(btf, param, "__const_map"))
+		return reg->type == REG_MAP ? 0 :
+		       reject(env, -EINVAL, "arg#%d pointer must be a map", regno - 1);
+	if (reg->type == REG_CTX)
+		return check_ptr_off(env, reg, regno, false);
+	if (reg->type == REG_BTF || reg_kernel_type(env, reg))
+		return check_object(env, call, regno, &to);
+	if (regno < 5 && (uint32_t)regno < call->count && (param_has(btf, param + 1, "__sz") ||
+							   param_has(btf, param + 1, "__szk")))
+		return check_sized(env, call, regno, param + 1);
+	if (btf_kind(to.type) == BTF_FUNC_PROTO) {
+		if (reg->type != REG_FUNC)
+			return reject(env, -EINVAL, "arg%d expected pointer to func", regno - 1);
+		call->call.subprog = reg->subprog;
+		return 0;
+	}
+	return check_memory(env, regno, &to);
+}
+
+int check_kfunc_args(struct env *env, struct kfunc_call *call)
+{
+	const struct skep_btf *btf = env->kernel_btf;
+
+	for (uint32_t i = 0; i < call->count; i++) {
+		const struct btf_param *param = &call->params[i];
+		const struct btf_type *type =
+			btf_type(btf, btf_skip_mods_and_typedefs(btf, param->type));
+		int regno = (int)i + 1, error;
+
+		if (param_has(btf, param, "__ign"))
+			continue;
+		error = check_reg_read(env, regno);
+		if (error == 0 && is_number(type))
+			error = check_number(env, call, regno, param);
+		else if (error == 0 && btf_kind(type) == BTF_PTR)
+			error = check_pointer(env, call, regno, param, type);
+		else if (error == 0)
+			error = reject(env, -EINVAL, "Unrecognized arg#%u type %s", i,
+				       btf_name(btf, type));
+		if (error < 0)
+			return error;
+	}
+	if (call->fn->flags & KF_RELEASE && !call->call.release_reg && !call->call.dynptr_ref)
+		return reject(env, -EINVAL,
+			      "release kernel function %s expects refcounted PTR_TO_BTF_ID",
+			      call->fn->name);
+	return 0;
+}
