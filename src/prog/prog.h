@@ -118,6 +118,7 @@ extern const struct ctx_layout ctx_bpf_xdp_sock;
 struct section_match {
 	const struct prog_type *type;
 	uint32_t attach;         /* expected attach type */
+	bool has_attach;         /* the name gives one; false: attach is 0 for want of it */
 	const char *target;      /* what follows the prefix: "tcp_connect"; or NULL; points into name */
 	bool sleepable, optional /* "?name" */, frags, attach_btf;
 	const char *prefix;      /* the row that matched */
