@@ -119,8 +119,8 @@ static int read_sections(const struct reader *r, struct elf *elf)
 {
 	Elf64_Ehdr header;
 	Elf64_Shdr shdr;
-	uint64_t count;
-	uint32_t names;
+	uint64_t count = 0;
+	uint32_t names = 0;
 	int error = read_header(r, &header);
 
 	if (!error)

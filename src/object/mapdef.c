@@ -223,7 +223,7 @@ static int read_struct(const struct parser *p, const struct btf_type *def, bool 
 	for (uint32_t i = 0; i < btf_vlen(def); i++) {
 		const char *name = btf_str(p->btf, members[i].name_off);
 		unsigned number = 0;
-		uint64_t value;
+		uint64_t value = 0;
 		int error;
 
 		while (number < N_COUNT && strcmp(name, number_names[number]) != 0)

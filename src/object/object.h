@@ -34,6 +34,23 @@ struct poisons {
 	size_t count, size;
 };
 
+/* A record that belongs to a place in a section (located.c). */
+struct located {
+	uint32_t section, slot, order;
+	uint32_t symbol, type;   /* ELF relocations */
+	const void *record;      /* of .BTF.ext */
+};
+
+struct located_list {
+	struct located *items;
+	size_t count, size;
+};
+
+struct located_span {
+	const struct located *items;
+	size_t count;
+};
+
 struct func {
 	const char *name;
 	uint32_t section;
@@ -151,6 +168,7 @@ struct skep_object {
 	uint32_t kconfig_map;    /* index + 1; 0: none */
 	uint32_t kconfig_size;   /* bytes of settings */
 	bool kconfig_filled;
+	struct located_list relos, func_records, line_records, core_records;
 	uint64_t linked_slots;   /* in all linked programs, to bound memory */
 };
 
@@ -161,6 +179,10 @@ const struct skep_btf *object_kernel_btf(struct skep_object *object);
 
 /* The function that starts at, or contains, a slot of a section; -1: none. */
 int64_t func_starting(const struct skep_object *object, uint32_t section, uint64_t slot);
+
+int locate_records(struct skep_object *object, struct skep_diag *diag);
+/* The records inside a function, by place. */
+struct located_span located_in(const struct located_list *list, const struct func *func);
 
 /* --- maps (mapdef.c, mapdata.c, structops.c) --- */
 
@@ -208,6 +230,10 @@ int link_info(struct skep_object *object, struct linked *linked, struct skep_dia
 /* Everything the verifier and the machine need; borrowed from the program. */
 int object_prog_spec(struct skep_object_prog *prog, const struct skep_verify_opts *opts,
 		     struct prog_spec *spec, struct skep_diag *diag);
+
+/* Would the map be created? */
+int object_check_map(const struct map_spec *spec, const struct skep_where *where,
+		     struct skep_diag *diag);
 
 /*
  * After the verifier: puts libbpf's words for a poisoned instruction into the

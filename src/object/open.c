@@ -213,6 +213,8 @@ static int object_read(struct skep_object *object, size_t size, struct skep_diag
 	find_entries(object);
 	error = make_progs(object, diag);
 	if (!error)
+		error = locate_records(object, diag);
+	if (!error)
 		error = collect_externs(object, diag);
 	if (!error)
 		error = collect_defined_maps(object, diag);
@@ -341,6 +343,10 @@ void skep_object_free(struct skep_object *object)
 		map_record_free(object->maps.items[i]);
 	vec_done(&object->maps);
 	vec_done(&object->externs);
+	vec_done(&object->relos);
+	vec_done(&object->func_records);
+	vec_done(&object->line_records);
+	vec_done(&object->core_records);
 	vec_done(&object->funcs);
 	free(object->progs);
 	free(object->specs);
