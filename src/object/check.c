@@ -12,6 +12,11 @@
 #include <unistd.h>
 #include "verify/verify.h"
 
+/* Weak until the verifier and the maps are in the build. */
+extern __typeof__(verify) verify __attribute__((weak));
+extern __typeof__(map_type) map_type __attribute__((weak));
+extern __typeof__(map_check) map_check __attribute__((weak));
+
 /* --- maps --- */
 
 /* What a loader would have to fill in for the map to be created. */

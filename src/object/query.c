@@ -77,6 +77,8 @@ void skep_object_prog_set_autoload(struct skep_object_prog *prog, bool autoload)
 	prog->autoload = autoload;
 }
 
+extern __typeof__(map_type) map_type __attribute__((weak)); /* until it is in the build */
+
 /* --- maps --- */
 
 size_t skep_object_map_count(const struct skep_object *object)
