@@ -43,7 +43,17 @@ struct map_spec {
 	int pinning;                /* LIBBPF_PIN_BY_NAME: 1 */
 };
 
+/* Linux's own errno for "not supported"; not in libc's list. */
+#define ENOTSUPP 524
+
 struct map_type;
+
+/* Bytes of a value that copying must leave alone: locks, timers, pointers. */
+struct map_special {
+	uint32_t off, size;
+};
+
+enum { MAP_SPECIALS = 11 };
 
 struct map {
 	uint32_t type_id;           /* BPF_MAP_TYPE_* */
@@ -60,6 +70,9 @@ struct map {
 	struct map *inner;          /* maps of maps: what an inner map must be like (a template) */
 	void *impl;                 /* the type's own state, in the arena */
 	uint64_t refs;
+	int32_t lock_off;           /* of the value's bpf_spin_lock; -1: it has none */
+	uint32_t special_count;
+	struct map_special special[MAP_SPECIALS]; /* by offset */
 };
 
 /* Calls fn for each element until it returns non-zero; returns the number of
@@ -79,7 +92,8 @@ struct map_type {
 	int (*init)(struct map *map, const struct map_spec *spec); /* -ENOMEM ... */
 	void (*done)(struct map *map); /* accepts a failed init */
 
-	/* Data plane, by programs. NULL: not supported. */
+	/* Data plane, by programs. NULL: not supported. cpu is NULL when user space
+	 * calls, and then the first CPU's value is meant. */
 	void *(*lookup)(struct map *map, const void *key, struct vcpu *cpu);
 	void *(*lookup_percpu)(struct map *map, const void *key, uint32_t cpu);
 	int64_t (*update)(struct map *map, const void *key, const void *value, uint64_t flags,
@@ -102,6 +116,11 @@ struct map_type {
 	int (*direct_value)(struct map *map, uint64_t *address, uint32_t off);
 };
 
+/* Who may read and write a map: flags of most types. */
+#define MAP_ACCESS_FLAGS (BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG)
+
+#define MAP_PER_CPU_VALUE_MAX (32u << 10)
+
 /* Every map type Linux 7.3 has a number for; NULL past the end. A row Skep
  * cannot create yet has no init. */
 const struct map_type *map_type(uint32_t id);
@@ -114,7 +133,11 @@ struct map *map_new(const struct map_spec *spec, struct memory *memory, struct v
 void map_free(struct map *map);
 size_t map_user_value_size(const struct map *map);
 
-/* User-space operations (bpf(2)), each taking a virtual CPU where it needs one. */
+/*
+ * User-space operations (bpf(2)), each taking a virtual CPU where it needs one.
+ * Values are map_user_value_size() bytes, or value_size with BPF_F_CPU or
+ * BPF_F_ALL_CPUS. A NULL key asks for the first.
+ */
 int map_user_lookup(struct map *map, const void *key, void *value, uint64_t flags);
 int map_user_update(struct map *map, const void *key, const void *value, uint64_t flags);
 int map_user_remove(struct map *map, const void *key);
@@ -137,6 +160,8 @@ int64_t perf_output(struct map *map, uint32_t index, const void *head, uint64_t 
  * lost: records dropped since the last call (perf). */
 typedef int ring_consume_fn(void *arg, uint32_t cpu, const void *data, size_t size);
 int ringbuf_consume(struct map *map, ring_consume_fn *fn, void *arg);
+/* Returns when a record may be ready, a wake-up was sent, or the time is over. */
+void ringbuf_wait(struct map *map, uint32_t milliseconds);
 int perf_consume(struct map *map, ring_consume_fn *fn, void *arg, uint64_t *lost);
 
 /* The program in a slot of a program array; NULL if empty. */

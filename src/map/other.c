@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * other.c - map types that Skep checks but cannot create yet.
+ *
+ * Their rows have no init. Each row's rule says what Linux wants of a map of
+ * the type, so that an object file that uses one is judged like any other.
+ */
+#include <errno.h>
+
+#include "base/base.h"
+#include "map/types.h"
+
+enum { MAX_ANY, MAX_NONZERO, MAX_ZERO, MAX_RING, MAX_ONE };
+
+struct rule {
+	uint32_t type;
+	int32_t key;          /* bytes; -1: any but 0; -2: a cgroup storage key */
+	int32_t value[2];     /* bytes, either; -1: any but 0 */
+	int max;              /* MAX_* */
+	uint32_t needs;       /* flags that must be set */
+	uint32_t value_limit; /* 0: none */
+};
+
+static const struct rule rules[] = {
+	{ BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, { 4, 4 }, MAX_NONZERO, 0, 0 },
+	{ BPF_MAP_TYPE_STACK_TRACE, 4, { -1, -1 }, MAX_NONZERO, 0, 0 },
+	{ BPF_MAP_TYPE_CGROUP_ARRAY, 4, { 4, 4 }, MAX_NONZERO, 0, 0 },
+	{ BPF_MAP_TYPE_LPM_TRIE, -1, { -1, -1 }, MAX_NONZERO, BPF_F_NO_PREALLOC, 0 },
+	{ BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, { 4, 4 }, MAX_NONZERO, 0, 0 },
+	{ BPF_MAP_TYPE_HASH_OF_MAPS, -1, { 4, 4 }, MAX_NONZERO, 0, 0 },
+	{ BPF_MAP_TYPE_QUEUE, 0, { -1, -1 }, MAX_NONZERO, 0, 0 },
+	{ BPF_MAP_TYPE_STACK, 0, { -1, -1 }, MAX_NONZERO, 0, 0 },
+	{ BPF_MAP_TYPE_BLOOM_FILTER, 0, { -1, -1 }, MAX_NONZERO, 0, 0 },
+	{ BPF_MAP_TYPE_DEVMAP, 4, { 4, 8 }, MAX_NONZERO, 0, 0 },
+	{ BPF_MAP_TYPE_DEVMAP_HASH, 4, { 4, 8 }, MAX_NONZERO, 0, 0 },
+	{ BPF_MAP_TYPE_CPUMAP, 4, { 4, 8 }, MAX_NONZERO, 0, 0 },
+	{ BPF_MAP_TYPE_XSKMAP, 4, { 4, 4 }, MAX_NONZERO, 0, 0 },
+	{ BPF_MAP_TYPE_SOCKMAP, 4, { 4, 8 }, MAX_NONZERO, 0, 0 },
+	{ BPF_MAP_TYPE_SOCKHASH, -1, { 4, 8 }, MAX_NONZERO, 0, 0 },
+	{ BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, 4, { 4, 8 }, MAX_NONZERO, 0, 0 },
+	{ BPF_MAP_TYPE_CGROUP_STORAGE, -2, { -1, -1 }, MAX_ZERO, 0, 4096 },
+	{ BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE, -2, { -1, -1 }, MAX_ZERO, 0, 4096 },
+	{ BPF_MAP_TYPE_SK_STORAGE, 4, { -1, -1 }, MAX_ZERO, BPF_F_NO_PREALLOC, 65408 },
+	{ BPF_MAP_TYPE_INODE_STORAGE, 4, { -1, -1 }, MAX_ZERO, BPF_F_NO_PREALLOC, 65408 },
+	{ BPF_MAP_TYPE_TASK_STORAGE, 4, { -1, -1 }, MAX_ZERO, BPF_F_NO_PREALLOC, 65408 },
+	{ BPF_MAP_TYPE_CGRP_STORAGE, 4, { -1, -1 }, MAX_ZERO, BPF_F_NO_PREALLOC, 65408 },
+	{ BPF_MAP_TYPE_STRUCT_OPS, 4, { -1, -1 }, MAX_ONE, 0, 0 },
+	{ BPF_MAP_TYPE_USER_RINGBUF, 0, { 0, 0 }, MAX_RING, 0, 0 },
+	{ BPF_MAP_TYPE_ARENA, 0, { 0, 0 }, MAX_NONZERO, BPF_F_MMAPABLE, 0 },
+	{ BPF_MAP_TYPE_INSN_ARRAY, 4, { 16, 16 }, MAX_NONZERO, 0, 0 },
+	{ BPF_MAP_TYPE_RHASH, -1, { -1, -1 }, MAX_NONZERO, 0, 0 },
+};
+
+static bool rule_key_fits(const struct rule *rule, uint32_t key)
+{
+	if (rule->key == -2)
+		return key == 8 || key == 16;
+	return rule->key == -1 ? key != 0 : key == (uint32_t)rule->key;
+}
+
+static bool rule_value_fits(const struct rule *rule, uint32_t value)
+{
+	if (rule->value[0] == -1)
+		return value != 0;
+	return value == (uint32_t)rule->value[0] || value == (uint32_t)rule->value[1];
+}
+
+static bool rule_max_fits(const struct rule *rule, uint32_t max)
+{
+	switch (rule->max) {
+	case MAX_NONZERO:
+		return max != 0;
+	case MAX_ZERO:
+		return max == 0;
+	case MAX_ONE:
+		return max == 1;
+	case MAX_RING:
+		return max != 0 && !(max & (max - 1)) && max % 4096 == 0;
+	default:
+		return true;
+	}
+}
+
+static int other_check(const struct map_spec *spec, struct skep_diag *diag)
+{
+	const struct rule *rule = rules;
+	const char *what = NULL;
+
+	while (rule->type != spec->type)
+		rule++; /* every row below has a rule; a test sees to it */
+	if (!rule_key_fits(rule, spec->key_size))
+		what = "key_size";
+	else if (!rule_value_fits(rule, spec->value_size))
+		what = "value_size";
+	else if (!rule_max_fits(rule, spec->max_entries))
+		what = "max_entries";
+	else if ((spec->flags & rule->needs) != rule->needs)
+		what = "map_flags";
+	if (what)
+		return skep_fail(diag, SKEP_MAP_ATTR, NULL, "map '%s': a %s map does not take this %s",
+				 spec->name, map_type(spec->type)->name, what);
+	if ((rule->value_limit && spec->value_size > rule->value_limit) ||
+	    (rule->type == BPF_MAP_TYPE_SOCKHASH && spec->key_size > 512))
+		return skep_fail(diag, SKEP_MAP_SIZE, NULL, "map '%s': key or value is too large",
+				 spec->name);
+	return 0;
+}
+
+static int unspec_check(const struct map_spec *spec, struct skep_diag *diag)
+{
+	return skep_fail(diag, SKEP_MAP_ATTR, NULL, "map '%s' has no type", spec->name);
+}
+
+#define STORAGE_FLAGS (BPF_F_NO_PREALLOC | BPF_F_CLONE)
+#define SOCK_FLAGS (BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY)
+
+const struct map_type map_others[] = {
+	{ .id = BPF_MAP_TYPE_UNSPEC, .name = "unspec", .doc = "No map.", .check = unspec_check },
+	{ .id = BPF_MAP_TYPE_PERF_EVENT_ARRAY, .name = "perf_event_array", .check = other_check,
+	  .flags = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_PRESERVE_ELEMS,
+	  .no_btf = true, .doc = "Records from programs to user space, a ring for each CPU." },
+	{ .id = BPF_MAP_TYPE_STACK_TRACE, .name = "stack_trace", .check = other_check,
+	  .flags = BPF_F_NUMA_NODE | BPF_F_STACK_BUILD_ID, .no_btf = true,
+	  .doc = "Call stacks by number." },
+	{ .id = BPF_MAP_TYPE_CGROUP_ARRAY, .name = "cgroup_array", .check = other_check,
+	  .flags = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY, .no_btf = true,
+	  .doc = "Cgroups by index, to compare a task's or socket's with." },
+	{ .id = BPF_MAP_TYPE_LPM_TRIE, .name = "lpm_trie", .check = other_check,
+	  .flags = BPF_F_NO_PREALLOC | BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS,
+	  .doc = "Values under prefixes; a lookup finds the longest that matches." },
+	{ .id = BPF_MAP_TYPE_ARRAY_OF_MAPS, .name = "array_of_maps", .check = other_check,
+	  .flags = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY, .holds_maps = true,
+	  .no_btf = true, .doc = "Maps by index." },
+	{ .id = BPF_MAP_TYPE_HASH_OF_MAPS, .name = "hash_of_maps", .check = other_check,
+	  .flags = BPF_F_NO_PREALLOC | BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY |
+		   BPF_F_ZERO_SEED, .holds_maps = true, .no_btf = true,
+	  .doc = "Maps under keys of any bytes." },
+	{ .id = BPF_MAP_TYPE_QUEUE, .name = "queue", .check = other_check,
+	  .flags = BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS, .no_btf = true, .doc = "First in, first out." },
+	{ .id = BPF_MAP_TYPE_STACK, .name = "stack", .check = other_check,
+	  .flags = BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS, .no_btf = true, .doc = "Last in, first out." },
+	{ .id = BPF_MAP_TYPE_BLOOM_FILTER, .name = "bloom_filter", .check = other_check,
+	  .flags = BPF_F_NUMA_NODE | BPF_F_ZERO_SEED | MAP_ACCESS_FLAGS, .no_btf = true,
+	  .doc = "Whether a value was perhaps added." },
+	{ .id = BPF_MAP_TYPE_DEVMAP, .name = "devmap", .check = other_check, .flags = SOCK_FLAGS,
+	  .no_btf = true, .doc = "Network devices to redirect packets to, by index." },
+	{ .id = BPF_MAP_TYPE_DEVMAP_HASH, .name = "devmap_hash", .check = other_check,
+	  .flags = SOCK_FLAGS, .no_btf = true,
+	  .doc = "Network devices to redirect packets to, by any number." },
+	{ .id = BPF_MAP_TYPE_CPUMAP, .name = "cpumap", .check = other_check,
+	  .flags = BPF_F_NUMA_NODE, .no_btf = true, .doc = "CPUs to go on with a packet on." },
+	{ .id = BPF_MAP_TYPE_XSKMAP, .name = "xskmap", .check = other_check, .flags = SOCK_FLAGS,
+	  .no_btf = true, .doc = "AF_XDP sockets to redirect packets to." },
+	{ .id = BPF_MAP_TYPE_SOCKMAP, .name = "sockmap", .check = other_check,
+	  .flags = SOCK_FLAGS, .no_btf = true, .doc = "Sockets by index." },
+	{ .id = BPF_MAP_TYPE_SOCKHASH, .name = "sockhash", .check = other_check,
+	  .flags = SOCK_FLAGS, .no_btf = true, .doc = "Sockets under keys of any bytes." },
+	{ .id = BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, .name = "reuseport_sockarray",
+	  .check = other_check, .flags = BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS, .no_btf = true,
+	  .doc = "Sockets of a reuseport group, to choose one for a packet." },
+	{ .id = BPF_MAP_TYPE_CGROUP_STORAGE, .name = "cgroup_storage", .check = other_check,
+	  .flags = BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS,
+	  .doc = "A value for each attachment of a program to a cgroup." },
+	{ .id = BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE, .name = "percpu_cgroup_storage",
+	  .check = other_check, .flags = BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS, .per_cpu = true,
+	  .doc = "A per-CPU value for each attachment of a program to a cgroup." },
+	{ .id = BPF_MAP_TYPE_SK_STORAGE, .name = "sk_storage", .check = other_check,
+	  .flags = STORAGE_FLAGS, .doc = "A value for each socket." },
+	{ .id = BPF_MAP_TYPE_INODE_STORAGE, .name = "inode_storage", .check = other_check,
+	  .flags = STORAGE_FLAGS, .doc = "A value for each inode." },
+	{ .id = BPF_MAP_TYPE_TASK_STORAGE, .name = "task_storage", .check = other_check,
+	  .flags = STORAGE_FLAGS, .doc = "A value for each task." },
+	{ .id = BPF_MAP_TYPE_CGRP_STORAGE, .name = "cgrp_storage", .check = other_check,
+	  .flags = STORAGE_FLAGS, .doc = "A value for each cgroup." },
+	{ .id = BPF_MAP_TYPE_STRUCT_OPS, .name = "struct_ops", .check = other_check,
+	  .flags = BPF_F_VTYPE_BTF_OBJ_FD | BPF_F_LINK,
+	  .doc = "A kernel structure of function pointers, filled with programs." },
+	{ .id = BPF_MAP_TYPE_USER_RINGBUF, .name = "user_ringbuf", .check = other_check,
+	  .flags = BPF_F_NUMA_NODE, .doc = "Records from user space to programs." },
+	{ .id = BPF_MAP_TYPE_ARENA, .name = "arena", .check = other_check,
+	  .flags = BPF_F_SEGV_ON_FAULT | BPF_F_MMAPABLE | BPF_F_NO_USER_CONV,
+	  .doc = "Memory with the same pointers in programs and user space." },
+	{ .id = BPF_MAP_TYPE_INSN_ARRAY, .name = "insn_array", .check = other_check,
+	  .doc = "Places in a program, to jump to." },
+	{ .id = BPF_MAP_TYPE_RHASH, .name = "rhash", .check = other_check,
+	  .flags = BPF_F_NO_PREALLOC | BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS,
+	  .doc = "A hash that grows with its contents." },
+	{ .name = NULL },
+};

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * owner.c - participants of an arena: joining, and finding out who died. [runtime]
+ *
+ * The one idea: a generation in every owner word. A slot of the table is given
+ * to a new process with a higher generation, so words with the old one are
+ * dead for good and need no search at the time of death.
+ */
+#include "map/owner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#define OWNER_PATIENCE 1000000000ull /* ns that a live holder is waited for */
+#define OWNER_GENERATION 0xffffffull /* those of the token */
+
+struct owner_process *owner_process;
+
+int owner_process_init(void)
+{
+	size_t size = sizeof(struct owner_process);
+	struct owner_process *expected = NULL;
+	void *fresh;
+
+	if (__atomic_load_n(&owner_process, __ATOMIC_ACQUIRE))
+		return 0;
+	fresh = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (fresh == MAP_FAILED)
+		return -ENOMEM;
+	if (madvise(fresh, size, MADV_WIPEONFORK) < 0 ||
+	    !__atomic_compare_exchange_n(&owner_process, &expected, (struct owner_process *)fresh,
+					 false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		munmap(fresh, size);
+	return owner_process ? 0 : -ENOMEM;
+}
+
+uint64_t owner_clock(void)
+{
+	struct timespec now = { 0, 0 };
+
+	sys_call2(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
+/* --- what the kernel says of a process --- */
+
+enum { PROC_GONE, PROC_ALIVE, PROC_UNKNOWN };
+
+struct proc {
+	int state;
+	uint64_t start, image;
+};
+
+static char *put_decimal(char *p, uint64_t n)
+{
+	char digits[20];
+	int count = 0;
+
+	do
+		digits[count++] = (char)('0' + n % 10);
+	while ((n /= 10) != 0);
+	while (count > 0)
+		*p++ = digits[--count];
+	return p;
+}
+
+/* The number after n spaces. */
+static uint64_t stat_field(const char *p, const char *end, int n)
+{
+	uint64_t value = 0;
+
+	for (; p < end && n > 0; p++)
+		n -= *p == ' ';
+	for (; p < end && *p >= '0' && *p <= '9'; p++)
+		value = value * 10 + (uint64_t)(*p - '0');
+	return value;
+}
+
+/* Reads "PID (any text) STATE PPID ...": state is field 3, start 22, stack 28. */
+static void stat_parse(const char *text, size_t size, struct proc *proc)
+{
+	const char *end = text + size, *p = end;
+
+	while (p > text && p[-1] != ')')
+		p--;
+	if (p == text || end - p < 3)
+		return;
+	proc->state = p[1] == 'Z' || p[1] == 'X' || p[1] == 'x' ? PROC_GONE : PROC_ALIVE;
+	proc->start = stat_field(p, end, 20);
+	proc->image = stat_field(p, end, 26);
+}
+
+static struct proc proc_read(uint32_t pid)
+{
+	static const char head[] = "/proc/", tail[] = "/stat";
+	struct proc proc = { .state = PROC_UNKNOWN };
+	char path[40], text[1024], *p = path;
+	int64_t fd, size;
+
+	for (size_t i = 0; i < sizeof(head) - 1; i++)
+		*p++ = head[i];
+	p = put_decimal(p, pid);
+	for (size_t i = 0; i < sizeof(tail); i++)
+		*p++ = tail[i];
+	fd = sys_call4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	if (fd >= 0) {
+		size = sys_call3(SYS_read, fd, text, sizeof(text));
+		sys_call1(SYS_close, fd);
+		if (size > 0)
+			stat_parse(text, (size_t)size, &proc);
+		else if (size == -ESRCH)
+			proc.state = PROC_GONE;
+	}
+	if (proc.state == PROC_UNKNOWN && sys_call2(SYS_kill, pid, 0) == -ESRCH)
+		proc.state = PROC_GONE;
+	return proc;
+}
+
+/* --- participants --- */
+
+static bool participant_died(const struct participant *at, uint64_t word)
+{
+	uint64_t start = __atomic_load_n(&at->start, __ATOMIC_ACQUIRE);
+	uint64_t image = __atomic_load_n(&at->image, __ATOMIC_RELAXED);
+	struct proc proc = proc_read((uint32_t)word);
+
+	if (__atomic_load_n(&at->word, __ATOMIC_ACQUIRE) != word)
+		return false; /* another's by now: start and image may be theirs */
+	if (proc.state == PROC_GONE)
+		return true;
+	if (start != 0 && proc.start != 0 && start != proc.start)
+		return true;
+	return image > 1 && proc.image > 1 && image != proc.image;
+}
+
+/* Gives a dead participant's slot back, once. What is known of it is forgotten
+ * first: the next owner's must not be compared with it. */
+static void participant_bury(struct owner_table *table, struct participant *at, uint64_t word)
+{
+	uint64_t expected = word;
+
+	__atomic_store_n(&at->start, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&at->image, 0, __ATOMIC_RELEASE);
+	if (__atomic_compare_exchange_n(&at->word, &expected, word & ~(uint64_t)0xffffffff, false,
+					__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		__atomic_fetch_add(&table->deaths, 1, __ATOMIC_ACQ_REL);
+}
+
+bool owner_dead(struct owner_table *table, uint64_t word)
+{
+	uint64_t token = word >> 24;
+	struct participant *at = &table->at[(token & 0xffff) % OWNER_PARTICIPANTS];
+	uint64_t seen = __atomic_load_n(&at->word, __ATOMIC_ACQUIRE);
+
+	if (word == 0 || OWNER_TOKEN(word) == owner_process->token[table->arena])
+		return false;
+	if (((seen >> 32) & OWNER_GENERATION) != token >> 16 || (uint32_t)seen == 0)
+		return true;
+	if (!participant_died(at, seen))
+		return false;
+	participant_bury(table, at, seen);
+	return true;
+}
+
+uint64_t owner_reap(struct owner_table *table)
+{
+	uint64_t now = owner_clock(), last = __atomic_load_n(&table->checked, __ATOMIC_RELAXED);
+	uint32_t used = __atomic_load_n(&table->used, __ATOMIC_ACQUIRE);
+	uint64_t own = owner_token(table) >> 24;
+
+	if (now - last < 5000000 ||
+	    !__atomic_compare_exchange_n(&table->checked, &last, now, false, __ATOMIC_RELAXED,
+					 __ATOMIC_RELAXED))
+		return __atomic_load_n(&table->deaths, __ATOMIC_ACQUIRE);
+	for (uint32_t i = 0; i < used && i < OWNER_PARTICIPANTS; i++) {
+		uint64_t word = __atomic_load_n(&table->at[i].word, __ATOMIC_ACQUIRE);
+
+		if ((uint32_t)word != 0 && i != (own & 0xffff) &&
+		    participant_died(&table->at[i], word))
+			participant_bury(table, &table->at[i], word);
+	}
+	return __atomic_load_n(&table->deaths, __ATOMIC_ACQUIRE);
+}
+
+/* Claims slot i if it is free, or its process is dead or is this one before an
+ * exec. Returns the token, or 0. */
+static uint64_t participant_claim(struct owner_table *table, uint32_t i, uint32_t pid,
+				  bool check)
+{
+	struct participant *at = &table->at[i];
+	uint64_t seen = __atomic_load_n(&at->word, __ATOMIC_ACQUIRE);
+	uint64_t generation = (seen >> 32) + 1;
+
+	if ((uint32_t)seen != 0 && check && participant_died(at, seen)) {
+		participant_bury(table, at, seen);
+		seen = __atomic_load_n(&at->word, __ATOMIC_ACQUIRE);
+	}
+	if ((uint32_t)seen != 0)
+		return 0;
+	if ((generation & OWNER_GENERATION) == 0)
+		generation++;
+	generation &= 0xffffffff;
+	if (!__atomic_compare_exchange_n(&at->word, &seen, generation << 32 | pid, false,
+					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		return 0;
+	return ((generation & OWNER_GENERATION) << 16 | i) << 24;
+}
+
+uint64_t owner_join(struct owner_table *table)
+{
+	uint32_t pid = (uint32_t)sys_call0(SYS_getpid);
+	struct proc proc = proc_read(pid);
+	uint64_t token = 0, expected = 0;
+	uint32_t slot = 0;
+
+	/* The second round looks for slots of the dead; none at all: wait for one. */
+	for (int round = 0; token == 0; round++) {
+		for (slot = 0; slot < OWNER_PARTICIPANTS; slot++) {
+			token = participant_claim(table, slot, pid, round > 0);
+			if (token != 0)
+				break;
+		}
+		if (round > 0 && token == 0)
+			sys_yield();
+	}
+	__atomic_store_n(&table->at[slot].image, proc.image, __ATOMIC_RELAXED);
+	__atomic_store_n(&table->at[slot].start, proc.start, __ATOMIC_RELEASE);
+	for (uint32_t used = __atomic_load_n(&table->used, __ATOMIC_RELAXED); used <= slot;)
+		if (__atomic_compare_exchange_n(&table->used, &used, slot + 1, false,
+						__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			break;
+	if (__atomic_compare_exchange_n(&owner_process->token[table->arena], &expected, token,
+					false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return token;
+	/* Another thread joined first: hand the slot back. */
+	__atomic_store_n(&table->at[slot].start, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&table->at[slot].image, 0, __ATOMIC_RELEASE);
+	__atomic_and_fetch(&table->at[slot].word, ~(uint64_t)0xffffffff, __ATOMIC_RELEASE);
+	return expected;
+}
+
+struct owner_thread *owner_thread_add(uint64_t key)
+{
+	uint64_t at = (key * 0x9e3779b97f4a7c15ull) >> 52;
+
+	for (uint64_t i = 0; i < 8; i++) {
+		uint64_t index = (at + i) % OWNER_THREADS, expected = 0;
+		struct owner_thread *thread = &owner_process->thread[index];
+
+		if (index == OWNER_THREAD_UNKNOWN)
+			continue;
+		if (__atomic_load_n(&thread->key, __ATOMIC_RELAXED) == key ||
+		    __atomic_compare_exchange_n(&thread->key, &expected, key, false,
+						__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			return thread;
+	}
+	return NULL;
+}
+
+/* --- locks --- */
+
+int owner_lock_slow(struct owner_table *table, uint64_t *lock, uint64_t self)
+{
+	bool known = (self & (OWNER_THREADS - 1)) != OWNER_THREAD_UNKNOWN;
+	uint64_t patience = known ? OWNER_PATIENCE : OWNER_PATIENCE / 100, start = 0;
+
+	for (unsigned spins = 1;; spins++) {
+		uint64_t seen = __atomic_load_n(lock, __ATOMIC_RELAXED);
+
+		if (seen == 0 && __atomic_compare_exchange_n(lock, &seen, self, false,
+							     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return 0;
+		if (seen == self && known)
+			return -EBUSY;
+		if (spins % 128 != 0) {
+			cpu_pause();
+			continue;
+		}
+		if (seen != 0 && spins % 1024 == 0 && owner_dead(table, seen) &&
+		    __atomic_compare_exchange_n(lock, &seen, self, false, __ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED))
+			return 1;
+		if (start == 0)
+			start = owner_clock();
+		else if (owner_clock() - start > patience)
+			return -EBUSY;
+		sys_yield();
+	}
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * owner.h - who holds a word of the arena, and whether they still live.
+ *
+ * An owner word names the process and the thread that put it there:
+ *
+ *   63            24 23      12 11        0
+ *   | token         | for user | thread    |
+ *
+ * The token is a slot of the arena's table of participants and the slot's
+ * generation, so that a word left by a dead process stays recognisable after
+ * its slot, or its pid, is used again. The thread is an index in a table of
+ * the process's own threads, found by the thread pointer; OWNER_THREAD_UNKNOWN
+ * when that table is full.
+ *
+ * What liveness rests on: a participant is dead when its pid is gone, is a
+ * zombie, started at another time, or (where that may be seen) runs another
+ * image than the one that joined. It needs /proc; without it only a pid that
+ * is gone counts as dead. All participants must share one pid namespace. A
+ * child made by fork() joins by itself at its first operation: the process's
+ * own table is in memory that fork wipes.
+ *
+ * Threads: any. Async-signal-safe, except owner_process_init().
+ */
+#ifndef MAP_OWNER_H
+#define MAP_OWNER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "map/sys.h"
+
+enum {
+	OWNER_PARTICIPANTS = 1024,
+	OWNER_THREADS = 4096,
+	OWNER_THREAD_UNKNOWN = OWNER_THREADS - 1,
+	OWNER_ARENAS = 16, /* arenas a process may be in */
+};
+
+#define OWNER_TOKEN(word) ((word) & ~(uint64_t)0xffffff)
+
+struct participant {
+	uint64_t word;  /* generation << 32 | pid; pid 0: free */
+	uint64_t start; /* when it started, in ticks since boot; 0: not known */
+	uint64_t image; /* top of its stack when it joined; 0: not known */
+};
+
+/* In the arena's header. */
+struct owner_table {
+	uint64_t deaths;    /* participants found dead so far */
+	uint64_t checked;   /* when all were last looked at, in ns; see owner_reap() */
+	uint32_t used;      /* slots ever used */
+	uint32_t arena;     /* which of OWNER_ARENAS this is */
+	struct participant at[OWNER_PARTICIPANTS];
+};
+
+/* A thread of this process, in one arena. Only the thread itself and its
+ * signal handlers write it once key is set. */
+struct owner_thread {
+	uint64_t key;   /* thread pointer | arena; 0: free */
+	void *held;     /* the virtual CPU it holds */
+	uintptr_t frame; /* the stack frame it took it in */
+};
+
+/* This process's own view; wiped by fork. */
+struct owner_process {
+	uint64_t token[OWNER_ARENAS];
+	struct owner_thread thread[OWNER_THREADS];
+};
+
+extern struct owner_process *owner_process;
+
+/* Once per process, before its first arena. 0 or -ENOMEM. */
+int owner_process_init(void);
+uint64_t owner_join(struct owner_table *table);
+struct owner_thread *owner_thread_add(uint64_t key);
+/* Whether a word's process has died. May make system calls. Never true of 0. */
+bool owner_dead(struct owner_table *table, uint64_t word);
+/* Looks at every participant, at most once in 5 ms; returns table->deaths. */
+uint64_t owner_reap(struct owner_table *table);
+/* Now, on a clock that is the same in all processes; nanoseconds. */
+uint64_t owner_clock(void);
+
+/* Differs between all threads of a process that live at one time. */
+static inline uint64_t owner_thread_pointer(void)
+{
+	uint64_t pointer;
+
+#if defined(__x86_64__)
+	/* The ABI keeps the thread pointer's own value at its address. */
+	__asm__ volatile("mov %%fs:0, %0" : "=r"(pointer));
+#else
+	__asm__ volatile("mrs %0, tpidr_el0" : "=r"(pointer));
+#endif
+	return pointer;
+}
+
+static inline uint64_t owner_thread_key(const struct owner_table *table)
+{
+	return (owner_thread_pointer() & ~(uint64_t)(OWNER_ARENAS - 1)) | table->arena;
+}
+
+/* NULL when the table is full around this thread's place. */
+static inline struct owner_thread *owner_thread_find(const struct owner_table *table)
+{
+	uint64_t key = owner_thread_key(table);
+	uint64_t at = (key * 0x9e3779b97f4a7c15ull) >> 52;
+	struct owner_thread *thread = &owner_process->thread[at];
+
+	if (__builtin_expect(thread->key == key, 1))
+		return thread;
+	return owner_thread_add(key);
+}
+
+static inline uint64_t owner_token(struct owner_table *table)
+{
+	uint64_t token = __atomic_load_n(&owner_process->token[table->arena], __ATOMIC_RELAXED);
+
+	return __builtin_expect(token != 0, 1) ? token : owner_join(table);
+}
+
+static inline uint64_t owner_word(struct owner_table *table, const struct owner_thread *thread)
+{
+	return owner_token(table) |
+	       (thread ? (uint64_t)(thread - owner_process->thread) : OWNER_THREAD_UNKNOWN);
+}
+
+static inline uint64_t owner_self(struct owner_table *table)
+{
+	return owner_word(table, owner_thread_find(table));
+}
+
+/* --- locks that a dead process cannot keep --- */
+
+int owner_lock_slow(struct owner_table *table, uint64_t *lock, uint64_t self);
+
+/*
+ * 0: held. 1: held, taken over from a dead holder, who may have left what the
+ * lock guards between any two stores. -EBUSY: this very thread holds it (a
+ * signal handler came in the middle), or a live holder kept it for a second.
+ */
+static inline int owner_lock(struct owner_table *table, uint64_t *lock, uint64_t self)
+{
+	uint64_t expected = 0;
+
+	if (__builtin_expect(__atomic_compare_exchange_n(lock, &expected, self, false,
+							 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED), 1))
+		return 0;
+	return owner_lock_slow(table, lock, self);
+}
+
+static inline bool owner_trylock(uint64_t *lock, uint64_t self)
+{
+	uint64_t expected = 0;
+
+	return __atomic_load_n(lock, __ATOMIC_RELAXED) == 0 &&
+	       __atomic_compare_exchange_n(lock, &expected, self, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
+
+static inline void owner_unlock(uint64_t *lock)
+{
+	__atomic_store_n(lock, 0, __ATOMIC_RELEASE);
+}
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * run.c - runs of units: claim, publish, free, and repair after the dead. [runtime]
+ *
+ * Every state a process can die in is written in the words themselves:
+ *
+ *   CLAIM, first not USED    claimed or being undone: its owner's death frees it
+ *   PENDING                  its owner's death frees it, unless *dest points to it
+ *   FREEING                  its owner's death leaves the freeing to the next
+ */
+#include "map/run.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+static uint64_t word_load(const uint64_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+static bool word_swap(uint64_t *word, uint64_t seen, uint64_t next)
+{
+	return __atomic_compare_exchange_n(word, &seen, next, false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_RELAXED);
+}
+
+/* The first word must be FREEING and ours. */
+static void run_free(struct runs *runs, uint32_t first, uint32_t n)
+{
+	char *start = runs->base + (size_t)first * runs->unit;
+	enum run_kind kind = RUN_DIRTY;
+
+	if (runs->give_back &&
+	    sys_call3(SYS_madvise, start, (size_t)n * runs->unit, MADV_REMOVE) == 0)
+		kind = RUN_FREE;
+	for (uint32_t i = 1; i < n; i++)
+		__atomic_store_n(&runs->word[first + i], kind, __ATOMIC_RELEASE);
+	__atomic_store_n(&runs->word[first], kind, __ATOMIC_RELEASE);
+}
+
+/* Puts right what the owner of this word left half-done, if it is dead. */
+static void run_repair(struct runs *runs, uint32_t i, uint64_t seen)
+{
+	uint64_t token = owner_token(runs->owners);
+	uint32_t n = RUN_NUMBER(seen);
+	void **dest;
+
+	if (RUN_KIND(seen) < RUN_CLAIM || RUN_KIND(seen) > RUN_FREEING ||
+	    RUN_KIND(seen) == RUN_USED || !owner_dead(runs->owners, OWNER_TOKEN(seen)))
+		return;
+	if (RUN_KIND(seen) == RUN_CLAIM) {
+		uint64_t first = n <= i ? word_load(&runs->word[i - n]) : 0;
+
+		if (n != 0 && RUN_KIND(first) >= RUN_PENDING && RUN_NUMBER(first) > n)
+			return; /* part of a run that is well, or repaired from its first */
+		word_swap(&runs->word[i], seen, RUN_DIRTY);
+		return;
+	}
+	dest = runs->dest[i];
+	if (RUN_KIND(seen) == RUN_PENDING && dest &&
+	    __atomic_load_n(dest, __ATOMIC_ACQUIRE) == runs->base + (size_t)i * runs->unit)
+		word_swap(&runs->word[i], seen, RUN_WORD(RUN_USED, n, 0));
+	else if (word_swap(&runs->word[i], seen, RUN_WORD(RUN_FREEING, n, token)))
+		run_free(runs, i, n);
+}
+
+/* Claims units [first, first + n), or none. *dirty: some must be zeroed. On
+ * failure *stop is the unit in the way. */
+static bool run_claim(struct runs *runs, uint32_t first, uint32_t n, uint32_t *stop, bool *dirty)
+{
+	uint64_t token = owner_token(runs->owners);
+
+	*dirty = false;
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t *word = &runs->word[first + i], seen = word_load(word);
+
+		if (RUN_KIND(seen) > RUN_DIRTY) {
+			run_repair(runs, first + i, seen);
+			seen = word_load(word);
+		}
+		if (RUN_KIND(seen) <= RUN_DIRTY &&
+		    word_swap(word, seen, RUN_WORD(RUN_CLAIM, i, token))) {
+			*dirty |= RUN_KIND(seen) == RUN_DIRTY;
+			continue;
+		}
+		*stop = first + i;
+		while (i-- > 0)
+			__atomic_store_n(&runs->word[first + i], RUN_DIRTY, __ATOMIC_RELEASE);
+		return false;
+	}
+	return true;
+}
+
+/* The first unit of a claimed run of n; count when there is none. */
+static uint32_t run_find(struct runs *runs, uint32_t n)
+{
+	uint32_t first = 0, stop = 0;
+	bool dirty;
+
+	while (n <= runs->count && first <= runs->count - n) {
+		uint64_t seen = word_load(&runs->word[first]);
+
+		if (RUN_KIND(seen) == RUN_USED) {
+			first += RUN_NUMBER(seen);
+			continue;
+		}
+		if (RUN_KIND(seen) == RUN_SPLIT) {
+			first++;
+			continue;
+		}
+		if (run_claim(runs, first, n, &stop, &dirty)) {
+			if (dirty)
+				memset(runs->base + (size_t)first * runs->unit, 0,
+				       (size_t)n * runs->unit);
+			return first;
+		}
+		seen = word_load(&runs->word[stop]);
+		first = stop + (RUN_KIND(seen) == RUN_USED ? RUN_NUMBER(seen) : 1);
+	}
+	return runs->count;
+}
+
+void *run_alloc(struct runs *runs, uint32_t n, void **dest)
+{
+	uint64_t token = owner_token(runs->owners);
+	uint32_t first = run_find(runs, n);
+	char *start = runs->base + (size_t)first * runs->unit;
+
+	if (first >= runs->count)
+		return NULL;
+	if (dest) {
+		__atomic_store_n(&runs->dest[first], dest, __ATOMIC_RELEASE);
+		__atomic_store_n(&runs->word[first], RUN_WORD(RUN_PENDING, n, token),
+				 __ATOMIC_RELEASE);
+		__atomic_store_n(dest, start, __ATOMIC_RELEASE);
+	}
+	__atomic_store_n(&runs->word[first], RUN_WORD(RUN_USED, n, 0), __ATOMIC_RELEASE);
+	return start;
+}
+
+char *run_alloc_split(struct runs *runs, uint32_t number, void (*setup)(void *unit))
+{
+	uint32_t first = run_find(runs, 1);
+	char *start = runs->base + (size_t)first * runs->unit;
+
+	if (first >= runs->count)
+		return NULL;
+	setup(start);
+	__atomic_store_n(&runs->word[first], RUN_WORD(RUN_SPLIT, number, 0), __ATOMIC_RELEASE);
+	return start;
+}
+
+void run_release(struct runs *runs, uint32_t first)
+{
+	uint64_t seen = word_load(&runs->word[first]);
+	uint32_t n = RUN_NUMBER(seen);
+
+	if (RUN_KIND(seen) == RUN_USED &&
+	    word_swap(&runs->word[first], seen,
+		      RUN_WORD(RUN_FREEING, n, owner_token(runs->owners))))
+		run_free(runs, first, n);
+}
+
+uint32_t run_used(const struct runs *runs)
+{
+	uint32_t used = 0;
+
+	for (uint32_t i = 0; i < runs->count; i++) {
+		uint64_t seen = word_load(&runs->word[i]);
+
+		if (RUN_KIND(seen) == RUN_USED || RUN_KIND(seen) == RUN_SPLIT) {
+			uint32_t n = RUN_KIND(seen) == RUN_USED ? RUN_NUMBER(seen) : 1;
+
+			used += n;
+			i += n - 1;
+		} else if (RUN_KIND(seen) > RUN_DIRTY) {
+			used++;
+		}
+	}
+	return used;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * types.h - the descriptors of all map types; types.c finds them by number.
+ */
+#ifndef MAP_TYPES_H
+#define MAP_TYPES_H
+
+#include "map/map.h"
+
+extern const struct map_type map_hash, map_percpu_hash, map_lru_hash, map_lru_percpu_hash;
+extern const struct map_type map_array, map_percpu_array;
+extern const struct map_type map_prog_array, map_ringbuf;
+extern const struct map_type map_others[]; /* ends with name NULL */
+
+#endif
