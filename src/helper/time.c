@@ -37,7 +37,7 @@ const struct helper helper_ktime_get_coarse_ns = {
 	.name = "ktime_get_coarse_ns",
 	.prototype = "u64 bpf_ktime_get_coarse_ns(void)",
 	.doc = "Returns the monotonic time of the last tick in nanoseconds.",
-	.types = TYPES_BASE & ~((TYPES_TRACING & ~TYPE(SYSCALL)) | TYPE(CGROUP_DEVICE) |
+	.types = TYPES_BASE & ~(TYPES_TRACING | TYPE(CGROUP_DEVICE) |
 			  TYPE(CGROUP_SOCKOPT) | TYPE(NETFILTER)),
 	.ret = { RET_INTEGER },
 };

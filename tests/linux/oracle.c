@@ -69,6 +69,15 @@ static int is_statistics(const char *line)
 	       strncmp(line, "stack depth", 11) == 0;
 }
 
+/* The first line of a text: what went wrong before the rest did. */
+static const char *first_line(const char *text, size_t *len)
+{
+	if (strncmp(text, "libbpf: ", 8) == 0)
+		text += 8;
+	*len = strcspn(text, "\n");
+	return text;
+}
+
 /* The last line of a text that says something. */
 static const char *last_line(const char *text, size_t *len)
 {
@@ -147,7 +156,7 @@ static void report(const char *path, struct bpf_program *program, int error)
 	print_string("type", type ? type : "unspec", SIZE_MAX);
 	print_string("verdict", verdict, SIZE_MAX);
 	printf(",\"errno\":%d", verdict[0] == 'a' ? 0 : -error);
-	line = last_line(verdict[0] == 'u' ? library_says : verifier_log, &len);
+	line = verdict[0] == 'u' ? first_line(library_says, &len) : last_line(verifier_log, &len);
 	if (verdict[0] != 'a')
 		print_string("message", line, len > 500 ? 500 : len);
 	printf("}\n");
