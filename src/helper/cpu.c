@@ -4,6 +4,44 @@
  */
 #include "helper/list.h"
 
+#include "helper/clock.h"
+#include "helper/sys.h"
+
+static uint64_t rotate(uint64_t x, int by) { return x << by | x >> (64 - by); }
+
+/* splitmix64: turns one number into well mixed ones. */
+static uint64_t mix(uint64_t *seed)
+{
+	uint64_t z = *seed += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
+}
+
+/* xoshiro256++ over the virtual CPU's state, which its owner has to itself. */
+static uint64_t get_prandom_u32(struct vm *vm, const uint64_t arg[5])
+{
+	uint64_t *s = vm->cpu->random, result, t;
+
+	(void)arg;
+	if (!(s[0] | s[1] | s[2] | s[3])) {
+		uint64_t seed = clock_ns(0) ^ (uint64_t)vm->cpu->id << 48 ^ (uintptr_t)vm;
+
+		for (int i = 0; i < 4; i++)
+			s[i] = mix(&seed);
+	}
+	result = rotate(s[0] + s[3], 23) + s[0];
+	t = s[1] << 17;
+	s[2] ^= s[0];
+	s[3] ^= s[1];
+	s[1] ^= s[2];
+	s[0] ^= s[3];
+	s[2] ^= t;
+	s[3] = rotate(s[3], 45);
+	return result >> 32;
+}
+
 const struct helper helper_get_prandom_u32 = {
 	.id = 7,
 	.name = "get_prandom_u32",
@@ -11,7 +49,14 @@ const struct helper helper_get_prandom_u32 = {
 	.doc = "Returns a pseudo-random 32-bit number.",
 	.types = TYPES_ALL,
 	.ret = { RET_INTEGER },
+	.call = get_prandom_u32,
 };
+
+static uint64_t get_smp_processor_id(struct vm *vm, const uint64_t arg[5])
+{
+	(void)arg;
+	return vm->cpu->id;
+}
 
 const struct helper helper_get_smp_processor_id = {
 	.id = 8,
@@ -21,7 +66,17 @@ const struct helper helper_get_smp_processor_id = {
 	       "not change meanwhile.",
 	.types = TYPES_BASE,
 	.ret = { RET_INTEGER },
+	.call = get_smp_processor_id,
 };
+
+static uint64_t get_numa_node_id(struct vm *vm, const uint64_t arg[5])
+{
+	uint32_t cpu = 0, node = 0;
+
+	(void)vm, (void)arg;
+	sys_call(SYS_getcpu, (uintptr_t)&cpu, (uintptr_t)&node, 0, 0);
+	return node;
+}
 
 const struct helper helper_get_numa_node_id = {
 	.id = 42,
@@ -30,6 +85,7 @@ const struct helper helper_get_numa_node_id = {
 	.doc = "Returns the NUMA node of the current CPU.",
 	.types = TYPES_BASE,
 	.ret = { RET_INTEGER },
+	.call = get_numa_node_id,
 };
 
 const struct helper helper_per_cpu_ptr = {

@@ -24,6 +24,14 @@ const struct helper helper_spin_unlock = {
 	.arg = { { ARG_PTR_TO_SPIN_LOCK } },
 };
 
+static uint64_t kptr_xchg(struct vm *vm, const uint64_t arg[5])
+{
+	uint64_t *place = (uint64_t *)(uintptr_t)arg[0];
+
+	(void)vm;
+	return __atomic_exchange_n(place, arg[1], __ATOMIC_ACQ_REL);
+}
+
 const struct helper helper_kptr_xchg = {
 	.id = 194,
 	.name = "kptr_xchg",
@@ -34,4 +42,5 @@ const struct helper helper_kptr_xchg = {
 	.releases = true,
 	.ret = { RET_PTR_TO_BTF_ID, .maybe_null = true },
 	.arg = { { ARG_KPTR_XCHG_DEST }, { ARG_PTR_TO_BTF_ID, ARG_MAYBE_NULL | ARG_RELEASE } },
+	.call = kptr_xchg,
 };

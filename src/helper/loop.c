@@ -4,6 +4,25 @@
  */
 #include "helper/list.h"
 
+#include <errno.h>
+
+enum { LOOP_MAX = 8 * 1024 * 1024 };
+
+/* The number of calls made. */
+static uint64_t loop(struct vm *vm, const uint64_t arg[5])
+{
+	uint32_t count = (uint32_t)arg[0];
+
+	if (arg[3])
+		return (uint64_t)-EINVAL;
+	if (count > LOOP_MAX)
+		return (uint64_t)-E2BIG;
+	for (uint32_t i = 0; i < count; i++)
+		if (vm->callback(vm, arg[1], i, arg[2], 0, 0, 0))
+			return i + 1;
+	return count;
+}
+
 const struct helper helper_loop = {
 	.id = 181,
 	.name = "loop",
@@ -18,4 +37,5 @@ const struct helper helper_loop = {
 		{ ARG_PTR_TO_STACK, ARG_MAYBE_NULL },
 		{ ARG_ANYTHING },
 	},
+	.call = loop,
 };

@@ -7,6 +7,20 @@
  */
 #include "helper/list.h"
 
+#include <errno.h>
+
+static struct map *map_arg(uint64_t arg) { return (struct map *)(uintptr_t)arg; }
+
+static uint64_t map_lookup_elem(struct vm *vm, const uint64_t arg[5])
+{
+	struct map *map = map_arg(arg[0]);
+	const struct map_type *type = map_type(map->type_id);
+
+	if (!type->lookup)
+		return 0;
+	return (uintptr_t)type->lookup(map, (const void *)(uintptr_t)arg[1], vm->cpu);
+}
+
 const struct helper helper_map_lookup_elem = {
 	.id = 1,
 	.name = "map_lookup_elem",
@@ -16,7 +30,19 @@ const struct helper helper_map_lookup_elem = {
 	.packet_access = true,
 	.ret = { RET_PTR_TO_MAP_VALUE, .maybe_null = true },
 	.arg = { { ARG_CONST_MAP_PTR }, { ARG_MAP_KEY } },
+	.call = map_lookup_elem,
 };
+
+static uint64_t map_update_elem(struct vm *vm, const uint64_t arg[5])
+{
+	struct map *map = map_arg(arg[0]);
+	const struct map_type *type = map_type(map->type_id);
+
+	if (!type->update)
+		return (uint64_t)-EOPNOTSUPP;
+	return (uint64_t)type->update(map, (const void *)(uintptr_t)arg[1],
+				      (const void *)(uintptr_t)arg[2], arg[3], vm->cpu);
+}
 
 const struct helper helper_map_update_elem = {
 	.id = 2,
@@ -29,7 +55,18 @@ const struct helper helper_map_update_elem = {
 	.packet_access = true,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_CONST_MAP_PTR }, { ARG_MAP_KEY }, { ARG_MAP_VALUE }, { ARG_ANYTHING } },
+	.call = map_update_elem,
 };
+
+static uint64_t map_delete_elem(struct vm *vm, const uint64_t arg[5])
+{
+	struct map *map = map_arg(arg[0]);
+	const struct map_type *type = map_type(map->type_id);
+
+	if (!type->remove)
+		return (uint64_t)-EOPNOTSUPP;
+	return (uint64_t)type->remove(map, (const void *)(uintptr_t)arg[1], vm->cpu);
+}
 
 const struct helper helper_map_delete_elem = {
 	.id = 3,
@@ -40,7 +77,19 @@ const struct helper helper_map_delete_elem = {
 	.packet_access = true,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_CONST_MAP_PTR }, { ARG_MAP_KEY } },
+	.call = map_delete_elem,
 };
+
+static uint64_t map_push_elem(struct vm *vm, const uint64_t arg[5])
+{
+	struct map *map = map_arg(arg[0]);
+	const struct map_type *type = map_type(map->type_id);
+
+	(void)vm;
+	if (!type->push)
+		return (uint64_t)-EOPNOTSUPP;
+	return (uint64_t)type->push(map, (const void *)(uintptr_t)arg[1], arg[2]);
+}
 
 const struct helper helper_map_push_elem = {
 	.id = 87,
@@ -52,7 +101,19 @@ const struct helper helper_map_push_elem = {
 	.packet_access = true,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_CONST_MAP_PTR }, { ARG_MAP_VALUE }, { ARG_ANYTHING } },
+	.call = map_push_elem,
 };
+
+static uint64_t map_pop_elem(struct vm *vm, const uint64_t arg[5])
+{
+	struct map *map = map_arg(arg[0]);
+	const struct map_type *type = map_type(map->type_id);
+
+	(void)vm;
+	if (!type->pop)
+		return (uint64_t)-EOPNOTSUPP;
+	return (uint64_t)type->pop(map, (void *)(uintptr_t)arg[1]);
+}
 
 const struct helper helper_map_pop_elem = {
 	.id = 88,
@@ -62,7 +123,19 @@ const struct helper helper_map_pop_elem = {
 	.types = TYPES_ALL,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_CONST_MAP_PTR }, { ARG_MAP_VALUE, ARG_UNINIT } },
+	.call = map_pop_elem,
 };
+
+static uint64_t map_peek_elem(struct vm *vm, const uint64_t arg[5])
+{
+	struct map *map = map_arg(arg[0]);
+	const struct map_type *type = map_type(map->type_id);
+
+	(void)vm;
+	if (!type->peek)
+		return (uint64_t)-EOPNOTSUPP;
+	return (uint64_t)type->peek(map, (void *)(uintptr_t)arg[1]);
+}
 
 const struct helper helper_map_peek_elem = {
 	.id = 89,
@@ -72,7 +145,20 @@ const struct helper helper_map_peek_elem = {
 	.types = TYPES_ALL,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_CONST_MAP_PTR }, { ARG_MAP_VALUE, ARG_UNINIT } },
+	.call = map_peek_elem,
 };
+
+static uint64_t map_lookup_percpu_elem(struct vm *vm, const uint64_t arg[5])
+{
+	struct map *map = map_arg(arg[0]);
+	const struct map_type *type = map_type(map->type_id);
+
+	(void)vm;
+	if (!type->lookup_percpu || (uint32_t)arg[2] >= map->cpus)
+		return 0;
+	return (uintptr_t)type->lookup_percpu(map, (const void *)(uintptr_t)arg[1],
+					      (uint32_t)arg[2]);
+}
 
 const struct helper helper_map_lookup_percpu_elem = {
 	.id = 195,
@@ -84,7 +170,32 @@ const struct helper helper_map_lookup_percpu_elem = {
 	.packet_access = true,
 	.ret = { RET_PTR_TO_MAP_VALUE, .maybe_null = true },
 	.arg = { { ARG_CONST_MAP_PTR }, { ARG_MAP_KEY }, { ARG_ANYTHING } },
+	.call = map_lookup_percpu_elem,
 };
+
+struct each {
+	struct vm *vm;
+	uint64_t fn, ctx;
+};
+
+static int64_t each_call(void *arg, struct map *map, const void *key, void *value)
+{
+	struct each *each = arg;
+
+	return (int64_t)each->vm->callback(each->vm, each->fn, (uintptr_t)map, (uintptr_t)key,
+					   (uintptr_t)value, each->ctx, 0);
+}
+
+static uint64_t for_each_map_elem(struct vm *vm, const uint64_t arg[5])
+{
+	struct map *map = map_arg(arg[0]);
+	const struct map_type *type = map_type(map->type_id);
+	struct each each = { .vm = vm, .fn = arg[1], .ctx = arg[2] };
+
+	if (!type->each || arg[3])
+		return (uint64_t)-EINVAL;
+	return (uint64_t)type->each(map, each_call, &each, vm->cpu);
+}
 
 const struct helper helper_for_each_map_elem = {
 	.id = 164,
@@ -100,4 +211,5 @@ const struct helper helper_for_each_map_elem = {
 		{ ARG_PTR_TO_STACK, ARG_MAYBE_NULL },
 		{ ARG_ANYTHING },
 	},
+	.call = for_each_map_elem,
 };

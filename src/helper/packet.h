@@ -9,6 +9,13 @@
  *
  *   start          meta      data                 end            limit
  *   | headroom     | metadata | packet bytes       | tailroom     |
+ *
+ * For sk_buff programs mac, network and transport point at the headers, or are
+ * NULL where Linux would not have set them. A program of a type that starts at
+ * the network header (socket filter in test runs, cgroup_skb, lwt) has mac
+ * before data.
+ *
+ * Threads: confined.
  */
 #ifndef HELPER_PACKET_H
 #define HELPER_PACKET_H
@@ -19,6 +26,18 @@
 #define PACKET_HEADROOM 256u
 #define PACKET_TAILROOM 4096u
 #define PACKET_MAX 65536u
+/* Linux keeps its xdp_frame in the first bytes of an XDP packet's headroom. */
+#define PACKET_XDP_FRAME 40u
+/* The longest a program may make an sk_buff: SKB_MAX_ALLOC. */
+#define PACKET_SKB_MAX 16064u
+#define PACKET_ETH_LEN 14u
+#define PACKET_CLONES 8
+
+/* Who knows the packet's checksum; Linux's CHECKSUM_*. */
+enum packet_summed { SUMMED_NONE, SUMMED_UNNECESSARY, SUMMED_COMPLETE, SUMMED_PARTIAL };
+
+/* Whom a packet is for; Linux's PACKET_*. */
+enum packet_for { FOR_HOST, FOR_BROADCAST, FOR_MULTICAST, FOR_OTHERHOST };
 
 struct packet {
 	uint8_t *start, *meta, *data, *end, *limit;
@@ -31,11 +50,50 @@ struct packet {
 	void *flow_keys, *sk;
 	/* As in struct xdp_md. */
 	uint32_t rx_queue_index, egress_ifindex;
-	/* Offsets of headers from data; -1: unknown. */
-	int32_t network_off, transport_off;
+	uint8_t *mac, *network, *transport;
+	uint32_t mac_len;
+	uint32_t csum;           /* of all bytes from data, where summed is COMPLETE */
+	uint8_t summed;          /* enum packet_summed */
+	uint8_t csum_level;      /* checksums known good beyond the first; 0..3 */
+	bool hash_known;         /* hash is the flow's, or a program set it */
+	bool encapsulated;
 	bool is_skb;             /* __sk_buff semantics, else xdp_buff */
-	bool data_excludes_mac;  /* cgroup_skb, socket filter: data starts at the network header */
-	uint8_t *mac;            /* the Ethernet header where data excludes it */
+	/* Copies a program sent elsewhere with clone_redirect; more than
+	 * PACKET_CLONES are counted, but where they went is not kept. */
+	uint32_t clone_count;
+	uint32_t clone_ifindex[PACKET_CLONES];
 };
+
+/* --- changing a packet (packet.c); 0 or a negative errno, nothing changed --- */
+
+/* Make count bytes of room before data, moving the packet if need be. */
+int packet_reserve_head(struct packet *packet, uint32_t count);
+/* Insert count zero bytes at off from data; the bytes before them move down. */
+int packet_insert(struct packet *packet, uint32_t off, uint32_t count);
+/* Remove count bytes at off from data; the bytes before them move up. */
+int packet_remove(struct packet *packet, uint32_t off, uint32_t count);
+/* Set the length: cut, or extend with zeros. */
+int packet_resize(struct packet *packet, uint32_t len);
+/* Copy bytes out at off from data; -EFAULT where they are not all there. */
+int packet_read(const struct packet *packet, uint32_t off, void *to, uint32_t len);
+/* NULL where the bytes are not all there. */
+uint8_t *packet_at(const struct packet *packet, uint32_t off, uint32_t len);
+/* The hash of the packet's flow by its addresses, protocol and ports; never 0. */
+uint32_t packet_flow_hash(const struct packet *packet);
+
+/* Ethernet types in network order, as programs see them. */
+#define ETHER_IP 0x0008u
+#define ETHER_IPV6 0xdd86u
+#define ETHER_8021Q 0x0081u
+#define ETHER_8021AD 0xa888u
+static inline bool ether_is_vlan(uint32_t type)
+{
+	return type == ETHER_8021Q || type == ETHER_8021AD;
+}
+
+/* Put the accelerated tag (vlan_*) into the bytes; nothing where there is none. */
+int packet_vlan_unaccelerate(struct packet *packet);
+/* Take the outermost tag out of the bytes into vlan_*. protocol must say it is one. */
+int packet_vlan_accelerate(struct packet *packet);
 
 #endif

@@ -4,6 +4,36 @@
  */
 #include "helper/list.h"
 
+#include <errno.h>
+
+#include "helper/packet.h"
+
+/*
+ * A packet program may ask for the first bytes of its packet behind the sample.
+ * Where the index is the current CPU, it is the virtual one.
+ */
+static uint64_t perf_event_output(struct vm *vm, const uint64_t arg[5])
+{
+	struct map *map = (struct map *)(uintptr_t)arg[1];
+	const void *data = (const void *)(uintptr_t)arg[3];
+	uint64_t flags = arg[2], allowed = BPF_F_INDEX_MASK;
+	uint32_t index = (uint32_t)(flags & BPF_F_INDEX_MASK);
+	uint64_t tail = (flags & BPF_F_CTXLEN_MASK) >> 32;
+
+	if (vm->packet)
+		allowed |= BPF_F_CTXLEN_MASK;
+	if (flags & ~allowed)
+		return (uint64_t)-EINVAL;
+	if (tail && tail > (uint64_t)(vm->packet->end - vm->packet->data))
+		return (uint64_t)-EFAULT;
+	if (index == BPF_F_CURRENT_CPU)
+		index = vm->cpu->id;
+	if (index >= map->max_entries)
+		return (uint64_t)-E2BIG;
+	return (uint64_t)perf_output(map, index, data, arg[4], vm->packet ? vm->packet->data : NULL,
+				     tail, vm->cpu);
+}
+
 const struct helper helper_perf_event_output = {
 	.id = 25,
 	.name = "perf_event_output",
@@ -21,6 +51,7 @@ const struct helper helper_perf_event_output = {
 		{ ARG_MEM, ARG_RDONLY },
 		{ ARG_MEM_SIZE_OR_ZERO },
 	},
+	.call = perf_event_output,
 };
 
 const struct helper helper_skb_output = {

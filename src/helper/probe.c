@@ -4,6 +4,49 @@
  */
 #include "helper/list.h"
 
+#include <errno.h>
+#include <string.h>
+
+#include "base/fault.h"
+
+/* What could not be read is zero, so that no old bytes of the stack show. */
+static uint64_t probe(const uint64_t arg[5])
+{
+	void *to = (void *)(uintptr_t)arg[0];
+	uint32_t size = (uint32_t)arg[1];
+
+	if (size && fault_copy(to, (const void *)(uintptr_t)arg[2], size) < 0) {
+		memset(to, 0, size);
+		return (uint64_t)-EFAULT;
+	}
+	return 0;
+}
+
+/* The length with the NUL, at most the buffer's size. */
+static uint64_t probe_string(const uint64_t arg[5])
+{
+	char *to = (char *)(uintptr_t)arg[0];
+	uint32_t size = (uint32_t)arg[1];
+	int64_t length = fault_copy_string(to, (const char *)(uintptr_t)arg[2], size);
+
+	if (length < 0)
+		memset(to, 0, size);
+	return (uint64_t)length;
+}
+
+/* Programs and what they watch live in one address space: user and kernel reads agree. */
+static uint64_t probe_read(struct vm *vm, const uint64_t arg[5])
+{
+	(void)vm;
+	return probe(arg);
+}
+
+static uint64_t probe_read_str(struct vm *vm, const uint64_t arg[5])
+{
+	(void)vm;
+	return probe_string(arg);
+}
+
 const struct helper helper_probe_read = {
 	.id = 4,
 	.name = "probe_read",
@@ -13,6 +56,7 @@ const struct helper helper_probe_read = {
 	.gpl_only = true,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_MEM, ARG_UNINIT }, { ARG_MEM_SIZE_OR_ZERO }, { ARG_ANYTHING } },
+	.call = probe_read,
 };
 
 const struct helper helper_probe_read_str = {
@@ -24,6 +68,7 @@ const struct helper helper_probe_read_str = {
 	.gpl_only = true,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_MEM, ARG_UNINIT }, { ARG_MEM_SIZE_OR_ZERO }, { ARG_ANYTHING } },
+	.call = probe_read_str,
 };
 
 const struct helper helper_probe_read_user = {
@@ -35,6 +80,7 @@ const struct helper helper_probe_read_user = {
 	.gpl_only = true,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_MEM, ARG_UNINIT }, { ARG_MEM_SIZE_OR_ZERO }, { ARG_ANYTHING } },
+	.call = probe_read,
 };
 
 const struct helper helper_probe_read_kernel = {
@@ -46,6 +92,7 @@ const struct helper helper_probe_read_kernel = {
 	.gpl_only = true,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_MEM, ARG_UNINIT }, { ARG_MEM_SIZE_OR_ZERO }, { ARG_ANYTHING } },
+	.call = probe_read,
 };
 
 const struct helper helper_probe_read_user_str = {
@@ -58,6 +105,7 @@ const struct helper helper_probe_read_user_str = {
 	.gpl_only = true,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_MEM, ARG_UNINIT }, { ARG_MEM_SIZE_OR_ZERO }, { ARG_ANYTHING } },
+	.call = probe_read_str,
 };
 
 const struct helper helper_probe_read_kernel_str = {
@@ -70,7 +118,15 @@ const struct helper helper_probe_read_kernel_str = {
 	.gpl_only = true,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_MEM, ARG_UNINIT }, { ARG_MEM_SIZE_OR_ZERO }, { ARG_ANYTHING } },
+	.call = probe_read_str,
 };
+
+static uint64_t probe_write_user(struct vm *vm, const uint64_t arg[5])
+{
+	(void)vm;
+	return (uint64_t)(int64_t)fault_copy((void *)(uintptr_t)arg[0],
+					     (const void *)(uintptr_t)arg[1], (uint32_t)arg[2]);
+}
 
 const struct helper helper_probe_write_user = {
 	.id = 36,
@@ -81,6 +137,7 @@ const struct helper helper_probe_write_user = {
 	.gpl_only = true,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_ANYTHING }, { ARG_MEM, ARG_RDONLY }, { ARG_MEM_SIZE } },
+	.call = probe_write_user,
 };
 
 const struct helper helper_copy_from_user = {
@@ -92,6 +149,7 @@ const struct helper helper_copy_from_user = {
 	.may_sleep = true,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_MEM, ARG_UNINIT }, { ARG_MEM_SIZE_OR_ZERO }, { ARG_ANYTHING } },
+	.call = probe_read,
 };
 
 const struct helper helper_copy_from_user_task = {

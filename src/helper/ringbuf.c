@@ -4,6 +4,21 @@
  */
 #include "helper/list.h"
 
+#include <errno.h>
+
+#include "helper/dynptr.h"
+
+static struct map *map_arg(uint64_t arg) { return (struct map *)(uintptr_t)arg; }
+
+/* Records whose size is above what fits in a record's header. */
+enum { RECORD_MAX = 0x3fffffff };
+
+static uint64_t ring_output(struct vm *vm, const uint64_t arg[5])
+{
+	return (uint64_t)ringbuf_output(map_arg(arg[0]), (const void *)(uintptr_t)arg[1], arg[2],
+					arg[3], vm->cpu);
+}
+
 const struct helper helper_ringbuf_output = {
 	.id = 130,
 	.name = "ringbuf_output",
@@ -17,7 +32,15 @@ const struct helper helper_ringbuf_output = {
 		{ ARG_MEM_SIZE_OR_ZERO },
 		{ ARG_ANYTHING },
 	},
+	.call = ring_output,
 };
+
+static uint64_t ring_reserve(struct vm *vm, const uint64_t arg[5])
+{
+	if (arg[2] || arg[1] > RECORD_MAX)
+		return 0;
+	return (uintptr_t)ringbuf_reserve(map_arg(arg[0]), arg[1], vm->cpu);
+}
 
 const struct helper helper_ringbuf_reserve = {
 	.id = 131,
@@ -28,7 +51,15 @@ const struct helper helper_ringbuf_reserve = {
 	.acquires = true,
 	.ret = { RET_PTR_TO_RINGBUF_MEM, .maybe_null = true },
 	.arg = { { ARG_CONST_MAP_PTR }, { ARG_CONST_ALLOC_SIZE_OR_ZERO }, { ARG_ANYTHING } },
+	.call = ring_reserve,
 };
+
+static uint64_t ring_submit(struct vm *vm, const uint64_t arg[5])
+{
+	(void)vm;
+	ringbuf_submit((void *)(uintptr_t)arg[0], arg[1], false);
+	return 0;
+}
 
 const struct helper helper_ringbuf_submit = {
 	.id = 132,
@@ -39,7 +70,15 @@ const struct helper helper_ringbuf_submit = {
 	.releases = true,
 	.ret = { RET_VOID },
 	.arg = { { ARG_RINGBUF_MEM, ARG_RELEASE }, { ARG_ANYTHING } },
+	.call = ring_submit,
 };
+
+static uint64_t ring_discard(struct vm *vm, const uint64_t arg[5])
+{
+	(void)vm;
+	ringbuf_submit((void *)(uintptr_t)arg[0], arg[1], true);
+	return 0;
+}
 
 const struct helper helper_ringbuf_discard = {
 	.id = 133,
@@ -50,7 +89,14 @@ const struct helper helper_ringbuf_discard = {
 	.releases = true,
 	.ret = { RET_VOID },
 	.arg = { { ARG_RINGBUF_MEM, ARG_RELEASE }, { ARG_ANYTHING } },
+	.call = ring_discard,
 };
+
+static uint64_t ring_query(struct vm *vm, const uint64_t arg[5])
+{
+	(void)vm;
+	return ringbuf_query(map_arg(arg[0]), arg[1]);
+}
 
 const struct helper helper_ringbuf_query = {
 	.id = 134,
@@ -60,7 +106,27 @@ const struct helper helper_ringbuf_query = {
 	.types = TYPES_BASE,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_CONST_MAP_PTR }, { ARG_ANYTHING } },
+	.call = ring_query,
 };
+
+/* A program must submit or discard the dynptr even where there was no room. */
+static uint64_t ringbuf_reserve_dynptr(struct vm *vm, const uint64_t arg[5])
+{
+	struct dynptr *ptr = (struct dynptr *)(uintptr_t)arg[3];
+	uint32_t size = (uint32_t)arg[1];
+	void *record;
+
+	dynptr_set_null(ptr);
+	if (arg[2])
+		return (uint64_t)-EINVAL;
+	if (size > DYNPTR_SIZE_MAX)
+		return (uint64_t)-E2BIG;
+	record = ringbuf_reserve(map_arg(arg[0]), size, vm->cpu);
+	if (!record)
+		return (uint64_t)-EINVAL;
+	dynptr_set(ptr, record, DYNPTR_RINGBUF, size);
+	return 0;
+}
 
 const struct helper helper_ringbuf_reserve_dynptr = {
 	.id = 198,
@@ -77,7 +143,19 @@ const struct helper helper_ringbuf_reserve_dynptr = {
 		{ ARG_ANYTHING },
 		{ ARG_PTR_TO_DYNPTR, ARG_DYNPTR_RINGBUF | ARG_UNINIT },
 	},
+	.call = ringbuf_reserve_dynptr,
 };
+
+static uint64_t ringbuf_submit_dynptr(struct vm *vm, const uint64_t arg[5])
+{
+	struct dynptr *ptr = (struct dynptr *)(uintptr_t)arg[0];
+
+	(void)vm;
+	if (ptr->data)
+		ringbuf_submit(ptr->data, arg[1], false);
+	dynptr_set_null(ptr);
+	return 0;
+}
 
 const struct helper helper_ringbuf_submit_dynptr = {
 	.id = 199,
@@ -88,7 +166,19 @@ const struct helper helper_ringbuf_submit_dynptr = {
 	.releases = true,
 	.ret = { RET_VOID },
 	.arg = { { ARG_PTR_TO_DYNPTR, ARG_DYNPTR_RINGBUF | ARG_RELEASE }, { ARG_ANYTHING } },
+	.call = ringbuf_submit_dynptr,
 };
+
+static uint64_t ringbuf_discard_dynptr(struct vm *vm, const uint64_t arg[5])
+{
+	struct dynptr *ptr = (struct dynptr *)(uintptr_t)arg[0];
+
+	(void)vm;
+	if (ptr->data)
+		ringbuf_submit(ptr->data, arg[1], true);
+	dynptr_set_null(ptr);
+	return 0;
+}
 
 const struct helper helper_ringbuf_discard_dynptr = {
 	.id = 200,
@@ -99,6 +189,7 @@ const struct helper helper_ringbuf_discard_dynptr = {
 	.releases = true,
 	.ret = { RET_VOID },
 	.arg = { { ARG_PTR_TO_DYNPTR, ARG_DYNPTR_RINGBUF | ARG_RELEASE }, { ARG_ANYTHING } },
+	.call = ringbuf_discard_dynptr,
 };
 
 const struct helper helper_user_ringbuf_drain = {

@@ -4,6 +4,47 @@
  */
 #include "helper/list.h"
 
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/fault.h"
+
+enum { STACK_FRAMES = 127 };
+
+/* Where an instruction and a frame pointer are among the registers (pt_regs). */
+#if defined(__x86_64__)
+enum { REGS_FRAME = 4, REGS_IP = 16 };
+#elif defined(__aarch64__)
+enum { REGS_FRAME = 29, REGS_IP = 32 };
+#else
+#error "stack.c: say where the registers are"
+#endif
+
+/*
+ * Follows the chain of frame pointers from the interrupted registers: a frame
+ * pointer points at the caller's, with the return address after it. Frames go
+ * up the stack, so that a chain that does not is damaged and ends the walk.
+ * Returns how many addresses there are, at most max.
+ */
+static uint32_t stack_walk(const uint64_t *regs, uint64_t *ips, uint32_t max)
+{
+	uint64_t frame[2], at;
+	uint32_t count = 0;
+
+	if (!regs || !max)
+		return 0;
+	ips[count++] = regs[REGS_IP];
+	for (at = regs[REGS_FRAME]; count < max && at && !(at & 7); at = frame[0]) {
+		if (fault_copy(frame, (const void *)(uintptr_t)at, sizeof(frame)) < 0 || !frame[1])
+			break;
+		ips[count++] = frame[1];
+		if (frame[0] <= at)
+			break;
+	}
+	return count;
+}
+
 const struct helper helper_get_stackid = {
 	.id = 27,
 	.name = "get_stackid",
@@ -14,6 +55,37 @@ const struct helper helper_get_stackid = {
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX }, { ARG_CONST_MAP_PTR }, { ARG_ANYTHING } },
 };
+
+/*
+ * Everything lives in user space here: a program that asks for the kernel's
+ * stack gets what a user task without one would, -EFAULT.
+ */
+static uint64_t get_stack(struct vm *vm, const uint64_t arg[5])
+{
+	uint64_t ips[STACK_FRAMES + 256], flags = arg[3];
+	uint32_t size = (uint32_t)arg[2], skip = flags & BPF_F_SKIP_FIELD_MASK, count, want;
+	uint8_t *to = (uint8_t *)(uintptr_t)arg[1];
+	int64_t error = -EINVAL;
+
+	if (flags & ~(BPF_F_SKIP_FIELD_MASK | BPF_F_USER_STACK | BPF_F_USER_BUILD_ID) || size % 8)
+		goto fail;
+	error = flags & BPF_F_USER_BUILD_ID ? -EOPNOTSUPP : -EFAULT;
+	if (flags & BPF_F_USER_BUILD_ID && !(flags & BPF_F_USER_STACK))
+		error = -EINVAL;
+	if (error != -EFAULT || !(flags & BPF_F_USER_STACK) || !vm->regs)
+		goto fail;
+	want = size / 8 < STACK_FRAMES ? size / 8 : STACK_FRAMES;
+	count = stack_walk(vm->regs, ips, skip + want);
+	if (count < skip)
+		goto fail;
+	count -= skip;
+	memcpy(to, ips + skip, count * 8u);
+	memset(to + count * 8u, 0, size - count * 8u);
+	return count * 8u;
+fail:
+	memset(to, 0, size);
+	return (uint64_t)error;
+}
 
 const struct helper helper_get_stack = {
 	.id = 67,
@@ -29,6 +101,7 @@ const struct helper helper_get_stack = {
 		{ ARG_MEM_SIZE_OR_ZERO },
 		{ ARG_ANYTHING },
 	},
+	.call = get_stack,
 };
 
 const struct helper helper_get_task_stack = {

@@ -4,6 +4,22 @@
  */
 #include "helper/list.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "helper/sys.h"
+
+static uint64_t get_current_pid_tgid(struct vm *vm, const uint64_t arg[5])
+{
+	(void)vm, (void)arg;
+	return (uint64_t)sys_call(SYS_getpid, 0, 0, 0, 0) << 32 |
+	       (uint32_t)sys_call(SYS_gettid, 0, 0, 0, 0);
+}
+
 const struct helper helper_get_current_pid_tgid = {
 	.id = 14,
 	.name = "get_current_pid_tgid",
@@ -11,7 +27,15 @@ const struct helper helper_get_current_pid_tgid = {
 	.doc = "Returns the current process id in the upper and thread id in the lower half.",
 	.types = TYPES_BASE,
 	.ret = { RET_INTEGER },
+	.call = get_current_pid_tgid,
 };
+
+static uint64_t get_current_uid_gid(struct vm *vm, const uint64_t arg[5])
+{
+	(void)vm, (void)arg;
+	return (uint64_t)sys_call(SYS_getgid, 0, 0, 0, 0) << 32 |
+	       (uint32_t)sys_call(SYS_getuid, 0, 0, 0, 0);
+}
 
 const struct helper helper_get_current_uid_gid = {
 	.id = 15,
@@ -20,7 +44,24 @@ const struct helper helper_get_current_uid_gid = {
 	.doc = "Returns the current group id in the upper and user id in the lower half.",
 	.types = TYPES_BASE,
 	.ret = { RET_INTEGER },
+	.call = get_current_uid_gid,
 };
+
+static uint64_t get_current_comm(struct vm *vm, const uint64_t arg[5])
+{
+	char *to = (char *)(uintptr_t)arg[0], comm[16] = "";
+	uint32_t size = (uint32_t)arg[1];
+	size_t length;
+
+	(void)vm;
+	sys_call(SYS_prctl, PR_GET_NAME, (uintptr_t)comm, 0, 0);
+	length = strnlen(comm, sizeof(comm) - 1);
+	if (length >= size)
+		length = size - 1;
+	memcpy(to, comm, length);
+	memset(to + length, 0, size - length);
+	return 0;
+}
 
 const struct helper helper_get_current_comm = {
 	.id = 16,
@@ -30,6 +71,7 @@ const struct helper helper_get_current_comm = {
 	.types = TYPES_BASE,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_MEM, ARG_UNINIT }, { ARG_MEM_SIZE } },
+	.call = get_current_comm,
 };
 
 const struct helper helper_get_current_task = {
@@ -52,6 +94,32 @@ const struct helper helper_get_current_task_btf = {
 	.ret = { RET_PTR_TO_BTF_ID_TRUSTED, .btf = "task_struct" },
 };
 
+struct pidns_info {
+	uint32_t pid, tgid;
+};
+
+/* User space sees itself in its own namespace only: that is the one to match. */
+static uint64_t get_ns_current_pid_tgid(struct vm *vm, const uint64_t arg[5])
+{
+	struct pidns_info *info = (struct pidns_info *)(uintptr_t)arg[2];
+	struct stat ns;
+	int64_t error;
+
+	(void)vm;
+	memset(info, 0, (uint32_t)arg[3]);
+	if ((uint32_t)arg[3] != sizeof(*info))
+		return (uint64_t)-EINVAL;
+	error = sys_call(SYS_newfstatat, (uint64_t)AT_FDCWD, (uintptr_t) "/proc/self/ns/pid",
+			 (uintptr_t)&ns, 0);
+	/* The kernel numbers devices major << 20 | minor and takes both forms. */
+	if (error < 0 || ns.st_ino != arg[1] ||
+	    (arg[0] != ns.st_dev && arg[0] != ((uint64_t)major(ns.st_dev) << 20 | minor(ns.st_dev))))
+		return (uint64_t)-EINVAL;
+	info->pid = (uint32_t)sys_call(SYS_gettid, 0, 0, 0, 0);
+	info->tgid = (uint32_t)sys_call(SYS_getpid, 0, 0, 0, 0);
+	return 0;
+}
+
 const struct helper helper_get_ns_current_pid_tgid = {
 	.id = 120,
 	.name = "get_ns_current_pid_tgid",
@@ -66,6 +134,7 @@ const struct helper helper_get_ns_current_pid_tgid = {
 		{ ARG_MEM, ARG_UNINIT },
 		{ ARG_MEM_SIZE },
 	},
+	.call = get_ns_current_pid_tgid,
 };
 
 const struct helper helper_task_pt_regs = {

@@ -4,6 +4,16 @@
  */
 #include "helper/list.h"
 
+#include <time.h>
+
+#include "helper/clock.h"
+
+static uint64_t ktime_get_ns(struct vm *vm, const uint64_t arg[5])
+{
+	(void)vm, (void)arg;
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
 const struct helper helper_ktime_get_ns = {
 	.id = 5,
 	.name = "ktime_get_ns",
@@ -12,7 +22,14 @@ const struct helper helper_ktime_get_ns = {
 	       "time spent suspended.",
 	.types = TYPES_ALL,
 	.ret = { RET_INTEGER },
+	.call = ktime_get_ns,
 };
+
+static uint64_t ktime_get_boot_ns(struct vm *vm, const uint64_t arg[5])
+{
+	(void)vm, (void)arg;
+	return clock_ns(CLOCK_BOOTTIME);
+}
 
 const struct helper helper_ktime_get_boot_ns = {
 	.id = 125,
@@ -21,7 +38,14 @@ const struct helper helper_ktime_get_boot_ns = {
 	.doc = "Returns the time since boot in nanoseconds, with time spent suspended.",
 	.types = TYPES_ALL,
 	.ret = { RET_INTEGER },
+	.call = ktime_get_boot_ns,
 };
+
+static uint64_t ktime_get_tai_ns(struct vm *vm, const uint64_t arg[5])
+{
+	(void)vm, (void)arg;
+	return clock_ns(CLOCK_TAI);
+}
 
 const struct helper helper_ktime_get_tai_ns = {
 	.id = 208,
@@ -30,7 +54,14 @@ const struct helper helper_ktime_get_tai_ns = {
 	.doc = "Returns international atomic time in nanoseconds.",
 	.types = TYPES_BASE,
 	.ret = { RET_INTEGER },
+	.call = ktime_get_tai_ns,
 };
+
+static uint64_t ktime_get_coarse_ns(struct vm *vm, const uint64_t arg[5])
+{
+	(void)vm, (void)arg;
+	return clock_ns(CLOCK_MONOTONIC_COARSE);
+}
 
 const struct helper helper_ktime_get_coarse_ns = {
 	.id = 160,
@@ -40,7 +71,21 @@ const struct helper helper_ktime_get_coarse_ns = {
 	.types = TYPES_BASE & ~(TYPES_TRACING | TYPE(CGROUP_DEVICE) |
 			  TYPE(CGROUP_SOCKOPT) | TYPE(NETFILTER)),
 	.ret = { RET_INTEGER },
+	.call = ktime_get_coarse_ns,
 };
+
+/*
+ * The kernel's counter starts five minutes before it wraps in 32 bits, to bring
+ * out mistakes; user space sees how long a tick is, and how many went by.
+ */
+static uint64_t jiffies64(struct vm *vm, const uint64_t arg[5])
+{
+	uint64_t tick = clock_tick_ns();
+	uint64_t five_minutes = 300u * (1000000000u / tick);
+
+	(void)vm, (void)arg;
+	return (uint32_t)-five_minutes + clock_ns(CLOCK_MONOTONIC_COARSE) / tick;
+}
 
 const struct helper helper_jiffies64 = {
 	.id = 118,
@@ -49,4 +94,5 @@ const struct helper helper_jiffies64 = {
 	.doc = "Returns the kernel's 64-bit tick counter.",
 	.types = TYPES_BASE,
 	.ret = { RET_INTEGER },
+	.call = jiffies64,
 };

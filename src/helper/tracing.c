@@ -4,6 +4,12 @@
  */
 #include "helper/list.h"
 
+static uint64_t get_func_ip(struct vm *vm, const uint64_t arg[5])
+{
+	(void)arg;
+	return vm->func_ip;
+}
+
 const struct helper helper_get_func_ip = {
 	.id = 173,
 	.name = "get_func_ip",
@@ -13,6 +19,7 @@ const struct helper helper_get_func_ip = {
 	.gpl_only = true,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX } },
+	.call = get_func_ip,
 };
 
 const struct helper helper_get_func_ip_kprobe = {
@@ -26,6 +33,7 @@ const struct helper helper_get_func_ip_kprobe = {
 	.gpl_only = true,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX } },
+	.call = get_func_ip,
 };
 
 const struct helper helper_get_func_ip_multi = {
@@ -38,7 +46,14 @@ const struct helper helper_get_func_ip_multi = {
 		    ATTACH(TRACE_UPROBE_MULTI) | ATTACH(TRACE_UPROBE_SESSION),
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX } },
+	.call = get_func_ip,
 };
+
+static uint64_t get_attach_cookie(struct vm *vm, const uint64_t arg[5])
+{
+	(void)arg;
+	return vm->cookie;
+}
 
 const struct helper helper_get_attach_cookie = {
 	.id = 174,
@@ -49,6 +64,7 @@ const struct helper helper_get_attach_cookie = {
 	.attaches = ~ATTACH(TRACE_ITER),
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX } },
+	.call = get_attach_cookie,
 };
 
 const struct helper helper_get_func_arg = {
