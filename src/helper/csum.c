@@ -4,6 +4,35 @@
  */
 #include "helper/list.h"
 
+#include <errno.h>
+#include <string.h>
+
+#include "helper/checksum.h"
+#include "helper/packet.h"
+
+/* Linux's own number, which no errno.h of user space has. */
+enum { LINUX_ENOTSUPP = 524 };
+
+/* Sizes are multiples of 4; a buffer of size 0 may be NULL. */
+static uint64_t csum_diff(struct vm *vm, const uint64_t arg[5])
+{
+	uint32_t from_size = (uint32_t)arg[1], to_size = (uint32_t)arg[3];
+	uint32_t sum = (uint32_t)arg[4];
+
+	(void)vm;
+	if ((from_size | to_size) & 3)
+		return (uint64_t)-EINVAL;
+	if (!from_size && !to_size)
+		return sum;
+	if (to_size)
+		sum = sum_bytes((const void *)(uintptr_t)arg[2], to_size, sum);
+	if (from_size && to_size)
+		sum = sum_sub(sum, sum_bytes((const void *)(uintptr_t)arg[0], from_size, 0));
+	else if (from_size)
+		sum = ~sum_bytes((const void *)(uintptr_t)arg[0], from_size, ~sum);
+	return sum_to16(sum);
+}
+
 const struct helper helper_csum_diff = {
 	.id = 28,
 	.name = "csum_diff",
@@ -20,7 +49,18 @@ const struct helper helper_csum_diff = {
 		{ ARG_MEM_SIZE_OR_ZERO },
 		{ ARG_ANYTHING },
 	},
+	.call = csum_diff,
 };
+
+static uint64_t csum_update(struct vm *vm, const uint64_t arg[5])
+{
+	struct packet *packet = vm->packet;
+
+	if (packet->summed != SUMMED_COMPLETE)
+		return (uint64_t)-LINUX_ENOTSUPP;
+	packet->csum = sum_add(packet->csum, (uint32_t)arg[1]);
+	return packet->csum;
+}
 
 const struct helper helper_csum_update = {
 	.id = 40,
@@ -30,7 +70,41 @@ const struct helper helper_csum_update = {
 	.types = TYPES_TC | TYPE(LWT_XMIT),
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX }, { ARG_ANYTHING } },
+	.call = csum_update,
 };
+
+static uint64_t csum_level(struct vm *vm, const uint64_t arg[5])
+{
+	struct packet *packet = vm->packet;
+	bool good = packet->summed == SUMMED_UNNECESSARY;
+
+	switch (arg[1]) {
+	case BPF_CSUM_LEVEL_INC:
+		if (good && packet->csum_level < 3) {
+			packet->csum_level++;
+		} else if (packet->summed == SUMMED_NONE) {
+			packet->summed = SUMMED_UNNECESSARY;
+			packet->csum_level = 0;
+		}
+		return 0;
+	case BPF_CSUM_LEVEL_DEC:
+		if (good && packet->csum_level)
+			packet->csum_level--;
+		else if (good)
+			packet->summed = SUMMED_NONE;
+		return 0;
+	case BPF_CSUM_LEVEL_RESET:
+		if (good) {
+			packet->summed = SUMMED_NONE;
+			packet->csum_level = 0;
+		}
+		return 0;
+	case BPF_CSUM_LEVEL_QUERY:
+		return good ? packet->csum_level : (uint64_t)-EACCES;
+	default:
+		return (uint64_t)-EINVAL;
+	}
+}
 
 const struct helper helper_csum_level = {
 	.id = 135,
@@ -40,4 +114,5 @@ const struct helper helper_csum_level = {
 	.types = TYPES_TC | TYPE(LWT_XMIT),
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX }, { ARG_ANYTHING } },
+	.call = csum_level,
 };

@@ -4,6 +4,40 @@
  */
 #include "helper/list.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "helper/checksum.h"
+#include "helper/packet.h"
+
+/* A sk_buff whose checksum its device computed keeps it right for changed bytes. */
+static void skb_sum_replace(struct packet *packet, const uint8_t *old, const uint8_t *new,
+			    uint32_t len)
+{
+	if (packet->summed != SUMMED_COMPLETE)
+		return;
+	packet->csum = sum_sub(packet->csum, sum_bytes(old, len, 0));
+	packet->csum = sum_add(packet->csum, sum_bytes(new, len, 0));
+}
+
+/* A failed load leaves zeros, not old bytes of the stack. */
+static uint64_t skb_load_failed(void *to, uint32_t len)
+{
+	memset(to, 0, len);
+	return (uint64_t)-EFAULT;
+}
+
+static uint64_t skb_load_bytes(struct vm *vm, const uint64_t arg[5])
+{
+	uint32_t off = (uint32_t)arg[1], len = (uint32_t)arg[3];
+	void *to = (void *)(uintptr_t)arg[2];
+
+	if (off > INT_MAX || packet_read(vm->packet, off, to, len) < 0)
+		return skb_load_failed(to, len);
+	return 0;
+}
+
 const struct helper helper_skb_load_bytes = {
 	.id = 26,
 	.name = "skb_load_bytes",
@@ -17,7 +51,27 @@ const struct helper helper_skb_load_bytes = {
 		{ ARG_MEM, ARG_UNINIT },
 		{ ARG_MEM_SIZE },
 	},
+	.call = skb_load_bytes,
 };
+
+static uint64_t skb_load_bytes_relative(struct vm *vm, const uint64_t arg[5])
+{
+	const struct packet *packet = vm->packet;
+	uint32_t off = (uint32_t)arg[1], len = (uint32_t)arg[3], from = (uint32_t)arg[4];
+	void *to = (void *)(uintptr_t)arg[2];
+	const uint8_t *header = from == BPF_HDR_START_MAC   ? packet->mac
+				: from == BPF_HDR_START_NET ? packet->network
+							    : NULL;
+	size_t have;
+
+	if (!header || off > 0xffff)
+		return skb_load_failed(to, len);
+	have = (size_t)(packet->end - header);
+	if (off > have || len > have - off)
+		return skb_load_failed(to, len);
+	memcpy(to, header + off, len);
+	return 0;
+}
 
 const struct helper helper_skb_load_bytes_relative = {
 	.id = 68,
@@ -34,7 +88,30 @@ const struct helper helper_skb_load_bytes_relative = {
 		{ ARG_MEM_SIZE },
 		{ ARG_ANYTHING },
 	},
+	.call = skb_load_bytes_relative,
 };
+
+static uint64_t skb_store_bytes(struct vm *vm, const uint64_t arg[5])
+{
+	uint32_t off = (uint32_t)arg[1], len = (uint32_t)arg[3];
+	const uint8_t *from = (const uint8_t *)(uintptr_t)arg[2];
+	struct packet *packet = vm->packet;
+	uint8_t *at;
+
+	if (arg[4] & ~(BPF_F_RECOMPUTE_CSUM | BPF_F_INVALIDATE_HASH))
+		return (uint64_t)-EINVAL;
+	at = off > INT_MAX ? NULL : packet_at(packet, off, len);
+	if (!at)
+		return (uint64_t)-EFAULT;
+	if (arg[4] & BPF_F_RECOMPUTE_CSUM)
+		skb_sum_replace(packet, at, from, len);
+	memmove(at, from, len);
+	if (arg[4] & BPF_F_INVALIDATE_HASH) {
+		packet->hash = 0;
+		packet->hash_known = false;
+	}
+	return 0;
+}
 
 const struct helper helper_skb_store_bytes = {
 	.id = 9,
@@ -53,7 +130,44 @@ const struct helper helper_skb_store_bytes = {
 		{ ARG_MEM_SIZE },
 		{ ARG_ANYTHING },
 	},
+	.call = skb_store_bytes,
 };
+
+/* The checksum's two bytes; NULL where they are not in the packet. */
+static uint8_t *skb_sum_at(const struct packet *packet, uint32_t off)
+{
+	return off > 0xffff || off & 1 ? NULL : packet_at(packet, off, 2);
+}
+
+static uint64_t l3_csum_replace(struct vm *vm, const uint64_t arg[5])
+{
+	uint8_t *at;
+	uint16_t sum;
+
+	if (arg[4] & ~BPF_F_HDR_FIELD_MASK)
+		return (uint64_t)-EINVAL;
+	at = skb_sum_at(vm->packet, (uint32_t)arg[1]);
+	if (!at)
+		return (uint64_t)-EFAULT;
+	memcpy(&sum, at, 2);
+	switch (arg[4]) {
+	case 0:
+		if (arg[2])
+			return (uint64_t)-EINVAL;
+		sum = sum_replace_diff(sum, (uint32_t)arg[3]);
+		break;
+	case 2:
+		sum = sum_replace2(sum, (uint16_t)arg[2], (uint16_t)arg[3]);
+		break;
+	case 4:
+		sum = sum_replace4(sum, (uint32_t)arg[2], (uint32_t)arg[3]);
+		break;
+	default:
+		return (uint64_t)-EINVAL;
+	}
+	memcpy(at, &sum, 2);
+	return 0;
+}
 
 const struct helper helper_l3_csum_replace = {
 	.id = 10,
@@ -71,7 +185,49 @@ const struct helper helper_l3_csum_replace = {
 		{ ARG_ANYTHING },
 		{ ARG_ANYTHING },
 	},
+	.call = l3_csum_replace,
 };
+
+/*
+ * The change is also one of the packet's whole sum only where it is in the
+ * pseudo header: what changed in the packet itself the checksum makes up for.
+ */
+static uint64_t l4_csum_replace(struct vm *vm, const uint64_t arg[5])
+{
+	const uint64_t allowed = BPF_F_MARK_MANGLED_0 | BPF_F_MARK_ENFORCE | BPF_F_PSEUDO_HDR |
+				 BPF_F_HDR_FIELD_MASK | BPF_F_IPV6;
+	struct packet *packet = vm->packet;
+	uint64_t flags = arg[4], size = flags & BPF_F_HDR_FIELD_MASK;
+	uint8_t *at;
+	uint16_t sum;
+
+	if (flags & ~allowed)
+		return (uint64_t)-EINVAL;
+	at = skb_sum_at(packet, (uint32_t)arg[1]);
+	if (!at)
+		return (uint64_t)-EFAULT;
+	memcpy(&sum, at, 2);
+	/* UDP: 0 says that there is no checksum. */
+	if (flags & BPF_F_MARK_MANGLED_0 && !(flags & BPF_F_MARK_ENFORCE) && !sum)
+		return 0;
+	if ((size == 0 && arg[2]) || (size != 0 && size != 2 && size != 4))
+		return (uint64_t)-EINVAL;
+	if (size == 0) {
+		sum = sum_replace_diff(sum, (uint32_t)arg[3]);
+	} else {
+		uint32_t mask = size == 2 ? 0xffff : 0xffffffff;
+
+		sum = sum_replace4(sum, (uint32_t)arg[2] & mask, (uint32_t)arg[3] & mask);
+	}
+	if (packet->summed == SUMMED_COMPLETE && flags & BPF_F_PSEUDO_HDR)
+		packet->csum = size ? ~sum_add(sum_sub(~packet->csum, (uint32_t)arg[2]),
+					       (uint32_t)arg[3])
+				    : ~sum_add((uint32_t)arg[3], ~packet->csum);
+	if (flags & BPF_F_MARK_MANGLED_0 && !sum)
+		sum = 0xffff;
+	memcpy(at, &sum, 2);
+	return 0;
+}
 
 const struct helper helper_l4_csum_replace = {
 	.id = 11,
@@ -89,7 +245,14 @@ const struct helper helper_l4_csum_replace = {
 		{ ARG_ANYTHING },
 		{ ARG_ANYTHING },
 	},
+	.call = l4_csum_replace,
 };
+
+/* All bytes of a packet are accessible here; Linux refuses more than there are. */
+static uint64_t skb_pull_data(struct vm *vm, const uint64_t arg[5])
+{
+	return (uint32_t)arg[1] > vm->packet->len ? (uint64_t)-ENOMEM : 0;
+}
 
 const struct helper helper_skb_pull_data = {
 	.id = 39,
@@ -100,4 +263,5 @@ const struct helper helper_skb_pull_data = {
 	.changes_packet = true,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX }, { ARG_ANYTHING } },
+	.call = skb_pull_data,
 };

@@ -4,6 +4,22 @@
  */
 #include "helper/list.h"
 
+#include <errno.h>
+#include <string.h>
+
+#include "helper/checksum.h"
+#include "helper/packet.h"
+
+static uint64_t skb_change_type(struct vm *vm, const uint64_t arg[5])
+{
+	struct packet *packet = vm->packet;
+
+	if (packet->pkt_type > FOR_OTHERHOST || (uint32_t)arg[1] > FOR_OTHERHOST)
+		return (uint64_t)-EINVAL;
+	packet->pkt_type = (uint32_t)arg[1];
+	return 0;
+}
+
 const struct helper helper_skb_change_type = {
 	.id = 32,
 	.name = "skb_change_type",
@@ -12,7 +28,20 @@ const struct helper helper_skb_change_type = {
 	.types = TYPES_TC,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX }, { ARG_ANYTHING } },
+	.call = skb_change_type,
 };
+
+static uint64_t get_hash_recalc(struct vm *vm, const uint64_t arg[5])
+{
+	struct packet *packet = vm->packet;
+
+	(void)arg;
+	if (!packet->hash_known) {
+		packet->hash = packet_flow_hash(packet);
+		packet->hash_known = true;
+	}
+	return packet->hash;
+}
 
 const struct helper helper_get_hash_recalc = {
 	.id = 34,
@@ -22,7 +51,16 @@ const struct helper helper_get_hash_recalc = {
 	.types = TYPES_TC | TYPES_LWT,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX } },
+	.call = get_hash_recalc,
 };
+
+static uint64_t set_hash_invalid(struct vm *vm, const uint64_t arg[5])
+{
+	(void)arg;
+	vm->packet->hash = 0;
+	vm->packet->hash_known = false;
+	return 0;
+}
 
 const struct helper helper_set_hash_invalid = {
 	.id = 41,
@@ -32,7 +70,15 @@ const struct helper helper_set_hash_invalid = {
 	.types = TYPES_TC | TYPE(LWT_XMIT),
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX } },
+	.call = set_hash_invalid,
 };
+
+static uint64_t set_hash(struct vm *vm, const uint64_t arg[5])
+{
+	vm->packet->hash = (uint32_t)arg[1];
+	vm->packet->hash_known = true;
+	return 0;
+}
 
 const struct helper helper_set_hash = {
 	.id = 48,
@@ -42,7 +88,25 @@ const struct helper helper_set_hash = {
 	.types = TYPES_TC,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX }, { ARG_ANYTHING } },
+	.call = set_hash,
 };
+
+enum { TSTAMP_REALTIME, TSTAMP_MONOTONIC, TSTAMP_TAI };
+
+static uint64_t skb_set_tstamp(struct vm *vm, const uint64_t arg[5])
+{
+	struct packet *packet = vm->packet;
+	uint32_t type = (uint32_t)arg[2];
+
+	if (packet->protocol != ETHER_IP && packet->protocol != ETHER_IPV6)
+		return (uint64_t)-EOPNOTSUPP;
+	if (type > TSTAMP_TAI || (type != TSTAMP_REALTIME && !arg[1]) ||
+	    (type == TSTAMP_REALTIME && arg[1]))
+		return (uint64_t)-EINVAL;
+	packet->tstamp = arg[1];
+	packet->tstamp_type = type;
+	return 0;
+}
 
 const struct helper helper_skb_set_tstamp = {
 	.id = 192,
@@ -53,7 +117,36 @@ const struct helper helper_skb_set_tstamp = {
 	.types = TYPES_TC,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX }, { ARG_ANYTHING }, { ARG_ANYTHING } },
+	.call = skb_set_tstamp,
 };
+
+/*
+ * The two low bits of the traffic class: 0 says that the flow does not take
+ * part, 3 that congestion was met. 1 where the packet says so afterwards.
+ */
+static uint64_t skb_ecn_set_ce(struct vm *vm, const uint64_t arg[5])
+{
+	struct packet *packet = vm->packet;
+	uint8_t *ip = packet->network;
+	bool is4 = packet->protocol == ETHER_IP;
+	uint8_t *field = ip ? ip + (is4 ? 1 : 1) : NULL;
+	unsigned shift = is4 ? 0 : 4;
+	uint16_t old, new, sum;
+
+	(void)arg;
+	if (!ip || (!is4 && packet->protocol != ETHER_IPV6) ||
+	    packet->end - ip < (is4 ? 20 : 40) || !(*field >> shift & 3))
+		return 0;
+	memcpy(&old, ip, 2);
+	*field |= (uint8_t)(3u << shift);
+	memcpy(&new, ip, 2);
+	if (is4) {
+		memcpy(&sum, ip + 10, 2);
+		sum = sum_replace2(sum, old, new);
+		memcpy(ip + 10, &sum, 2);
+	}
+	return 1;
+}
 
 const struct helper helper_skb_ecn_set_ce = {
 	.id = 97,
@@ -63,7 +156,15 @@ const struct helper helper_skb_ecn_set_ce = {
 	.types = TYPES_TC | TYPE(CGROUP_SKB),
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX } },
+	.call = skb_ecn_set_ce,
 };
+
+/* Packets here have no route yet, and so no realm. */
+static uint64_t get_route_realm(struct vm *vm, const uint64_t arg[5])
+{
+	(void)vm, (void)arg;
+	return 0;
+}
 
 const struct helper helper_get_route_realm = {
 	.id = 24,
@@ -73,7 +174,15 @@ const struct helper helper_get_route_realm = {
 	.types = TYPES_TC | TYPES_LWT,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX } },
+	.call = get_route_realm,
 };
+
+/* No task here is in a net_cls cgroup: class 0, as on a host without them. */
+static uint64_t get_cgroup_classid(struct vm *vm, const uint64_t arg[5])
+{
+	(void)vm, (void)arg;
+	return 0;
+}
 
 const struct helper helper_get_cgroup_classid = {
 	.id = 17,
@@ -83,6 +192,7 @@ const struct helper helper_get_cgroup_classid = {
 	.types = TYPES_BASE,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX } },
+	.call = get_cgroup_classid,
 };
 
 const struct helper helper_skb_cgroup_classid = {
@@ -93,6 +203,7 @@ const struct helper helper_skb_cgroup_classid = {
 	.types = TYPES_TC,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX } },
+	.call = get_cgroup_classid,
 };
 
 const struct helper helper_skb_get_xfrm_state = {

@@ -4,6 +4,8 @@
  */
 #include "helper/list.h"
 
+#include "helper/packet.h"
+
 const struct helper helper_sk_lookup_tcp = {
 	.id = 84,
 	.name = "sk_lookup_tcp",
@@ -127,6 +129,13 @@ const struct helper helper_sk_assign_lookup = {
 	.arg = { { ARG_PTR_TO_CTX }, { ARG_PTR_TO_SOCKET, ARG_MAYBE_NULL }, { ARG_ANYTHING } },
 };
 
+/* Packets here belong to no socket, for which Linux gives 0. */
+static uint64_t get_socket_cookie(struct vm *vm, const uint64_t arg[5])
+{
+	(void)vm, (void)arg;
+	return 0;
+}
+
 const struct helper helper_get_socket_cookie = {
 	.id = 46,
 	.name = "get_socket_cookie",
@@ -136,6 +145,7 @@ const struct helper helper_get_socket_cookie = {
 		 TYPE(CGROUP_SOCK_ADDR) | TYPE(SOCK_OPS),
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX } },
+	.call = get_socket_cookie,
 };
 
 const struct helper helper_get_socket_cookie_sock = {
@@ -148,6 +158,15 @@ const struct helper helper_get_socket_cookie_sock = {
 	.arg = { { ARG_PTR_TO_BTF_ID_SOCK_COMMON } },
 };
 
+/* And the user id of nobody. */
+static uint64_t get_socket_uid(struct vm *vm, const uint64_t arg[5])
+{
+	enum { OVERFLOW_UID = 65534 };
+
+	(void)vm, (void)arg;
+	return OVERFLOW_UID;
+}
+
 const struct helper helper_get_socket_uid = {
 	.id = 47,
 	.name = "get_socket_uid",
@@ -156,6 +175,7 @@ const struct helper helper_get_socket_uid = {
 	.types = TYPES_SKB_SOCKET | TYPE(SK_SKB),
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX } },
+	.call = get_socket_uid,
 };
 
 const struct helper helper_get_netns_cookie = {

@@ -4,6 +4,31 @@
  */
 #include "helper/list.h"
 
+#include <errno.h>
+#include <string.h>
+
+#include "helper/packet.h"
+
+/* Linux takes metadata of up to 252 bytes, in words. */
+static bool xdp_meta_invalid(size_t length) { return length & 3 || length > 255; }
+
+static uint64_t xdp_adjust_head(struct vm *vm, const uint64_t arg[5])
+{
+	struct packet *packet = vm->packet;
+	ptrdiff_t delta = (int32_t)arg[1];
+	ptrdiff_t meta = packet->data - packet->meta, size = packet->end - packet->data;
+	ptrdiff_t room = packet->meta - packet->start - (ptrdiff_t)PACKET_XDP_FRAME;
+
+	if (delta < -room || delta > size - (ptrdiff_t)PACKET_ETH_LEN)
+		return (uint64_t)-EINVAL;
+	if (meta)
+		memmove(packet->meta + delta, packet->meta, (size_t)meta);
+	packet->meta += delta;
+	packet->data += delta;
+	packet->len = (uint32_t)(packet->end - packet->data);
+	return 0;
+}
+
 const struct helper helper_xdp_adjust_head = {
 	.id = 44,
 	.name = "xdp_adjust_head",
@@ -13,7 +38,22 @@ const struct helper helper_xdp_adjust_head = {
 	.changes_packet = true,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX }, { ARG_ANYTHING } },
+	.call = xdp_adjust_head,
 };
+
+static uint64_t xdp_adjust_meta(struct vm *vm, const uint64_t arg[5])
+{
+	struct packet *packet = vm->packet;
+	ptrdiff_t delta = (int32_t)arg[1], length = packet->data - packet->meta - delta;
+	ptrdiff_t room = packet->meta - packet->start - (ptrdiff_t)PACKET_XDP_FRAME;
+
+	if (delta < -room || length < 0)
+		return (uint64_t)-EINVAL;
+	if (xdp_meta_invalid((size_t)length))
+		return (uint64_t)-EACCES;
+	packet->meta += delta;
+	return 0;
+}
 
 const struct helper helper_xdp_adjust_meta = {
 	.id = 54,
@@ -24,7 +64,22 @@ const struct helper helper_xdp_adjust_meta = {
 	.changes_packet = true,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX }, { ARG_ANYTHING } },
+	.call = xdp_adjust_meta,
 };
+
+static uint64_t xdp_adjust_tail(struct vm *vm, const uint64_t arg[5])
+{
+	struct packet *packet = vm->packet;
+	ptrdiff_t delta = (int32_t)arg[1], size = packet->end - packet->data;
+
+	if (delta > packet->limit - packet->end || size + delta < (ptrdiff_t)PACKET_ETH_LEN)
+		return (uint64_t)-EINVAL;
+	if (delta > 0)
+		memset(packet->end, 0, (size_t)delta);
+	packet->end += delta;
+	packet->len = (uint32_t)(packet->end - packet->data);
+	return 0;
+}
 
 const struct helper helper_xdp_adjust_tail = {
 	.id = 65,
@@ -35,7 +90,14 @@ const struct helper helper_xdp_adjust_tail = {
 	.changes_packet = true,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX }, { ARG_ANYTHING } },
+	.call = xdp_adjust_tail,
 };
+
+static uint64_t xdp_get_buff_len(struct vm *vm, const uint64_t arg[5])
+{
+	(void)arg;
+	return (uint64_t)(vm->packet->end - vm->packet->data);
+}
 
 const struct helper helper_xdp_get_buff_len = {
 	.id = 188,
@@ -45,6 +107,7 @@ const struct helper helper_xdp_get_buff_len = {
 	.types = TYPE(XDP),
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX } },
+	.call = xdp_get_buff_len,
 };
 
 const struct helper helper_xdp_get_buff_len_trace = {
@@ -56,6 +119,30 @@ const struct helper helper_xdp_get_buff_len_trace = {
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_BTF_ID, .btf = "xdp_buff" } },
 };
+
+/* Where [off, off + len) of the packet is; NULL with Linux's *error. */
+static uint8_t *xdp_range(const struct packet *packet, uint32_t off, uint32_t len, uint64_t *error)
+{
+	uint8_t *at;
+
+	*error = (uint64_t)-EFAULT;
+	if (off > 0xffff || len > 0xffff)
+		return NULL;
+	at = packet_at(packet, off, len);
+	*error = (uint64_t)-EINVAL;
+	return at;
+}
+
+static uint64_t xdp_load_bytes(struct vm *vm, const uint64_t arg[5])
+{
+	uint64_t error;
+	uint8_t *at = xdp_range(vm->packet, (uint32_t)arg[1], (uint32_t)arg[3], &error);
+
+	if (!at)
+		return error;
+	memmove((void *)(uintptr_t)arg[2], at, (uint32_t)arg[3]);
+	return 0;
+}
 
 const struct helper helper_xdp_load_bytes = {
 	.id = 189,
@@ -71,7 +158,19 @@ const struct helper helper_xdp_load_bytes = {
 		{ ARG_MEM, ARG_UNINIT },
 		{ ARG_MEM_SIZE },
 	},
+	.call = xdp_load_bytes,
 };
+
+static uint64_t xdp_store_bytes(struct vm *vm, const uint64_t arg[5])
+{
+	uint64_t error;
+	uint8_t *at = xdp_range(vm->packet, (uint32_t)arg[1], (uint32_t)arg[3], &error);
+
+	if (!at)
+		return error;
+	memmove(at, (const void *)(uintptr_t)arg[2], (uint32_t)arg[3]);
+	return 0;
+}
 
 const struct helper helper_xdp_store_bytes = {
 	.id = 190,
@@ -87,4 +186,5 @@ const struct helper helper_xdp_store_bytes = {
 		{ ARG_MEM, ARG_RDONLY },
 		{ ARG_MEM_SIZE },
 	},
+	.call = xdp_store_bytes,
 };
