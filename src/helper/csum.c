@@ -22,8 +22,6 @@ static uint64_t csum_diff(struct vm *vm, const uint64_t arg[5])
 	(void)vm;
 	if ((from_size | to_size) & 3)
 		return (uint64_t)-EINVAL;
-	if (!from_size && !to_size)
-		return sum;
 	if (to_size)
 		sum = sum_bytes((const void *)(uintptr_t)arg[2], to_size, sum);
 	if (from_size && to_size)

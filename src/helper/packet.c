@@ -54,7 +54,8 @@ int packet_insert(struct packet *packet, uint32_t off, uint32_t count)
 
 	if (error < 0)
 		return error;
-	if (off > packet->len)
+	/* Past the end there may be bytes that were cut off: Linux moves them too. */
+	if (off > (size_t)(packet->limit - packet->data))
 		return -EINVAL;
 	memmove(packet->data - count, packet->data, off);
 	packet->data -= count;
@@ -66,7 +67,7 @@ int packet_insert(struct packet *packet, uint32_t off, uint32_t count)
 int packet_remove(struct packet *packet, uint32_t off, uint32_t count)
 {
 	if (off > packet->len || count > packet->len - off)
-		return -EINVAL;
+		return -ENOMEM;
 	memmove(packet->data + count, packet->data, off);
 	packet->data += count;
 	packet_moved(packet);
@@ -136,6 +137,7 @@ static uint16_t swap16(uint32_t value)
 
 int packet_vlan_unaccelerate(struct packet *packet)
 {
+	uint32_t mac_size = packet_mac_size(packet);
 	int error;
 
 	if (!packet->vlan_present)
@@ -148,16 +150,18 @@ int packet_vlan_unaccelerate(struct packet *packet)
 		return error;
 	put16(packet->data + 12, packet->vlan_proto);
 	put16(packet->data + 14, swap16(packet->vlan_tci));
+	/* Linux lets the network header begin as far behind as before, tag or not. */
 	packet->mac = packet->data;
+	packet->network = packet->data + mac_size;
+	packet->mac_len = mac_size;
 	packet->protocol = packet->vlan_proto;
-	packet->mac_len += 4;
 	packet->vlan_present = packet->vlan_tci = packet->vlan_proto = 0;
 	return 0;
 }
 
 int packet_vlan_accelerate(struct packet *packet)
 {
-	uint32_t tci, proto = packet->protocol;
+	uint32_t tci, proto = packet->protocol, mac_size = packet_mac_size(packet);
 	int error;
 
 	if (packet->len < PACKET_ETH_LEN + 4)
@@ -166,15 +170,26 @@ int packet_vlan_accelerate(struct packet *packet)
 	error = packet_remove(packet, 12, 4);
 	if (error < 0)
 		return error;
+	mac_size = mac_size < PACKET_ETH_LEN + 4 ? PACKET_ETH_LEN : mac_size - 4;
 	packet->mac = packet->data;
+	packet->network = packet->data + mac_size;
+	packet->mac_len = mac_size;
 	packet->vlan_present = 1;
 	packet->vlan_tci = tci;
 	packet->vlan_proto = proto;
-	packet->protocol = get16(packet->data + 12);
-	/* A type below 1536 is the length of an 802.3 frame. */
-	if (swap16(packet->protocol) < 0x600)
-		packet->protocol = swap16(0x0004);
+	packet->protocol = packet_ether_type(packet);
 	return 0;
+}
+
+uint32_t packet_ether_type(const struct packet *packet)
+{
+	const uint8_t *ether = packet->mac;
+	size_t size = (size_t)(packet->end - ether);
+
+	/* A type below 1536 is the length of an IEEE 802.3 frame; Novell's begin so. */
+	if ((ether[12] << 8 | ether[13]) >= 0x600)
+		return get16(ether + 12);
+	return size >= 16 && get16(ether + 14) == 0xffff ? ETHER_802_3 : ETHER_802_2;
 }
 
 /* --- flows --- */

@@ -51,7 +51,11 @@ struct packet {
 	/* As in struct xdp_md. */
 	uint32_t rx_queue_index, egress_ifindex;
 	uint8_t *mac, *network, *transport;
-	uint32_t mac_len;
+	uint32_t mac_len;        /* as sk_buff.mac_len: 0 where nothing set it; see also
+	                          * packet_mac_size() */
+	/* XDP: bytes behind end that belong to the packet, but that a program reaches
+	 * through helpers only, as those Linux keeps in further buffers. */
+	uint32_t paged;
 	uint32_t csum;           /* of all bytes from data, where summed is COMPLETE */
 	uint8_t summed;          /* enum packet_summed */
 	uint8_t csum_level;      /* checksums known good beyond the first; 0..3 */
@@ -81,16 +85,26 @@ uint8_t *packet_at(const struct packet *packet, uint32_t off, uint32_t len);
 /* The hash of the packet's flow by its addresses, protocol and ports; never 0. */
 uint32_t packet_flow_hash(const struct packet *packet);
 
+/* The bytes between the link and the network header. */
+static inline uint32_t packet_mac_size(const struct packet *packet)
+{
+	return (uint32_t)(packet->network - packet->mac);
+}
+
 /* Ethernet types in network order, as programs see them. */
 #define ETHER_IP 0x0008u
 #define ETHER_IPV6 0xdd86u
 #define ETHER_8021Q 0x0081u
 #define ETHER_8021AD 0xa888u
+#define ETHER_802_3 0x0100u
+#define ETHER_802_2 0x0400u
 static inline bool ether_is_vlan(uint32_t type)
 {
 	return type == ETHER_8021Q || type == ETHER_8021AD;
 }
 
+/* What the link header at mac says follows it. */
+uint32_t packet_ether_type(const struct packet *packet);
 /* Put the accelerated tag (vlan_*) into the bytes; nothing where there is none. */
 int packet_vlan_unaccelerate(struct packet *packet);
 /* Take the outermost tag out of the bytes into vlan_*. protocol must say it is one. */

@@ -24,7 +24,7 @@ static uint64_t perf_event_output(struct vm *vm, const uint64_t arg[5])
 		allowed |= BPF_F_CTXLEN_MASK;
 	if (flags & ~allowed)
 		return (uint64_t)-EINVAL;
-	if (tail && tail > (uint64_t)(vm->packet->end - vm->packet->data))
+	if (tail && tail > (uint64_t)(vm->packet->end - vm->packet->data) + vm->packet->paged)
 		return (uint64_t)-EFAULT;
 	if (index == BPF_F_CURRENT_CPU)
 		index = vm->cpu->id;

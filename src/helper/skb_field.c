@@ -120,25 +120,44 @@ const struct helper helper_skb_set_tstamp = {
 	.call = skb_set_tstamp,
 };
 
+/* What is behind the tags that are still among the packet's bytes. */
+static uint32_t skb_inner_protocol(const struct packet *packet)
+{
+	uint32_t type = packet->protocol;
+	const uint8_t *tag = packet->mac + (packet->mac_len ? packet->mac_len - 4 : PACKET_ETH_LEN);
+
+	for (int depth = 0; ether_is_vlan(type) && depth < 8; depth++, tag += 4) {
+		uint16_t next;
+
+		if (packet->end - tag < 4)
+			return 0;
+		memcpy(&next, tag + 2, 2);
+		type = next;
+	}
+	return type;
+}
+
 /*
  * The two low bits of the traffic class: 0 says that the flow does not take
- * part, 3 that congestion was met. 1 where the packet says so afterwards.
+ * part, 3 that congestion was met. 1 where the packet says so afterwards. As
+ * on Linux, the header is where the packet's network header is, also behind a
+ * tag that is not taken off.
  */
 static uint64_t skb_ecn_set_ce(struct vm *vm, const uint64_t arg[5])
 {
 	struct packet *packet = vm->packet;
-	uint8_t *ip = packet->network;
-	bool is4 = packet->protocol == ETHER_IP;
-	uint8_t *field = ip ? ip + (is4 ? 1 : 1) : NULL;
+	uint32_t protocol = skb_inner_protocol(packet);
+	bool is4 = protocol == ETHER_IP;
 	unsigned shift = is4 ? 0 : 4;
+	uint8_t *ip = packet->network;
 	uint16_t old, new, sum;
 
 	(void)arg;
-	if (!ip || (!is4 && packet->protocol != ETHER_IPV6) ||
-	    packet->end - ip < (is4 ? 20 : 40) || !(*field >> shift & 3))
+	if (!ip || (!is4 && protocol != ETHER_IPV6) || packet->end - ip < (is4 ? 20 : 40) ||
+	    !(ip[1] >> shift & 3))
 		return 0;
 	memcpy(&old, ip, 2);
-	*field |= (uint8_t)(3u << shift);
+	ip[1] |= (uint8_t)(3u << shift);
 	memcpy(&new, ip, 2);
 	if (is4) {
 		memcpy(&sum, ip + 10, 2);

@@ -30,23 +30,25 @@ static void skb_reset_sum(struct packet *packet)
 /* Room between the link header and what follows; headers move along. */
 static int skb_room_insert(struct packet *packet, uint32_t off, uint32_t count)
 {
+	uint32_t mac_size = packet_mac_size(packet);
 	int error = packet_insert(packet, off, count);
 
 	if (error < 0)
 		return error;
 	packet->mac = packet->data;
-	packet->network = packet->data + packet->mac_len;
+	packet->network = packet->data + mac_size;
 	return 0;
 }
 
 static int skb_room_remove(struct packet *packet, uint32_t off, uint32_t count)
 {
+	uint32_t mac_size = packet_mac_size(packet);
 	int error = packet_remove(packet, off, count);
 
 	if (error < 0)
 		return error;
 	packet->mac = packet->data;
-	packet->network = packet->data + packet->mac_len;
+	packet->network = packet->data + mac_size;
 	return 0;
 }
 
@@ -96,7 +98,7 @@ static uint64_t skb_change_head(struct vm *vm, const uint64_t arg[5])
 	if (error < 0)
 		return (uint64_t)(int64_t)error;
 	packet->mac = packet->data;
-	packet->mac_len = packet->network ? (uint32_t)(packet->network - packet->data) : 0;
+	packet->mac_len = packet->network ? packet_mac_size(packet) : 0;
 	return 0;
 }
 
@@ -117,12 +119,15 @@ static const uint64_t room_l4 = BPF_F_ADJ_ROOM_ENCAP_L4_GRE | BPF_F_ADJ_ROOM_ENC
 static const uint64_t room_decap = BPF_F_ADJ_ROOM_DECAP_L3_IPV4 | BPF_F_ADJ_ROOM_DECAP_L3_IPV6;
 enum { ROOM_INNER_MAC_SHIFT = 56 };
 
-/* Do the flags for encapsulation make sense, and is the room enough for what they say? */
+/*
+ * Do the flags for encapsulation make sense, and is the room enough for what they
+ * say? Without a network header there is none, whatever else they say.
+ */
 static int room_check_encap(const struct packet *packet, uint32_t count, uint64_t flags)
 {
 	uint32_t inner_mac = (uint32_t)(flags >> ROOM_INNER_MAC_SHIFT);
 
-	if (!(flags & (room_l3 | room_l4)))
+	if (!(flags & room_l3))
 		return 0;
 	if (packet->protocol != ETHER_IP && packet->protocol != ETHER_IPV6)
 		return -LINUX_ENOTSUPP;
@@ -144,23 +149,25 @@ static int room_grow(struct packet *packet, uint32_t off, uint32_t count, uint64
 	error = skb_room_insert(packet, off, count);
 	if (error < 0)
 		return error;
-	if (flags & (room_l3 | room_l4)) {
+	if (flags & room_l3) {
+		bool is4 = flags & BPF_F_ADJ_ROOM_ENCAP_L3_IPV4;
+
 		packet->encapsulated = true;
-		packet->transport = NULL;
-		if (flags & BPF_F_ADJ_ROOM_ENCAP_L3_IPV4)
-			packet->protocol = ETHER_IP;
-		else if (flags & BPF_F_ADJ_ROOM_ENCAP_L3_IPV6)
-			packet->protocol = ETHER_IPV6;
-		if (flags & room_l3)
-			skb_forget_hash(packet);
+		packet->protocol = is4 ? ETHER_IP : ETHER_IPV6;
+		if (flags & room_l4)
+			packet->transport = packet->network + (is4 ? IP4_HEADER : IP6_HEADER);
 	}
 	return 0;
 }
 
 static int room_shrink(struct packet *packet, uint32_t off, uint32_t count, uint64_t flags)
 {
-	int error = skb_room_remove(packet, off, count);
+	int error;
 
+	if (flags & (room_l3 | room_l4 | BPF_F_ADJ_ROOM_ENCAP_L2_ETH |
+		     0xffull << ROOM_INNER_MAC_SHIFT))
+		return -EINVAL;
+	error = skb_room_remove(packet, off, count);
 	if (error < 0)
 		return error;
 	if (flags & BPF_F_ADJ_ROOM_DECAP_L3_IPV4)
@@ -179,10 +186,10 @@ static uint64_t skb_adjust_room(struct vm *vm, const uint64_t arg[5])
 	uint64_t allowed = BPF_F_ADJ_ROOM_FIXED_GSO | room_l3 | room_l4 | room_decap |
 			   BPF_F_ADJ_ROOM_NO_CSUM_RESET | BPF_F_ADJ_ROOM_ENCAP_L2_ETH |
 			   0xffull << ROOM_INNER_MAC_SHIFT;
-	uint32_t least, have, off = packet->mac_len;
+	uint32_t least, have, off = packet_mac_size(packet);
 	int error;
 
-	if (flags & ~allowed || (flags & room_decap) == room_decap)
+	if (flags & ~allowed)
 		return (uint64_t)-EINVAL;
 	if (count > 0xfff)
 		return (uint64_t)-EFAULT;
@@ -194,7 +201,7 @@ static uint64_t skb_adjust_room(struct vm *vm, const uint64_t arg[5])
 	else if (mode != BPF_ADJ_ROOM_MAC)
 		return (uint64_t)-LINUX_ENOTSUPP;
 	if (flags & room_decap) {
-		if (diff >= 0)
+		if (diff >= 0 || (flags & room_decap) == room_decap)
 			return (uint64_t)-EINVAL;
 		least = flags & BPF_F_ADJ_ROOM_DECAP_L3_IPV4 ? IP4_HEADER : IP6_HEADER;
 	}
@@ -231,9 +238,9 @@ static uint64_t skb_change_proto(struct vm *vm, const uint64_t arg[5])
 	if (arg[2])
 		return (uint64_t)-EINVAL;
 	if (from == ETHER_IP && to == ETHER_IPV6)
-		error = skb_room_insert(packet, packet->mac_len, IP6_HEADER - IP4_HEADER);
+		error = skb_room_insert(packet, packet_mac_size(packet), IP6_HEADER - IP4_HEADER);
 	else if (from == ETHER_IPV6 && to == ETHER_IP)
-		error = skb_room_remove(packet, packet->mac_len, IP6_HEADER - IP4_HEADER);
+		error = skb_room_remove(packet, packet_mac_size(packet), IP6_HEADER - IP4_HEADER);
 	else
 		return (uint64_t)-LINUX_ENOTSUPP;
 	if (error < 0)

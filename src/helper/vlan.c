@@ -8,12 +8,6 @@
 
 #include "helper/packet.h"
 
-/* As for a packet that came in: its flow's hash no longer fits. */
-static void vlan_changed(struct packet *packet)
-{
-	packet->network = packet->data + packet->mac_len;
-}
-
 /* The tag is kept beside the packet; one already there goes into the bytes. */
 static uint64_t skb_vlan_push(struct vm *vm, const uint64_t arg[5])
 {
@@ -26,7 +20,6 @@ static uint64_t skb_vlan_push(struct vm *vm, const uint64_t arg[5])
 	packet->vlan_proto = ether_is_vlan(proto) ? proto : ETHER_8021Q;
 	packet->vlan_tci = (uint16_t)arg[2];
 	packet->vlan_present = 1;
-	vlan_changed(packet);
 	return 0;
 }
 
@@ -62,7 +55,6 @@ static uint64_t skb_vlan_pop(struct vm *vm, const uint64_t arg[5])
 	}
 	if (ether_is_vlan(packet->protocol))
 		error = packet_vlan_accelerate(packet);
-	vlan_changed(packet);
 	return (uint64_t)(int64_t)error;
 }
 

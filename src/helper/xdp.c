@@ -67,16 +67,30 @@ const struct helper helper_xdp_adjust_meta = {
 	.call = xdp_adjust_meta,
 };
 
+/* Bytes that only helpers reach are cut off first. */
+static void xdp_cut(struct packet *packet, uint32_t count)
+{
+	uint32_t paged = count < packet->paged ? count : packet->paged;
+
+	packet->paged -= paged;
+	packet->end -= count - paged;
+}
+
 static uint64_t xdp_adjust_tail(struct vm *vm, const uint64_t arg[5])
 {
 	struct packet *packet = vm->packet;
-	ptrdiff_t delta = (int32_t)arg[1], size = packet->end - packet->data;
+	ptrdiff_t delta = (int32_t)arg[1], size = packet->end - packet->data + packet->paged;
 
+	if (delta > 0 && packet->paged)
+		return (uint64_t)-EOPNOTSUPP;
 	if (delta > packet->limit - packet->end || size + delta < (ptrdiff_t)PACKET_ETH_LEN)
 		return (uint64_t)-EINVAL;
-	if (delta > 0)
+	if (delta > 0) {
 		memset(packet->end, 0, (size_t)delta);
-	packet->end += delta;
+		packet->end += delta;
+	} else {
+		xdp_cut(packet, (uint32_t)-delta);
+	}
 	packet->len = (uint32_t)(packet->end - packet->data);
 	return 0;
 }
@@ -96,7 +110,7 @@ const struct helper helper_xdp_adjust_tail = {
 static uint64_t xdp_get_buff_len(struct vm *vm, const uint64_t arg[5])
 {
 	(void)arg;
-	return (uint64_t)(vm->packet->end - vm->packet->data);
+	return (uint64_t)(vm->packet->end - vm->packet->data) + vm->packet->paged;
 }
 
 const struct helper helper_xdp_get_buff_len = {
@@ -123,14 +137,14 @@ const struct helper helper_xdp_get_buff_len_trace = {
 /* Where [off, off + len) of the packet is; NULL with Linux's *error. */
 static uint8_t *xdp_range(const struct packet *packet, uint32_t off, uint32_t len, uint64_t *error)
 {
-	uint8_t *at;
+	uint64_t size;
 
 	*error = (uint64_t)-EFAULT;
 	if (off > 0xffff || len > 0xffff)
 		return NULL;
-	at = packet_at(packet, off, len);
+	size = (uint64_t)(packet->end - packet->data) + packet->paged;
 	*error = (uint64_t)-EINVAL;
-	return at;
+	return (uint64_t)off + len <= size ? packet->data + off : NULL;
 }
 
 static uint64_t xdp_load_bytes(struct vm *vm, const uint64_t arg[5])
