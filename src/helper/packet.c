@@ -96,7 +96,7 @@ int packet_resize(struct packet *packet, uint32_t len)
 	return 0;
 }
 
-uint8_t *packet_at(const struct packet *packet, uint32_t off, uint32_t len)
+uint8_t *packet_bytes(const struct packet *packet, uint32_t off, uint32_t len)
 {
 	size_t size = (size_t)(packet->end - packet->data);
 
@@ -105,7 +105,7 @@ uint8_t *packet_at(const struct packet *packet, uint32_t off, uint32_t len)
 
 int packet_read(const struct packet *packet, uint32_t off, void *to, uint32_t len)
 {
-	const uint8_t *from = packet_at(packet, off, len);
+	const uint8_t *from = packet_bytes(packet, off, len);
 
 	if (!from)
 		return -EFAULT;

@@ -81,7 +81,7 @@ int packet_resize(struct packet *packet, uint32_t len);
 /* Copy bytes out at off from data; -EFAULT where they are not all there. */
 int packet_read(const struct packet *packet, uint32_t off, void *to, uint32_t len);
 /* NULL where the bytes are not all there. */
-uint8_t *packet_at(const struct packet *packet, uint32_t off, uint32_t len);
+uint8_t *packet_bytes(const struct packet *packet, uint32_t off, uint32_t len);
 /* The hash of the packet's flow by its addresses, protocol and ports; never 0. */
 uint32_t packet_flow_hash(const struct packet *packet);
 

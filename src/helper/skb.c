@@ -100,7 +100,7 @@ static uint64_t skb_store_bytes(struct vm *vm, const uint64_t arg[5])
 
 	if (arg[4] & ~(BPF_F_RECOMPUTE_CSUM | BPF_F_INVALIDATE_HASH))
 		return (uint64_t)-EINVAL;
-	at = off > INT_MAX ? NULL : packet_at(packet, off, len);
+	at = off > INT_MAX ? NULL : packet_bytes(packet, off, len);
 	if (!at)
 		return (uint64_t)-EFAULT;
 	if (arg[4] & BPF_F_RECOMPUTE_CSUM)
@@ -136,7 +136,7 @@ const struct helper helper_skb_store_bytes = {
 /* The checksum's two bytes; NULL where they are not in the packet. */
 static uint8_t *skb_sum_at(const struct packet *packet, uint32_t off)
 {
-	return off > 0xffff || off & 1 ? NULL : packet_at(packet, off, 2);
+	return off > 0xffff || off & 1 ? NULL : packet_bytes(packet, off, 2);
 }
 
 static uint64_t l3_csum_replace(struct vm *vm, const uint64_t arg[5])

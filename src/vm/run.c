@@ -113,25 +113,21 @@ uint64_t run_callback(struct vm *vm, uint64_t fn, uint64_t a1, uint64_t a2, uint
 #define PACKET_FROM_NET (-0x100000)
 #define PACKET_FROM_LINK (-0x200000)
 
-static const uint8_t *packet_at(const struct packet *packet, int64_t off)
+static const uint8_t *packet_from(const struct packet *packet, int64_t off)
 {
 	if (off >= 0)
 		return packet->data + off;
 	if (off >= PACKET_FROM_NET)
-		return packet->data_excludes_mac ? packet->data + (off - PACKET_FROM_NET)
-		       : packet->network_off < 0
-			       ? NULL
-			       : packet->data + packet->network_off + (off - PACKET_FROM_NET);
+		return packet->network ? packet->network + (off - PACKET_FROM_NET) : NULL;
 	if (off >= PACKET_FROM_LINK)
-		return (packet->data_excludes_mac ? packet->mac : packet->data) +
-		       (off - PACKET_FROM_LINK);
+		return packet->mac ? packet->mac + (off - PACKET_FROM_LINK) : NULL;
 	return NULL;
 }
 
 int64_t run_packet(struct jit_frame *frame, int32_t off, uint32_t width)
 {
 	const struct packet *packet = frame->vm->packet;
-	const uint8_t *at = packet ? packet_at(packet, off) : NULL;
+	const uint8_t *at = packet ? packet_from(packet, off) : NULL;
 	int64_t value = 0;
 
 	if (!at || at < packet->start || at > packet->end || packet->end - at < (ptrdiff_t)width)

@@ -13,56 +13,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/base.h"
 #include "helper/list.h"
+#include "bytecode.h"
 #include "hook/frame.h"
 
-enum { OPS_MAX = 6, INSNS_MAX = 2048, BUFFER = 64, SKIPPED = 77 };
-
-/* --- programs as text for the kernel --- */
-
-struct bytecode {
-	uint64_t insns[INSNS_MAX];
-	size_t count;
-};
-
-static void emit(struct bytecode *code, uint8_t op, unsigned dst, unsigned src, int off, int imm)
-{
-	code->insns[code->count++] = op | (uint64_t)(src << 4 | dst) << 8 |
-				     (uint64_t)(uint16_t)off << 16 | (uint64_t)(uint32_t)imm << 32;
-}
-
-static void emit_value(struct bytecode *code, unsigned dst, uint64_t value)
-{
-	emit(code, 0x18, dst, 0, 0, (int)(uint32_t)value);
-	emit(code, 0, 0, 0, 0, (int)(uint32_t)(value >> 32));
-}
-
-/* r7 = r7 * 31 + reg, in 32 bits */
-static void emit_mix(struct bytecode *code, unsigned reg)
-{
-	emit(code, 0x24, 7, 0, 0, 31);
-	emit(code, 0x0c, 7, reg, 0, 0);
-}
-
-static uint32_t mix(uint32_t sum, uint64_t value) { return sum * 31 + (uint32_t)value; }
-
-/* --- random numbers that are the same in every run --- */
-
-static uint64_t seed;
-
-static uint32_t any(uint32_t below)
-{
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return below ? (uint32_t)(seed >> 33) % below : 0;
-}
-
-static uint32_t pick(const uint32_t *from, size_t count) { return from[any((uint32_t)count)]; }
-#define PICK(...) pick((const uint32_t[]){ __VA_ARGS__ }, \
-		       sizeof((const uint32_t[]){ __VA_ARGS__ }) / 4)
+enum { OPS_MAX = 6, BUFFER = 64 };
 
 /* --- calls --- */
 
@@ -322,46 +280,6 @@ static uint32_t run_here(const struct run *run, struct frame *frame)
 	return sum;
 }
 
-/* --- the running kernel --- */
-
-static long sys_bpf(int cmd, void *attr, size_t size)
-{
-	long result = syscall(SYS_bpf, cmd, attr, size);
-
-	return result < 0 ? -errno : result;
-}
-
-static char kernel_log[1 << 20];
-
-static int kernel_load(uint32_t type, const struct bytecode *code)
-{
-	struct {
-		uint32_t type, count;
-		uint64_t insns, license;
-		uint32_t log_level, log_size;
-		uint64_t log;
-		uint32_t version, flags;
-	} attr = { type, (uint32_t)code->count, (uintptr_t)code->insns, (uintptr_t) "GPL",
-		   1, sizeof(kernel_log), (uintptr_t)kernel_log, 0, 0 };
-
-	return (int)sys_bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
-}
-
-static int kernel_run(int fd, const struct run *run, uint8_t *out, uint32_t *size, uint32_t *retval)
-{
-	struct {
-		uint32_t fd, retval, size_in, size_out;
-		uint64_t in, out;
-		uint32_t repeat, duration;
-	} attr = { .fd = (uint32_t)fd, .size_in = run->size, .size_out = 32768,
-		   .in = (uintptr_t)run->in, .out = (uintptr_t)out };
-	int error = (int)sys_bpf(BPF_PROG_TEST_RUN, &attr, sizeof(attr));
-
-	*retval = attr.retval;
-	*size = attr.size_out;
-	return error;
-}
-
 /* --- packets --- */
 
 static void fill_packet(struct run *run)
@@ -428,13 +346,14 @@ static int compare(struct run *run, struct frame *frame)
 	int fd, error;
 
 	emit_run(&code, run);
-	fd = kernel_load(run->type, &code);
+	fd = bytecode_load(run->type, &code);
 	if (fd < 0) {
-		printf("the kernel refuses the program: %s\n%s\n", strerror(-fd), kernel_log);
+		printf("the kernel refuses the program: %s\n%s\n", strerror(-fd), bytecode_log);
 		show(run, 0, 0);
 		return 0;
 	}
-	error = kernel_run(fd, run, theirs, &size, &mixed);
+	size = sizeof(theirs);
+	error = bytecode_run(fd, run->in, run->size, theirs, &size, &mixed);
 	close(fd);
 	if (error < 0) {
 		printf("the kernel's test run fails: %s\n", strerror(-error));
@@ -503,18 +422,10 @@ static void choose(struct run *run, int ops)
 int main(int argc, char **argv)
 {
 	uint32_t total = argc > 1 ? (uint32_t)atoi(argv[1]) : 4000, failed = 0;
-	struct bytecode probe = { .count = 0 };
 	struct frame frame;
-	int fd;
 
-	emit(&probe, 0xb7, 0, 0, 0, 0);
-	emit(&probe, 0x95, 0, 0, 0, 0);
-	fd = kernel_load(BPF_PROG_TYPE_SCHED_CLS, &probe);
-	if (fd < 0) {
-		printf("SKIPPED: programs cannot be loaded here: %s\n", strerror(-fd));
+	if (!bytecode_works())
 		return SKIPPED;
-	}
-	close(fd);
 	if (frame_init(&frame) < 0)
 		return 1;
 	for (uint32_t i = 0; i < total && failed < 10; i++) {
