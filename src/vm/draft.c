@@ -2,7 +2,7 @@
 /*
  * draft.c - putting a struct code together. See draft.h.
  *
- *   | struct code | insns | subprogs | facts | faults | slots | handlers | native |
+ *   | struct code | insns | subprogs | faults | slots | handlers | native |
  */
 #include "vm/draft.h"
 
@@ -89,7 +89,7 @@ int draft_finish(struct draft *draft, bool compile)
 /* --- into one piece --- */
 
 struct layout {
-	size_t insns, subprogs, facts, faults, slots, handlers, native, size;
+	size_t insns, subprogs, faults, slots, handlers, native, size;
 };
 
 static size_t place(size_t *at, size_t size)
@@ -108,7 +108,6 @@ static struct layout layout_of(const struct draft *draft)
 	place(&at, sizeof(struct code));
 	l.insns = place(&at, draft->len * sizeof(struct insn));
 	l.subprogs = place(&at, draft->subprog_count * sizeof(struct code_subprog));
-	l.facts = place(&at, draft->facts ? draft->len * sizeof(struct insn_fact) : 0);
 	l.faults = place(&at, draft->native.fault_count * sizeof(struct jit_fault));
 	l.slots = place(&at, draft->slots.count * sizeof(struct code_slot));
 	l.handlers = place(&at, draft->len * sizeof(uint16_t));
@@ -161,9 +160,6 @@ struct code *draft_fill(const struct draft *draft, void *memory)
 	code->fault_table = put(memory, l.faults, draft->native.faults,
 				draft->native.fault_count * sizeof(struct jit_fault));
 	code->fault_count = (uint32_t)draft->native.fault_count;
-	if (draft->facts)
-		code->facts = put(memory, l.facts, draft->facts,
-				  draft->len * sizeof(struct insn_fact));
 	for (uint32_t i = 0; i < draft->subprog_count; i++)
 		subprogs[i] = (struct code_subprog){
 			.start = draft->subprogs[i].start,

@@ -79,9 +79,6 @@ static uint8_t *page_at(uint32_t page)
 
 /* --- making a copy --- */
 
-/* Until src/map has it. */
-extern __typeof__(map_type) map_type __attribute__((weak));
-
 static const void *call_runtime(uint32_t id, const struct installed *self);
 
 const void *install_resolve(const struct code *code, const struct code_slot *slot)

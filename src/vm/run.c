@@ -12,9 +12,6 @@
 #include "helper/packet.h"
 #include "vm/install.h"
 
-/* Until src/map has them. */
-extern __typeof__(prog_array_at) prog_array_at __attribute__((weak));
-
 _Static_assert(offsetof(struct run, frame) == 0, "generated code holds a struct run's address");
 
 void run_fault(struct run *run, uint32_t insn, uint64_t address)

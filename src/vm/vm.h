@@ -50,7 +50,6 @@ struct code {
 	uint32_t slot_count;
 	uint64_t stamp;           /* identifies content: installed copies are kept by it */
 	size_t size;              /* bytes of this allocation */
-	const struct insn_fact *facts; /* or NULL */
 	uint64_t runs, missed;    /* atomic, relaxed */
 	char name[16];
 	uint8_t tag[8];
