@@ -17,7 +17,7 @@ struct args {
 
 static const struct opt opts[] = {
 	OPT(OPT_FLAG, 'i', "interpreter", interpreter, NULL, "interpret, do not compile"),
-	OPT(OPT_FLAG, 0, "jit", jit, NULL, "compile (the default where code may be mapped)"),
+	OPT(OPT_FLAG, 0, "jit", jit, NULL, "compile, or fail (by default: where code may be mapped)"),
 	OPT(OPT_NUMBER, 0, "budget", budget, "N", "stop the interpreter after N instructions"),
 	OPT(OPT_TEXT, 0, "program", program, "HEX", "the bytecode, instead of standard input"),
 	{ 0 },
@@ -79,8 +79,9 @@ static int run(const struct verb *verb, void *arg, int argc, char **argv)
 	(void)verb;
 	if (insns)
 		error = skep_run_bare(insns, count, size ? memory : NULL, size,
-				      args->interpreter ? SKEP_BARE_INTERPRET : 0, args->budget,
-				      &r0, diag);
+				      (args->interpreter ? SKEP_BARE_INTERPRET : 0u) |
+					      (args->jit ? SKEP_BARE_COMPILE : 0u),
+				      args->budget, &r0, diag);
 	if (error == 0)
 		printf("%llx\n", (unsigned long long)r0);
 	else
