@@ -54,15 +54,19 @@ static int print_text(const struct listing *l, size_t i, char *text, size_t size
 	return skep_disasm_named(l->insns, l->count, i, l->object ? &names : NULL, text, size);
 }
 
+/* As the verifier's log shows it: the line, then the file without its folders. */
 static void print_source(struct listing *l, const struct skep_where *where)
 {
+	const char *slash = where->file ? strrchr(where->file, '/') : NULL;
+	const char *text = where->text ? where->text + strspn(where->text, " \t") : "";
+
 	if (where->line == l->line && l->file && where->file && strcmp(where->file, l->file) == 0)
 		return;
 	l->file = where->file;
 	l->line = where->line;
-	printf("%s; %s%s%s:%u%s\n", colour(stdout, COLOUR_DIM), where->text ? where->text : "",
-	       where->text && *where->text ? "  @ " : "@ ", where->file ? where->file : "?",
-	       where->line, colour(stdout, COLOUR_NONE));
+	printf("%s; %s%s@ %s:%u%s\n", colour(stdout, COLOUR_DIM), text, *text ? " " : "",
+	       slash ? slash + 1 : where->file ? where->file : "?", where->line,
+	       colour(stdout, COLOUR_NONE));
 }
 
 static void print_bytes(const struct skep_insn *insn)

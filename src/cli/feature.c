@@ -55,25 +55,42 @@ static uint32_t find_prog_type(const char *name)
 	return UINT32_MAX;
 }
 
-/* "xdp sched_cls ...", or "all". Free it. */
+/* Append the names of the program types that may (or may not) call a helper. */
+static void add_types(FILE *out, uint32_t helper, bool allowed)
+{
+	struct skep_feature type;
+	const char *gap = "";
+
+	for (size_t i = 0; skep_feature_get(SKEP_FEATURE_PROG_TYPE, i, &type); i++) {
+		if (!type.checked || skep_feature_helper_allowed(type.id, helper) != allowed)
+			continue;
+		fprintf(out, "%s%s", gap, type.name);
+		gap = " ";
+	}
+}
+
+/* "xdp sched_cls ...", "all", or "all but ..." where that is shorter. Free it. */
 static char *helper_types(uint32_t helper)
 {
-	size_t size = 1024, len = 0, all = 0, allowed = 0;
-	char *text = calloc(1, size);
+	size_t size, all = 0, allowed = 0;
 	struct skep_feature type;
+	char *text = NULL;
+	FILE *out;
 
-	for (size_t i = 0; text && skep_feature_get(SKEP_FEATURE_PROG_TYPE, i, &type); i++) {
-		if (!type.checked)
-			continue;
-		all++;
-		if (!skep_feature_helper_allowed(type.id, helper))
-			continue;
-		allowed++;
-		len += (size_t)snprintf(text + len, len < size ? size - len : 0, "%s%s",
-					len ? " " : "", type.name);
+	for (size_t i = 0; skep_feature_get(SKEP_FEATURE_PROG_TYPE, i, &type); i++) {
+		all += type.checked;
+		allowed += type.checked && skep_feature_helper_allowed(type.id, helper);
 	}
-	if (text && all && allowed == all)
-		snprintf(text, size, "all");
+	out = open_memstream(&text, &size);
+	if (!out)
+		return NULL;
+	if (allowed == all)
+		fputs("all", out);
+	else if (allowed > all / 2)
+		fputs("all but ", out);
+	if (allowed < all)
+		add_types(out, helper, allowed <= all / 2);
+	fclose(out);
 	return text;
 }
 

@@ -185,13 +185,16 @@ void table_print(const struct table *table, FILE *out)
 			fputs(colour(out, COLOUR_DIM), out);
 		if (right)
 			fprintf(out, "%*s", widths[c], cell(table, i));
-		else if (c == last)
+		else if (c == last || (c + 1 == last && !*cell(table, i + 1)))
 			fputs(cell(table, i), out);
 		else
 			fprintf(out, "%-*s", widths[c], cell(table, i));
 		if (i < table->columns)
 			fputs(colour(out, COLOUR_NONE), out);
-		fputs(c == last ? "\n" : "  ", out);
+		if (c == last)
+			fputc('\n', out);
+		else if (c + 1 < last || *cell(table, i + 1))
+			fputs("  ", out);
 	}
 }
 

@@ -20,7 +20,7 @@ static bool get_map(uint32_t id, struct skep_feature *feature)
 		return false;
 	feature->name = type->name;
 	feature->doc = type->doc;
-	feature->checked = type->name != NULL;
+	feature->checked = id != BPF_MAP_TYPE_UNSPEC;
 	feature->executed = type->init != NULL;
 	return true;
 }
