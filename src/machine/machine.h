@@ -60,8 +60,11 @@ struct skep_machine {
 	VEC(struct skep_map *) maps;
 	VEC(struct skep_prog *) progs;
 	uint32_t next_map_id, next_prog_id;
-	struct skep_map *trace;   /* the ring behind world->trace; not in maps */
 };
+
+/* Both accept NULL and half-made records. */
+void prog_record_free(struct skep_prog *prog);
+void map_record_free(struct skep_map *map);
 
 /*
  * Run a program once. The caller has zeroed vm and set what its hook knows

@@ -14,8 +14,6 @@
 
 /* Weak until the verifier and the maps are in the build. */
 extern __typeof__(verify) verify __attribute__((weak));
-extern __typeof__(map_type) map_type __attribute__((weak));
-extern __typeof__(map_check) map_check __attribute__((weak));
 
 /* --- maps --- */
 

@@ -14,7 +14,6 @@
 
 #include <elf.h>
 #include <stdio.h>
-#include <sys/sysinfo.h>
 #include <unistd.h>
 
 /* Searches through the maps of an object are linear. */
@@ -265,8 +264,6 @@ void map_spec_settle(struct map_spec *spec)
 {
 	if (spec->type == BPF_MAP_TYPE_RINGBUF || spec->type == BPF_MAP_TYPE_USER_RINGBUF)
 		spec->max_entries = whole_pages(spec->max_entries);
-	if (spec->type == BPF_MAP_TYPE_PERF_EVENT_ARRAY && !spec->max_entries)
-		spec->max_entries = (uint32_t)get_nprocs_conf();
 	if (holds_maps(spec->type) && !spec->value_size)
 		spec->value_size = 4;
 }

@@ -303,7 +303,7 @@ struct skep_object *skep_object_open_file(const char *path, struct skep_diag *di
 	return open_owned(image, size, path, diag);
 }
 
-static void map_record_free(struct skep_object_map *map)
+static void object_map_free(struct skep_object_map *map)
 {
 	if (!map)
 		return;
@@ -340,7 +340,7 @@ void skep_object_free(struct skep_object *object)
 		return;
 	forget_relocated(object);
 	for (size_t i = 0; i < object->maps.count; i++)
-		map_record_free(object->maps.items[i]);
+		object_map_free(object->maps.items[i]);
 	vec_done(&object->maps);
 	vec_done(&object->externs);
 	vec_done(&object->relos);

@@ -77,7 +77,6 @@ void skep_object_prog_set_autoload(struct skep_object_prog *prog, bool autoload)
 	prog->autoload = autoload;
 }
 
-extern __typeof__(map_type) map_type __attribute__((weak)); /* until it is in the build */
 
 /* --- maps --- */
 

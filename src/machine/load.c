@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * load.c - from an object to maps and programs of a machine: all or nothing.
+ *
+ * Everything that can be refused comes first: programs are linked and verified
+ * before any map exists. Then maps are made and filled, programs compiled, and
+ * only when nothing can fail any more do they join the machine's lists.
+ */
+#include <stdio.h>
+
+#include "machine/machine.h"
+#include "machine/tag.h"
+#include "object/object.h"
+
+struct loading {
+	struct skep_machine *machine;
+	struct skep_object *object;
+	const struct skep_verify_opts *opts;
+	struct skep_diag *diag;
+	struct map_spec *map_specs;   /* the object's, with sizes settled for this machine */
+	const struct map_spec **spec_list;
+	struct skep_map **maps;       /* per map of the object; NULL: none is made */
+	struct map **raw;             /* the same, as the engines take them */
+	struct prog_spec *specs;      /* per program of the object */
+	struct verified *verified;
+	struct skep_prog **progs;     /* NULL: not loaded */
+};
+
+static int oom(const struct loading *l)
+{
+	return skep_fail(l->diag, SKEP_OOM, NULL, "loading '%s'", l->object->name);
+}
+
+static int loading_init(struct loading *l)
+{
+	size_t maps = l->object->maps.count + 1, progs = l->object->prog_count + 1;
+
+	l->map_specs = calloc(maps, sizeof(*l->map_specs));
+	l->spec_list = calloc(maps, sizeof(*l->spec_list));
+	l->maps = calloc(maps, sizeof(*l->maps));
+	l->raw = calloc(maps, sizeof(*l->raw));
+	l->specs = calloc(progs, sizeof(*l->specs));
+	l->verified = calloc(progs, sizeof(*l->verified));
+	l->progs = calloc(progs, sizeof(*l->progs));
+	return l->map_specs && l->spec_list && l->maps && l->raw && l->specs && l->verified &&
+			       l->progs
+		       ? 0
+		       : oom(l);
+}
+
+/* Frees what did not go to the machine. */
+static void loading_done(struct loading *l)
+{
+	for (size_t i = 0; l->progs && i < l->object->prog_count; i++)
+		prog_record_free(l->progs[i]);
+	for (size_t i = l->maps ? l->object->maps.count : 0; i > 0; i--)
+		map_record_free(l->maps[i - 1]);
+	for (size_t i = 0; l->verified && i < l->object->prog_count; i++)
+		verified_done(&l->verified[i]);
+	free(l->map_specs);
+	free(l->spec_list);
+	free(l->maps);
+	free(l->raw);
+	free(l->specs);
+	free(l->verified);
+	free(l->progs);
+}
+
+/* --- judging --- */
+
+static void settle_maps(struct loading *l)
+{
+	for (size_t i = 0; i < l->object->maps.count; i++) {
+		struct map_spec *spec = &l->map_specs[i];
+
+		*spec = l->object->maps.items[i]->spec;
+		if (spec->type == BPF_MAP_TYPE_PERF_EVENT_ARRAY) {
+			spec->max_entries = spec->max_entries ? spec->max_entries
+							      : vcpu_count(l->machine->vcpus);
+			spec->key_size = spec->key_size ? spec->key_size : 4;
+			spec->value_size = spec->value_size ? spec->value_size : 4;
+		}
+		l->spec_list[i] = spec;
+	}
+}
+
+static int judge(struct loading *l, size_t index)
+{
+	struct skep_object_prog *prog = &l->object->progs[index];
+	struct skep_verify_result result = { 0 };
+	int error;
+
+	error = verify(&l->specs[index], l->opts, &result, &l->verified[index], l->diag);
+	if (!error)
+		error = object_explain_poison(prog, &result, l->diag);
+	if (!error)
+		error = result.error;
+	skep_verify_result_done(&result);
+	return error;
+}
+
+static int judge_all(struct loading *l)
+{
+	int error = 0;
+
+	/* Linking binds settings and constants that the maps are then made with. */
+	for (size_t i = 0; i < l->object->prog_count && !error; i++)
+		if (l->object->progs[i].autoload)
+			error = object_prog_spec(&l->object->progs[i], l->opts, &l->specs[i],
+						 l->diag);
+	settle_maps(l);
+	for (size_t i = 0; i < l->object->prog_count && !error; i++) {
+		if (!l->object->progs[i].autoload)
+			continue;
+		l->specs[i].maps = l->spec_list;
+		error = judge(l, i);
+	}
+	return error;
+}
+
+/* --- maps --- */
+
+static int fill_contents(struct loading *l, size_t index)
+{
+	struct skep_object_map *from = l->object->maps.items[index];
+	bool constant = from->kind == OBJECT_MAP_RODATA || from->kind == OBJECT_MAP_KCONFIG;
+	struct map *map = l->raw[index];
+	uint32_t zero = 0;
+	int error = 0;
+
+	if (!from->spec.internal || (from->kind == OBJECT_MAP_BSS && !from->data))
+		return 0;
+	if (!map_contents(from))
+		return oom(l);
+	error = map_user_update(map, &zero, from->data, BPF_ANY);
+	if (error < 0)
+		return skep_fail(l->diag, SKEP_MACHINE_MAP, NULL,
+				 "map '%s' does not take its initial contents: %s", from->name,
+				 strerror(-error));
+	if (constant)
+		__atomic_store_n(&map->frozen, 1, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static int make_map(struct loading *l, size_t index)
+{
+	const struct skep_object_map *from = l->object->maps.items[index];
+	struct skep_where where = object_where(l->object, NULL, NULL);
+	struct skep_map *map;
+	int error;
+
+	/* Nobody registers structures of functions here. */
+	if (from->kind == OBJECT_MAP_STRUCT_OPS)
+		return 0;
+	error = object_check_map(&l->map_specs[index], &where, l->diag);
+	if (error)
+		return error;
+	map = l->maps[index] = calloc(1, sizeof(*map));
+	if (!map)
+		return oom(l);
+	map->machine = l->machine;
+	map->name = strdup(from->name);
+	if (!map->name)
+		return oom(l);
+	map->map = map_new(&l->map_specs[index], l->machine->memory, l->machine->vcpus, &error);
+	if (!map->map)
+		return skep_fail(l->diag, SKEP_MACHINE_MAP, &where,
+				 "map '%s' of type %s with %u entries cannot be created: %s",
+				 from->name, map_type(from->spec.type)->name,
+				 l->map_specs[index].max_entries, strerror(-error));
+	l->raw[index] = map->map;
+	map->btf = l->object->btf ? skep_btf_ref(l->object->btf) : NULL;
+	map->key_type = from->spec.key_type;
+	map->value_type = from->spec.value_type;
+	map->internal = from->spec.internal;
+	map->object = l->object->serial;
+	map->index = index;
+	return fill_contents(l, index);
+}
+
+/* --- programs --- */
+
+static int make_prog(struct loading *l, size_t index)
+{
+	const struct prog_spec *spec = &l->specs[index];
+	struct skep_where where = object_where(l->object, spec->section, spec->name);
+	struct skep_prog *prog = l->progs[index] = calloc(1, sizeof(*prog));
+	bool compile = l->machine->engine != SKEP_ENGINE_INTERPRETER;
+	int error;
+
+	if (!prog)
+		return oom(l);
+	prog->machine = l->machine;
+	prog->type = spec->type;
+	prog->attach = spec->attach;
+	prog->insns = spec->len;
+	prog->sleepable = spec->flags & BPF_F_SLEEPABLE;
+	prog->object = l->object->serial;
+	prog->index = index;
+	prog->name = strdup(spec->name);
+	if (!prog->name || prog_tag(spec->insns, spec->len, prog->tag) < 0)
+		return oom(l);
+	prog->code = code_new(&l->verified[index], spec, l->raw, l->machine->world, compile, &error,
+			      l->diag);
+	if (!prog->code)
+		return error;
+	if (l->machine->engine == SKEP_ENGINE_JIT && !prog->code->native_size)
+		return skep_fail(l->diag, SKEP_ENGINE_COMPILE, &where,
+				 "'%s' could not be compiled", spec->name);
+	memcpy(prog->code->tag, prog->tag, sizeof(prog->code->tag));
+	prog->ref = memory_alloc(l->machine->memory, sizeof(*prog->ref), 16);
+	if (!prog->ref)
+		return oom(l);
+	*prog->ref = (struct prog_ref){ .code = prog->code, .refs = 1 };
+	return 0;
+}
+
+/* --- what maps hold from the start --- */
+
+static int fill_initial(struct loading *l, size_t index)
+{
+	const struct skep_object_map *from = l->object->maps.items[index];
+
+	for (size_t i = 0; i < from->initial.count; i++) {
+		const struct map_initial *initial = &from->initial.items[i];
+		const void *target;
+		int error;
+
+		if (from->values_progs)
+			target = l->progs[initial->target] ? l->progs[initial->target]->ref : NULL;
+		else
+			target = l->raw[initial->target];
+		if (!target)
+			continue; /* a program that is not loaded leaves its slot empty */
+		error = map_user_update(l->raw[index], &initial->index, &target, BPF_ANY);
+		if (error < 0)
+			return skep_fail(l->diag, SKEP_MACHINE_MAP, NULL,
+					 "map '%s' does not take its initial element %u: %s",
+					 from->name, initial->index, strerror(-error));
+	}
+	return 0;
+}
+
+/* --- all of it --- */
+
+static bool make_room(struct loading *l)
+{
+	struct skep_machine *machine = l->machine;
+
+	/* Pushed and taken back, so that publishing cannot fail. */
+	for (size_t i = 0; i < l->object->maps.count; i++)
+		if (!vec_push(&machine->maps))
+			return machine->maps.count -= i, false;
+	machine->maps.count -= l->object->maps.count;
+	for (size_t i = 0; i < l->object->prog_count; i++)
+		if (!vec_push(&machine->progs))
+			return machine->progs.count -= i, false;
+	machine->progs.count -= l->object->prog_count;
+	return true;
+}
+
+static void publish(struct loading *l)
+{
+	struct skep_machine *machine = l->machine;
+
+	for (size_t i = 0; i < l->object->maps.count; i++) {
+		if (!l->maps[i])
+			continue;
+		l->raw[i]->id = machine->next_map_id++;
+		machine->maps.items[machine->maps.count++] = l->maps[i];
+		l->maps[i] = NULL;
+	}
+	for (size_t i = 0; i < l->object->prog_count; i++) {
+		if (!l->progs[i])
+			continue;
+		l->progs[i]->id = l->progs[i]->code->id = machine->next_prog_id++;
+		machine->progs.items[machine->progs.count++] = l->progs[i];
+		l->progs[i] = NULL;
+	}
+}
+
+static int load_all(struct loading *l)
+{
+	int error = judge_all(l);
+
+	for (size_t i = 0; i < l->object->maps.count && !error; i++)
+		error = make_map(l, i);
+	for (size_t i = 0; i < l->object->prog_count && !error; i++)
+		if (l->object->progs[i].autoload)
+			error = make_prog(l, i);
+	for (size_t i = 0; i < l->object->maps.count && !error; i++)
+		error = fill_initial(l, i);
+	if (!error && !make_room(l))
+		error = oom(l);
+	if (!error)
+		publish(l);
+	return error;
+}
+
+int skep_machine_load(struct skep_machine *machine, struct skep_object *object,
+		      const struct skep_verify_opts *opts, struct skep_diag *diag)
+{
+	struct loading l = { .machine = machine, .object = object, .opts = opts, .diag = diag };
+	int error;
+
+	pthread_mutex_lock(&machine->lock);
+	error = loading_init(&l);
+	if (!error)
+		error = load_all(&l);
+	loading_done(&l);
+	pthread_mutex_unlock(&machine->lock);
+	return error;
+}

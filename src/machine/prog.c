@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * prog.c - running a loaded program: once, many times, or as a test.
+ *
+ * A program whose context is plain memory may be given less of it than the
+ * verifier let it read; then it runs on a copy with zeros behind.
+ */
+#include <time.h>
+
+#include "machine/machine.h"
+
+void skep_prog_info(const struct skep_prog *prog, struct skep_prog_info *info)
+{
+	*info = (struct skep_prog_info){
+		.name = prog->name,
+		.type = prog->type->name,
+		.id = prog->id,
+		.insns = prog->insns,
+		.jited_size = prog->code->native_size,
+		.run_count = __atomic_load_n(&prog->code->runs, __ATOMIC_RELAXED),
+		.missed = __atomic_load_n(&prog->code->missed, __ATOMIC_RELAXED),
+	};
+	memcpy(info->tag, prog->tag, sizeof(info->tag));
+}
+
+/* --- on a virtual CPU --- */
+
+static struct vcpu *enter(struct skep_prog *prog, struct vm *vm, struct skep_diag *diag)
+{
+	struct skep_machine *machine = prog->machine;
+	struct vcpu *cpu = vcpu_take(machine->vcpus);
+
+	if (!cpu) {
+		__atomic_fetch_add(&prog->code->missed, 1, __ATOMIC_RELAXED);
+		skep_report(diag, SKEP_PROG_BUSY, NULL, "'%s' did not run: no virtual CPU is "
+			    "free, or this thread is inside a program", prog->name);
+		return NULL;
+	}
+	vm->world = machine->world;
+	vm->cpu = cpu;
+	vm->prog_type = prog->type->id;
+	return cpu;
+}
+
+static int report_fault(const struct skep_prog *prog, const struct vm *vm, struct skep_diag *diag)
+{
+	struct skep_where where = SKEP_NOWHERE;
+
+	where.program = prog->name;
+	where.insn = vm->fault_insn;
+	return vm_report_fault(vm, &where, diag);
+}
+
+int prog_run_repeat(struct skep_prog *prog, struct vm *vm, uint32_t repeat,
+		    void (*again)(void *arg), void *arg, uint64_t *retval,
+		    uint32_t *duration_ns, struct skep_diag *diag)
+{
+	bool interpret = prog->machine->engine == SKEP_ENGINE_INTERPRETER;
+	struct vcpu *cpu = enter(prog, vm, diag);
+	struct timespec start, end;
+	uint64_t spent = 0;
+
+	if (!cpu)
+		return -EBUSY;
+	if (!repeat)
+		repeat = 1;
+	for (uint32_t i = 0; i < repeat && !vm->faulted; i++) {
+		if (i && again)
+			again(arg);
+		vm->tail_calls = 0;
+		vm->code = prog->code;
+		clock_gettime(CLOCK_MONOTONIC, &start);
+		*retval = vm_run(vm, prog->code, interpret);
+		clock_gettime(CLOCK_MONOTONIC, &end);
+		spent += (uint64_t)(end.tv_sec - start.tv_sec) * 1000000000u +
+			 (uint64_t)(end.tv_nsec - start.tv_nsec);
+	}
+	vcpu_give(cpu);
+	spent /= repeat;
+	*duration_ns = (uint32_t)MIN(spent, (uint64_t)UINT32_MAX);
+	if (vm->faulted) {
+		*retval = 0;
+		return report_fault(prog, vm, diag);
+	}
+	return 0;
+}
+
+int prog_run(struct skep_prog *prog, struct vm *vm, uint64_t *retval, struct skep_diag *diag)
+{
+	struct vcpu *cpu = enter(prog, vm, diag);
+
+	if (!cpu)
+		return -EBUSY;
+	vm->code = prog->code;
+	*retval = vm_run(vm, prog->code, prog->machine->engine == SKEP_ENGINE_INTERPRETER);
+	vcpu_give(cpu);
+	if (!vm->faulted)
+		return 0;
+	*retval = 0;
+	return report_fault(prog, vm, diag);
+}
+
+/* --- on plain memory --- */
+
+/* A context at least as large as the program may read. */
+struct context {
+	void *data;              /* the caller's, or copy */
+	void *copy;              /* owned; or NULL */
+	size_t size;
+};
+
+static int context_init(struct context *context, const struct skep_prog *prog, void *ctx,
+			size_t size, bool always_copy)
+{
+	size_t needed = prog->type->ctx ? prog->type->ctx->size : 0;
+
+	*context = (struct context){ .data = ctx, .size = size };
+	if (size >= needed && !always_copy)
+		return 0;
+	context->copy = calloc(1, MAX(size, needed) + 8);
+	if (!context->copy)
+		return -ENOMEM;
+	if (size)
+		memcpy(context->copy, ctx, size);
+	context->data = context->copy;
+	return 0;
+}
+
+static int refuse_packets(const struct skep_prog *prog, struct skep_diag *diag)
+{
+	if (!prog->type->packet)
+		return 0;
+	return skep_fail(diag, SKEP_PROG_PACKET, NULL, "'%s' is a program of type %s", prog->name,
+			 prog->type->name);
+}
+
+int skep_prog_run(struct skep_prog *prog, void *ctx, size_t ctx_size, uint64_t *retval,
+		  struct skep_diag *diag)
+{
+	struct vm vm = { 0 };
+	struct context context;
+	int error = refuse_packets(prog, diag);
+
+	if (error)
+		return error;
+	if (context_init(&context, prog, ctx, ctx_size, false) < 0)
+		return skep_fail(diag, SKEP_OOM, NULL, "a context for '%s'", prog->name);
+	vm.ctx = context.data;
+	error = prog_run(prog, &vm, retval, diag);
+	if (context.copy && ctx_size)
+		memcpy(ctx, context.copy, ctx_size);
+	free(context.copy);
+	return error;
+}
+
+/* Copies out what fits; -ENOSPC if that is not all, as bpf(2) has it. */
+static int copy_out(void *to, size_t *room, const void *from, size_t size, struct skep_diag *diag)
+{
+	size_t fits = MIN(*room, size);
+	bool all = !to || size <= *room;
+
+	if (to && fits)
+		memcpy(to, from, fits);
+	*room = size;
+	return all ? 0 : skep_fail(diag, SKEP_PROG_SPACE, NULL, "%zu bytes do not fit into %zu",
+				   size, fits);
+}
+
+enum { MAX_CONTEXT = 65535, MAX_REPEAT = 1000000 };
+
+int plain_test_run(struct skep_prog *prog, struct skep_test_run *run, struct skep_diag *diag)
+{
+	struct vm vm = { 0 };
+	struct context context;
+	uint64_t retval = 0;
+	int error = refuse_packets(prog, diag);
+
+	if (error)
+		return error;
+	if (run->data_in || run->data_size_in)
+		return skep_fail(diag, SKEP_ARG, NULL, "'%s' takes a context and no packet",
+				 prog->name);
+	if ((!run->ctx_in && run->ctx_size_in) || run->ctx_size_in > MAX_CONTEXT)
+		return skep_fail(diag, SKEP_ARG, NULL, "a context of %zu bytes", run->ctx_size_in);
+	if (context_init(&context, prog, (void *)(uintptr_t)run->ctx_in, run->ctx_size_in, true) < 0)
+		return skep_fail(diag, SKEP_OOM, NULL, "a context for '%s'", prog->name);
+	vm.ctx = context.data;
+	error = prog_run_repeat(prog, &vm, MIN(run->repeat, (uint32_t)MAX_REPEAT), NULL, NULL,
+				&retval, &run->duration_ns, diag);
+	if (!error) {
+		run->retval = (uint32_t)retval;
+		run->data_size_out = 0;
+		error = copy_out(run->ctx_out, &run->ctx_size_out, context.data, run->ctx_size_in,
+				 diag);
+	}
+	free(context.copy);
+	return error;
+}
