@@ -60,6 +60,8 @@ static void print_source(struct listing *l, const struct skep_where *where)
 	const char *slash = where->file ? strrchr(where->file, '/') : NULL;
 	const char *text = where->text ? where->text + strspn(where->text, " \t") : "";
 
+	if (where->line == 0) /* the compiler's own: no line of the source */
+		return;
 	if (where->line == l->line && l->file && where->file && strcmp(where->file, l->file) == 0)
 		return;
 	l->file = where->file;

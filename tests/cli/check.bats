@@ -1,0 +1,88 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+load helper
+
+@test "check: accepts a good object and says how much work it was" {
+	objects filter
+	run skep check filter.o
+	[ "$status" = 0 ]
+	[[ "$output" =~ accepted\ +filter\ +xdp\ +[0-9]+\ insns,\ +[0-9]+\ processed ]]
+}
+
+@test "check: a rejection has the verifier's reason and the source line" {
+	objects bad
+	run skep check bad.o:past_the_end
+	[ "$status" = 1 ]
+	[[ "$output" == *rejected* ]]
+	[[ "$output" == *'invalid access to packet'* ]]
+	[[ "$output" == *'return data[14] ? XDP_DROP : XDP_PASS;'* ]]
+	[[ "$output" == *'bad.bpf.c:23'* ]]
+}
+
+@test "check: JSON is one object a program, as documented" {
+	objects bad
+	run skep check -j bad.o
+	[ "$status" = 1 ]
+	[ "${#lines[@]}" = 3 ]
+	[ "$(json v <<<"$output" | sort -u)" = 1 ]
+	[ "$(json verdict <<<"${lines[0]}")" = accepted ]
+	[ "$(json type <<<"${lines[0]}")" = xdp ]
+	[ "$(json verdict <<<"${lines[1]}")" = rejected ]
+	[ "$(json errno <<<"${lines[1]}")" = EACCES ]
+	[[ "$(json message <<<"${lines[1]}")" == 'invalid access to packet'* ]]
+	[ "$(json source.line <<<"${lines[1]}")" = 23 ]
+	[ "$(json insn <<<"${lines[1]}")" -ge 0 ]
+}
+
+@test "check: a missing kernel type does not take the other programs with it" {
+	objects bad
+	run skep check -j bad.o
+	[ "$(json program <<<"${lines[2]}")" = no_type ]
+	[ "$(json verdict <<<"${lines[2]}")" != accepted ]
+	[ -n "$(json message <<<"${lines[2]}")" ]
+}
+
+@test "check: the log is shown on request, also in JSON" {
+	objects filter
+	run skep check --log 2 filter.o
+	[ "$status" = 0 ]
+	[[ "$output" == *'call bpf_map_lookup_elem#1'* ]]
+	[[ "$(skep check -j --log 1 filter.o | json log)" != null ]]
+}
+
+@test "check: several objects get a summary; one that is none does not stop it" {
+	objects filter chain
+	echo nonsense >no.o
+	run skep check filter.o no.o chain.o
+	[ "$status" = 1 ]
+	[[ "$output" == *'4 accepted, 0 rejected, 0 unloadable in 2 objects'* ]]
+	[[ "$output" == *no.o* ]]
+}
+
+@test "check: C sources are compiled on the way, clang's errors are shown" {
+	cp "$BATS_TEST_DIRNAME/objects/chain.bpf.c" .
+	run skep check chain.bpf.c
+	[ "$status" = 0 ]
+	echo 'int x = nonsense;' >wrong.bpf.c
+	run skep check wrong.bpf.c
+	[ "$status" = 1 ]
+	[[ "$output" == *"use of undeclared identifier 'nonsense'"* ]]
+	[[ "$output" == *'clang could not compile'* ]]
+	CLANG=/nowhere/clang run skep check chain.bpf.c
+	[ "$status" = 1 ]
+	[[ "$output" == *'is not installed'* ]]
+	[ -z "$(find /tmp -maxdepth 1 -name 'skep-*' -newer chain.bpf.c -user "$(id -un)" 2>/dev/null)" ]
+}
+
+@test "check: unknown flags and programs are refused" {
+	objects filter
+	run skep check --flags nonsense filter.o
+	[ "$status" = 2 ]
+	run skep check --flags sleepable,strict_alignment filter.o
+	[ "$status" != 2 ]
+	run skep check filter.o:nothing
+	[ "$status" = 1 ]
+	[[ "$output" == *'it has: filter'* ]]
+	run skep check
+	[ "$status" = 2 ]
+}

@@ -1,0 +1,150 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+load helper
+
+@test "run: counts verdicts, streams events, prints maps and histograms" {
+	objects filter
+	capture in.pcap
+	run skep run filter.o -r in.pcap
+	[ "$status" = 0 ]
+	[[ "$output" == *'filter: 10 packets'* ]]
+	[[ "$output" =~ XDP_DROP\ +6\ +60.0% ]]
+	[[ "$output" =~ XDP_PASS\ +4\ +40.0% ]]
+	[[ "$output" == *'drops drop_event'*'blocked'* ]]
+	[[ "$output" == *'drop 40003'* ]]
+	[[ "$output" =~ 80\ +6 ]]
+	[[ "$output" =~ 32\ ..\ 63\ +10 ]]
+}
+
+@test "run: what was not dropped is written" {
+	objects filter
+	capture in.pcap
+	run skep run filter.o -r in.pcap -w out.pcap
+	[ "$status" = 0 ]
+	[[ "$output" == *'4 packets written to out.pcap'* ]]
+	run skep run filter.o -r out.pcap
+	[[ "$output" == *'filter: 4 packets'* ]]
+	[[ "$output" =~ XDP_PASS\ +4\ +100.0% ]]
+}
+
+@test "run: JSON has events, packets, counts and maps" {
+	objects filter
+	capture in.pcap
+	skep run -j -v filter.o -r in.pcap >out.json
+	[ "$(json v <out.json | sort -u)" = 1 ]
+	[ "$(grep -c '"event":"ringbuf"' out.json)" = 6 ]
+	[ "$(grep -m1 '"event":"ringbuf"' out.json | json data.port)" = 80 ]
+	[ "$(grep -m1 '"event":"ringbuf"' out.json | json type)" = drop_event ]
+	[ "$(grep -c '"event":"trace"' out.json)" = 6 ]
+	[ "$(grep -c '"packet":' out.json)" = 10 ]
+	[ "$(grep '"actions"' out.json | json actions.XDP_DROP)" = 6 ]
+	[ "$(grep '"map":"ports"' out.json | grep '"key"' | json value)" = 6 ]
+}
+
+@test "run: globals are set before loading; wrong ones are refused" {
+	objects filter
+	capture in.pcap
+	run skep run filter.o -r in.pcap --set blocked_port=443 --set reason=other
+	[ "$status" = 0 ]
+	[[ "$output" =~ XDP_PASS\ +10 ]]
+	run skep run filter.o -r in.pcap --set blocked_port=0x50 --set 'reason="why"'
+	[[ "$output" == *'why'* ]]
+	run skep run filter.o -r in.pcap --set nothing=1
+	[ "$status" = 1 ]
+	[[ "$output" == *"no global variable 'nothing'"* ]]
+	run skep run filter.o -r in.pcap --set blocked_port=70000
+	[ "$status" = 1 ]
+	[[ "$output" == *'does not fit in 16 bits'* ]]
+	run skep run filter.o -r in.pcap --set reason=muchtoolong
+	[ "$status" = 1 ]
+}
+
+@test "run: of several packet programs one must choose; several run in order" {
+	objects chain
+	capture in.pcap
+	run skep run chain.o -r in.pcap
+	[ "$status" = 1 ]
+	[[ "$output" == *'-p mark -p look -p snap'* ]]
+	run skep run chain.o -r in.pcap -p mark -p look -w out.pcap
+	[ "$status" = 0 ]
+	[[ "$output" == *'10 changed'* ]]
+	[[ "$output" =~ TC_ACT_SHOT\ +10 ]]
+	run skep run chain.o:look -r in.pcap
+	[[ "$output" =~ TC_ACT_OK\ +10 ]]
+}
+
+@test "run: filter, count, repeat" {
+	objects filter
+	capture in.pcap
+	run skep run filter.o -r in.pcap -f 'udp port 53'
+	[[ "$output" == *'filter: 3 packets'* ]]
+	run skep run filter.o -r in.pcap -c 2
+	[[ "$output" == *'filter: 2 packets'* ]]
+	run skep run filter.o -r in.pcap --repeat 5 --no-maps
+	[[ "$output" == *'filter: 50 packets'* ]]
+	run skep run filter.o -r in.pcap -f 'not a filter'
+	[ "$status" = 1 ]
+}
+
+@test "run: interpreter and compiled code agree" {
+	objects filter
+	capture in.pcap
+	skep run -j -v filter.o -r in.pcap >a
+	skep run -i -j -v filter.o -r in.pcap >b
+	cmp a b
+}
+
+@test "run: a program the verifier rejects does not run" {
+	objects bad
+	capture in.pcap
+	run skep run bad.o:past_the_end -r in.pcap
+	[ "$status" = 1 ]
+	[[ "$output" == *'invalid access to packet'* ]]
+}
+
+@test "run: a bad capture, a damaged one, a wrong program type are explained" {
+	objects filter bad
+	echo nonsense >bad.pcap
+	run skep run filter.o -r bad.pcap
+	[ "$status" = 1 ]
+	[[ "$output" == *bad.pcap* ]]
+	capture in.pcap
+	head -c 200 in.pcap >cut.pcap
+	run skep run filter.o -r cut.pcap
+	[ "$status" = 1 ]
+	run skep run bad.o:no_type -r in.pcap
+	[ "$status" = 1 ]
+	[[ "$output" == *'does not run on packets'* ]]
+	run skep run filter.o
+	[ "$status" = 2 ]
+}
+
+@test "prog run: the result, the packet and the time of a run" {
+	objects chain filter
+	capture in.pcap
+	tail -c +41 in.pcap | head -c 54 >packet.bin
+	run skep prog run chain.o:mark data_in packet.bin data_out out.bin repeat 10 -j
+	[ "$status" = 0 ]
+	[ "$(json retval <<<"$output")" = 0 ]
+	[ "$(json data_size_out <<<"$output")" = 54 ]
+	[ "$(json duration_ns <<<"$output")" -ge 0 ]
+	[ "$(head -c 1 out.bin | od -An -tx1 | tr -d ' ')" = aa ]
+	run skep prog run filter.o:filter data_in packet.bin
+	[ "$status" = 0 ]
+	[[ "$output" == 'Return value: 1 (0x1)'* ]]
+	run skep prog run filter.o data_in packet.bin --set blocked_port=1
+	[[ "$output" == 'Return value: 2 (0x2)'* ]]
+}
+
+@test "prog run: words that are wrong, files that are not there" {
+	objects filter
+	run skep prog run filter.o nonsense 1
+	[ "$status" = 2 ]
+	run skep prog run filter.o repeat
+	[ "$status" = 2 ]
+	run skep prog run filter.o data_in nowhere.bin
+	[ "$status" = 1 ]
+	[[ "$output" == *nowhere.bin* ]]
+	run skep prog
+	[ "$status" = 2 ]
+}
