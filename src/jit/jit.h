@@ -32,7 +32,7 @@ struct vcpu;
 struct jit_frame {
 	struct vm *vm;
 	struct vcpu *cpu;
-	uint64_t args[5];         /* of the helper being called */
+	uint64_t tail_ctx;        /* r1 of the tail call being made */
 	void *exit_sp;            /* machine stack at the innermost enter */
 	uint8_t *callee_fp;       /* where the stack of a callback begins */
 	const void *self;         /* slot JIT_SLOT_SELF of the code that called a helper */

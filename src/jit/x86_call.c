@@ -4,13 +4,22 @@
  *
  * Machine stack of a subprogram, downwards (16-byte aligned where it calls):
  *
- *   | return address | saved r6..r9 it writes | may_goto counter | padding |
+ *   | return address | saved r6..r9 it writes | padding | arguments | may_goto counter |
+ *
+ * The arguments are those of the helper being called. They are in the frame of
+ * the caller because a callback may call helpers while it runs.
  */
 #include "jit/x86.h"
 
 #define FRAME_OFF(member) ((int32_t)offsetof(struct jit_frame, member))
 
 static const uint8_t saved_order[] = { 6, 7, 8, 9 };
+
+/* Of the arguments, from rsp. */
+static uint32_t args_off(const struct x86 *x)
+{
+	return x->has_may_goto ? 8 : 0;
+}
 
 static void call_slot(struct x86 *x, uint32_t slot)
 {
@@ -72,7 +81,7 @@ void x86_prologue(struct x86 *x)
 		emit_push(e, x86_reg_of[saved_order[i]]);
 		used += 8;
 	}
-	x->frame_bytes = x->has_may_goto ? 8 : 0;
+	x->frame_bytes = args_off(x) + (x->has_calls ? 5 * 8 : 0);
 	if (x->has_calls)
 		x->frame_bytes += (used + x->frame_bytes) % 16;
 	if (x->frame_bytes)
@@ -104,8 +113,7 @@ void x86_epilogue(struct x86 *x)
 static void spill_args(struct x86 *x)
 {
 	for (unsigned i = 0; i < 5; i++)
-		emit_rm(&x->e, true, 0x89, x86_reg_of[1 + i], X86_FRAME,
-			FRAME_OFF(args) + (int32_t)(8 * i));
+		emit_rm(&x->e, true, 0x89, x86_reg_of[1 + i], RSP, (int32_t)(args_off(x) + 8 * i));
 }
 
 /* What a callback needs to know of its caller. */
@@ -140,7 +148,7 @@ static void call_helper(struct x86 *x, const struct insn *insn)
 	spill_args(x);
 	note_caller(x);
 	emit_rm(e, true, 0x8b, RDI, X86_FRAME, FRAME_OFF(vm));
-	emit_rm(e, true, 0x8d, RSI, X86_FRAME, FRAME_OFF(args));
+	emit_rm(e, true, 0x8d, RSI, RSP, (int32_t)args_off(x));
 	call_slot(x, (uint32_t)insn->off);
 	if (x->in->callbacks)
 		leave_if_stopped(x);
@@ -187,12 +195,12 @@ static void tail_call(struct x86 *x)
 	struct emitter *e = &x->e;
 	size_t failed;
 
-	emit_rm(e, true, 0x89, RDI, X86_FRAME, FRAME_OFF(args));
+	emit_rm(e, true, 0x89, RDI, X86_FRAME, FRAME_OFF(tail_ctx));
 	emit_mov(e, true, RDI, X86_FRAME);
 	call_slot(x, JIT_SLOT_TAIL_CALL);
 	emit_rr(e, true, 0x85, RAX, RAX);
 	failed = emit_skip(e, CC_E);
-	emit_rm(e, true, 0x8b, RDI, X86_FRAME, FRAME_OFF(args));
+	emit_rm(e, true, 0x8b, RDI, X86_FRAME, FRAME_OFF(tail_ctx));
 	emit_mov(e, true, RSI, X86_FRAME);
 	emit_mov(e, true, RDX, RBP);
 	leave_frame(x);
@@ -223,7 +231,7 @@ static void call_register(struct x86 *x, const struct insn *insn)
 	spill_args(x);
 	emit_mov(e, true, RDX, x86_dst(insn));
 	emit_mov(e, true, RDI, X86_FRAME);
-	emit_rm(e, true, 0x8d, RSI, X86_FRAME, FRAME_OFF(args));
+	emit_rm(e, true, 0x8d, RSI, RSP, (int32_t)args_off(x));
 	call_slot(x, JIT_SLOT_CALL_REGISTER);
 	leave_if_stopped(x);
 }

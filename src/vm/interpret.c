@@ -534,7 +534,6 @@ do_CALL_MAP_LOOKUP: {
 	NEXT();
 }
 do_CALL_REGISTER:
-	run->frame.args[0] = reg[1];
 	reg[0] = install_call_register(&run->frame, reg + 1, DST);
 	if (run->frame.stopped) {
 		run->frame.vm->fault_insn = SLOT();
