@@ -469,6 +469,8 @@ void trace_text(struct env *env, uint32_t pc)
 	char text[256];
 
 	insn_print(env->spec->insns, env->len, pc, &names, text, sizeof(text));
+	if (!env->log_level)
+		return;
 	text_add(&env->log, "(%02x) %s\n", env->spec->insns[pc].code, text);
 }
 

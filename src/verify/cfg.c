@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * cfg.c - the shape of a program: subprograms, jumps, what can be reached.
+ *
+ * Done before exploration, on the decoded instructions alone. Jumps stay in
+ * their subprogram, every subprogram ends in an exit or a jump, and every
+ * instruction can be reached. A depth-first walk finds the instructions where
+ * paths meet (pruning points: exploration compares states there).
+ */
+#include "verify/passes.h"
+
+#include <stdio.h>
+
+static int refuse_at(struct env *env, int64_t insn, int error, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static int refuse_at(struct env *env, int64_t insn, int error, const char *fmt, ...)
+{
+	char text[200];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	env->structural_insn = insn;
+	return reject(env, error, "%s", text);
+}
+
+/* --- decoding --- */
+
+/* Which refusals Linux gives before it looks at paths. */
+static bool refused_early(const char *why)
+{
+	return !strncmp(why, "unknown opcode", 14) || !strncmp(why, "BPF_LDX", 7) ||
+	       strstr(why, "ld_imm64") != NULL;
+}
+
+int decode_program(struct env *env)
+{
+	env->len = env->spec->len;
+	env->insns = arena_alloc(&env->arena, (env->len + 1) * sizeof(*env->insns));
+	env->info = arena_alloc(&env->arena, (env->len + 1) * sizeof(*env->info));
+	env->explored = arena_alloc(&env->arena, (env->len + 1) * sizeof(*env->explored));
+	if (!env->insns || !env->info || !env->explored)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < env->len; i++)
+		env->insns[i] = insn_decode(env->spec->insns, env->len, i, NULL);
+	return 0;
+}
+
+static int check_map_reference(struct env *env, uint32_t pc)
+{
+	const struct insn *insn = &env->insns[pc];
+	uint32_t index = (uint32_t)insn->imm, off = (uint32_t)((uint64_t)insn->imm >> 32);
+	const struct map_spec *map;
+	bool value = insn->op == IMM64_MAP_INDEX_VALUE || insn->op == IMM64_MAP_VALUE;
+
+	if (index >= env->spec->map_count)
+		return refuse_at(env, pc, -EBADF, "fd_idx without fd_array is invalid");
+	map = env->spec->maps[index];
+	if (!value)
+		return off ? refuse_at(env, pc, -EINVAL, "unrecognized bpf_ld_imm64 insn") : 0;
+	if (map->type != BPF_MAP_TYPE_ARRAY && map->type != BPF_MAP_TYPE_ARENA &&
+	    map->type != BPF_MAP_TYPE_INSN_ARRAY)
+		return refuse_at(env, pc, -EINVAL, "invalid access to map value pointer, value_size=%u off=%u",
+				 map->value_size, off);
+	if (off >= VALUE_SIZE_MAX)
+		return refuse_at(env, pc, -EINVAL, "direct value offset of %u is not allowed", off);
+	if (map->type == BPF_MAP_TYPE_ARRAY &&
+	    (map->max_entries != 1 || off >= map->value_size))
+		return refuse_at(env, pc, -EINVAL, "invalid access to map value pointer, value_size=%u off=%u",
+				 map->value_size, off);
+	return 0;
+}
+
+int check_encodings(struct env *env)
+{
+	for (uint32_t i = 0; i < env->len; i++) {
+		const struct insn *insn = &env->insns[i];
+		const char *why = "";
+
+		if (insn->kind == INSN_INVALID) {
+			insn_decode(env->spec->insns, env->len, i, &why);
+			if (why && refused_early(why))
+				return refuse_at(env, i, -EINVAL, "%s", why);
+		}
+		if (insn->kind == INSN_IMM64 && insn->op != IMM64_VALUE &&
+		    insn->op != IMM64_BTF_ID && insn->op != IMM64_FUNC) {
+			int err = check_map_reference(env, i);
+
+			if (err < 0)
+				return err;
+		}
+	}
+	return 0;
+}
+
+/* --- subprograms --- */
+
+int subprog_at(const struct env *env, uint32_t insn)
+{
+	uint32_t low = 0, high = env->subprog_count;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if (env->subprog[middle].start < insn)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < env->subprog_count && env->subprog[low].start == insn ? (int)low : -1;
+}
+
+uint32_t subprog_of(const struct env *env, uint32_t insn)
+{
+	uint32_t low = 0, high = env->subprog_count;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if (env->subprog[middle].start <= insn)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low ? low - 1 : 0;
+}
+
+static int add_subprog(struct env *env, uint32_t from, int64_t start)
+{
+	uint32_t at;
+
+	if (start < 0 || start >= env->len)
+		return refuse_at(env, from, -EINVAL, "call to invalid destination");
+	if (subprog_at(env, (uint32_t)start) >= 0)
+		return 0;
+	if (env->subprog_count >= SUBPROGS_MAX)
+		return refuse_at(env, from, -E2BIG, "too many subprograms");
+	for (at = env->subprog_count; at > 0; at--) {
+		if (env->subprog[at - 1].start < (uint32_t)start)
+			break;
+		env->subprog[at] = env->subprog[at - 1];
+	}
+	env->subprog[at] = (struct subprog){ .start = (uint32_t)start };
+	env->subprog_count++;
+	return 0;
+}
+
+int64_t insn_callee(const struct env *env, uint32_t pc)
+{
+	const struct insn *insn = &env->insns[pc];
+
+	if (insn->kind == INSN_CALL && insn->op == CALL_LOCAL)
+		return insn_target(insn, pc);
+	if (insn->kind == INSN_IMM64 && insn->op == IMM64_FUNC)
+		return (int64_t)pc + 1 + (int32_t)(uint32_t)insn->imm;
+	return -1;
+}
+
+static bool names_subprog(const struct insn *insn)
+{
+	return (insn->kind == INSN_CALL && insn->op == CALL_LOCAL) ||
+	       (insn->kind == INSN_IMM64 && insn->op == IMM64_FUNC);
+}
+
+/* Names and linkage, from the function records. */
+static void describe_subprogs(struct env *env)
+{
+	const struct prog_spec *spec = env->spec;
+
+	for (uint32_t i = 0; spec->btf && i < spec->func_count; i++) {
+		int at = subprog_at(env, spec->funcs[i].insn);
+		const struct btf_type *func = btf_type(spec->btf, spec->funcs[i].type);
+
+		if (at < 0 || btf_kind(func) != BTF_FUNC)
+			continue;
+		env->subprog[at].type = spec->funcs[i].type;
+		env->subprog[at].name = btf_name(spec->btf, func);
+		env->subprog[at].is_global = at > 0 && btf_vlen(func) == 1;
+	}
+}
+
+int find_subprogs(struct env *env)
+{
+	int err = add_subprog(env, 0, 0);
+
+	for (uint32_t i = 0; i < env->len && !err; i++)
+		if (names_subprog(&env->insns[i]))
+			err = add_subprog(env, i, insn_callee(env, i));
+	if (err)
+		return err;
+	for (uint32_t i = 0; i < env->subprog_count; i++) {
+		env->subprog[i].end = i + 1 < env->subprog_count ? env->subprog[i + 1].start :
+								   env->len;
+		trace(env, 2, "func#%u @%u\n", i, env->subprog[i].start);
+	}
+	describe_subprogs(env);
+	return 0;
+}
+
+/* --- jumps --- */
+
+static bool insn_jumps(const struct insn *insn)
+{
+	return insn->kind == INSN_JUMP || insn->kind == INSN_GOTO || insn->kind == INSN_MAY_GOTO;
+}
+
+static bool insn_falls_through(const struct insn *insn)
+{
+	return insn->kind != INSN_EXIT && insn->kind != INSN_GOTO && insn->kind != INSN_GOTO_REG;
+}
+
+int check_jumps(struct env *env)
+{
+	for (uint32_t s = 0; s < env->subprog_count; s++) {
+		const struct subprog *subprog = &env->subprog[s];
+
+		for (uint32_t i = subprog->start; i < subprog->end; i++) {
+			const struct insn *insn = &env->insns[i];
+			int64_t target = insn_target(insn, i);
+
+			if (insn_jumps(insn) &&
+			    (target < subprog->start || target >= subprog->end))
+				return refuse_at(env, i, -EINVAL,
+						 "jump out of range from insn %u to %lld", i,
+						 (long long)target);
+			if (insn->kind == INSN_CALL && insn->op == CALL_HELPER && insn->imm == 12)
+				env->subprog[s].has_tail_call = true;
+			if (insn->kind == INSN_LOAD_PACKET)
+				env->subprog[s].has_ld_abs = true;
+		}
+		if (insn_falls_through(&env->insns[subprog->end - 1]))
+			return refuse_at(env, subprog->end - 1, -EINVAL,
+					 "last insn is not an exit or jmp");
+	}
+	return 0;
+}
+
+/* --- the walk --- */
+
+enum { WHITE, GREY, BLACK };
+
+struct walk {
+	uint8_t *colour, *edge;      /* per instruction: state, next edge to follow */
+	uint32_t *stack, depth;
+};
+
+static void mark_join(struct env *env, int64_t insn)
+{
+	if (insn < env->len)
+		env->info[insn].prune_point = env->info[insn].jump_point = true;
+}
+
+/* Prune points that an instruction makes of itself and its successors. */
+static void mark_points(struct env *env, uint32_t pc)
+{
+	const struct insn *insn = &env->insns[pc];
+	struct insn_info *info = &env->info[pc];
+
+	switch ((enum insn_kind)insn->kind) {
+	case INSN_JUMP:
+		info->prune_point = true;
+		mark_join(env, insn_target(insn, pc));
+		break;
+	case INSN_MAY_GOTO:
+		info->prune_point = info->force_checkpoint = true;
+		mark_join(env, insn_target(insn, pc));
+		break;
+	case INSN_GOTO:
+		mark_join(env, insn_target(insn, pc));
+		break;
+	case INSN_GOTO_REG:
+		info->prune_point = true;
+		break;
+	case INSN_CALL:
+		if (insn->op == CALL_LOCAL) {
+			info->prune_point = true;
+			mark_join(env, (int64_t)pc + 1);
+			mark_join(env, insn_target(insn, pc));
+		}
+		if (info->calls_callback || info->is_iter_next)
+			info->prune_point = info->force_checkpoint = info->jump_point = true;
+		break;
+	case INSN_IMM64:
+		if (insn->op == IMM64_FUNC) {
+			mark_join(env, (int64_t)pc + 2);
+			mark_join(env, insn_callee(env, pc));
+		}
+		break;
+	case INSN_INVALID: case INSN_PAD: case INSN_ALU: case INSN_LOAD: case INSN_STORE:
+	case INSN_ATOMIC: case INSN_LOAD_PACKET: case INSN_EXIT: case INSN_CAST:
+	case INSN_KIND_COUNT:
+		break;
+	}
+}
+
+unsigned insn_successors(const struct env *env, uint32_t pc, uint32_t next[2])
+{
+	const struct insn *insn = &env->insns[pc];
+	unsigned n = 0;
+
+	if (insn_falls_through(insn))
+		next[n++] = pc + (insn->kind == INSN_IMM64 ? 2 : 1);
+	if (insn_jumps(insn))
+		next[n++] = (uint32_t)insn_target(insn, pc);
+	return n;
+}
+
+/* With the subprogram it names as one more successor. */
+static unsigned walk_edges(const struct env *env, uint32_t pc, uint32_t next[3])
+{
+	unsigned n = insn_successors(env, pc, next);
+
+	if (names_subprog(&env->insns[pc]))
+		next[n++] = (uint32_t)insn_callee(env, pc);
+	return n;
+}
+
+static int walk_from(struct env *env, struct walk *walk, uint32_t start)
+{
+	walk->stack[0] = start;
+	walk->depth = 1;
+	walk->colour[start] = GREY;
+	mark_points(env, start);
+	while (walk->depth) {
+		uint32_t pc = walk->stack[walk->depth - 1], next[3];
+		unsigned count = walk_edges(env, pc, next);
+		uint32_t to;
+
+		if (walk->edge[pc] >= count) {
+			walk->colour[pc] = BLACK;
+			walk->depth--;
+			continue;
+		}
+		to = next[walk->edge[pc]++];
+		if (to >= env->len)
+			return refuse_at(env, pc, -EINVAL, "jump out of range from insn %u to %u", pc, to);
+		if (walk->colour[to] == GREY && !env->privileged && !names_subprog(&env->insns[pc]))
+			return refuse_at(env, pc, -EINVAL, "back-edge from insn %u to %u", pc, to);
+		if (walk->colour[to] != WHITE)
+			continue;
+		walk->colour[to] = GREY;
+		mark_points(env, to);
+		walk->stack[walk->depth++] = to;
+	}
+	return 0;
+}
+
+/* Targets of indirect jumps are not visible here: all labels that may be taken are starts. */
+static bool has_indirect(const struct env *env)
+{
+	for (uint32_t i = 0; i < env->len; i++)
+		if (env->insns[i].kind == INSN_GOTO_REG)
+			return true;
+	return false;
+}
+
+int check_cfg(struct env *env)
+{
+	struct walk walk = {
+		.colour = arena_alloc(&env->arena, env->len + 1),
+		.edge = arena_alloc(&env->arena, env->len + 1),
+		.stack = arena_alloc(&env->arena, (env->len + 1) * sizeof(uint32_t)),
+	};
+	int err;
+
+	if (!walk.colour || !walk.edge || !walk.stack)
+		return -ENOMEM;
+	err = walk_from(env, &walk, 0);
+	if (!err && env->exception_subprog > 0)
+		err = walk_from(env, &walk, env->subprog[env->exception_subprog].start);
+	if (err)
+		return err;
+	for (uint32_t i = 0; i < env->len; i++) {
+		if (walk.colour[i] != BLACK && !has_indirect(env))
+			return refuse_at(env, i, -EINVAL, "unreachable insn %u", i);
+		if (env->insns[i].kind != INSN_IMM64)
+			continue;
+		if (i + 1 < env->len && walk.colour[i + 1] != WHITE)
+			return refuse_at(env, i, -EINVAL,
+					 "jump into the middle of ldimm64 insn %u", i);
+		i++;
+	}
+	return 0;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * passes.h - what main.c calls, in order; and what only src/verify's core shares.
+ *
+ * Threads: confined.
+ */
+#ifndef VERIFY_PASSES_H
+#define VERIFY_PASSES_H
+
+#include "verify/state.h"
+
+/* cfg.c */
+int decode_program(struct env *env);
+int check_encodings(struct env *env);
+int find_subprogs(struct env *env);
+int check_jumps(struct env *env);
+int check_cfg(struct env *env);
+/* Where the instruction may go next in its own subprogram. */
+unsigned insn_successors(const struct env *env, uint32_t pc, uint32_t next[2]);
+/* The start of the subprogram it calls or takes the address of; -1: none. */
+int64_t insn_callee(const struct env *env, uint32_t pc);
+
+/* live.c: info[].live */
+int compute_live_registers(struct env *env);
+
+/* One instruction of the current state; pc is moved on by the caller but for these. */
+int check_alu(struct env *env, uint32_t pc);                    /* alu.c */
+int check_load(struct env *env, uint32_t pc);                   /* access.c */
+int check_store(struct env *env, uint32_t pc);
+int check_atomic(struct env *env, uint32_t pc);
+int check_load_packet(struct env *env, uint32_t pc);
+int check_imm64(struct env *env, uint32_t pc);
+int check_cast(struct env *env, uint32_t pc);
+int check_jump(struct env *env, uint32_t *pc);                  /* branch.c */
+int check_may_goto(struct env *env, uint32_t pc);
+int check_local_call(struct env *env, uint32_t *pc);            /* subprog.c */
+/* An exit: 1 with *pc set where the caller goes on, 0 at the end of the path. */
+int check_exit(struct env *env, uint32_t *pc);
+int check_stack_depths(struct env *env);
+
+/* stack.c */
+int stack_write(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t size,
+		int value_regno);
+int stack_read(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t size,
+	       int value_regno);
+/* "invalid %s stack R%d off=%d size=%d" and kin. */
+int check_stack_bounds(struct env *env, int regno, int32_t off, uint32_t size, enum access access,
+		       bool in_call);
+int check_stack_range(struct env *env, int regno, uint32_t size, struct mem_use use);
+
+/* prune.c: 1 when the current path is covered, 0 to go on. */
+int check_prune(struct env *env, uint32_t pc);
+int push_step(struct env *env, uint32_t pc, uint32_t prev);
+/* The path of the current state has ended. */
+void end_path(struct env *env, struct state *state);
+
+/* rewrite.c */
+int make_verified(struct env *env, struct verified *out);
+
+/* Destination register rules: R10 is read only. */
+int check_reg_write(struct env *env, int regno);
+
+#endif
