@@ -48,11 +48,10 @@ int check_stack_bounds(struct env *env, int regno, int32_t off, uint32_t size, e
 		       bool in_call);
 int check_stack_range(struct env *env, int regno, uint32_t size, struct mem_use use);
 
-/* prune.c: 1 when the current path is covered, 0 to go on. */
-int check_prune(struct env *env, uint32_t pc);
-int push_step(struct env *env, uint32_t pc, uint32_t prev);
-/* The path of the current state has ended. */
-void end_path(struct env *env, struct state *state);
+/* prune.c: at a pruning point. 1 when the current path is covered, 0 to go on. */
+int check_visited(struct env *env);
+/* The path that ended with this state is done. */
+void path_done(struct state *state);
 
 /* rewrite.c */
 int make_verified(struct env *env, struct verified *out);

@@ -19,7 +19,7 @@
  * When a checkpoint is made, and when one is dropped, follows Linux: the
  * number of instructions processed is a limit that programs are written to.
  */
-#include "verify/state.h"
+#include "verify/passes.h"
 
 enum likeness { COVERS, WITHIN, EXACT };
 

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * live.c - which registers and stack slots can still matter.
+ *
+ * A register that no path reads before writing it need not be compared when
+ * two states are. For registers this is worked out before exploration, from
+ * the instructions alone: a set of live registers before each, the smallest
+ * that satisfies
+ *
+ *     live before = read here | (live after any successor - written here)
+ *
+ * Stack slots are found while exploring, because only then is it known where a
+ * pointer points: a read marks the slot in every checkpoint back to the one
+ * after which it was last written.
+ */
+#include "verify/passes.h"
+
+enum { CALLER_SAVED = 0x3f, ALL_REGS = 0x3ff };
+
+static uint16_t bit(unsigned reg)
+{
+	return (uint16_t)(1u << reg);
+}
+
+static uint16_t source_bit(const struct insn *insn)
+{
+	return insn->source_is_imm ? 0 : bit(insn->src);
+}
+
+static void atomic_effect(const struct insn *insn, uint16_t *reads, uint16_t *writes)
+{
+	if (insn->op == ATOMIC_LOAD_ACQ) {
+		*reads = bit(insn->src);
+		*writes = bit(insn->dst);
+		return;
+	}
+	*reads = bit(insn->dst) | bit(insn->src);
+	if (insn->op == ATOMIC_CMPXCHG) {
+		*reads |= bit(0);
+		*writes = bit(0);
+	} else if (insn->op >= ATOMIC_FETCH_ADD && insn->op <= ATOMIC_XCHG) {
+		*writes = bit(insn->src);
+	}
+}
+
+static void call_effect(struct env *env, uint32_t pc, uint16_t *reads, uint16_t *writes)
+{
+	*reads = CALLER_SAVED & ~bit(0);
+	if (env->insns[pc].op != CALL_LOCAL)
+		call_uses(env, pc, reads, writes);
+	*writes = CALLER_SAVED;
+}
+
+/* Registers the instruction reads, and those it gives a new value. */
+static void insn_effect(struct env *env, uint32_t pc, uint16_t *reads, uint16_t *writes)
+{
+	const struct insn *insn = &env->insns[pc];
+
+	*reads = *writes = 0;
+	switch ((enum insn_kind)insn->kind) {
+	case INSN_ALU:
+		*writes = bit(insn->dst);
+		if (insn->op != ALU_MOV)
+			*reads = bit(insn->dst);
+		if (insn->op != ALU_NEG)
+			*reads |= source_bit(insn);
+		return;
+	case INSN_IMM64:
+		*writes = bit(insn->dst);
+		return;
+	case INSN_CAST:
+	case INSN_LOAD:
+		*reads = bit(insn->src);
+		*writes = bit(insn->dst);
+		return;
+	case INSN_STORE:
+	case INSN_JUMP:
+		*reads = bit(insn->dst) | source_bit(insn);
+		return;
+	case INSN_ATOMIC:
+		atomic_effect(insn, reads, writes);
+		return;
+	case INSN_LOAD_PACKET:
+		*reads = bit(6) | (insn->indirect ? bit(insn->src) : 0);
+		*writes = CALLER_SAVED;
+		return;
+	case INSN_CALL:
+		call_effect(env, pc, reads, writes);
+		return;
+	case INSN_EXIT:
+		*reads = bit(0);
+		return;
+	case INSN_GOTO_REG: /* anywhere in the subprogram */
+		*reads = ALL_REGS;
+		return;
+	case INSN_GOTO:
+	case INSN_MAY_GOTO:
+	case INSN_PAD:
+	case INSN_INVALID:
+		return;
+	case INSN_KIND_COUNT:
+		break;
+	}
+	__builtin_unreachable();
+}
+
+static uint16_t live_at(const struct env *env, int64_t pc)
+{
+	return pc >= 0 && pc < env->len ? env->info[pc].live : 0;
+}
+
+/* Live after the instruction: before any that can come next. */
+static uint16_t live_after(const struct env *env, uint32_t pc)
+{
+	const struct insn *insn = &env->insns[pc];
+	int64_t next = (int64_t)pc + 1;
+
+	switch ((enum insn_kind)insn->kind) {
+	case INSN_EXIT:
+	case INSN_GOTO_REG:
+		return 0;
+	case INSN_GOTO:
+		return live_at(env, insn_target(insn, pc));
+	case INSN_JUMP:
+	case INSN_MAY_GOTO:
+		return live_at(env, next) | live_at(env, insn_target(insn, pc));
+	case INSN_IMM64:
+		return live_at(env, next + 1);
+	case INSN_INVALID:
+	case INSN_PAD:
+	case INSN_ALU:
+	case INSN_LOAD:
+	case INSN_STORE:
+	case INSN_ATOMIC:
+	case INSN_LOAD_PACKET:
+	case INSN_CALL:
+	case INSN_CAST:
+		return live_at(env, next);
+	case INSN_KIND_COUNT:
+		break;
+	}
+	__builtin_unreachable();
+}
+
+struct effect {
+	uint16_t reads, writes;
+};
+
+static void trace_live(struct env *env)
+{
+	trace(env, 2, "Live regs before insn:\n");
+	for (uint32_t i = 0; i < env->len; i++) {
+		if (env->insns[i].kind == INSN_PAD)
+			continue;
+		trace(env, 2, "    %3u: ", i);
+		for (unsigned r = 0; r < REG_FP; r++)
+			trace(env, 2, "%c", env->info[i].live >> r & 1 ? (int)('0' + r) : '.');
+		trace(env, 2, " ");
+		trace_text(env, i);
+	}
+}
+
+int compute_live_registers(struct env *env)
+{
+	struct effect *effect = env_alloc(env, env->len * sizeof(*effect));
+	bool changed = true;
+
+	if (!effect)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < env->len; i++)
+		insn_effect(env, i, &effect[i].reads, &effect[i].writes);
+	while (changed) {
+		changed = false;
+		for (uint32_t i = env->len; i-- > 0;) {
+			uint16_t live = live_after(env, i);
+
+			live = (uint16_t)((live & ~effect[i].writes) | effect[i].reads);
+			changed |= live != env->info[i].live;
+			env->info[i].live = live;
+		}
+	}
+	env_free(env, effect);
+	if (env->log_level & 2)
+		trace_live(env);
+	return 0;
+}
+
+/* --- stack slots --- */
+
+/* The same slot at an earlier checkpoint; NULL where that frame or slot did not exist. */
+static struct slot *slot_at(struct state *state, uint32_t frameno, uint32_t slot, uint64_t uid)
+{
+	struct frame *frame;
+
+	if (frameno > state->depth)
+		return NULL;
+	frame = state->frame[frameno];
+	return frame->uid == uid && slot < frame->slots ? &frame->slot[slot] : NULL;
+}
+
+void slot_mark_read(struct env *env, uint32_t frameno, uint32_t slot)
+{
+	uint64_t uid = env->cur->frame[frameno]->uid;
+	struct slot *here = slot_at(env->cur, frameno, slot, uid);
+
+	for (struct state *state = env->cur->parent; state; state = state->parent) {
+		if (here && (here->live & SLOT_WRITTEN))
+			return;
+		here = slot_at(state, frameno, slot, uid);
+		if (!here)
+			return;
+		if (here->live & SLOT_READ)
+			return; /* and so all before it are */
+		here->live |= SLOT_READ;
+	}
+}
+
+void slot_mark_written(struct env *env, uint32_t frameno, uint32_t slot)
+{
+	struct frame *frame = env->cur->frame[frameno];
+
+	if (slot < frame->slots)
+		frame->slot[slot].live |= SLOT_WRITTEN;
+}

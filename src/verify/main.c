@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * main.c - verify(): from a program to a verdict.
+ *
+ * First what can be seen without running anything: encodings, subprograms,
+ * jumps, what can be reached, what calls exist. Then exploration: the main
+ * program from its first instruction, and each global function it calls by
+ * itself, path by path until none is left or one is wrong. Last, what needs
+ * all paths: stack depths, and the facts for the engines.
+ */
+#include "verify/passes.h"
+
+#include <time.h>
+
+enum {
+	STATES_MEMORY = 1u << 30, /* of one verification; more is a refusal, not a crash */
+};
+
+/* --- one instruction --- */
+
+static int check_goto_reg(struct env *env, uint32_t pc)
+{
+	const struct insn *insn = &env->insns[pc];
+	const struct reg *reg = &state_regs(env->cur)[insn->dst];
+	int error = check_reg_read(env, insn->dst);
+
+	if (error < 0)
+		return error;
+	/* No map Skep can create holds instructions, so nothing can be of that type. */
+	return reject(env, -EINVAL, "R%d has type %s, expected PTR_TO_INSN", insn->dst,
+		      reg_type_text(reg));
+}
+
+/* The effect of the instruction at pc; *next: where this path goes on. 1: nowhere. */
+static int check_call(struct env *env, uint32_t pc, uint32_t *next)
+{
+	switch ((enum call)env->insns[pc].op) {
+	case CALL_LOCAL:
+		*next = pc;
+		return check_local_call(env, next);
+	case CALL_KFUNC:
+		return check_kfunc_call(env, pc);
+	case CALL_HELPER:
+	case CALL_REGISTER:
+	case CALL_HELPER_BTF:
+		return check_helper_call(env, pc);
+	}
+	__builtin_unreachable();
+}
+
+static int check_end(struct env *env, uint32_t pc, uint32_t *next)
+{
+	int status;
+
+	*next = pc;
+	status = check_exit(env, next);
+	return status < 0 ? status : !status;
+}
+
+static int check_insn(struct env *env, uint32_t pc, uint32_t *next)
+{
+	const struct insn *insn = &env->insns[pc];
+
+	*next = pc + 1;
+	switch ((enum insn_kind)insn->kind) {
+	case INSN_ALU:
+		return check_alu(env, pc);
+	case INSN_IMM64:
+		*next = pc + 2;
+		return check_imm64(env, pc);
+	case INSN_LOAD:
+		return check_load(env, pc);
+	case INSN_STORE:
+		return check_store(env, pc);
+	case INSN_ATOMIC:
+		return check_atomic(env, pc);
+	case INSN_LOAD_PACKET:
+		return check_load_packet(env, pc);
+	case INSN_CAST:
+		return check_cast(env, pc);
+	case INSN_JUMP:
+		return check_jump(env, pc, next);
+	case INSN_MAY_GOTO:
+		return check_may_goto(env, pc, next);
+	case INSN_GOTO:
+		*next = (uint32_t)insn_target(insn, pc);
+		return 0;
+	case INSN_GOTO_REG:
+		return check_goto_reg(env, pc);
+	case INSN_CALL:
+		return check_call(env, pc, next);
+	case INSN_EXIT:
+		return check_end(env, pc, next);
+	case INSN_INVALID:
+	case INSN_PAD: /* refused before exploration */
+		return reject(env, -EINVAL, "unknown opcode %02x", env->spec->insns[pc].code);
+	case INSN_KIND_COUNT:
+		break;
+	}
+	__builtin_unreachable();
+}
+
+/* Linux counts every instruction of the jump classes when it spaces checkpoints. */
+static bool is_jump(const struct insn *insn)
+{
+	return insn->kind == INSN_JUMP || insn->kind == INSN_GOTO || insn->kind == INSN_CALL ||
+	       insn->kind == INSN_EXIT || insn->kind == INSN_MAY_GOTO ||
+	       insn->kind == INSN_GOTO_REG;
+}
+
+static int push_step(struct env *env)
+{
+	struct state *state = env->cur;
+
+	if (state->step_count == state->step_size) {
+		uint32_t size = state->step_size ? state->step_size * 2 : 16;
+		struct step *grown = env_alloc(env, size * sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		if (state->step_count)
+			memcpy(grown, state->step, state->step_count * sizeof(*grown));
+		env_free(env, state->step);
+		state->step = grown;
+		state->step_size = size;
+	}
+	state->step[state->step_count++] = (struct step){ .insn = env->pc, .prev = env->prev_pc };
+	return 0;
+}
+
+/* --- paths --- */
+
+static void trace_path_start(struct env *env)
+{
+	if (!env->show_path || !(env->log_level & 2))
+		return;
+	trace(env, 2, "\nfrom %u to %u%s:", env->prev_pc, env->pc,
+	      env->cur->speculative ? " (speculative execution)" : "");
+	trace_state(env, 2, env->cur, env->cur->depth, true);
+	trace(env, 2, "\n");
+	env->fresh_regs = 0;
+	env->fresh_slots = 0;
+}
+
+static void trace_safe(struct env *env)
+{
+	if (env->show_path)
+		trace(env, 3, "\nfrom %u to %u%s: safe\n", env->prev_pc, env->pc,
+		      env->cur->speculative ? " (speculative execution)" : "");
+	else
+		trace(env, 3, "%u: safe\n", env->pc);
+}
+
+/* One step of the current path. 1: it ended here; negative: rejected. */
+static int step_path(struct env *env)
+{
+	uint32_t pc = env->pc, next;
+	int status;
+
+	if (pc >= env->len)
+		return reject(env, -EFAULT, "invalid insn idx %u insn_cnt %u", pc, env->len);
+	if (++env->processed > INSN_BUDGET)
+		return reject_as(env, SKEP_VERIFY_BIG, -E2BIG,
+				 "BPF program is too large. Processed %u insn", env->processed);
+	env->cur->last_insn = env->prev_pc;
+	if (env->info[pc].prune_point) {
+		status = check_visited(env);
+		if (status > 0)
+			trace_safe(env);
+		if (status)
+			return status;
+	}
+	status = push_step(env);
+	if (status < 0)
+		return status;
+	trace_path_start(env);
+	env->show_path = false;
+	trace_insn(env, pc);
+	env->info[pc].seen = true;
+	if (is_jump(&env->insns[pc]))
+		env->jumps++;
+	status = check_insn(env, pc, &next);
+	if (status < 0)
+		return status;
+	trace_after(env);
+	env->prev_pc = pc;
+	env->pc = next;
+	return status;
+}
+
+/* The path is done: take up the one left last. False when there is none. */
+static bool next_path(struct env *env)
+{
+	struct pending *pending = env->pending;
+
+	path_done(env->cur);
+	state_free(env, env->cur);
+	env->cur = NULL;
+	if (!pending)
+		return false;
+	env->pending = pending->next;
+	env->pending_count--;
+	env->cur = pending->state;
+	env->pc = pending->insn;
+	env->prev_pc = pending->prev;
+	/* Level 1 shows only the path to the verdict. */
+	if (!(env->log_level & 2) && env->log.data && pending->log_len < env->log.len) {
+		env->log.len = pending->log_len;
+		env->log.data[env->log.len] = '\0';
+		env->insn_end = 0;
+	}
+	env->fresh_regs = 0;
+	env->fresh_slots = 0;
+	env->show_path = true;
+	env_free(env, pending);
+	return true;
+}
+
+static int explore(struct env *env)
+{
+	int status;
+
+	do {
+		do
+			status = step_path(env);
+		while (status == 0);
+		if (status < 0)
+			return status;
+	} while (next_path(env));
+	return 0;
+}
+
+/* --- starting points --- */
+
+static void forget_states(struct env *env)
+{
+	for (uint32_t i = 0; i < env->len; i++) {
+		struct explored *explored = env->explored[i];
+
+		while (explored) {
+			struct explored *next = explored->next;
+
+			state_free(env, explored->state);
+			env_free(env, explored);
+			explored = next;
+		}
+		env->explored[i] = NULL;
+	}
+	env->states_now = 0;
+}
+
+/* What the main program is given. */
+static int prepare_main_args(struct env *env, struct reg *regs)
+{
+	if (env->spec->type->id == BPF_PROG_TYPE_EXT)
+		return prepare_global_args(env, 0, regs);
+	reg_set_pointer(&regs[1], REG_CTX, 0);
+	return 0;
+}
+
+static int explore_subprog(struct env *env, uint32_t subprog)
+{
+	struct state *state = env_alloc(env, sizeof(*state));
+	int error;
+
+	if (!state)
+		return -ENOMEM;
+	env->cur = state;
+	state->branches = 1;
+	state->in_sleepable = env->sleepable;
+	state->frame[0] = frame_new(env, subprog, -1, 0);
+	if (!state->frame[0])
+		return -ENOMEM;
+	env->pc = env->subprog[subprog].start;
+	env->prev_pc = env->pc;
+	state->first_insn = state->insn = env->pc;
+	env->jumps_at_checkpoint = env->jumps;
+	env->insn_at_checkpoint = env->processed;
+	env->log_line = 0;
+	env->show_path = false;
+	env->fresh_regs = 1u << 1 | 1u << REG_FP;
+	env->exploring = true;
+	error = subprog ? prepare_global_args(env, subprog, state_regs(state))
+			: prepare_main_args(env, state_regs(state));
+	if (!error) {
+		if (env->log_level & 3) {
+			trace(env, 3, "%u:", env->pc);
+			trace_state(env, 3, state, 0, true);
+			trace(env, 3, "\n");
+			env->fresh_regs = 0;
+		}
+		error = explore(env);
+	}
+	env->exploring = false;
+	if (!error)
+		forget_states(env);
+	return error;
+}
+
+/* Global functions are checked once each, as soon as checked code calls them. */
+static int explore_globals(struct env *env)
+{
+	bool again = true;
+
+	while (again) {
+		again = false;
+		for (uint32_t i = 1; i < env->subprog_count; i++) {
+			struct subprog *subprog = &env->subprog[i];
+			int error;
+
+			if (!subprog->is_global || !subprog->called || subprog->verified)
+				continue;
+			trace(env, 3, "Validating %s() func#%u...\n",
+			      subprog->name ? subprog->name : "?", i);
+			error = explore_subprog(env, i);
+			if (error < 0)
+				return error;
+			trace(env, 3,
+			      "Func#%u ('%s') is safe for any args that match its prototype\n", i,
+			      subprog->name ? subprog->name : "?");
+			subprog->verified = true;
+			again = true;
+		}
+	}
+	return 0;
+}
+
+/* --- verify() --- */
+
+/* Attach targets that the type cannot do without. */
+static int check_target(struct env *env)
+{
+	const struct prog_spec *spec = env->spec;
+	bool typed = spec->type->ctx && spec->type->ctx->btf_args;
+
+	env->structural_insn = -1;
+	if (env->sleepable && !spec->type->may_sleep)
+		return reject(env, -EINVAL,
+			      "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops "
+			      "programs can be sleepable");
+	if (typed && spec->type->id != BPF_PROG_TYPE_SYSCALL && !spec->attach_btf_id &&
+	    !spec->target)
+		return reject(env, -EINVAL, "Tracing programs must provide btf_id");
+	return 0;
+}
+
+static int run_passes(struct env *env)
+{
+	int error = check_target(env);
+
+	if (!error)
+		error = find_subprogs(env);
+	if (!error)
+		error = check_jumps(env);
+	if (!error)
+		error = check_encodings(env);
+	if (!error)
+		error = check_cfg(env);
+	if (!error)
+		error = prepare_calls(env);
+	if (!error)
+		error = compute_live_registers(env);
+	if (!error)
+		error = explore_subprog(env, 0);
+	if (!error)
+		error = explore_globals(env);
+	if (!error)
+		error = check_stack_depths(env);
+	return error;
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void finish_result(struct env *env, uint64_t started)
+{
+	struct skep_verify_result *result = env->result;
+
+	result->processed = env->processed;
+	result->states = env->states_total;
+	result->peak_states = env->states_peak;
+	result->longest_mark = env->states_per_insn_max;
+	result->time_us = now_us() - started;
+	if (env->log_level & 4) {
+		text_add(&env->log, "verification time %llu usec\n",
+			 (unsigned long long)result->time_us);
+		text_add(&env->log, "stack depth %u\n", env->stack_depth);
+	}
+	if (env->log_level)
+		text_add(&env->log,
+			 "processed %u insns (limit %u) max_states_per_insn %u total_states %u "
+			 "peak_states %u mark_read %u\n",
+			 env->processed, INSN_BUDGET, env->states_per_insn_max, env->states_total,
+			 env->states_peak, env->longest_mark);
+	result->log = env->log.data;
+}
+
+static int check_size(struct env *env)
+{
+	uint32_t limit = env->privileged ? INSN_BUDGET : 4096;
+
+	if (env->spec->len == 0 || env->spec->len > limit) {
+		env->structural_insn = -1;
+		return reject_as(env, SKEP_VERIFY_BIG, -E2BIG,
+				 "program of %u instructions, limit %u", env->spec->len, limit);
+	}
+	return 0;
+}
+
+static void env_setup(struct env *env, const struct prog_spec *spec,
+		      const struct skep_verify_opts *opts)
+{
+	static const struct skep_verify_opts defaults;
+
+	if (!opts)
+		opts = &defaults;
+	env->spec = spec;
+	env->type = spec->type;
+	env->kernel_btf = opts->kernel_btf ? opts->kernel_btf : spec->kernel_btf;
+	env->flags = opts->flags | spec->flags;
+	env->log_level = opts->log_level;
+	env->privileged = !opts->unprivileged;
+	env->sleepable = env->flags & SKEP_VERIFY_SLEEPABLE;
+	env->strict_alignment = env->flags & SKEP_VERIFY_STRICT_ALIGNMENT;
+	env->gpl = license_is_gpl(spec->license);
+	env->arena.limit = STATES_MEMORY;
+	env->exception_subprog = -1;
+	env->structural_insn = -1;
+}
+
+int verify(const struct prog_spec *spec, const struct skep_verify_opts *opts,
+	   struct skep_verify_result *result, struct verified *out, struct skep_diag *diag)
+{
+	struct env *env = calloc(1, sizeof(*env));
+	uint64_t started = now_us();
+	int error;
+
+	if (!env)
+		return skep_fail(diag, SKEP_OOM, NULL, "verifier");
+	*result = (struct skep_verify_result){ .insn = -1 };
+	env->result = result;
+	env->diag = diag;
+	env_setup(env, spec, opts);
+	error = check_size(env);
+	if (!error)
+		error = decode_program(env);
+	if (!error)
+		error = run_passes(env);
+	if (!error && out)
+		error = make_verified(env, out);
+	finish_result(env, started);
+	result->error = error;
+	if (error < 0 && !env->rejected) {
+		skep_verify_result_done(result);
+		skep_report(diag, SKEP_OOM, NULL, "verifying program '%s' (error %d)",
+			    spec->name ? spec->name : "?", error);
+		arena_done(&env->arena);
+		free(env);
+		return error;
+	}
+	arena_done(&env->arena);
+	free(env);
+	return 0;
+}
+
+void skep_verify_result_done(struct skep_verify_result *result)
+{
+	if (!result)
+		return;
+	free(result->log);
+	result->log = NULL;
+}
