@@ -7,6 +7,29 @@
  */
 #include "verify/passes.h"
 
+/* --- operands --- */
+
+int check_reg_read(struct env *env, int regno)
+{
+	show_reg(env, regno);
+	if (state_regs(env->cur)[regno].type == REG_NOT_INIT)
+		return reject(env, -EACCES, "R%d !read_ok", regno);
+	return 0;
+}
+
+int check_reg_write(struct env *env, int regno)
+{
+	show_reg(env, regno);
+	if (regno == REG_FP)
+		return reject(env, -EACCES, "frame pointer is read only");
+	return 0;
+}
+
+bool may_leak(const struct env *env, const struct reg *reg)
+{
+	return env->privileged || !reg_is_pointer(reg);
+}
+
 /* --- one instruction, one kind of pointer --- */
 
 /* Kinds whose accesses are rewritten, so that all paths must agree. */

@@ -359,6 +359,8 @@ static int run_passes(struct env *env)
 	if (!error)
 		error = prepare_calls(env);
 	if (!error)
+		summarise_subprogs(env);
+	if (!error)
 		error = compute_live_registers(env);
 	if (!error)
 		error = explore_subprog(env, 0);

@@ -20,9 +20,6 @@ unsigned insn_successors(const struct env *env, uint32_t pc, uint32_t next[2]);
 /* The start of the subprogram it calls or takes the address of; -1: none. */
 int64_t insn_callee(const struct env *env, uint32_t pc);
 
-/* live.c: info[].live */
-int compute_live_registers(struct env *env);
-
 /* One instruction of the current state; pc is moved on by the caller but for these. */
 int check_alu(struct env *env, uint32_t pc);                    /* alu.c */
 int check_load(struct env *env, uint32_t pc);                   /* access.c */
@@ -31,12 +28,12 @@ int check_atomic(struct env *env, uint32_t pc);
 int check_load_packet(struct env *env, uint32_t pc);
 int check_imm64(struct env *env, uint32_t pc);
 int check_cast(struct env *env, uint32_t pc);
-int check_jump(struct env *env, uint32_t *pc);                  /* branch.c */
-int check_may_goto(struct env *env, uint32_t pc);
 int check_local_call(struct env *env, uint32_t *pc);            /* subprog.c */
 /* An exit: 1 with *pc set where the caller goes on, 0 at the end of the path. */
 int check_exit(struct env *env, uint32_t *pc);
 int check_stack_depths(struct env *env);
+/* subprog[].changes_packet and might_sleep. After prepare_calls(). */
+void summarise_subprogs(struct env *env);
 
 /* stack.c */
 int stack_write(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t size,
@@ -47,11 +44,6 @@ int stack_read(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t si
 int check_stack_bounds(struct env *env, int regno, int32_t off, uint32_t size, enum access access,
 		       bool in_call);
 int check_stack_range(struct env *env, int regno, uint32_t size, struct mem_use use);
-
-/* prune.c: at a pruning point. 1 when the current path is covered, 0 to go on. */
-int check_visited(struct env *env);
-/* The path that ended with this state is done. */
-void path_done(struct state *state);
 
 /* rewrite.c */
 int make_verified(struct env *env, struct verified *out);

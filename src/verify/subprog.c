@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * subprog.c - calls between the program's own functions, and exits.
+ *
+ * A static function is explored at each call, with what is known of its
+ * arguments, in a frame of its own. A global one is checked once by itself: a
+ * call only checks the arguments, and its result is any number. A callback is
+ * explored as a pending path whose exit returns to the call that took it, so
+ * that the call is seen once more with what the callback left behind.
+ */
+#include "verify/passes.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum {
+	TAIL_CALL_STACK_MAX = 256,
+	FRAME_ALIGN = 16,
+};
+
+static const char *subprog_name(const struct env *env, uint32_t subprog)
+{
+	return env->subprog[subprog].name ? env->subprog[subprog].name : "";
+}
+
+/* --- what a function does, calls included --- */
+
+static bool summarise_one(struct env *env, uint32_t s)
+{
+	struct subprog *subprog = &env->subprog[s], before = *subprog;
+
+	for (uint32_t i = subprog->start; i < subprog->end; i++) {
+		const struct insn *insn = &env->insns[i];
+		int callee;
+
+		if (insn->kind != INSN_CALL)
+			continue;
+		if (insn->op != CALL_LOCAL) {
+			subprog->changes_packet |= call_changes_packet(env, i);
+			subprog->might_sleep |= call_might_sleep(env, i);
+			continue;
+		}
+		callee = subprog_at(env, (uint32_t)insn_target(insn, i));
+		if (callee < 0)
+			continue;
+		subprog->changes_packet |= env->subprog[callee].changes_packet;
+		subprog->might_sleep |= env->subprog[callee].might_sleep;
+	}
+	return before.changes_packet != subprog->changes_packet ||
+	       before.might_sleep != subprog->might_sleep;
+}
+
+void summarise_subprogs(struct env *env)
+{
+	bool changed = true;
+
+	while (changed) {
+		changed = false;
+		for (uint32_t s = 0; s < env->subprog_count; s++)
+			changed |= summarise_one(env, s);
+	}
+}
+
+/* --- entering --- */
+
+/* The frame for subprog, on top of the state's. Arguments are for the caller to set. */
+static struct frame *enter(struct env *env, struct state *state, uint32_t subprog, uint32_t pc)
+{
+	struct frame *frame;
+
+	if (state->depth + 1 >= FRAMES_MAX) {
+		reject_as(env, SKEP_VERIFY_BIG, -E2BIG, "the call stack of %u frames is too deep",
+			  state->depth + 2);
+		return NULL;
+	}
+	frame = frame_new(env, subprog, (int32_t)pc, state->depth + 1);
+	if (!frame)
+		return NULL;
+	for (int i = 0; i < REG_FP; i++)
+		reg_set_not_init(&frame->reg[i]);
+	state->frame[++state->depth] = frame;
+	return frame;
+}
+
+static void trace_enter(struct env *env)
+{
+	struct state *cur = env->cur;
+
+	if (!(env->log_level & 3))
+		return;
+	trace(env, 3, "caller:\n");
+	trace_state(env, 3, cur, cur->depth - 1, true);
+	trace(env, 3, "\ncallee:\n");
+	trace_state(env, 3, cur, cur->depth, true);
+	trace(env, 3, "\n");
+	env->fresh_regs = (1u << REG_COUNT) - 1;
+	env->fresh_slots = UINT64_MAX;
+}
+
+static int call_global(struct env *env, uint32_t *pc, uint32_t subprog)
+{
+	struct reg *regs = state_regs(env->cur);
+	struct subprog *callee = &env->subprog[subprog];
+	int err;
+
+	if (env->cur->active_locks)
+		return reject(env, -EINVAL,
+			      "global function calls are not allowed while holding a lock,\n"
+			      "use static function instead");
+	if (callee->might_sleep && (env->cur->active_rcu || env->cur->active_preempt ||
+				    env->cur->active_irq || !env->cur->in_sleepable))
+		return reject(env, -EINVAL,
+			      "global functions that may sleep are not allowed in non-sleepable context,\n"
+			      "i.e., in a RCU/IRQ/preempt-disabled section, or in\n"
+			      "a non-sleepable BPF program context");
+	err = check_global_args(env, subprog, *pc);
+	if (err < 0) {
+		trace(env, 3, "Caller passes invalid args into func#%u ('%s')\n", subprog,
+		      subprog_name(env, subprog));
+		return err;
+	}
+	trace(env, 3, "Func#%u ('%s') is global and assumed valid.\n", subprog,
+	      subprog_name(env, subprog));
+	if (callee->changes_packet)
+		clear_packet_pointers(env);
+	callee->called = true;
+	clear_caller_saved(env, regs);
+	reg_set_unknown(env, &regs[0]);
+	show_reg(env, 0);
+	*pc += 1;
+	return 0;
+}
+
+int check_local_call(struct env *env, uint32_t *pc)
+{
+	uint32_t target = (uint32_t)insn_target(&env->insns[*pc], *pc);
+	int subprog = subprog_at(env, target);
+	struct frame *caller = state_frame(env->cur), *callee;
+
+	if (subprog < 0)
+		return reject(env, -EFAULT, "verifier bug: no function at insn %u", target);
+	if (env->subprog[subprog].is_global)
+		return call_global(env, pc, (uint32_t)subprog);
+	callee = enter(env, env->cur, (uint32_t)subprog, *pc);
+	if (!callee)
+		return env->rejected ? -E2BIG : -ENOMEM;
+	for (int i = 1; i <= 5; i++)
+		callee->reg[i] = caller->reg[i];
+	clear_caller_saved(env, caller->reg);
+	trace_enter(env);
+	*pc = target;
+	return 0;
+}
+
+static int push_async_callback(struct env *env, uint32_t pc, uint32_t subprog,
+			       callback_set_fn *set, struct return_range returns, bool sleepable)
+{
+	struct frame *caller = state_frame(env->cur), *callee;
+	struct state *state;
+
+	env->subprog[subprog].is_async = true;
+	state = push_async(env, env->subprog[subprog].start, subprog, sleepable);
+	if (!state)
+		return env->rejected ? -E2BIG : -ENOMEM;
+	callee = state->frame[0];
+	for (int i = 0; i < REG_FP; i++)
+		reg_set_not_init(&callee->reg[i]);
+	callee->in_async = true;
+	callee->async_entries = caller->async_entries + 1;
+	callee->returns = returns;
+	return set(env, caller, callee, pc);
+}
+
+int push_callback(struct env *env, uint32_t pc, uint32_t subprog, callback_set_fn *set,
+		  struct return_range returns, bool async, bool sleepable)
+{
+	uint32_t start = env->subprog[subprog].start;
+	struct frame *callee;
+	struct state *state;
+	int err;
+
+	env->subprog[subprog].is_callback = true;
+	if (async)
+		return push_async_callback(env, pc, subprog, set, returns, sleepable);
+	state = push_state(env, start, pc, false);
+	if (!state)
+		return env->rejected ? -E2BIG : -ENOMEM;
+	callee = enter(env, state, subprog, pc);
+	if (!callee)
+		return env->rejected ? -E2BIG : -ENOMEM;
+	err = set(env, state->frame[state->depth - 1], callee, pc);
+	if (err < 0)
+		return err;
+	callee->in_callback = true;
+	callee->returns = returns;
+	state->callback_unroll++;
+	state->frame[state->depth - 1]->callback_depth++;
+	state_frame(env->cur)->callback_depth = 0;
+	return 0;
+}
+
+/* --- leaving --- */
+
+static bool in_range(const struct scalar *value, struct return_range range)
+{
+	return value->smin >= range.min && value->smax <= range.max;
+}
+
+static int refuse_return(struct env *env, const struct reg *reg, struct return_range range,
+			 const char *where)
+{
+	char text[96] = "";
+	int len = 0;
+
+	if (reg->var.smin > INT64_MIN)
+		len += snprintf(text, sizeof(text), " smin=%" PRId64, reg->var.smin);
+	if (reg->var.smax < INT64_MAX)
+		len += snprintf(text + len, sizeof(text) - (size_t)len, " smax=%" PRId64,
+				reg->var.smax);
+	return reject(env, -EINVAL,
+		      "%s the register R0 has%s should have been in [%" PRId64 ", %" PRId64 "]",
+		      where, len ? text : " unknown scalar value", range.min, range.max);
+}
+
+/* From a static function or callback to its caller. 1, *pc: where it goes on. */
+static int leave(struct env *env, uint32_t *pc)
+{
+	struct state *cur = env->cur;
+	struct frame *callee = state_frame(cur), *caller = cur->frame[cur->depth - 1];
+	const struct reg *r0 = &callee->reg[0];
+	bool callback = callee->in_callback;
+	int err;
+
+	if (r0->type == REG_STACK)
+		return reject(env, -EINVAL, "cannot return stack pointer to the caller");
+	if (callback) {
+		if (r0->type != REG_SCALAR)
+			return reject(env, -EACCES, "R0 not a scalar value");
+		err = mark_precise(env, 0);
+		if (err < 0)
+			return err;
+		if (!in_range(&r0->var, callee->returns))
+			return refuse_return(env, r0, callee->returns, "At callback return");
+	} else {
+		caller->reg[0] = *r0;
+	}
+	*pc = (uint32_t)callee->callsite + !callback;
+	trace(env, 3, "returning from callee:\n");
+	trace_state(env, 3, cur, cur->depth, true);
+	trace(env, 3, "\nto caller at %u:\n", *pc);
+	cur->frame[cur->depth--] = NULL;
+	frame_free(env, callee);
+	trace_state(env, 3, cur, cur->depth, true);
+	trace(env, 3, "\n");
+	env->fresh_regs = 0;
+	env->fresh_slots = 0;
+	env->show_path = true;
+	if (callback) {
+		struct state *before = previous_entry(env, *pc);
+
+		if (before)
+			widen_numbers(env, before, cur);
+	}
+	return 1;
+}
+
+/* The end of the main program, a global function or an asynchronous callback. */
+static int check_return(struct env *env)
+{
+	const struct frame *frame = state_frame(env->cur);
+	const struct reg *r0 = &frame->reg[0];
+	const char *where = frame->in_async ? "At async callback return" : "At program exit";
+	struct return_range range = frame->returns;
+	bool is_subprog = frame->subprog != 0 && !frame->in_async && !frame->in_exception;
+	int err;
+
+	err = check_reg_read(env, 0);
+	if (err < 0)
+		return err;
+	if (!may_leak(env, r0))
+		return reject(env, -EACCES, "R0 leaks addr as return value");
+	if (is_subprog) {
+		if (r0->type != REG_SCALAR)
+			return reject(env, -EINVAL,
+				      "At subprogram exit the register R0 is not a scalar value (%s)",
+				      reg_type_text(r0));
+		return 0;
+	}
+	if (!frame->in_async)
+		range = env->type->returns ? env->type->returns(env->spec->attach) :
+					     (struct return_range){ .checked = false };
+	if (!range.checked)
+		return 0;
+	if (r0->type != REG_SCALAR)
+		return reject(env, -EINVAL, "%s the register R0 is not a known value (%s)", where,
+			      reg_type_text(r0));
+	err = mark_precise(env, 0);
+	if (err < 0)
+		return err;
+	if (!in_range(&r0->var, range))
+		return refuse_return(env, r0, range, where);
+	return 0;
+}
+
+int check_exit(struct env *env, uint32_t *pc)
+{
+	int err;
+
+	if (env->cur->depth) {
+		err = check_reg_read(env, 0);
+		if (err < 0 && state_frame(env->cur)->in_callback)
+			return err;
+		if (err < 0)
+			return err;
+		return leave(env, pc);
+	}
+	err = check_resources(env, false, true, "BPF_EXIT instruction in main prog");
+	return err < 0 ? err : check_return(env);
+}
+
+/* --- how deep the stacks can get --- */
+
+struct depth_walk {
+	struct env *env;
+	uint32_t chain[FRAMES_MAX + 1]; /* subprograms on the way down */
+	uint32_t depth_at[FRAMES_MAX + 1];
+	uint32_t frame;
+	uint32_t steps;
+};
+
+static uint32_t rounded(uint32_t depth)
+{
+	return (depth + FRAME_ALIGN - 1) / FRAME_ALIGN * FRAME_ALIGN;
+}
+
+enum { DEPTH_STEPS_MAX = 1000000 };
+
+/* Everything that subprog can call, below `depth` bytes of callers. */
+static int walk_depth(struct depth_walk *walk, uint32_t subprog, uint32_t depth, bool tail)
+{
+	struct env *env = walk->env;
+	const struct subprog *s = &env->subprog[subprog];
+	int err;
+
+	if (++walk->steps > DEPTH_STEPS_MAX)
+		return reject_as(env, SKEP_VERIFY_BIG, -E2BIG, "too many ways through the calls");
+	if (s->has_tail_call)
+		tail = true;
+	if (walk->frame && tail && s->has_tail_call && depth >= TAIL_CALL_STACK_MAX)
+		return reject(env, -EACCES,
+			      "tail_calls are not allowed when call stack of previous frames is %u bytes. Too large",
+			      depth);
+	depth += rounded(s->stack);
+	env->stack_depth = MAX(env->stack_depth, depth);
+	if (depth > INSN_STACK_SIZE)
+		return reject(env, -EACCES, "combined stack size of %u calls is %u. Too large",
+			      walk->frame + 1, depth);
+	for (uint32_t i = s->start; i < s->end; i++) {
+		const struct insn *insn = &env->insns[i];
+		bool address = insn->kind == INSN_IMM64 && insn->op == IMM64_FUNC;
+		int callee;
+
+		if (!env->info[i].seen ||
+		    !((insn->kind == INSN_CALL && insn->op == CALL_LOCAL) || address))
+			continue;
+		callee = subprog_at(env, (uint32_t)insn_callee(env, i));
+		if (callee < 0 || (address && env->subprog[callee].is_async))
+			continue;
+		if (walk->frame + 1 >= FRAMES_MAX)
+			return reject_as(env, SKEP_VERIFY_BIG, -E2BIG,
+					 "the call stack of %u frames is too deep !",
+					 walk->frame + 2);
+		walk->frame++;
+		err = walk_depth(walk, (uint32_t)callee, depth, tail);
+		walk->frame--;
+		if (err < 0)
+			return err;
+	}
+	return 0;
+}
+
+int check_stack_depths(struct env *env)
+{
+	struct depth_walk walk = { .env = env };
+
+	env->structural_insn = -1;
+	for (uint32_t i = 0; i < env->subprog_count; i++) {
+		int err;
+
+		if (i && !env->subprog[i].is_async)
+			continue;
+		walk.frame = 0;
+		err = walk_depth(&walk, i, 0, false);
+		if (err < 0)
+			return err;
+	}
+	return 0;
+}
