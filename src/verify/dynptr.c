@@ -177,7 +177,7 @@ static int find_dynptr(struct env *env, int regno, const struct reg **dynptr)
 int check_dynptr_arg(struct env *env, struct call_check *call, int regno, bool uninit, bool read_only,
 		     enum dynptr_kind kind, uint32_t clone_id, uint32_t clone_ref)
 {
-	const struct reg *reg = call_arg(env, regno), *dynptr;
+	const struct reg *reg = call_arg(env, regno), *dynptr = NULL;
 	int error;
 
 	if (reg->type != REG_STACK && reg->type != REG_DYNPTR)
