@@ -25,16 +25,22 @@ struct spec {
 	uint8_t bytes;    /* NUMBER: 4 or 8; IP: 4 or 16 */
 	bool is_signed, hex, upper;
 	bool plain_ip;    /* %pi: leading zeros, no colons */
+	bool pointer;     /* %p with letters behind it */
 	size_t length;    /* of the conversion, with its % */
 };
 
-static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+/* Linux classifies characters as Latin-1 has them. */
+static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r') || c == '\xa0'; }
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 static bool is_alnum(char c)
 {
-	return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+	return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       ((unsigned char)c >= 0xc0 && c != '\xd7' && c != '\xf7');
 }
-static bool is_punct(char c) { return c > ' ' && c < 0x7f && !is_alnum(c); }
+static bool is_punct(char c)
+{
+	return (unsigned char)c > ' ' && !is_alnum(c) && !((unsigned char)c >= 0x7f && (unsigned char)c <= 0xa0);
+}
 /* What may stand after a conversion that letters could otherwise continue. */
 static bool is_end(char c) { return c == '\0' || is_space(c) || is_punct(c); }
 
@@ -43,7 +49,7 @@ static const char *spec_pointer(const char *p, struct spec *spec)
 {
 	spec->conversion = CONVERT_ADDRESS;
 	if (is_end(*p))
-		return *p == '%' ? NULL : p;
+		return p;
 	if ((*p == 'k' || *p == 'u') && p[1] == 's') {
 		spec->conversion = CONVERT_STRING;
 		return is_end(p[2]) ? p + 2 : NULL;
@@ -109,6 +115,7 @@ static bool spec_read(const char *fmt, struct spec *spec)
 	}
 	p = spec_flags(p, spec);
 	if (*p == 'p') {
+		spec->pointer = true;
 		p = spec_pointer(p + 1, spec);
 	} else if (*p == 's') {
 		spec->conversion = CONVERT_STRING;
@@ -127,18 +134,20 @@ static bool spec_read(const char *fmt, struct spec *spec)
 
 /* --- the first step --- */
 
-/* Room for a number, aligned to 4 as Linux packs them. */
-static int take_number(struct format *format, uint32_t bytes)
+static uint32_t align4(uint32_t at) { return (at + 3u) & ~3u; }
+
+static int take_number(struct format *format, uint32_t bytes, uint64_t value)
 {
-	uint32_t at = (format->used + 3u) & ~3u;
+	uint32_t at = align4(format->used);
 
 	if (at > FORMAT_BYTES || FORMAT_BYTES - at < bytes)
 		return -ENOSPC;
+	memcpy(format->bytes + at, &value, bytes);
 	format->used = at + bytes;
 	return 0;
 }
 
-static int take_string(struct format *format, uint64_t address, uint64_t *value)
+static int take_string(struct format *format, uint64_t address)
 {
 	char *to = format->bytes + format->used;
 	int64_t size;
@@ -150,7 +159,6 @@ static int take_string(struct format *format, uint64_t address, uint64_t *value)
 		*to = '\0';
 		size = 1;
 	}
-	*value = format->used;
 	format->used += (uint32_t)size;
 	return 0;
 }
@@ -189,8 +197,7 @@ static uint32_t ip_text(const uint8_t *ip, const struct spec *spec, char *text)
 	return (uint32_t)(to - text);
 }
 
-static int take_ip(struct format *format, const struct spec *spec, uint64_t address,
-		   uint64_t *value)
+static int take_ip(struct format *format, const struct spec *spec, uint64_t address)
 {
 	uint8_t ip[16];
 	char text[48];
@@ -204,31 +211,27 @@ static int take_ip(struct format *format, const struct spec *spec, uint64_t addr
 	if (size > room)
 		return -ENOSPC;
 	memcpy(format->bytes + format->used, text, size);
-	*value = format->used;
 	format->used += size;
 	return 0;
 }
 
 static int take_value(struct format *format, const struct spec *spec, uint64_t value)
 {
-	uint64_t *kept = &format->values[format->count];
-
-	*kept = value;
 	switch (spec->conversion) {
 	case CONVERT_NUMBER:
-		return take_number(format, spec->bytes);
+		return take_number(format, spec->bytes, value);
 	case CONVERT_ADDRESS:
 	case CONVERT_SYMBOL:
-		return take_number(format, 8);
+		return take_number(format, 8, value);
 	case CONVERT_CHAR:
 		if (format->used == FORMAT_BYTES)
 			return -ENOSPC;
-		format->used++;
+		format->bytes[format->used++] = (char)value;
 		return 0;
 	case CONVERT_STRING:
-		return take_string(format, value, kept);
+		return take_string(format, value);
 	case CONVERT_IP:
-		return take_ip(format, spec, value, kept);
+		return take_ip(format, spec, value);
 	case CONVERT_PERCENT:
 		break;
 	}
@@ -238,30 +241,32 @@ static int take_value(struct format *format, const struct spec *spec, uint64_t v
 int format_take(struct format *format, const char *fmt, size_t size, const uint64_t *values,
 		uint32_t count)
 {
-	format->count = format->used = 0;
+	uint32_t taken = 0;
+
+	format->used = 0;
 	if (!memchr(fmt, '\0', size))
 		return -EINVAL;
 	while (*fmt) {
 		struct spec spec;
 		int error;
 
-		if ((*fmt < ' ' && !is_space(*fmt)) || *fmt == 0x7f)
+		/* Bytes above ASCII are UTF-8 and pass; control characters do not. */
+		if (((unsigned char)*fmt < ' ' && !is_space(*fmt)) || *fmt == 0x7f)
 			return -EINVAL;
 		if (*fmt != '%') {
 			fmt++;
 			continue;
 		}
-		if (fmt[1] != '%' && format->count >= count)
+		if (fmt[1] != '%' && taken >= count)
 			return -EINVAL;
 		if (!spec_read(fmt, &spec))
 			return -EINVAL;
 		fmt += spec.length;
 		if (spec.conversion == CONVERT_PERCENT)
 			continue;
-		error = take_value(format, &spec, values[format->count]);
+		error = take_value(format, &spec, values[taken++]);
 		if (error < 0)
 			return error;
-		format->count++;
 	}
 	return 0;
 }
@@ -359,27 +364,70 @@ static void put_symbol(struct out *out, const struct spec *spec, uint64_t value)
 	put_text(out, spec, text, n);
 }
 
-static void put_value(struct out *out, const struct format *format, const struct spec *spec,
-		      uint64_t value)
+static uint64_t read_number(const struct format *format, uint32_t *at, uint32_t bytes)
 {
-	char c = (char)value;
+	uint64_t value = 0;
+
+	*at = align4(*at);
+	if (*at <= FORMAT_BYTES - bytes)
+		memcpy(&value, format->bytes + *at, bytes);
+	*at += bytes;
+	return value;
+}
+
+static const char *read_string(const struct format *format, uint32_t *at, size_t *length)
+{
+	const char *text = format->bytes + *at;
+
+	*length = *at < FORMAT_BYTES ? strnlen(text, FORMAT_BYTES - *at) : 0;
+	*at += (uint32_t)*length + 1;
+	return text;
+}
+
+/* What %p with letters stands for was written by the first step, and takes no width. */
+static void put_taken(struct out *out, const struct format *format, uint32_t *at)
+{
+	const struct spec plain = { 0 };
+	const char *text;
+	size_t length;
+
+	/* Where the text is full, Linux neither counts this nor goes past it. */
+	if (out->length >= out->size)
+		return;
+	text = read_string(format, at, &length);
+	put_text(out, &plain, text, length);
+}
+
+static void put_value(struct out *out, const struct format *format, const struct spec *spec,
+		      uint32_t *at)
+{
+	const char *text;
+	size_t length;
 
 	switch (spec->conversion) {
 	case CONVERT_NUMBER:
-		put_number(out, spec, value);
+		put_number(out, spec, read_number(format, at, spec->bytes));
 		break;
 	case CONVERT_CHAR:
-		put_text(out, spec, &c, 1);
+		put_text(out, spec, format->bytes + (*at < FORMAT_BYTES ? *at : 0), 1);
+		++*at;
 		break;
 	case CONVERT_STRING:
+		if (spec->pointer) {
+			put_taken(out, format, at);
+			break;
+		}
+		text = read_string(format, at, &length);
+		put_text(out, spec, text, length);
+		break;
 	case CONVERT_IP:
-		put_text(out, spec, format->bytes + value, strlen(format->bytes + value));
+		put_taken(out, format, at);
 		break;
 	case CONVERT_ADDRESS:
-		put_address(out, spec, value);
+		put_address(out, spec, read_number(format, at, 8));
 		break;
 	case CONVERT_SYMBOL:
-		put_symbol(out, spec, value);
+		put_symbol(out, spec, read_number(format, at, 8));
 		break;
 	case CONVERT_PERCENT:
 		put_char(out, '%');
@@ -390,25 +438,19 @@ static void put_value(struct out *out, const struct format *format, const struct
 size_t format_put(const struct format *format, const char *fmt, char *out, size_t size)
 {
 	struct out to = { .text = out, .size = size };
-	uint32_t next = 0;
+	uint32_t at = 0;
 
 	while (*fmt) {
 		struct spec spec;
-		uint64_t value = 0;
-		bool pointer;
 
 		if (*fmt != '%' || !spec_read(fmt, &spec)) {
 			put_char(&to, *fmt++);
 			continue;
 		}
-		if (spec.conversion != CONVERT_PERCENT)
-			value = format->values[next++];
-		put_value(&to, format, &spec, value);
-		pointer = spec.conversion == CONVERT_ADDRESS || spec.conversion == CONVERT_IP ||
-			  spec.conversion == CONVERT_SYMBOL;
+		put_value(&to, format, &spec, &at);
 		fmt += spec.length;
 		/* Linux takes letters and digits behind %p as part of it: %pI6c. */
-		while (pointer && is_alnum(*fmt))
+		while (spec.pointer && is_alnum(*fmt))
 			fmt++;
 	}
 	if (size)

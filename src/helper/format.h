@@ -23,9 +23,9 @@
 #define FORMAT_BYTES 512  /* that copied values may take, as on Linux */
 #define FORMAT_LINE 1024  /* a line of the trace log, with its NUL */
 
+/* The values one after the other: numbers of 4 or 8 bytes aligned to 4,
+ * characters, strings with their NUL, addresses' texts. */
 struct format {
-	uint64_t values[FORMAT_VALUES]; /* a number, or the offset of a copy in bytes */
-	uint32_t count;
 	uint32_t used;
 	char bytes[FORMAT_BYTES];
 };

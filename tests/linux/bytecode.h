@@ -70,7 +70,8 @@ static inline long sys_bpf(int cmd, void *attr, size_t size)
 static char bytecode_log[1 << 20];
 
 /* A descriptor or a negative errno; the log is in bytecode_log. */
-static inline int bytecode_load(uint32_t type, const struct bytecode *code)
+static inline int bytecode_load_as(uint32_t type, uint32_t attach, uint32_t flags,
+				   const struct bytecode *code)
 {
 	struct {
 		uint32_t type, count;
@@ -78,10 +79,18 @@ static inline int bytecode_load(uint32_t type, const struct bytecode *code)
 		uint32_t log_level, log_size;
 		uint64_t log;
 		uint32_t version, flags;
-	} attr = { type, (uint32_t)code->count, (uintptr_t)code->insns, (uintptr_t) "GPL",
-		   1, sizeof(bytecode_log), (uintptr_t)bytecode_log, 0, 0 };
+		char name[16];
+		uint32_t ifindex, attach;
+	} attr = { .type = type, .count = (uint32_t)code->count, .insns = (uintptr_t)code->insns,
+		   .license = (uintptr_t) "GPL", .log_level = 1, .log_size = sizeof(bytecode_log),
+		   .log = (uintptr_t)bytecode_log, .flags = flags, .attach = attach };
 
 	return (int)sys_bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
+}
+
+static inline int bytecode_load(uint32_t type, const struct bytecode *code)
+{
+	return bytecode_load_as(type, 0, 0, code);
 }
 
 /* size: of out, then of the packet that came out. */
