@@ -346,6 +346,7 @@ static int check_fixed(struct env *env, int regno, const struct arg *arg)
 
 static int check_map_key(struct env *env, struct call_check *call, int regno)
 {
+	const struct reg *reg = call_arg(env, regno);
 	int error;
 
 	if (!call->map)
@@ -354,11 +355,15 @@ static int check_map_key(struct env *env, struct call_check *call, int regno)
 	if (error < 0)
 		return error;
 	call->key_reg = (uint32_t)regno;
-	if (call_arg(env, regno)->type == REG_STACK &&
-	    (call->map->type == BPF_MAP_TYPE_ARRAY || call->map->type == BPF_MAP_TYPE_PERCPU_ARRAY))
-		call->key_known = stack_const(env, call_arg(env, regno), call->map->key_size,
-					      &call->key);
-	return 0;
+	if (reg->type != REG_STACK || (call->map->type != BPF_MAP_TYPE_ARRAY &&
+				       call->map->type != BPF_MAP_TYPE_PERCPU_ARRAY))
+		return 0;
+	call->key_known = stack_const(env, reg, call->map->key_size, &call->key);
+	if (!call->key_known)
+		return 0;
+	/* What it is decides whether the result may be NULL. */
+	return mark_precise_slot(env, reg->frameno,
+				 (uint32_t)slot_of((int32_t)(reg->off + (int64_t)reg->var.umin)));
 }
 
 static int check_map_value(struct env *env, const struct call_check *call, int regno,

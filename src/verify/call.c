@@ -381,7 +381,10 @@ int check_helper_call(struct env *env, uint32_t pc)
 		error = release_argument(env, &call);
 	if (error == 0)
 		error = check_special(env, &call);
-	return error < 0 ? error : finish(env, &call);
+	if (error == 0)
+		error = finish(env, &call);
+	show_reg(env, 0);
+	return error;
 }
 
 /* --- what other passes ask about calls --- */

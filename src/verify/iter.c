@@ -133,24 +133,22 @@ int iter_destroy(struct env *env, struct kfunc_call *call)
 
 int iter_next(struct env *env, struct kfunc_call *call)
 {
-	struct state *other;
+	struct state *previous, *other;
 	struct frame *frame;
 
 	if (call->iter->iter_state == ITER_ACTIVE) {
+		previous = previous_entry(env, call->call.pc);
 		other = push_state(env, call->call.pc + 1, call->call.pc, false);
 		if (!other)
-			return -ENOMEM;
-		/* R0 holds the item already; there it is NULL. */
+			return env->rejected ? -E2BIG : -ENOMEM;
 		frame = other->frame[call->iter_frame->frameno];
-		frame->slot[call->iter_slot].reg.iter_state = ITER_ACTIVE;
 		frame->slot[call->iter_slot].reg.iter_depth++;
+		if (previous)
+			widen_numbers(env, previous, other);
 		if (reg_maybe_null(&state_regs(other)[0]))
 			mark_null(env, other, state_regs(other)[0].id, false);
-		/* Loops of both sides are told apart by depth. */
-		call->iter->iter_state = ITER_DRAINED;
-		reg_set_const(env, &state_regs(env->cur)[0], 0);
-		return 0;
 	}
+	call->iter->iter_state = ITER_DRAINED;
 	reg_set_const(env, &state_regs(env->cur)[0], 0);
 	return 0;
 }

@@ -413,5 +413,8 @@ int check_kfunc_call(struct env *env, uint32_t pc)
 		error = enter_or_leave(env, &call);
 	if (error == 0)
 		error = release(env, &call);
-	return error < 0 ? error : finish(env, &call);
+	if (error == 0)
+		error = finish(env, &call);
+	show_reg(env, 0);
+	return error;
 }
