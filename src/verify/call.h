@@ -42,6 +42,15 @@ static inline struct reg *call_arg(struct env *env, int regno)
 	return &state_regs(env->cur)[regno];
 }
 
+/* The pointer is no longer one; who may see addresses keeps the number. */
+static inline void forget_pointer(struct env *env, struct reg *reg)
+{
+	if (env->privileged)
+		reg_set_unknown(env, reg);
+	else
+		reg_set_not_init(reg);
+}
+
 /* "bpf_map_lookup_elem#1" in messages; rotating buffers as reg_type_name(). */
 const char *helper_text(uint32_t id);
 

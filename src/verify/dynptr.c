@@ -52,9 +52,8 @@ static bool is_dynptr(const struct frame *frame, uint32_t slot)
 
 static void forget_slice(struct env *env, struct reg *reg, void *arg)
 {
-	(void)env;
 	if (reg->type == REG_MEM && reg->dynptr_id == *(const uint32_t *)arg)
-		reg_set_not_init(reg);
+		forget_pointer(env, reg);
 }
 
 static void invalidate_dynptr(struct env *env, struct frame *frame, uint32_t slot)

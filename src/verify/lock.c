@@ -10,10 +10,9 @@
 
 static void forget_borrowed(struct env *env, struct reg *reg, void *arg)
 {
-	(void)env;
 	(void)arg;
 	if (reg->flags & REG_NON_OWN_REF)
-		reg_set_not_init(reg);
+		forget_pointer(env, reg);
 }
 
 static int find_lock(struct env *env, int regno, const void **ptr)
