@@ -219,7 +219,8 @@ static bool read_head(struct test_case *test, const char *line)
 		return true;
 	}
 	if ((rest = after(line, "reject"))) {
-		snprintf(test->message, sizeof(test->message), "%s", rest);
+		snprintf(test->message, sizeof(test->message), "%.*s",
+			 (int)sizeof(test->message) - 1, rest);
 		return true;
 	}
 	if (after(line, "accept"))
@@ -247,7 +248,8 @@ static bool run_file(const char *path)
 				run_case(&test);
 			memset(&test, 0, sizeof(test));
 			test.line = number;
-			snprintf(test.claim, sizeof(test.claim), "%s", line + 3);
+			snprintf(test.claim, sizeof(test.claim), "%.*s",
+				 (int)sizeof(test.claim) - 1, line + 3);
 		} else if (line[0] && line[0] != '#' && (test.len || !read_head(&test, line))) {
 			test.len += (size_t)snprintf(test.text + test.len,
 						     sizeof(test.text) - test.len, "%s\n", line);
