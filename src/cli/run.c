@@ -262,7 +262,8 @@ static void run_packet(struct session *session, struct skep_packet_in in)
 		if (!run_stage(session, &session->stages[i], &in, &out))
 			break;
 		in.data = out.data;
-		in.size = out.size;
+		if (in.size != out.size)
+			in.wire_size = in.size = out.size;
 	}
 	if (session->out && out.verdict != SKEP_VERDICT_DROP &&
 	    out.verdict != SKEP_VERDICT_ABORTED) {

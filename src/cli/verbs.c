@@ -2,7 +2,7 @@
 /* verbs.c - every verb, in the order that help lists them. */
 #include "cli/cli.h"
 
-#define VERBS(_) _(verb_run) _(verb_prog_run) _(verb_dis) _(verb_asm) _(verb_feature) _(verb_conformance) \
+#define VERBS(_) _(verb_check) _(verb_run) _(verb_prog_run) _(verb_dis) _(verb_asm) _(verb_feature) _(verb_conformance) \
 	_(verb_completion)
 
 #define DECLARE(row) extern const struct verb row;

@@ -13,9 +13,6 @@
 #include "hook/frame.h"
 #include "machine/machine.h"
 
-/* Until they are there. */
-extern __typeof__(prog_run) prog_run __attribute__((weak));
-
 struct port {
 	struct frame frame;
 	uint8_t *in;              /* owned: the packet as it came, to tell a change */

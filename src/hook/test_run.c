@@ -15,10 +15,6 @@
 #include "hook/frame.h"
 #include "machine/machine.h"
 
-/* Until they are there. */
-extern __typeof__(prog_run_repeat) prog_run_repeat __attribute__((weak));
-extern __typeof__(plain_test_run) plain_test_run __attribute__((weak));
-
 enum {
 	PAGE = 4096,
 	SHARED_INFO = 320,        /* Linux's skb_shared_info, at the end of a buffer */

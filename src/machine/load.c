@@ -12,11 +12,6 @@
 #include "machine/tag.h"
 #include "object/object.h"
 
-/* Weak until the verifier is in the build. */
-extern __typeof__(verify) verify __attribute__((weak));
-extern __typeof__(verified_done) verified_done __attribute__((weak));
-extern __typeof__(skep_verify_result_done) skep_verify_result_done __attribute__((weak));
-
 struct loading {
 	struct skep_machine *machine;
 	struct skep_object *object;

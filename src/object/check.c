@@ -12,9 +12,6 @@
 #include <unistd.h>
 #include "verify/verify.h"
 
-/* Weak until the verifier and the maps are in the build. */
-extern __typeof__(verify) verify __attribute__((weak));
-
 /* --- maps --- */
 
 /* What a loader would have to fill in for the map to be created. */

@@ -422,14 +422,6 @@ void trace_state(struct env *env, unsigned mask, const struct state *state, uint
 
 /* --- instructions --- */
 
-static const char *helper_text(void *arg, int32_t id)
-{
-	const struct helper *helper = helper_by_id((uint32_t)id);
-
-	(void)arg;
-	return helper ? helper->name : NULL;
-}
-
 static const char *kfunc_text(void *arg, int32_t id)
 {
 	const struct env *env = arg;
@@ -463,7 +455,7 @@ static void trace_source(struct env *env, uint32_t pc)
 void trace_text(struct env *env, uint32_t pc)
 {
 	const struct disasm_names names = {
-		.arg = env, .helper = helper_text, .kfunc = kfunc_text,
+		.arg = env, .kfunc = kfunc_text,
 		.hide_addresses = true,
 	};
 	char text[256];

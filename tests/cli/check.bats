@@ -14,9 +14,9 @@ load helper
 	run skep check bad.o:past_the_end
 	[ "$status" = 1 ]
 	[[ "$output" == *rejected* ]]
-	[[ "$output" == *'invalid access to packet'* ]]
+	[[ "$output" == *'offset is outside of the packet'* ]]
 	[[ "$output" == *'return data[14] ? XDP_DROP : XDP_PASS;'* ]]
-	[[ "$output" == *'bad.bpf.c:23'* ]]
+	[[ "$output" == *'bad.bpf.c:22'* ]]
 }
 
 @test "check: JSON is one object a program, as documented" {
@@ -29,8 +29,8 @@ load helper
 	[ "$(json type <<<"${lines[0]}")" = xdp ]
 	[ "$(json verdict <<<"${lines[1]}")" = rejected ]
 	[ "$(json errno <<<"${lines[1]}")" = EACCES ]
-	[[ "$(json message <<<"${lines[1]}")" == 'invalid access to packet'* ]]
-	[ "$(json source.line <<<"${lines[1]}")" = 23 ]
+	[[ "$(json message <<<"${lines[1]}")" == *'offset is outside of the packet' ]]
+	[ "$(json source.line <<<"${lines[1]}")" = 22 ]
 	[ "$(json insn <<<"${lines[1]}")" -ge 0 ]
 }
 

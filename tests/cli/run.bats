@@ -99,7 +99,7 @@ load helper
 	capture in.pcap
 	run skep run bad.o:past_the_end -r in.pcap
 	[ "$status" = 1 ]
-	[[ "$output" == *'invalid access to packet'* ]]
+	[[ "$output" == *'offset is outside of the packet'* ]]
 }
 
 @test "run: a bad capture, a damaged one, a wrong program type are explained" {

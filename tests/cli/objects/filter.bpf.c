@@ -34,6 +34,9 @@ struct {
 	__type(value, __u64);
 } size_hist SEC(".maps");
 
+/* Keeps the type in the object, so that records can be decoded. */
+const struct drop_event *unused_event __attribute__((unused));
+
 const volatile __u16 blocked_port = 80;
 const volatile char reason[8] = "blocked";
 
@@ -78,7 +81,8 @@ int filter(struct xdp_md *ctx)
 		event->source = bpf_ntohl(ip->saddr);
 		event->port = port;
 		event->size = end - data;
-		__builtin_memcpy(event->reason, (const void *)reason, sizeof(event->reason));
+		for (int i = 0; i < sizeof(event->reason); i++)
+			event->reason[i] = reason[i];
 		bpf_ringbuf_submit(event, 0);
 	}
 	return XDP_DROP;
