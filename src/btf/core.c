@@ -229,7 +229,6 @@ static int size_bits(uint32_t bytes)
 static int patch_memory(struct job *job, const struct outcome *out, char *why, size_t why_size)
 {
 	struct skep_insn *insn = &job->insns[job->at];
-	const char *field = btf_str(job->local.btf, job->local.steps[job->local.len - 1].name_off);
 	int bits = insn->code & 0x18;
 
 	if (out->local.exact && (uint64_t)insn->off != out->local.value)
@@ -237,9 +236,12 @@ static int patch_memory(struct job *job, const struct outcome *out, char *why, s
 	if (out->target.value > INT16_MAX)
 		return fail(job, SKEP_CORE_BAD, "the kernel's offset does not fit the instruction");
 	if (out->bad_size) {
+		const struct core_step *last = &job->local.steps[job->local.len - 1];
+
 		snprintf(why, why_size,
 			 "field %s is %u bytes in the program and %u in the kernel, and only "
-			 "pointers and unsigned integers adapt", field, out->local.size,
+			 "pointers and unsigned integers adapt",
+			 btf_str(job->local.btf, last->name_off), out->local.size,
 			 out->target.size);
 		poison(job);
 		return 0;

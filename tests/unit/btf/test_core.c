@@ -406,6 +406,14 @@ static void core__instructions_that_hold_something_else_are_refused(void **state
 		     SKEP_CORE_BAD, "another value");
 }
 
+static void core__a_memory_access_may_hold_any_kind(void **state)
+{
+	struct done done = relocate(*state, CORE_TYPE_SIZE, L_TASK, "0", MEM(LDX_W, 48), 0);
+
+	assert_int_equal(done.error, 0);
+	assert_int_equal(done.insn[0].off, 104);
+}
+
 static void core__flavours_end_names(void **state)
 {
 	(void)state;
@@ -440,6 +448,7 @@ int main(void)
 		TEST(core__candidates_must_agree),
 		TEST(core__damaged_relocations_are_refused),
 		TEST(core__instructions_that_hold_something_else_are_refused),
+		TEST(core__a_memory_access_may_hold_any_kind),
 		TEST(core__flavours_end_names),
 	};
 
