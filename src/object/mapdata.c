@@ -5,7 +5,7 @@
  *
  * A data map is an array of one value, the section's bytes. libbpf's name for
  * it is the object's name and the section's, in 15 bytes; sections with a name
- * of their own (".data.cfg") keep just that.
+ * of their own (".data.cfg") keep just that, and to users all of it.
  */
 #include "object/object.h"
 
@@ -83,9 +83,10 @@ struct skep_object_map *object_data_map(struct skep_object *object, enum object_
 	struct skep_object_map *map;
 
 	data_map_name(object, section, name);
-	map = object_map_add(object, kind, name, diag);
+	map = object_map_add(object, kind, strchr(section + 1, '.') ? section : name, diag);
 	if (!map)
 		return NULL;
+	memcpy(map->spec.name, name, sizeof(name));
 	map->real_name = section;
 	map->size = size;
 	map->spec.type = BPF_MAP_TYPE_ARRAY;

@@ -129,6 +129,7 @@ int skep_object_map_set_max_entries(struct skep_object_map *map, uint32_t max_en
 	if (map->spec.internal)
 		return -EINVAL;
 	map->spec.max_entries = max_entries;
+	map_spec_settle(&map->spec);
 	return 0;
 }
 
