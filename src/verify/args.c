@@ -341,7 +341,11 @@ static int check_fixed(struct env *env, int regno, const struct arg *arg)
 		.uninit = arg->flags & ARG_UNINIT,
 	};
 
-	return check_helper_mem(env, regno, arg->size, use);
+	int error = check_helper_mem(env, regno, arg->size, use);
+
+	if (error == 0 && arg->flags & ARG_ALIGNED)
+		error = check_alignment(env, regno, 0, arg->size, true);
+	return error;
 }
 
 static int check_map_key(struct env *env, struct call_check *call, int regno)

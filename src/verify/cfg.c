@@ -84,6 +84,9 @@ int check_encodings(struct env *env)
 			if (why && refused_early(why))
 				return refuse_at(env, i, -EINVAL, "%s", why);
 		}
+		if (insn->kind == INSN_CALL && insn->op == CALL_REGISTER)
+			return refuse_at(env, i, -EINVAL, "unknown opcode %02x",
+					 env->spec->insns[i].code);
 		if (insn->kind == INSN_IMM64 && insn->op != IMM64_VALUE &&
 		    insn->op != IMM64_BTF_ID && insn->op != IMM64_FUNC) {
 			int err = check_map_reference(env, i);

@@ -39,10 +39,12 @@ static int check_call(struct env *env, uint32_t pc, uint32_t *next)
 		*next = pc;
 		return check_local_call(env, next);
 	case CALL_KFUNC:
+		env->fresh_regs |= 1;
 		return check_kfunc_call(env, pc);
 	case CALL_HELPER:
 	case CALL_REGISTER:
 	case CALL_HELPER_BTF:
+		env->fresh_regs |= 1;
 		return check_helper_call(env, pc);
 	}
 	__builtin_unreachable();
@@ -55,6 +57,14 @@ static int check_end(struct env *env, uint32_t pc, uint32_t *next)
 	*next = pc;
 	status = check_exit(env, next);
 	return status < 0 ? status : !status;
+}
+
+static int refuse_encoding(struct env *env, uint32_t pc)
+{
+	const char *why = NULL;
+
+	insn_decode(env->spec->insns, env->len, pc, &why);
+	return reject(env, -EINVAL, "%s", why ? why : "invalid instruction");
 }
 
 static int check_insn(struct env *env, uint32_t pc, uint32_t *next)
@@ -92,8 +102,8 @@ static int check_insn(struct env *env, uint32_t pc, uint32_t *next)
 	case INSN_EXIT:
 		return check_end(env, pc, next);
 	case INSN_INVALID:
-	case INSN_PAD: /* refused before exploration */
-		return reject(env, -EINVAL, "unknown opcode %02x", env->spec->insns[pc].code);
+	case INSN_PAD:
+		return refuse_encoding(env, pc);
 	case INSN_KIND_COUNT:
 		break;
 	}
@@ -207,6 +217,8 @@ static bool next_path(struct env *env)
 	if (!(env->log_level & 2) && env->log.data && pending->log_len < env->log.len) {
 		env->log.len = pending->log_len;
 		env->log.data[env->log.len] = '\0';
+		if (env->log.len) /* a summary may have taken the place of the line's end */
+			env->log.data[env->log.len - 1] = '\n';
 		env->insn_end = 0;
 	}
 	env->fresh_regs = 0;

@@ -61,14 +61,14 @@ static const char *pointer_words(enum reg_type type)
 
 enum { PACKET_ALIGN = 2 }; /* where Linux puts the Ethernet header, for strict checks */
 
-static int check_alignment(struct env *env, const struct place *p, bool strict)
+int check_alignment(struct env *env, int regno, int32_t off, uint32_t size, bool strict)
 {
-	const struct reg *reg = place_reg(env, p);
-	int64_t fixed = (int64_t)reg->off + p->off;
+	const struct reg *reg = &state_regs(env->cur)[regno];
+	int64_t fixed = (int64_t)reg->off + off;
 	struct tnum at;
 	char text[64];
 
-	if (reg->type == REG_ARENA || p->size == 1)
+	if (reg->type == REG_ARENA || size == 1)
 		return 0;
 	if (reg->type == REG_STACK)
 		strict = true;
@@ -77,14 +77,14 @@ static int check_alignment(struct env *env, const struct place *p, bool strict)
 	if (!strict)
 		return 0;
 	at = tnum_add(reg->var.bits, tnum_const((uint64_t)(fixed + (reg_is_packet(reg) ? PACKET_ALIGN : 0))));
-	if (tnum_is_aligned(at, p->size))
+	if (tnum_is_aligned(at, size))
 		return 0;
 	tnum_text(reg->var.bits, text, sizeof(text));
 	if (reg_is_packet(reg))
 		return reject(env, -EACCES, "misaligned packet access off %d+%s+%d+%d size %u",
-			      PACKET_ALIGN, text, reg->off, p->off, p->size);
+			      PACKET_ALIGN, text, reg->off, off, size);
 	return reject(env, -EACCES, "misaligned %saccess off %s+%d+%d size %u",
-		      pointer_words(reg->type), text, reg->off, p->off, p->size);
+		      pointer_words(reg->type), text, reg->off, off, size);
 }
 
 /* --- regions --- */
@@ -483,26 +483,68 @@ static int access_map_key(struct env *env, const struct place *p)
 	return err;
 }
 
-/* The map itself, as the kernel's struct bpf_map: read only. */
+/* What Linux calls the structure of a map type. */
+static const char *map_struct_name(uint32_t type)
+{
+	static const char *const names[__MAX_BPF_MAP_TYPE] = {
+		[BPF_MAP_TYPE_HASH] = "bpf_htab",
+		[BPF_MAP_TYPE_PERCPU_HASH] = "bpf_htab",
+		[BPF_MAP_TYPE_LRU_HASH] = "bpf_htab",
+		[BPF_MAP_TYPE_LRU_PERCPU_HASH] = "bpf_htab",
+		[BPF_MAP_TYPE_HASH_OF_MAPS] = "bpf_htab",
+		[BPF_MAP_TYPE_ARRAY] = "bpf_array",
+		[BPF_MAP_TYPE_PROG_ARRAY] = "bpf_array",
+		[BPF_MAP_TYPE_PERF_EVENT_ARRAY] = "bpf_array",
+		[BPF_MAP_TYPE_PERCPU_ARRAY] = "bpf_array",
+		[BPF_MAP_TYPE_CGROUP_ARRAY] = "bpf_array",
+		[BPF_MAP_TYPE_ARRAY_OF_MAPS] = "bpf_array",
+		[BPF_MAP_TYPE_STACK_TRACE] = "bpf_stack_map",
+		[BPF_MAP_TYPE_LPM_TRIE] = "lpm_trie",
+		[BPF_MAP_TYPE_DEVMAP] = "bpf_dtab",
+		[BPF_MAP_TYPE_DEVMAP_HASH] = "bpf_dtab",
+		[BPF_MAP_TYPE_SOCKMAP] = "bpf_stab",
+		[BPF_MAP_TYPE_SOCKHASH] = "bpf_shtab",
+		[BPF_MAP_TYPE_CPUMAP] = "bpf_cpu_map",
+		[BPF_MAP_TYPE_XSKMAP] = "xsk_map",
+		[BPF_MAP_TYPE_REUSEPORT_SOCKARRAY] = "reuseport_array",
+		[BPF_MAP_TYPE_QUEUE] = "bpf_queue_stack",
+		[BPF_MAP_TYPE_STACK] = "bpf_queue_stack",
+		[BPF_MAP_TYPE_RINGBUF] = "bpf_ringbuf_map",
+		[BPF_MAP_TYPE_SK_STORAGE] = "bpf_local_storage_map",
+		[BPF_MAP_TYPE_INODE_STORAGE] = "bpf_local_storage_map",
+		[BPF_MAP_TYPE_TASK_STORAGE] = "bpf_local_storage_map",
+		[BPF_MAP_TYPE_CGRP_STORAGE] = "bpf_local_storage_map",
+		[BPF_MAP_TYPE_BLOOM_FILTER] = "bpf_bloom_filter",
+	};
+
+	return type < ARRAY_SIZE(names) && names[type] ? names[type] : "bpf_map";
+}
+
+/* The map itself, as the kernel's structure: read only. */
 static int access_map_struct(struct env *env, const struct place *p)
 {
-	const struct reg *reg = place_reg(env, p);
-	uint32_t id = env->kernel_btf ? skep_btf_find(env->kernel_btf, "bpf_map", BTF_STRUCT) : 0;
+	struct reg *reg = place_reg(env, p), kept = *reg;
+	const char *name = map_struct_name(reg->map->type);
+	uint32_t id = env->kernel_btf ? skep_btf_find(env->kernel_btf, name, BTF_STRUCT) : 0;
 	int64_t off = (int64_t)reg->off + p->off;
+	int err;
 
 	if (!id || !env->privileged)
 		return reject(env, -EACCES, "R%d invalid mem access '%s'", p->regno,
 			      reg_type_text(reg));
 	if (off < 0)
 		return reject(env, -EACCES, "R%d is %s invalid negative access: off=%" PRId64,
-			      p->regno, "bpf_map", off);
+			      p->regno, name, off);
 	if (writes(p))
-		return reject(env, -EACCES, "only read from %s is supported", "bpf_map");
-	if (off + p->size > skep_btf_size(env->kernel_btf, id))
-		return reject(env, -EACCES, "access beyond struct %s at off %" PRId64 " size %u",
-			      "bpf_map", off, p->size);
-	load_unknown(env, p);
-	return 0;
+		return reject(env, -EACCES, "only read from %s is supported", name);
+	reg->type = REG_BTF;
+	reg->flags = REG_UNTRUSTED;
+	reg->btf = env->kernel_btf;
+	reg->btf_id = id;
+	err = check_btf_access(env, p->pc, p->regno, p->off, p->size, p->access, p->value_regno);
+	if (p->value_regno != p->regno)
+		*reg = kept;
+	return err < 0 ? err : 0;
 }
 
 static int access_stack(struct env *env, const struct place *p)
@@ -579,12 +621,11 @@ int check_mem(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t siz
 	struct place p = { pc, regno, off, size, access, value_regno, sign_extend };
 	const struct reg *reg = place_reg(env, &p);
 	access_fn *rule = access_rules[reg->type];
-	bool faulting_mem = reg->type == REG_BTF && reg_maybe_null(reg);
-	int err = check_alignment(env, &p, strict);
+	int err = check_alignment(env, regno, off, size, strict);
 
 	if (err < 0)
 		return err;
-	if (!rule || (reg_maybe_null(reg) && !faulting_mem))
+	if (!rule || reg_maybe_null(reg))
 		return reject(env, -EACCES, "R%d invalid mem access '%s'", regno,
 			      reg_type_text(reg));
 	err = rule(env, &p);

@@ -348,10 +348,14 @@ static bool all_zero(const struct frame *frame, int64_t min, int64_t max)
 
 static void mark_span_read(struct env *env, const struct frame *frame, int64_t min, int64_t max)
 {
-	for (int s = slot_of((int32_t)(max - 1)); s <= slot_of((int32_t)min); s++) {
+	for (int s = slot_of((int32_t)(max - 1)); s <= slot_of((int32_t)min); s++)
 		slot_mark_read(env, frame->frameno, (uint32_t)s);
+}
+
+static void show_span(struct env *env, int64_t min, int64_t max)
+{
+	for (int s = slot_of((int32_t)(max - 1)); s <= slot_of((int32_t)min); s++)
 		show_slot(env, (uint32_t)s);
-	}
 }
 
 static uint32_t spill_size(const struct slot *slot)
@@ -419,6 +423,7 @@ static int read_fixed(struct env *env, struct frame *frame, int32_t off, uint32_
 	int err;
 
 	mark_span_read(env, frame, off, off + (int64_t)size);
+	show_span(env, off, off + (int64_t)size);
 	if (slot_is_spill(slot) && slot->reg.type == REG_SCALAR) {
 		struct reg scratch;
 
@@ -457,6 +462,7 @@ int stack_read(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t si
 			return err;
 	}
 	mark_span_read(env, frame, min, max);
+	show_span(env, min, max);
 	if (!dst)
 		return 0;
 	if (all_zero(frame, min, max))
@@ -529,7 +535,6 @@ static int overwrite(struct env *env, struct frame *frame, int32_t min, int32_t 
 			forget_content(slot);
 		}
 		slot->byte[slot_byte_of(at)] = SLOT_MISC;
-		show_slot(env, s);
 		if (slot_byte_of(at) == SLOT_SIZE - 1 && at - (SLOT_SIZE - 1) >= min)
 			slot_mark_written(env, frame->frameno, s);
 	}

@@ -487,6 +487,8 @@ struct mem_use {
 int check_helper_mem(struct env *env, int regno, uint32_t size, struct mem_use use);
 /* The same with the size in another register (bounded; marks it precise). */
 int check_mem_size_reg(struct env *env, int mem_regno, int size_regno, struct mem_use use);
+/* Is the address a multiple of size? Asked where strict, for the stack always. */
+int check_alignment(struct env *env, int regno, int32_t off, uint32_t size, bool strict);
 /* Common region rule: off + var + size inside [0, mem_size). */
 int check_mem_region(struct env *env, int regno, int32_t off, uint32_t size, uint32_t mem_size,
 		     bool zero_size_ok);

@@ -306,14 +306,8 @@ int check_exit(struct env *env, uint32_t *pc)
 {
 	int err;
 
-	if (env->cur->depth) {
-		err = check_reg_read(env, 0);
-		if (err < 0 && state_frame(env->cur)->in_callback)
-			return err;
-		if (err < 0)
-			return err;
+	if (env->cur->depth) /* a static function need not return anything */
 		return leave(env, pc);
-	}
 	err = check_resources(env, false, true, "BPF_EXIT instruction in main prog");
 	return err < 0 ? err : check_return(env);
 }
@@ -360,8 +354,7 @@ static int walk_depth(struct depth_walk *walk, uint32_t subprog, uint32_t depth,
 		bool address = insn->kind == INSN_IMM64 && insn->op == IMM64_FUNC;
 		int callee;
 
-		if (!env->info[i].seen ||
-		    !((insn->kind == INSN_CALL && insn->op == CALL_LOCAL) || address))
+		if (!(insn->kind == INSN_CALL && insn->op == CALL_LOCAL) && !address)
 			continue;
 		callee = subprog_at(env, (uint32_t)insn_callee(env, i));
 		if (callee < 0 || (address && env->subprog[callee].is_async))
@@ -369,7 +362,7 @@ static int walk_depth(struct depth_walk *walk, uint32_t subprog, uint32_t depth,
 		if (walk->frame + 1 >= FRAMES_MAX)
 			return reject_as(env, SKEP_VERIFY_BIG, -E2BIG,
 					 "the call stack of %u frames is too deep !",
-					 walk->frame + 2);
+					 walk->frame + 1);
 		walk->frame++;
 		err = walk_depth(walk, (uint32_t)callee, depth, tail);
 		walk->frame--;
