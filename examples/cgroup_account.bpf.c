@@ -6,7 +6,7 @@
  * protocol; egress may also be limited to a budget of bytes, after which the
  * container is cut off. Packets start at the IP header here.
  *
- *   skep run -p count_ingress examples/cgroup_account.bpf.o -r examples/web.pcap
+ *   skep run -p count_ingress examples/cgroup_account.bpf.c -r examples/web.pcap
  */
 #include "parse.h"
 

@@ -6,7 +6,7 @@
  * reads from the network header on, so that it does not matter whether the
  * socket hands it the link header too. It keeps nothing for the socket itself.
  *
- *   skep run examples/dns_log.bpf.o -r examples/web.pcap
+ *   skep run examples/dns_log.bpf.c -r examples/web.pcap
  */
 #include "parse.h"
 

@@ -116,11 +116,6 @@ def counts(table):
             for k, (p, b) in sorted(table.items())]
 
 
-def for_skb(packets):
-    """An skb with an IP header that is not all there never gets to a program."""
-    return [p for p in packets if not (p.kind == 0x0800 and p.short_ip)]
-
-
 def digest(frames):
     return hashlib.sha256(b''.join(struct.pack('<I', len(f)) + f for f in frames)).hexdigest()
 
@@ -152,7 +147,6 @@ def xdp_firewall(packets):
 
 def http_count(packets):
     requests, statuses, events = {}, collections.Counter(), []
-    packets = for_skb(packets)
     methods = (b'GET ', b'PUT ', b'POST ', b'HEAD ', b'DELETE ')
     for p in packets:
         if p.transport != 'tcp' or len(p.payload) < 16:
@@ -167,7 +161,7 @@ def http_count(packets):
             if 0 <= at < 248:
                 host = text[at + 7:].split(b'\r')[0][:31]
             key = (words[0].decode(), host.decode())
-            add(requests, key, p.size)
+            add(requests, key, len(p.payload))
             events.append([words[0].decode(), host.decode(), words[1].decode()[:47], p.sport])
     return {'program': 'http_count', 'actions': {'TC_ACT_OK': len(packets)},
             'maps': {'requests': [[{'method': m, 'host': h}, v]
@@ -216,7 +210,7 @@ def xdp_lb(packets):
 
 def tc_vlan(packets):
     done = collections.Counter({'UNTOUCHED': 0, 'PUSHED': 0, 'POPPED': 0, 'REFUSED': 0})
-    packets, out = for_skb(packets), []
+    out = []
     for p in packets:
         f = p.frame
         if p.vlans:
@@ -332,7 +326,7 @@ def xdp_synflood(packets):
 def cgroup_account(packets):
     """Bytes are counted from the network header, padding of short frames included."""
     table = {}
-    for p in for_skb(packets):
+    for p in packets:
         proto = 0 # not IP: and a tag, left where it is, is not IP either
         if p.kind in (0x0800, 0x86dd) and not p.vlans:
             proto = p.frame[p.network + (9 if p.kind == 0x0800 else 6)]

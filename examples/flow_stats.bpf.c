@@ -5,7 +5,7 @@
  * Packets and bytes per flow (IPv4 and IPv6) in a per-CPU hash, so that CPUs
  * never wait for each other, and a histogram of packet sizes by powers of two.
  *
- *   skep run examples/flow_stats.bpf.o -r examples/web.pcap
+ *   skep run examples/flow_stats.bpf.c -r examples/web.pcap
  */
 #include "parse.h"
 

@@ -3,8 +3,9 @@
  * http_count - which sites do people ask for, and what are they told?
  *
  * Looks at the first bytes of every TCP segment. A request is counted by
- * method and host and sent as an event; a response is counted by its status.
- * Nothing is reassembled: a header that a segment boundary cuts is missed.
+ * method and host, with its bytes, and sent as an event; a response is counted
+ * by its status. Nothing is reassembled: a header that a segment boundary cuts
+ * is missed.
  *
  *   skep run examples/http_count.bpf.c -r examples/web.pcap
  */
@@ -202,7 +203,7 @@ int http_count(struct __sk_buff *skb)
 	copy_word(s->request.method, sizeof(s->request.method), s->text, 0);
 	if (s->host)
 		copy_word(s->request.host, sizeof(s->request.host), s->text, s->host);
-	count_request(&s->request, skb->len);
+	count_request(&s->request, skb->len - off);
 	send_event(&from, s);
 	return TC_ACT_OK;
 }

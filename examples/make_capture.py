@@ -218,7 +218,8 @@ def oddities(time):
     bad = bytearray(tcp('10.0.0.80', 999, SERVER, 80, SYN))
     bad[46] = 0x30  # a data offset of 12 bytes
     send(time + 0.03, bytes(bad))
-    send(time + 0.04, ethernet('10.0.0.81', SERVER, 0x0800, b'\x46\0\0\x14')[:18])
+    send(time + 0.04, ip('10.0.0.81', SERVER, 17, b'')[:14] + b'\x4f' +
+         ip('10.0.0.81', SERVER, 17, b'')[15:34])  # 60 bytes of header, 20 of them there
     send(time + 0.05, ethernet('10.0.0.82', SERVER, 0x88cc, b'\x02\x07' + b'x' * 44))
     send(time + 0.06, tcp('10.0.0.83', 1024, SERVER, 23, SYN, options=MSS))
     send(time + 0.07, tcp('10.0.0.83', 1025, SERVER, 445, SYN, options=MSS))

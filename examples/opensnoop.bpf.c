@@ -7,7 +7,7 @@
  * kernel's task_struct: only the fields that are needed are declared, and CO-RE
  * finds where this kernel has them.
  *
- *   skep check examples/opensnoop.bpf.o
+ *   skep check examples/opensnoop.bpf.c
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_core_read.h>

@@ -7,7 +7,7 @@
  * packets flow, by writing one element of the array. What one layer must tell
  * the next is kept per CPU.
  *
- *   skep run -p ethernet examples/tail_parser.bpf.o -r examples/web.pcap
+ *   skep run -p ethernet examples/tail_parser.bpf.c -r examples/web.pcap
  */
 #include "parse.h"
 

@@ -6,7 +6,7 @@
  * for its source, or with the default one; frames of the transit VLAN lose
  * their tag; frames of VLANs that nobody knows are dropped.
  *
- *   skep run examples/tc_vlan.bpf.o -r examples/web.pcap -w tagged.pcap
+ *   skep run examples/tc_vlan.bpf.c -r examples/web.pcap -w tagged.pcap
  */
 #include <linux/pkt_cls.h>
 #include "parse.h"

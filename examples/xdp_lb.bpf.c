@@ -8,7 +8,7 @@
  * by the difference, and the packet leaves by the interface it came from.
  * Everything else passes.
  *
- *   skep run examples/xdp_lb.bpf.o -r examples/web.pcap -w balanced.pcap
+ *   skep run examples/xdp_lb.bpf.c -r examples/web.pcap -w balanced.pcap
  */
 #include "parse.h"
 

@@ -7,7 +7,7 @@
  * are dropped. Real stacks also announce a segment size in their SYNs; the
  * options are walked with bpf_loop(), and SYNs without one count double.
  *
- *   skep run -s limit=16 examples/xdp_synflood.bpf.o -r examples/web.pcap
+ *   skep run -s limit=16 examples/xdp_synflood.bpf.c -r examples/web.pcap
  */
 #include "parse.h"
 

@@ -89,7 +89,7 @@ agrees() {
 	python3 - <<-'EOF'
 		import json
 		rows = [json.loads(l) for l in open('results.jsonl')]
-		values = [r['value'] for r in rows if r.get('map') == 'buckets']
+		values = [r['value'] for r in rows if r.get('map') == 'sources']
 		assert len(values) > 50, len(values)
 		assert all(v['passed'] <= 12 for v in values), values
 		assert any(v['dropped'] > 50 for v in values), values
