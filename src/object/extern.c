@@ -21,24 +21,28 @@ static int compare_ids(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-/* The BTF ids a section lists, sorted; NULL when there are none or no memory. */
-static uint32_t *section_ids(const struct skep_btf *btf, const char *name, size_t *count)
-{
-	uint32_t id = skep_btf_find(btf, name, BTF_DATASEC);
-	const struct btf_type *t = btf_type(btf, id);
-	uint32_t *ids;
+/* The BTF ids a section lists, sorted. */
+struct id_list {
+	uint32_t *ids;           /* owned */
+	size_t count;
+};
 
-	*count = 0;
+static int section_ids(const struct skep_btf *btf, const char *name, struct id_list *list)
+{
+	uint32_t id = btf ? skep_btf_find(btf, name, BTF_DATASEC) : 0;
+	const struct btf_type *t;
+
 	if (!id)
-		return NULL;
-	ids = calloc((size_t)btf_vlen(t) + 1, sizeof(*ids));
-	if (!ids)
-		return NULL;
+		return 0;
+	t = btf_type(btf, id);
+	list->ids = calloc((size_t)btf_vlen(t) + 1, sizeof(*list->ids));
+	if (!list->ids)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < btf_vlen(t); i++)
-		ids[(*count)++] = ((const struct btf_secinfo *)btf_data(t))[i].type;
-	if (*count)
-		qsort(ids, *count, sizeof(*ids), compare_ids);
-	return ids;
+		list->ids[list->count++] = ((const struct btf_secinfo *)btf_data(t))[i].type;
+	if (list->count)
+		qsort(list->ids, list->count, sizeof(*list->ids), compare_ids);
+	return 0;
 }
 
 /* The declaration of an extern: a VAR or a FUNC with extern linkage. */
@@ -64,13 +68,13 @@ static uint32_t find_declaration(const struct skep_btf *btf, const char *name)
 }
 
 struct lists {
-	uint32_t *kconfig, *ksyms;
-	size_t kconfig_count, ksyms_count;
+	struct id_list kconfig, ksyms;
 };
 
-static bool listed(const uint32_t *ids, size_t count, uint32_t id)
+static bool listed(const struct id_list *list, uint32_t id)
 {
-	return count && bsearch(&id, ids, count, sizeof(*ids), compare_ids);
+	return list->count &&
+	       bsearch(&id, list->ids, list->count, sizeof(*list->ids), compare_ids);
 }
 
 static void classify(const struct skep_btf *btf, const struct lists *lists,
@@ -84,7 +88,7 @@ static void classify(const struct skep_btf *btf, const struct lists *lists,
 		return;
 	}
 	t = btf_type(btf, ext->btf_id);
-	if (listed(lists->kconfig, lists->kconfig_count, ext->btf_id) && btf_kind(t) == BTF_VAR) {
+	if (listed(&lists->kconfig, ext->btf_id) && btf_kind(t) == BTF_VAR) {
 		int64_t size = skep_btf_size(btf, t->type);
 		uint32_t align = btf_align(btf, t->type);
 
@@ -94,7 +98,7 @@ static void classify(const struct skep_btf *btf, const struct lists *lists,
 		ext->align = align;
 		if (!ext->size || !align)
 			ext->problem = "its type is not one for a kernel setting";
-	} else if (listed(lists->ksyms, lists->ksyms_count, ext->btf_id)) {
+	} else if (listed(&lists->ksyms, ext->btf_id)) {
 		ext->kind = btf_kind(t) == BTF_FUNC ? EXTERN_KFUNC : EXTERN_KSYM;
 		ext->type = t->type;
 		ext->untyped = btf_kind(t) == BTF_VAR &&
@@ -188,10 +192,9 @@ int collect_externs(struct skep_object *object, struct skep_diag *diag)
 	struct lists lists = { 0 };
 	int error = 0;
 
-	if (object->btf) {
-		lists.kconfig = section_ids(object->btf, ".kconfig", &lists.kconfig_count);
-		lists.ksyms = section_ids(object->btf, ".ksyms", &lists.ksyms_count);
-	}
+	if (section_ids(object->btf, ".kconfig", &lists.kconfig) < 0 ||
+	    section_ids(object->btf, ".ksyms", &lists.ksyms) < 0)
+		error = skep_fail(diag, SKEP_OOM, NULL, "externs of '%s'", object->name);
 	for (uint32_t i = 1; i < object->elf.symbol_count && !error; i++) {
 		const struct elf_symbol *symbol = &object->elf.symbols[i];
 
@@ -199,8 +202,8 @@ int collect_externs(struct skep_object *object, struct skep_diag *diag)
 		    (symbol->bind == STB_GLOBAL || symbol->bind == STB_WEAK))
 			error = add_extern(object, i, &lists, diag);
 	}
-	free(lists.kconfig);
-	free(lists.ksyms);
+	free(lists.kconfig.ids);
+	free(lists.ksyms.ids);
 	return error ? error : lay_out_kconfig(object, diag);
 }
 
