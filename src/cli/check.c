@@ -35,6 +35,7 @@ struct check {
 	struct skep_diag *diag;
 	size_t counts[VERDICTS];
 	size_t objects, bad_objects;
+	size_t selected;         /* programs that --program did not leave out */
 	size_t done;
 };
 
@@ -240,8 +241,13 @@ static void check_operand(struct check *check, const char *operand)
 		selected++;
 		judge(check, arg.path, prog);
 	}
-	if (!selected && (arg.program || skep_object_prog_count(object) == 0))
-		check->bad_objects += (size_t)no_such_program(object, &arg, check->args->json);
+	check->selected += selected;
+	if (!selected && arg.program) {
+		no_such_program(object, arg.program, check->diag);
+		bad_object(check, operand);
+	} else if (skep_object_prog_count(object) == 0 && !check->args->json) {
+		printf("(no programs)\n");
+	}
 	skep_object_free(object);
 	object_arg_done(&arg);
 }
@@ -286,6 +292,10 @@ static int run(const struct verb *verb, void *arg, int argc, char **argv)
 	for (int i = 0; i < argc; i++)
 		check_operand(&check, argv[i]);
 	progress_clear();
+	if (args->programs.count && !check.selected) {
+		fprintf(stderr, "skep check: none of the objects has the programs asked for\n");
+		check.bad_objects++;
+	}
 	print_summary(&check);
 	skep_btf_unref(btf);
 	skep_diag_free(check.diag);

@@ -25,17 +25,6 @@ static const struct opt opts[] = {
 	{ 0 },
 };
 
-static const char *map_name(void *arg, int32_t index)
-{
-	const struct skep_object *object = arg;
-	struct skep_map_info info;
-
-	if (index < 0 || (size_t)index >= skep_object_map_count(object))
-		return NULL;
-	skep_object_map_info(skep_object_map_at(object, (size_t)index), &info);
-	return info.name;
-}
-
 /* What is printed: a program of an object, or bare instructions. */
 struct listing {
 	const struct args *args;
@@ -47,9 +36,37 @@ struct listing {
 	uint32_t line;
 };
 
-static int print_text(const struct listing *l, size_t i, char *text, size_t size)
+/* Kernel types, for the names of kernel functions: --btf, or the running
+ * kernel's once they are wanted. */
+static struct skep_btf *kernel;
+static bool kernel_tried;
+
+static const char *kfunc_name(void *arg, int32_t id)
 {
-	struct skep_disasm_names names = { .arg = l->object, .map = map_name };
+	(void)arg;
+	if (!kernel && !kernel_tried)
+		kernel = skep_btf_open_kernel(NULL);
+	kernel_tried = true;
+	if (!kernel || id <= 0 || (uint32_t)id > skep_btf_count(kernel))
+		return NULL;
+	return skep_btf_type_name(kernel, (uint32_t)id);
+}
+
+static const char *map_name(void *arg, int32_t index)
+{
+	const struct listing *l = arg;
+	const struct skep_object *object = l->object;
+	struct skep_map_info info;
+
+	if (index < 0 || (size_t)index >= skep_object_map_count(object))
+		return NULL;
+	skep_object_map_info(skep_object_map_at(object, (size_t)index), &info);
+	return info.name;
+}
+
+static int print_text(struct listing *l, size_t i, char *text, size_t size)
+{
+	struct skep_disasm_names names = { .arg = l, .map = map_name, .kfunc = kfunc_name };
 
 	return skep_disasm_named(l->insns, l->count, i, l->object ? &names : NULL, text, size);
 }
@@ -103,7 +120,7 @@ static void print_insn(struct listing *l, size_t i)
 	}
 }
 
-static void json_insn(const struct listing *l, size_t i)
+static void json_insn(struct listing *l, size_t i)
 {
 	struct skep_where where = SKEP_NOWHERE;
 	const uint8_t *bytes = (const uint8_t *)&l->insns[i];
@@ -213,8 +230,7 @@ static void dis_maps(const struct args *args, const struct skep_object *object)
 	table_done(&table);
 }
 
-static int dis_object(const struct args *args, const char *operand, const struct skep_btf *btf,
-		      struct skep_diag *diag)
+static int dis_object(const struct args *args, const char *operand, struct skep_diag *diag)
 {
 	struct object_arg arg = { 0 };
 	struct skep_object *object;
@@ -224,8 +240,8 @@ static int dis_object(const struct args *args, const char *operand, const struct
 	object = object_arg_open(&arg, operand, diag);
 	if (!object)
 		return report(diag, args->json);
-	if (btf)
-		skep_object_set_kernel_btf(object, btf);
+	if (args->btf)
+		skep_object_set_kernel_btf(object, kernel);
 	for (size_t i = 0; i < skep_object_prog_count(object); i++) {
 		struct skep_object_prog *prog = skep_object_prog_at(object, i);
 
@@ -238,7 +254,9 @@ static int dis_object(const struct args *args, const char *operand, const struct
 	if (selected || (!arg.program && !args->programs.count))
 		dis_maps(args, object);
 	else
-		status = no_such_program(object, &arg, args->json);
+		no_such_program(object, arg.program, diag);
+	if (skep_diag_count(diag))
+		status = report(diag, args->json);
 	skep_object_free(object);
 	object_arg_done(&arg);
 	return status;
@@ -277,7 +295,6 @@ static int run(const struct verb *verb, void *arg, int argc, char **argv)
 {
 	const struct args *args = arg;
 	struct skep_diag *diag = skep_diag_new();
-	struct skep_btf *btf = NULL;
 	int status = EXIT_DONE;
 
 	if (argc == 0 && !args->hex && !args->raw) {
@@ -285,18 +302,18 @@ static int run(const struct verb *verb, void *arg, int argc, char **argv)
 		return usage(verb, "which object?");
 	}
 	if (args->btf) {
-		btf = skep_btf_open_file(args->btf, NULL, diag);
-		if (!btf)
+		kernel = skep_btf_open_file(args->btf, NULL, diag);
+		if (!kernel)
 			status = report(diag, args->json);
 	}
-	for (int i = 0; i < argc && (btf || !args->btf); i++) {
+	for (int i = 0; i < argc && (kernel || !args->btf); i++) {
 		status |= args->raw || args->hex ? dis_bytecode(args, argv[i], diag) :
-						   dis_object(args, argv[i], btf, diag);
+						   dis_object(args, argv[i], diag);
 		skep_diag_clear(diag);
 	}
 	if (argc == 0)
 		status |= dis_bytecode(args, "-", diag);
-	skep_btf_unref(btf);
+	skep_btf_unref(kernel);
 	skep_diag_free(diag);
 	return status;
 }

@@ -74,9 +74,8 @@ bool list_selects(const struct list *names, const struct skep_object_prog *prog)
 	return names->count == 0;
 }
 
-int no_such_program(const struct skep_object *object, const struct object_arg *arg, bool json)
+void no_such_program(const struct skep_object *object, const char *name, struct skep_diag *diag)
 {
-	struct skep_diag *diag = skep_diag_new();
 	struct skep_where where = SKEP_NOWHERE;
 	char names[512] = "";
 	size_t len = 0;
@@ -85,14 +84,11 @@ int no_such_program(const struct skep_object *object, const struct object_arg *a
 		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", i ? ", " : "",
 					skep_object_prog_name(skep_object_prog_at(object, i)));
 	where.object = skep_object_name(object);
-	if (arg->program)
-		skep_report(diag, SKEP_ARG, &where, "it has no program '%s'", arg->program);
+	if (name)
+		skep_report(diag, SKEP_ARG, &where, "it has no program '%s'", name);
 	else
 		skep_report(diag, SKEP_ARG, &where, "it has none of the programs asked for");
 	skep_help(diag, len ? "it has: %s" : "it has no programs at all%s", names);
-	report(diag, json);
-	skep_diag_free(diag);
-	return EXIT_REJECTED;
 }
 
 void json_source(struct json *json, const struct skep_where *where)

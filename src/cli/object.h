@@ -23,8 +23,8 @@ void object_arg_done(struct object_arg *arg);
 bool object_arg_selects(const struct object_arg *arg, const struct skep_object_prog *prog);
 /* The same for the values of --program. */
 bool list_selects(const struct list *names, const struct skep_object_prog *prog);
-/* Report a selection that selects nothing, naming what there is. EXIT_REJECTED. */
-int no_such_program(const struct skep_object *object, const struct object_arg *arg, bool json);
+/* Explain in diag that name (NULL: what was asked for) is not there, and what is. */
+void no_such_program(const struct skep_object *object, const char *name, struct skep_diag *diag);
 
 /* "source":{"file":...,"line":...,"text":...} */
 void json_source(struct json *json, const struct skep_where *where);

@@ -201,8 +201,11 @@ static int run(const struct verb *verb, void *arg, int argc, char **argv)
 	diag = skep_diag_new();
 	if (loaded_open(&loaded, argv[0], args->btf, diag)) {
 		prog = choose(&loaded);
-		status = prog ? EXIT_DONE :
-				no_such_program(loaded.object, &loaded.arg, args->json);
+		if (!prog && !loaded.arg.program && skep_object_prog_count(loaded.object))
+			skep_report(diag, SKEP_ARG, NULL, "'%s' has %zu programs: which? Say %s:PROGRAM",
+				    argv[0], skep_object_prog_count(loaded.object), argv[0]);
+		else if (!prog)
+			no_such_program(loaded.object, loaded.arg.program, diag);
 	}
 	if (prog && !(loaded_set(&loaded, &args->set, diag) &&
 		      loaded_load(&loaded, &prog, 1, args->interpreter, diag) &&

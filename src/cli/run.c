@@ -97,9 +97,7 @@ static bool add_named(struct session *session, const char *name)
 	struct skep_where where = { .object = session->loaded.arg.path, .insn = -1 };
 
 	if (!prog) {
-		session->loaded.arg.program = session->loaded.arg.program ?
-					      session->loaded.arg.program : strdup(name);
-		no_such_program(session->loaded.object, &session->loaded.arg, session->args->json);
+		no_such_program(session->loaded.object, name, session->diag);
 		return false;
 	}
 	if (!runs_on_packets(prog)) {
