@@ -14,12 +14,28 @@
 
 /* --- maps --- */
 
+/* Maps that grow with what they are about have no size. */
+static bool keeps_per_object(uint32_t type)
+{
+	switch (type) {
+	case BPF_MAP_TYPE_SK_STORAGE:
+	case BPF_MAP_TYPE_INODE_STORAGE:
+	case BPF_MAP_TYPE_TASK_STORAGE:
+	case BPF_MAP_TYPE_CGRP_STORAGE:
+	case BPF_MAP_TYPE_CGROUP_STORAGE:
+	case BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* What a loader would have to fill in for the map to be created. */
 static void fill_sizes(struct map_spec *spec)
 {
 	bool ring = spec->type == BPF_MAP_TYPE_RINGBUF || spec->type == BPF_MAP_TYPE_USER_RINGBUF;
 
-	if (!spec->max_entries)
+	if (!spec->max_entries && !keeps_per_object(spec->type))
 		spec->max_entries = ring ? (uint32_t)sysconf(_SC_PAGESIZE) : 1;
 	if (spec->type == BPF_MAP_TYPE_STACK_TRACE || spec->type == BPF_MAP_TYPE_PERF_EVENT_ARRAY) {
 		spec->key_size = spec->key_size ? spec->key_size : 4;

@@ -398,7 +398,7 @@ int check_const_string(struct env *env, int regno, const char **text, size_t *ro
 	if (!scalar_is_const(reg->var))
 		return reject(env, -EACCES, "R%d is not a constant address'", regno);
 	off = (uint64_t)reg->off + reg->var.umin;
-	error = check_map_access(env, regno, reg->off, 1, false, ACCESS_READ);
+	error = check_map_access(env, regno, 0, 1, false, ACCESS_READ);
 	if (error < 0)
 		return error;
 	if (off >= map->value_size)

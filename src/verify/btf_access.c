@@ -253,6 +253,11 @@ static bool may_write(const struct env *env, const struct reg *reg, const char *
 		{ BPF_PROG_TYPE_STRUCT_OPS, "tcp_sock", "snd_ssthresh" },
 		{ BPF_PROG_TYPE_STRUCT_OPS, "tcp_sock", "ecn_flags" },
 		{ BPF_PROG_TYPE_STRUCT_OPS, "tcp_sock", "app_limited" },
+		{ BPF_PROG_TYPE_STRUCT_OPS, "tcp_sock", "sk_pacing_rate" },
+		{ BPF_PROG_TYPE_STRUCT_OPS, "tcp_sock", "sk_pacing_status" },
+		{ BPF_PROG_TYPE_STRUCT_OPS, "tcp_sock", "icsk_ca_priv" },
+		{ BPF_PROG_TYPE_STRUCT_OPS, "tcp_sock", "pending" },
+		{ BPF_PROG_TYPE_STRUCT_OPS, "bpf_dummy_ops_state", "val" },
 		{ BPF_PROG_TYPE_SCHED_CLS, "nf_conn", "mark" },
 		{ BPF_PROG_TYPE_XDP, "nf_conn", "mark" },
 	};

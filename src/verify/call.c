@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 enum {
-	FN_get_smp_processor_id = 8, FN_tail_call = 12, FN_trace_printk = 6, FN_probe_read_str = 45, FN_get_stack = 67,
+	FN_get_smp_processor_id = 8, FN_tail_call = 12, FN_trace_printk = 6, FN_probe_read_str = 45, FN_get_stack = 67, FN_setsockopt = 49,
+	FN_getsockopt = 57,
 	FN_get_local_storage = 81, FN_sk_fullsock = 95, FN_tcp_sock = 96, 
 	FN_spin_unlock = 94, FN_map_lookup_elem = 1, 
 	FN_probe_read_user_str = 114, FN_probe_read_kernel_str = 115, FN_skc_to_tcp6_sock = 136,
@@ -87,13 +88,51 @@ static int check_allowed(struct env *env, const struct helper *fn)
 	return 0;
 }
 
+/*
+ * Socket options, where what the program is attached to decides: an iterator
+ * over sockets holds their locks; congestion control must not as it ends.
+ */
+static const struct helper *sockopt_helper(const struct env *env, uint32_t id)
+{
+	static const char *const iterators[] = { "tcp", "udp", "unix" };
+	const char *name = env->spec->attach_name ? env->spec->attach_name : "";
+
+	if (env->spec->attach != BPF_TRACE_ITER || env->spec->type->id != BPF_PROG_TYPE_TRACING)
+		return NULL;
+	if (strncmp(name, "bpf_iter_", 9) == 0)
+		name += 9;
+	for (size_t i = 0; i < ARRAY_SIZE(iterators); i++)
+		if (strcmp(name, iterators[i]) == 0)
+			return helper_get(id, BPF_PROG_TYPE_LSM, BPF_LSM_CGROUP);
+	return NULL;
+}
+
+static bool is_member(const struct env *env, const char *record, const char *member)
+{
+	const struct btf_type *type;
+	const struct btf_member *members;
+
+	if (env->spec->type->id != BPF_PROG_TYPE_STRUCT_OPS || !env->kernel_btf)
+		return false;
+	type = btf_type(env->kernel_btf, env->spec->attach_btf_id);
+	members = btf_data(type);
+	return btf_kind(type) == BTF_STRUCT && env->spec->attach < btf_vlen(type) &&
+	       strcmp(btf_name(env->kernel_btf, type), record) == 0 &&
+	       strcmp(btf_str(env->kernel_btf, members[env->spec->attach].name_off), member) == 0;
+}
+
 static int find_helper(struct env *env, uint32_t id, const struct helper **fn)
 {
 	const struct prog_spec *spec = env->spec->target ? env->spec->target : env->spec;
+	bool sockopt = id == FN_setsockopt || id == FN_getsockopt;
 
 	if (!helper_by_id(id))
 		return reject(env, -EINVAL, "invalid func %s", helper_text(id));
 	*fn = helper_get(id, spec->type->id, spec->attach);
+	if (sockopt && !*fn)
+		*fn = sockopt_helper(env, id);
+	if (sockopt && is_member(env, "tcp_congestion_ops", "release"))
+		*fn = NULL;
 	if (!*fn)
 		return reject(env, -EINVAL, "program of this type cannot use helper %s",
 			      helper_text(id));
@@ -432,8 +471,69 @@ bool call_might_sleep(struct env *env, uint32_t pc)
 	return fn ? fn->may_sleep : kfunc_might_sleep(env, pc);
 }
 
+/* --- maps that programs of a type may not use --- */
+
+static bool is_tracing(uint32_t type)
+{
+	return type == BPF_PROG_TYPE_KPROBE || type == BPF_PROG_TYPE_TRACEPOINT ||
+	       type == BPF_PROG_TYPE_PERF_EVENT || type == BPF_PROG_TYPE_RAW_TRACEPOINT ||
+	       type == BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE;
+}
+
+/* They may interrupt whoever holds the lock. */
+static int check_map_fits(struct env *env, const struct map_spec *map)
+{
+	static const struct {
+		uint32_t fields;
+		const char *name;
+	} unsafe[] = {
+		{ MAP_FIELD_LIST_HEAD | MAP_FIELD_RB_ROOT, "bpf_{list_head,rb_root}" },
+		{ MAP_FIELD_SPIN_LOCK, "bpf_spin_lock" },
+		{ MAP_FIELD_TIMER, "bpf_timer" },
+		{ MAP_FIELD_WORKQUEUE, "bpf_wq" },
+	};
+	const struct map_fields *fields = map_fields(env, map);
+	uint32_t type = env->spec->type->id;
+
+	if (map->type == BPF_MAP_TYPE_STRUCT_OPS)
+		return reject(env, -EINVAL, "bpf_struct_ops map cannot be used in prog");
+	if (!fields)
+		return -ENOMEM;
+	if (type == BPF_PROG_TYPE_SOCKET_FILTER && fields->mask & MAP_FIELD_SPIN_LOCK)
+		return reject(env, -EINVAL, "socket filter progs cannot use bpf_spin_lock yet");
+	for (size_t i = 0; is_tracing(type) && i < ARRAY_SIZE(unsafe); i++)
+		if (fields->mask & unsafe[i].fields)
+			return reject(env, -EINVAL, "tracing progs cannot use %s yet", unsafe[i].name);
+	return 0;
+}
+
+static int check_maps(struct env *env)
+{
+	for (uint32_t pc = 0; pc < env->len; pc++) {
+		const struct insn *insn = &env->insns[pc];
+		uint32_t index = (uint32_t)insn->imm;
+		int error;
+
+		if (insn->kind != INSN_IMM64 || index >= env->spec->map_count ||
+		    (insn->op != IMM64_MAP_INDEX && insn->op != IMM64_MAP_INDEX_VALUE))
+			continue;
+		env->pc = pc;
+		error = check_map_fits(env, env->spec->maps[index]);
+		if (error < 0)
+			return error;
+	}
+	return 0;
+}
+
 int prepare_calls(struct env *env)
 {
+	int error = check_maps(env);
+
+	if (error == 0 && is_member(env, "tcp_congestion_ops", "get_info"))
+		error = reject(env, -EOPNOTSUPP, "attach to unsupported member get_info of struct "
+			       "tcp_congestion_ops");
+	if (error < 0)
+		return error;
 	for (uint32_t pc = 0; pc < env->len; pc++) {
 		const struct helper *fn = helper_at(env, pc);
 

@@ -81,6 +81,24 @@ static bool find_target(const struct env *env, struct target *target)
 	return btf_kind(target->proto) == BTF_FUNC_PROTO;
 }
 
+enum target_return target_return(const struct env *env)
+{
+	struct target target;
+	const struct btf_type *type;
+	uint32_t id;
+
+	if (!find_target(env, &target))
+		return TARGET_RETURNS_UNKNOWN;
+	id = btf_skip_mods_and_typedefs(target.btf, target.proto->type);
+	type = btf_type(target.btf, id);
+	if (btf_kind(type) == BTF_VOID)
+		return TARGET_RETURNS_VOID;
+	if (btf_kind(type) == BTF_PTR)
+		return TARGET_RETURNS_POINTER;
+	return btf_kind(type) == BTF_INT && type->size == 1 ? TARGET_RETURNS_BOOL :
+							      TARGET_RETURNS_INT;
+}
+
 /* --- one argument --- */
 
 struct argument {
@@ -160,6 +178,18 @@ static bool may_be_null(const struct env *env, const struct target *target,
 	return env->spec->attach == BPF_TRACE_RAW_TP && oddity(target->name, arg->index) == NULLABLE;
 }
 
+/* Congestion control is given sockets of TCP. */
+static uint32_t more_exactly(const struct env *env, uint32_t id)
+{
+	const struct skep_btf *btf = env->kernel_btf;
+
+	if (env->spec->type->id != BPF_PROG_TYPE_STRUCT_OPS ||
+	    strcmp(skep_btf_type_name(btf, env->spec->attach_btf_id), "tcp_congestion_ops") != 0 ||
+	    strcmp(skep_btf_type_name(btf, id), "sock") != 0)
+		return id;
+	return skep_btf_find(btf, "tcp_sock", BTF_STRUCT);
+}
+
 /* The elements of a map an iterator walks: bytes of sizes that are known when it starts. */
 static bool set_buffer(struct env *env, const struct argument *arg, struct reg *out)
 {
@@ -204,7 +234,7 @@ static int set_pointer(struct env *env, const struct target *target, const struc
 		flags |= REG_MAYBE_NULL;
 	reg_set_pointer(out, REG_BTF, flags);
 	out->btf = target->btf;
-	out->btf_id = id;
+	out->btf_id = more_exactly(env, id);
 	if (flags & REG_MAYBE_NULL)
 		out->id = new_id(env);
 	return 0;

@@ -367,9 +367,9 @@ static int run_passes(struct env *env)
 	if (!error)
 		error = check_encodings(env);
 	if (!error)
-		error = check_cfg(env);
-	if (!error)
 		error = prepare_calls(env);
+	if (!error)
+		error = check_cfg(env);
 	if (!error)
 		summarise_subprogs(env);
 	if (!error)

@@ -607,6 +607,10 @@ int check_btf_access(struct env *env, uint32_t pc, int regno, int32_t off, uint3
 /* A read of a context whose layout has btf_args: sets what the argument is in *out. */
 int check_ctx_btf_access(struct env *env, uint32_t pc, int32_t off, uint32_t size,
 			 enum access access, struct reg *out);
+/* What the function (or member) the program is attached to returns, by its BTF. */
+enum target_return { TARGET_RETURNS_UNKNOWN, TARGET_RETURNS_VOID, TARGET_RETURNS_BOOL,
+		     TARGET_RETURNS_INT, TARGET_RETURNS_POINTER };
+enum target_return target_return(const struct env *env);
 /* Constant map values: the special fields an access may not touch (fields.c). */
 const struct map_fields *map_fields(struct env *env, const struct map_spec *map);
 /* 0: plain bytes; 1: handled (a kernel pointer was loaded or stored); negative: refused. */

@@ -264,6 +264,33 @@ static int leave(struct env *env, uint32_t *pc)
 	return 1;
 }
 
+/* What the main program may return: by its type, and by what it is attached to. */
+static struct return_range program_returns(const struct env *env)
+{
+	uint32_t attach = env->spec->attach;
+	struct return_range range = { .checked = false };
+
+	if (!env->type->returns)
+		return range;
+	range = env->type->returns(attach);
+	if (env->type->id == BPF_PROG_TYPE_LSM && attach == BPF_LSM_MAC &&
+	    target_return(env) == TARGET_RETURNS_BOOL)
+		range = (struct return_range){ .min = 0, .max = 1, .checked = true };
+	if (env->type->id == BPF_PROG_TYPE_LSM && attach == BPF_LSM_CGROUP &&
+	    target_return(env) == TARGET_RETURNS_VOID)
+		range.min = range.max = 1;
+	return range;
+}
+
+/* Nobody looks at what it returns. */
+static bool returns_void(const struct env *env)
+{
+	if (env->type->id != BPF_PROG_TYPE_STRUCT_OPS &&
+	    (env->type->id != BPF_PROG_TYPE_LSM || env->spec->attach == BPF_LSM_CGROUP))
+		return false;
+	return target_return(env) == TARGET_RETURNS_VOID;
+}
+
 /* The end of the main program, a global function or an asynchronous callback. */
 static int check_return(struct env *env)
 {
@@ -274,6 +301,8 @@ static int check_return(struct env *env)
 	bool is_subprog = frame->subprog != 0 && !frame->in_async && !frame->in_exception;
 	int err;
 
+	if (!is_subprog && !frame->in_async && returns_void(env))
+		return 0;
 	err = check_reg_read(env, 0);
 	if (err < 0)
 		return err;
@@ -287,8 +316,7 @@ static int check_return(struct env *env)
 		return 0;
 	}
 	if (!frame->in_async)
-		range = env->type->returns ? env->type->returns(env->spec->attach) :
-					     (struct return_range){ .checked = false };
+		range = program_returns(env);
 	if (!range.checked)
 		return 0;
 	if (r0->type != REG_SCALAR)
