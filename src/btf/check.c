@@ -53,9 +53,8 @@ static const char *int_fault(const struct btf_type *t)
 
 	if (btf_int_word(t) >> 28)
 		return "Invalid int_data";
-	if (t->size == 0 || t->size > 16)
-		return "Invalid type_size";
-	if (btf_int_bits(t) > 128 || btf_int_bits(t) + btf_int_offset(t) > t->size * 8)
+	if (btf_int_bits(t) > 128 ||
+	    btf_int_bits(t) + btf_int_offset(t) > (uint64_t)t->size * 8)
 		return "nr_bits exceeds type_size";
 	if (encoding && encoding != BTF_INT_SIGNED && encoding != BTF_INT_CHAR &&
 	    encoding != BTF_INT_BOOL && encoding != (BTF_INT_SIGNED | BTF_INT_CHAR))
@@ -195,7 +194,8 @@ static uint32_t compute_align(const struct skep_btf *btf, const struct btf_type 
 	case BTF_ENUM:
 	case BTF_ENUM64:
 	case BTF_FLOAT:
-		return MIN(t->size, btf->ptr_size);
+		/* Sizes that no machine has are possible, and need no alignment. */
+		return t->size & (t->size - 1) ? 1 : MIN(MAX(t->size, 1), btf->ptr_size);
 	case BTF_PTR:
 		return btf->ptr_size;
 	case BTF_STRUCT:
@@ -309,7 +309,7 @@ static const char *array_fault(const struct skep_btf *btf, const struct btf_type
 	return NULL;
 }
 
-/* An old-style bit field is an INT of fewer bits than its size, so placed. */
+/* Of an INT its bits count, not its size: so old producers wrote bit fields. */
 static uint64_t member_bits(const struct skep_btf *btf, const struct btf_type *t, uint32_t i,
 			    int64_t size)
 {
@@ -318,7 +318,7 @@ static uint64_t member_bits(const struct skep_btf *btf, const struct btf_type *t
 
 	if (btf_member_bit_size(t, i))
 		return btf_member_bit_size(t, i);
-	if (!btf_kind_flag(t) && btf_kind(type) == BTF_INT)
+	if (btf_kind(type) == BTF_INT)
 		return btf_int_offset(type) + btf_int_bits(type);
 	return (uint64_t)size * 8;
 }

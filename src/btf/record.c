@@ -30,6 +30,7 @@ static struct place place_of(const struct printer *p, const struct btf_type *t, 
 	place.unit = size > 0 ? (uint32_t)size : 0;
 	place.bitfield = place.width != 0;
 	if (!btf_kind_flag(t) && btf_kind(mt) == BTF_INT &&
+	    btf_int_bits(mt) && mt->size <= 16 &&
 	    (btf_int_offset(mt) || btf_int_bits(mt) < mt->size * 8) &&
 	    !(btf_int_encoding(mt) & BTF_INT_BOOL)) {
 		place.off += btf_int_offset(mt);
@@ -80,7 +81,8 @@ static uint32_t align_of(struct printer *p, uint32_t id)
 	else if (btf_is_record(btf_kind(t)))
 		align = needs_packing(p, t, &align) ? 1 : align;
 	else if (btf_kind(t) == BTF_INT || btf_kind(t) == BTF_FLOAT)
-		align = t->size & (t->size - 1) ? 1 : t->size; /* __int128 has 16 in C */
+		/* __int128 has 16 in C; sizes that no machine has become arrays. */
+		align = t->size & (t->size - 1) || t->size > 16 ? 1 : t->size;
 	else
 		align = btf_align(p->btf, id);
 	return p->aligns[id] = (uint8_t)align;

@@ -32,7 +32,7 @@ static uint64_t take_bits(const unsigned char *value, uint64_t off, uint32_t wid
 
 static uint64_t sign_extend(uint64_t value, uint32_t width)
 {
-	return width < 64 && value >> (width - 1) & 1 ? value | ~0ull << width : value;
+	return width && width < 64 && value >> (width - 1) & 1 ? value | ~0ull << width : value;
 }
 
 static void show(struct shower *s, uint32_t id, const unsigned char *value, uint64_t off,
