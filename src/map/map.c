@@ -19,7 +19,9 @@
 
 static const struct map_type *const types[] = {
 	&map_hash, &map_percpu_hash, &map_lru_hash, &map_lru_percpu_hash, &map_array,
-	&map_percpu_array, &map_prog_array, &map_ringbuf,
+	&map_percpu_array, &map_prog_array, &map_ringbuf, &map_perf_event_array, &map_lpm_trie,
+	&map_array_of_maps, &map_hash_of_maps, &map_queue, &map_stack, &map_stack_trace,
+	&map_bloom_filter,
 };
 
 enum { TYPE_COUNT = __MAX_BPF_MAP_TYPE };
@@ -135,6 +137,18 @@ void map_free(struct map *map)
 	memory_release(map->memory, map, sizeof(*map));
 }
 
+struct map *map_ref(struct map *map)
+{
+	__atomic_fetch_add(&map->refs, 1, __ATOMIC_RELAXED);
+	return map;
+}
+
+void map_unref(struct map *map)
+{
+	if (map && __atomic_fetch_sub(&map->refs, 1, __ATOMIC_ACQ_REL) == 1)
+		memory_retire_map(map->memory, map);
+}
+
 size_t map_user_value_size(const struct map *map)
 {
 	const struct map_type *type = map_type(map->type_id);
@@ -239,4 +253,24 @@ int map_user_next_key(struct map *map, const void *key, void *next)
 	const struct map_type *type = map_type(map->type_id);
 
 	return type->next_key ? type->next_key(map, key, next) : -ENOTSUPP;
+}
+
+int map_user_take(struct map *map, const void *key, void *value, uint64_t flags)
+{
+	const struct map_type *type = map_type(map->type_id);
+	int error;
+
+	if (__atomic_load_n(&map->frozen, __ATOMIC_ACQUIRE))
+		return -EPERM;
+	if ((flags & ~(uint64_t)BPF_F_LOCK) ||
+	    ((flags & BPF_F_LOCK) && (!type->each || !special_has_lock(map))))
+		return -EINVAL;
+	if (type->pop)
+		return (int)type->pop(map, value);
+	/* Of the rest, those whose elements come and go. */
+	if (!type->remove || !type->lookup || !type->each || map->type_id == BPF_MAP_TYPE_ARRAY ||
+	    map->type_id == BPF_MAP_TYPE_PERCPU_ARRAY)
+		return -ENOTSUPP;
+	error = map_user_lookup(map, key, value, flags);
+	return error < 0 ? error : map_user_remove(map, key);
 }

@@ -130,7 +130,11 @@ const struct map_type *map_type_by_name(const char *name);
 int map_check(const struct map_spec *spec, struct skep_diag *diag);
 struct map *map_new(const struct map_spec *spec, struct memory *memory, struct vcpu_set *vcpus,
 		    int *error);
-void map_free(struct map *map);
+void map_free(struct map *map); /* at once: no program may be using it */
+/* One reference more or less; the last one frees it, once no program that runs
+ * now can be using it. A new map has one. A map of maps holds its inner maps. */
+struct map *map_ref(struct map *map);
+void map_unref(struct map *map);
 size_t map_user_value_size(const struct map *map);
 
 /*
@@ -142,6 +146,8 @@ int map_user_lookup(struct map *map, const void *key, void *value, uint64_t flag
 int map_user_update(struct map *map, const void *key, const void *value, uint64_t flags);
 int map_user_remove(struct map *map, const void *key);
 int map_user_next_key(struct map *map, const void *key, void *next);
+/* BPF_MAP_LOOKUP_AND_DELETE_ELEM: queues and stacks (pop), hashes. */
+int map_user_take(struct map *map, const void *key, void *value, uint64_t flags);
 
 /* --- rings (ringbuf.c, perf_event_array.c) --- */
 
@@ -157,12 +163,18 @@ int64_t perf_output(struct map *map, uint32_t index, const void *head, uint64_t 
 
 /* A consumer, in any participant: calls fn for each record ready now, in order.
  * fn returning non-zero stops. Returns records delivered or fn's negative.
- * lost: records dropped since the last call (perf). */
+ * lost: records dropped since the last call (perf). A perf record is delivered
+ * with its own size, where Linux's reader sees it padded. */
 typedef int ring_consume_fn(void *arg, uint32_t cpu, const void *data, size_t size);
 int ringbuf_consume(struct map *map, ring_consume_fn *fn, void *arg);
 /* Returns when a record may be ready, a wake-up was sent, or the time is over. */
 void ringbuf_wait(struct map *map, uint32_t milliseconds);
 int perf_consume(struct map *map, ring_consume_fn *fn, void *arg, uint64_t *lost);
+
+/* --- call stacks (stack_trace.c) --- */
+
+/* Stores a stack, flags as of bpf_get_stackid(): its id, or -EEXIST, -EBUSY. */
+int64_t stack_trace_put(struct map *map, const uint64_t *ips, uint32_t count, uint64_t flags);
 
 /* The program in a slot of a program array; NULL if empty. */
 struct prog_ref *prog_array_at(struct map *map, uint32_t index);

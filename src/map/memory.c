@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 
 #include "base/base.h"
+#include "map/map.h"
 #include "map/run.h"
 #include "map/vcpu.h"
 
@@ -48,11 +49,12 @@ struct split {
 struct retired {
 	uint64_t owner; /* 0: free; RETIRED_READY; else who is filling it in */
 	void *ptr;
-	size_t size;
+	size_t size;    /* RETIRED_MAP: ptr is a struct map */
 	uint64_t epoch;
 };
 
 #define RETIRED_READY 1
+#define RETIRED_MAP SIZE_MAX
 
 struct retired_batch {
 	struct retired_batch *next; /* set before the batch is published; never freed */
@@ -541,6 +543,7 @@ static struct retired *retired_new(struct memory *memory)
 static void retired_collect(struct memory *memory, struct retired *at, uint64_t passed)
 {
 	uint64_t seen = __atomic_load_n(&at->owner, __ATOMIC_ACQUIRE);
+	size_t size;
 	void *ptr;
 
 	if (seen == 0 || (seen != RETIRED_READY && !owner_dead(&memory->owners, seen)))
@@ -550,6 +553,7 @@ static void retired_collect(struct memory *memory, struct retired *at, uint64_t 
 					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return;
 	ptr = at->ptr;
+	size = at->size;
 	if (ptr && (at->epoch == 0 || at->epoch >= passed)) {
 		if (at->epoch == 0)
 			at->epoch = memory_epoch_next(memory);
@@ -559,8 +563,11 @@ static void retired_collect(struct memory *memory, struct retired *at, uint64_t 
 	/* Forgotten before it is freed: dying here loses it, freeing it twice would be worse. */
 	__atomic_store_n(&at->ptr, NULL, __ATOMIC_RELEASE);
 	at->epoch = 0;
-	memory_release(memory, ptr, at->size);
 	__atomic_store_n(&at->owner, 0, __ATOMIC_RELEASE);
+	if (size == RETIRED_MAP)
+		map_free(ptr);
+	else
+		memory_release(memory, ptr, size);
 }
 
 void memory_collect(struct memory *memory)
@@ -571,6 +578,11 @@ void memory_collect(struct memory *memory)
 	for (; batch; batch = batch->next)
 		for (uint32_t i = 0; i < RETIRED; i++)
 			retired_collect(memory, &batch->at[i], passed);
+}
+
+void memory_retire_map(struct memory *memory, struct map *map)
+{
+	memory_retire(memory, map, RETIRED_MAP);
 }
 
 void memory_retire(struct memory *memory, void *ptr, size_t size)

@@ -44,6 +44,9 @@ void *memory_alloc_into(struct memory *memory, size_t size, size_t align, void *
 void memory_release(struct memory *memory, void *ptr, size_t size);
 /* After every program that runs now has ended (see vcpu.h). */
 void memory_retire(struct memory *memory, void *ptr, size_t size);
+struct map;
+/* The same for a map: map_free() then. */
+void memory_retire_map(struct memory *memory, struct map *map);
 /* Frees what was retired and may be freed by now; memory_retire() does it too. */
 void memory_collect(struct memory *memory);
 size_t memory_used(const struct memory *memory);

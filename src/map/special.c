@@ -58,33 +58,35 @@ void special_lock(struct vcpu_set *set, uint32_t *lock, const struct vcpu *cpu)
 	}
 }
 
-/* cpu NULL: user space, which takes one: it may be refused with -EBUSY. */
+/* cpu NULL: user space, which borrows one and may be refused with -EBUSY. */
 int64_t special_write_locked(struct map *map, void *dst, const void *src, struct vcpu *cpu)
 {
-	struct vcpu *taken = cpu ? NULL : vcpu_take_patiently(map->vcpus);
 	uint32_t *lock = (uint32_t *)(void *)((char *)dst + map->lock_off);
+	bool taken = false;
 
-	if (!cpu && !taken)
+	if (!cpu)
+		cpu = vcpu_borrow(map->vcpus, &taken);
+	if (!cpu)
 		return -EBUSY;
-	special_lock(map->vcpus, lock, cpu ? cpu : taken);
+	special_lock(map->vcpus, lock, cpu);
 	special_copy(map, dst, src);
 	special_unlock(lock);
-	if (taken)
-		vcpu_give(taken);
+	vcpu_return(cpu, taken);
 	return 0;
 }
 
 int special_read_locked(struct map *map, void *dst, void *value)
 {
-	struct vcpu *taken = vcpu_take_patiently(map->vcpus);
 	uint32_t *lock = (uint32_t *)(void *)((char *)value + map->lock_off);
+	bool taken;
+	struct vcpu *cpu = vcpu_borrow(map->vcpus, &taken);
 
-	if (!taken)
+	if (!cpu)
 		return -EBUSY;
-	special_lock(map->vcpus, lock, taken);
+	special_lock(map->vcpus, lock, cpu);
 	special_copy(map, dst, value);
 	special_unlock(lock);
-	vcpu_give(taken);
+	vcpu_return(cpu, taken);
 	special_zero(map, dst);
 	return 0;
 }

@@ -9,7 +9,9 @@
 
 extern const struct map_type map_hash, map_percpu_hash, map_lru_hash, map_lru_percpu_hash;
 extern const struct map_type map_array, map_percpu_array;
-extern const struct map_type map_prog_array, map_ringbuf;
+extern const struct map_type map_prog_array, map_ringbuf, map_perf_event_array;
+extern const struct map_type map_lpm_trie, map_array_of_maps, map_hash_of_maps;
+extern const struct map_type map_queue, map_stack, map_stack_trace, map_bloom_filter;
 extern const struct map_type map_others[]; /* ends with name NULL */
 
 #endif

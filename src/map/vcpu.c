@@ -306,7 +306,7 @@ void vcpu_give(struct vcpu *cpu)
 	vcpu_drop(cpu);
 }
 
-struct vcpu *vcpu_take_patiently(struct vcpu_set *set)
+struct vcpu *vcpu_borrow(struct vcpu_set *set, bool *taken)
 {
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
 	uint64_t start = 0;
@@ -315,7 +315,11 @@ struct vcpu *vcpu_take_patiently(struct vcpu_set *set)
 		struct owner_thread *thread = owner_thread_find(set->owners);
 		struct vcpu *cpu = vcpu_take_slow(set, thread, frame, false);
 
-		if (cpu || (thread && thread->held))
+		*taken = cpu != NULL;
+		if (!cpu)
+			cpu = thread ? thread->held
+				     : vcpu_held_by(set, owner_thread_key(set->owners));
+		if (cpu)
 			return cpu;
 		if (start == 0)
 			start = owner_clock();

@@ -51,9 +51,16 @@ struct vcpu *vcpu_at(struct vcpu_set *set, unsigned id);
 struct vcpu *vcpu_take(struct vcpu_set *set);
 void vcpu_give(struct vcpu *cpu);
 
-/* For user space's own operations: waits while all are taken; an event being
- * inside a program does not count as missed. NULL after a second. */
-struct vcpu *vcpu_take_patiently(struct vcpu_set *set);
+/*
+ * For user space's own operations: the one this thread holds, or one taken for
+ * it (*taken), waiting while there is none. NULL after a second.
+ */
+struct vcpu *vcpu_borrow(struct vcpu_set *set, bool *taken);
+static inline void vcpu_return(struct vcpu *cpu, bool taken)
+{
+	if (taken)
+		vcpu_give(cpu);
+}
 
 /* The CPU the calling thread is on; a hint, old when it returns. */
 unsigned vcpu_current(const struct vcpu_set *set);
