@@ -21,6 +21,9 @@ struct bloom {
 
 static int bloom_check(const struct map_spec *spec, struct skep_diag *diag)
 {
+	if (spec->value_size > 4u << 20)
+		return skep_fail(diag, SKEP_MAP_SIZE, NULL, "map '%s': a value of %u bytes",
+				 spec->name, spec->value_size);
 	if (spec->key_size != 0 || spec->value_size == 0 || spec->max_entries == 0 ||
 	    (spec->extra & ~15ull))
 		return skep_fail(diag, SKEP_MAP_ATTR, NULL,
@@ -124,6 +127,7 @@ const struct map_type map_bloom_filter = {
 	.name = "bloom_filter",
 	.doc = "Whether a value was perhaps added.",
 	.flags = BPF_F_NUMA_NODE | BPF_F_ZERO_SEED | MAP_ACCESS_FLAGS,
+	.size_first = true,
 	.check = bloom_check,
 	.init = bloom_init,
 	.done = bloom_done,

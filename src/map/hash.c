@@ -390,7 +390,9 @@ static int hash_percpu_write(struct map *map, const void *key, const void *value
 			continue;
 		if (!(flags & (BPF_F_CPU | BPF_F_ALL_CPUS)))
 			from += (size_t)i * map->value_stride;
-		memcpy(hash_value_of(map->impl, elem, i), from, map->value_size);
+		/* As Linux, with the padding, which a lookup gives back. */
+		memcpy(hash_value_of(map->impl, elem, i), from,
+		       flags & (BPF_F_CPU | BPF_F_ALL_CPUS) ? map->value_size : map->value_stride);
 	}
 	return 0;
 }
@@ -482,6 +484,7 @@ const struct map_type map_hash = {
 	.name = "hash",
 	.doc = "Values under keys of any bytes.",
 	.flags = HASH_FLAGS,
+	.takes = true,
 	.check = hash_check,
 	.init = hash_init,
 	.done = hash_pool_done,
@@ -498,6 +501,7 @@ const struct map_type map_percpu_hash = {
 	.doc = "Values under keys of any bytes, one for each virtual CPU.",
 	.flags = HASH_FLAGS,
 	.per_cpu = true,
+	.takes = true,
 	.check = hash_check,
 	.init = hash_init,
 	.done = hash_pool_done,
@@ -515,6 +519,7 @@ const struct map_type map_lru_hash = {
 	.name = "lru_hash",
 	.doc = "A hash that makes room by forgetting what was not used for long.",
 	.flags = HASH_FLAGS,
+	.takes = true,
 	.check = hash_check,
 	.init = hash_init,
 	.done = hash_pool_done,
@@ -531,6 +536,7 @@ const struct map_type map_lru_percpu_hash = {
 	.doc = "An LRU hash with a value for each virtual CPU.",
 	.flags = HASH_FLAGS,
 	.per_cpu = true,
+	.takes = true,
 	.check = hash_check,
 	.init = hash_init,
 	.done = hash_pool_done,

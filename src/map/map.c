@@ -56,27 +56,37 @@ const struct map_type *map_type_by_name(const char *name)
 
 /* --- creation --- */
 
-int map_check(const struct map_spec *spec, struct skep_diag *diag)
+static int map_check_flags(const struct map_spec *spec, struct skep_diag *diag)
 {
 	const struct map_type *type = map_type(spec->type);
-	uint32_t access = spec->flags & MAP_ACCESS_FLAGS;
+	const uint32_t programs = BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG;
+	const uint32_t users = BPF_F_RDONLY | BPF_F_WRONLY;
 
-	if (!type)
-		return skep_fail(diag, SKEP_MAP_TYPE, NULL, "map '%s': type %u is not known",
-				 spec->name, spec->type);
 	if (spec->flags & ~type->flags)
 		return skep_fail(diag, SKEP_MAP_ATTR, NULL, "map '%s': %s does not take flags %#x",
 				 spec->name, type->name, spec->flags & ~type->flags);
-	if ((access & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG)) ==
-		    (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG) ||
-	    (access & (BPF_F_RDONLY | BPF_F_WRONLY)) == (BPF_F_RDONLY | BPF_F_WRONLY))
+	if ((spec->flags & programs) == programs || (spec->flags & users) == users)
 		return skep_fail(diag, SKEP_MAP_ATTR, NULL,
 				 "map '%s' is both read-only and write-only", spec->name);
 	if (spec->extra != 0 && type->id != BPF_MAP_TYPE_BLOOM_FILTER &&
 	    type->id != BPF_MAP_TYPE_ARENA)
 		return skep_fail(diag, SKEP_MAP_ATTR, NULL, "map '%s': %s takes no map_extra",
 				 spec->name, type->name);
-	return type->check(spec, diag);
+	return 0;
+}
+
+int map_check(const struct map_spec *spec, struct skep_diag *diag)
+{
+	const struct map_type *type = map_type(spec->type);
+	int error;
+
+	if (!type)
+		return skep_fail(diag, SKEP_MAP_TYPE, NULL, "map '%s': type %u is not known",
+				 spec->name, spec->type);
+	if (type->size_first && type->check(spec, NULL) == -E2BIG)
+		return type->check(spec, diag);
+	error = map_check_flags(spec, diag);
+	return error < 0 ? error : type->check(spec, diag);
 }
 
 static void map_describe(struct map *map, const struct map_spec *spec, struct memory *memory,
@@ -262,14 +272,11 @@ int map_user_take(struct map *map, const void *key, void *value, uint64_t flags)
 
 	if (__atomic_load_n(&map->frozen, __ATOMIC_ACQUIRE))
 		return -EPERM;
-	if ((flags & ~(uint64_t)BPF_F_LOCK) ||
-	    ((flags & BPF_F_LOCK) && (!type->each || !special_has_lock(map))))
+	if ((flags & ~(uint64_t)BPF_F_LOCK) || ((flags & BPF_F_LOCK) && !special_has_lock(map)))
 		return -EINVAL;
 	if (type->pop)
 		return (int)type->pop(map, value);
-	/* Of the rest, those whose elements come and go. */
-	if (!type->remove || !type->lookup || !type->each || map->type_id == BPF_MAP_TYPE_ARRAY ||
-	    map->type_id == BPF_MAP_TYPE_PERCPU_ARRAY)
+	if (!type->takes)
 		return -ENOTSUPP;
 	error = map_user_lookup(map, key, value, flags);
 	return error < 0 ? error : map_user_remove(map, key);

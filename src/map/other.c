@@ -30,8 +30,8 @@ static const struct rule rules[] = {
 	{ BPF_MAP_TYPE_SOCKMAP, 4, { 4, 8 }, MAX_NONZERO, 0, 0 },
 	{ BPF_MAP_TYPE_SOCKHASH, -1, { 4, 8 }, MAX_NONZERO, 0, 0 },
 	{ BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, 4, { 4, 8 }, MAX_NONZERO, 0, 0 },
-	{ BPF_MAP_TYPE_CGROUP_STORAGE, -2, { -1, -1 }, MAX_ZERO, 0, 4096 },
-	{ BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE, -2, { -1, -1 }, MAX_ZERO, 0, 4096 },
+	{ BPF_MAP_TYPE_CGROUP_STORAGE, -2, { -1, -1 }, MAX_ZERO, 0, (4u << 20) - 128 },
+	{ BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE, -2, { -1, -1 }, MAX_ZERO, 0, 32768 },
 	{ BPF_MAP_TYPE_SK_STORAGE, 4, { -1, -1 }, MAX_ZERO, BPF_F_NO_PREALLOC, 65408 },
 	{ BPF_MAP_TYPE_INODE_STORAGE, 4, { -1, -1 }, MAX_ZERO, BPF_F_NO_PREALLOC, 65408 },
 	{ BPF_MAP_TYPE_TASK_STORAGE, 4, { -1, -1 }, MAX_ZERO, BPF_F_NO_PREALLOC, 65408 },
@@ -84,6 +84,9 @@ static int other_check(const struct map_spec *spec, struct skep_diag *diag)
 		what = "key_size";
 	else if (!rule_value_fits(rule, spec->value_size))
 		what = "value_size";
+	else if (rule->value_limit && spec->value_size > rule->value_limit)
+		return skep_fail(diag, SKEP_MAP_SIZE, NULL, "map '%s': a value of %u bytes",
+				 spec->name, spec->value_size);
 	else if (!rule_max_fits(rule, spec->max_entries))
 		what = "max_entries";
 	else if ((spec->flags & rule->needs) != rule->needs)
@@ -91,9 +94,11 @@ static int other_check(const struct map_spec *spec, struct skep_diag *diag)
 	if (what)
 		return skep_fail(diag, SKEP_MAP_ATTR, NULL, "map '%s': a %s map does not take this %s",
 				 spec->name, map_type(spec->type)->name, what);
-	if ((rule->value_limit && spec->value_size > rule->value_limit) ||
-	    (rule->type == BPF_MAP_TYPE_SOCKHASH && spec->key_size > 512))
-		return skep_fail(diag, SKEP_MAP_SIZE, NULL, "map '%s': key or value is too large",
+	if (rule->type == BPF_MAP_TYPE_SOCKHASH && spec->key_size > 512)
+		return skep_fail(diag, SKEP_MAP_SIZE, NULL, "map '%s': a key of %u bytes",
+				 spec->name, spec->key_size);
+	if (rule->type == BPF_MAP_TYPE_CPUMAP && spec->max_entries > 8192)
+		return skep_fail(diag, SKEP_MAP_SIZE, NULL, "map '%s': more CPUs than there can be",
 				 spec->name);
 	return 0;
 }
@@ -127,10 +132,10 @@ const struct map_type map_others[] = {
 	{ .id = BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, .name = "reuseport_sockarray",
 	  .check = other_check, .flags = BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS, .no_btf = true,
 	  .doc = "Sockets of a reuseport group, to choose one for a packet." },
-	{ .id = BPF_MAP_TYPE_CGROUP_STORAGE, .name = "cgroup_storage", .check = other_check,
+	{ .id = BPF_MAP_TYPE_CGROUP_STORAGE, .name = "cgroup_storage", .size_first = true, .check = other_check,
 	  .flags = BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS,
 	  .doc = "A value for each attachment of a program to a cgroup." },
-	{ .id = BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE, .name = "percpu_cgroup_storage",
+	{ .id = BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE, .name = "percpu_cgroup_storage", .size_first = true,
 	  .check = other_check, .flags = BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS, .per_cpu = true,
 	  .doc = "A per-CPU value for each attachment of a program to a cgroup." },
 	{ .id = BPF_MAP_TYPE_SK_STORAGE, .name = "sk_storage", .check = other_check,

@@ -86,7 +86,9 @@ static int percpu_array_user_update(struct map *map, const void *key, const void
 			continue;
 		if (!(flags & (BPF_F_CPU | BPF_F_ALL_CPUS)))
 			from += (size_t)i * map->value_stride;
-		memcpy(percpu_array_at(map, index, i), from, map->value_size);
+		/* As Linux, with the padding, which a lookup gives back. */
+		memcpy(percpu_array_at(map, index, i), from,
+		       flags & (BPF_F_CPU | BPF_F_ALL_CPUS) ? map->value_size : map->value_stride);
 	}
 	return error;
 }

@@ -190,6 +190,7 @@ const struct map_type map_stack_trace = {
 	.doc = "Call stacks by number.",
 	.flags = BPF_F_NUMA_NODE | BPF_F_STACK_BUILD_ID,
 	.no_btf = true,
+	.takes = true,
 	.check = stacks_check,
 	.init = stacks_init,
 	.done = stacks_done,
