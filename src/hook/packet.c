@@ -13,6 +13,7 @@
 #include "hook/frame.h"
 #include "machine/machine.h"
 
+
 struct port {
 	struct frame frame;
 	uint8_t *in;              /* owned: the packet as it came, to tell a change */

@@ -15,6 +15,7 @@
 #include "hook/frame.h"
 #include "machine/machine.h"
 
+
 enum {
 	PAGE = 4096,
 	SHARED_INFO = 320,        /* Linux's skb_shared_info, at the end of a buffer */
