@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "helper/checksum.h"
+
 /* Moves everything by count bytes within [start, limit). */
 static void packet_shift(struct packet *packet, ptrdiff_t count)
 {
@@ -113,6 +115,28 @@ int packet_read(const struct packet *packet, uint32_t off, void *to, uint32_t le
 	return 0;
 }
 
+/* --- the device's checksum --- */
+
+/* Words are counted from data: a sum of bytes at an odd place has its halves exchanged. */
+static uint32_t packet_sum(const struct packet *packet, uint32_t off, uint32_t len)
+{
+	uint32_t sum = sum_bytes(packet->data + off, len, 0);
+
+	return off & 1 ? sum << 8 | sum >> 24 : sum;
+}
+
+void packet_sum_out(struct packet *packet, uint32_t off, uint32_t len)
+{
+	if (packet->summed == SUMMED_COMPLETE)
+		packet->csum = sum_sub(packet->csum, packet_sum(packet, off, len));
+}
+
+void packet_sum_in(struct packet *packet, uint32_t off, uint32_t len)
+{
+	if (packet->summed == SUMMED_COMPLETE)
+		packet->csum = sum_add(packet->csum, packet_sum(packet, off, len));
+}
+
 /* --- VLAN tags --- */
 
 static void put16(uint8_t *at, uint32_t network_order)
@@ -150,6 +174,7 @@ int packet_vlan_unaccelerate(struct packet *packet)
 		return error;
 	put16(packet->data + 12, packet->vlan_proto);
 	put16(packet->data + 14, swap16(packet->vlan_tci));
+	packet_sum_in(packet, 12, 4);
 	/* Linux lets the network header begin as far behind as before, tag or not. */
 	packet->mac = packet->data;
 	packet->network = packet->data + mac_size;
@@ -167,6 +192,7 @@ int packet_vlan_accelerate(struct packet *packet)
 	if (packet->len < PACKET_ETH_LEN + 4)
 		return -ENOMEM;
 	tci = swap16(get16(packet->data + 14));
+	packet_sum_out(packet, 12, 4);
 	error = packet_remove(packet, 12, 4);
 	if (error < 0)
 		return error;

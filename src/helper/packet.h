@@ -56,6 +56,7 @@ struct packet {
 	/* XDP: bytes behind end that belong to the packet, but that a program reaches
 	 * through helpers only, as those Linux keeps in further buffers. */
 	uint32_t paged;
+	uint32_t paged_room;     /* and by how much they may grow */
 	uint32_t csum;           /* of all bytes from data, where summed is COMPLETE */
 	uint8_t summed;          /* enum packet_summed */
 	uint8_t csum_level;      /* checksums known good beyond the first; 0..3 */
@@ -82,6 +83,10 @@ int packet_resize(struct packet *packet, uint32_t len);
 int packet_read(const struct packet *packet, uint32_t off, void *to, uint32_t len);
 /* NULL where the bytes are not all there. */
 uint8_t *packet_bytes(const struct packet *packet, uint32_t off, uint32_t len);
+/* Bytes at off are about to go, or have come: the device's checksum of the packet
+ * (summed COMPLETE) follows. Nothing where there is none. */
+void packet_sum_out(struct packet *packet, uint32_t off, uint32_t len);
+void packet_sum_in(struct packet *packet, uint32_t off, uint32_t len);
 /* The hash of the packet's flow by its addresses, protocol and ports; never 0. */
 uint32_t packet_flow_hash(const struct packet *packet);
 

@@ -11,16 +11,6 @@
 #include "helper/checksum.h"
 #include "helper/packet.h"
 
-/* A sk_buff whose checksum its device computed keeps it right for changed bytes. */
-static void skb_sum_replace(struct packet *packet, const uint8_t *old, const uint8_t *new,
-			    uint32_t len)
-{
-	if (packet->summed != SUMMED_COMPLETE)
-		return;
-	packet->csum = sum_sub(packet->csum, sum_bytes(old, len, 0));
-	packet->csum = sum_add(packet->csum, sum_bytes(new, len, 0));
-}
-
 /* A failed load leaves zeros, not old bytes of the stack. */
 static uint64_t skb_load_failed(void *to, uint32_t len)
 {
@@ -104,8 +94,10 @@ static uint64_t skb_store_bytes(struct vm *vm, const uint64_t arg[5])
 	if (!at)
 		return (uint64_t)-EFAULT;
 	if (arg[4] & BPF_F_RECOMPUTE_CSUM)
-		skb_sum_replace(packet, at, from, len);
+		packet_sum_out(packet, off, len);
 	memmove(at, from, len);
+	if (arg[4] & BPF_F_RECOMPUTE_CSUM)
+		packet_sum_in(packet, off, len);
 	if (arg[4] & BPF_F_INVALIDATE_HASH) {
 		packet->hash = 0;
 		packet->hash_known = false;

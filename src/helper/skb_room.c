@@ -43,8 +43,11 @@ static int skb_room_insert(struct packet *packet, uint32_t off, uint32_t count)
 static int skb_room_remove(struct packet *packet, uint32_t off, uint32_t count)
 {
 	uint32_t mac_size = packet_mac_size(packet);
-	int error = packet_remove(packet, off, count);
+	int error;
 
+	if (off <= packet->len && count <= packet->len - off)
+		packet_sum_out(packet, off, count);
+	error = packet_remove(packet, off, count);
 	if (error < 0)
 		return error;
 	packet->mac = packet->data;
@@ -70,6 +73,8 @@ static uint64_t skb_change_tail(struct vm *vm, const uint64_t arg[5])
 		return (uint64_t)-EINVAL;
 	if (packet->encapsulated)
 		return (uint64_t)-LINUX_ENOTSUPP;
+	if (len < packet->len)
+		packet_sum_out(packet, len, packet->len - len);
 	error = packet_resize(packet, len);
 	return (uint64_t)(int64_t)error;
 }

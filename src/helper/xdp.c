@@ -73,6 +73,7 @@ static void xdp_cut(struct packet *packet, uint32_t count)
 	uint32_t paged = count < packet->paged ? count : packet->paged;
 
 	packet->paged -= paged;
+	packet->paged_room += paged;
 	packet->end -= count - paged;
 }
 
@@ -81,8 +82,14 @@ static uint64_t xdp_adjust_tail(struct vm *vm, const uint64_t arg[5])
 	struct packet *packet = vm->packet;
 	ptrdiff_t delta = (int32_t)arg[1], size = packet->end - packet->data + packet->paged;
 
-	if (delta > 0 && packet->paged)
-		return (uint64_t)-EOPNOTSUPP;
+	if (delta > 0 && packet->paged) {
+		if (delta > (ptrdiff_t)packet->paged_room)
+			return (uint64_t)-EINVAL;
+		memset(packet->end + packet->paged, 0, (size_t)delta);
+		packet->paged += (uint32_t)delta;
+		packet->paged_room -= (uint32_t)delta;
+		return 0;
+	}
 	if (delta > packet->limit - packet->end || size + delta < (ptrdiff_t)PACKET_ETH_LEN)
 		return (uint64_t)-EINVAL;
 	if (delta > 0) {

@@ -52,17 +52,17 @@ void frame_done(struct frame *frame)
 }
 
 /* As Linux's eth_type_trans(): what follows the header, and whom it is for. */
-static void frame_read_ether(struct packet *packet, const uint8_t *address)
+static void frame_read_ether(struct packet *packet, bool loopback)
 {
 	static const uint8_t everyone[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-	const uint8_t *ether = packet->mac;
+	static const uint8_t zeros[6];
+	const uint8_t *to = packet->mac;
 
 	packet->protocol = packet_ether_type(packet);
-	if (memcmp(ether, everyone, 6) == 0)
-		packet->pkt_type = FOR_BROADCAST;
-	else if (ether[0] & 1)
-		packet->pkt_type = FOR_MULTICAST;
-	else if (address && memcmp(ether, address, 6) != 0)
+	if (to[0] & 1)
+		packet->pkt_type = !loopback && memcmp(to, everyone, 6) == 0 ? FOR_BROADCAST
+									     : FOR_MULTICAST;
+	else if (loopback && memcmp(to, zeros, 6) != 0)
 		packet->pkt_type = FOR_OTHERHOST;
 }
 
@@ -85,7 +85,7 @@ static void frame_read_socket(struct packet *packet)
 }
 
 void frame_load(struct frame *frame, const struct frame_shape *shape, bool at_mac,
-		const void *bytes, uint32_t size, uint32_t headroom, const uint8_t *address)
+		const void *bytes, uint32_t size, uint32_t headroom, bool loopback)
 {
 	struct packet *packet = &frame->packet;
 
@@ -102,7 +102,7 @@ void frame_load(struct frame *frame, const struct frame_shape *shape, bool at_ma
 		memcpy(frame->ether, bytes, PACKET_ETH_LEN);
 		packet->mac = packet->data;
 		packet->network = packet->data + PACKET_ETH_LEN;
-		frame_read_ether(packet, address);
+		frame_read_ether(packet, loopback);
 		if (!at_mac)
 			packet->data = packet->meta = packet->network;
 		if (shape->socket)

@@ -40,11 +40,12 @@ void frame_done(struct frame *frame);
 /*
  * Place bytes (from the Ethernet header; at least PACKET_ETH_LEN, at most
  * PACKET_MAX) with headroom bytes before them. Sets the pointers and len, for
- * skb types protocol, pkt_type and the headers; the rest is zero. address: the
- * interface's, to tell packets for others; NULL: all are for this host.
+ * skb types protocol, pkt_type and the headers; the rest is zero. loopback: the
+ * interface is Linux's, whose own address and broadcast address are zeros;
+ * else one that takes packets to any address for its own.
  */
 void frame_load(struct frame *frame, const struct frame_shape *shape, bool at_mac,
-		const void *bytes, uint32_t size, uint32_t headroom, const uint8_t *address);
+		const void *bytes, uint32_t size, uint32_t headroom, bool loopback);
 
 /*
  * The packet as it would be on the wire: with its tag in it and the Ethernet

@@ -133,7 +133,7 @@ int skep_prog_run_packet(struct skep_prog *prog, const struct skep_packet_in *in
 		return skep_fail(diag, SKEP_OOM, NULL, "buffers for program '%s'", prog->name);
 	memcpy(port->in, in->data, in->size);
 	frame_load(&port->frame, shape, shape->live_at_mac, in->data, in->size, PACKET_HEADROOM,
-		   NULL);
+		   false);
 	port_describe(&port->frame.packet, shape, in);
 	if (shape->socket && prog->attach == BPF_CGROUP_INET_INGRESS)
 		port_swap_ends(&port->frame.packet);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "helper/checksum.h"
 #include "hook/frame.h"
 #include "machine/machine.h"
 
@@ -154,38 +155,56 @@ static void skb_give_ctx(const struct packet *packet, struct user_skb *ctx)
 	memcpy(ctx->cb, packet->cb, sizeof(ctx->cb));
 	ctx->wire_len = packet->wire_len;
 	ctx->gso_segs = packet->gso_segs;
-	ctx->gso_size = packet->gso_size;
 	ctx->hwtstamp = packet->hwtstamp;
 }
 
-/* The headers that the Ethernet type promises must be there. */
 static int skb_check_size(const struct skep_test_run *run, struct skep_diag *diag)
 {
-	const uint8_t *ether = run->data_in;
-	size_t least = PACKET_ETH_LEN;
+	if (run->data_size_in >= PACKET_ETH_LEN && run->data_size_in <= SKB_SIZE_MAX)
+		return 0;
+	return skep_fail(diag, SKEP_PACKET_SIZE, NULL, "%zu bytes; a test run takes %u to %d",
+			 run->data_size_in, PACKET_ETH_LEN, SKB_SIZE_MAX);
+}
 
-	if (run->data_size_in >= PACKET_ETH_LEN) {
-		if (ether[12] == 0x08 && ether[13] == 0x00)
-			least += 20;
-		else if (ether[12] == 0x86 && ether[13] == 0xdd)
-			least += 40;
-	}
-	if (run->data_size_in >= least && run->data_size_in <= SKB_SIZE_MAX)
+/* The header that the Ethernet type promises must be there. */
+static int skb_check_header(const struct packet *packet, struct skep_diag *diag)
+{
+	ptrdiff_t size = packet->end - packet->network;
+	ptrdiff_t least = packet->protocol == ETHER_IP     ? 20
+			  : packet->protocol == ETHER_IPV6 ? 40
+							   : 0;
+
+	if (size >= least)
 		return 0;
 	return skep_fail(diag, SKEP_PACKET_SIZE, NULL,
-			 "%zu bytes; a test run takes %zu to %d of such a packet",
-			 run->data_size_in, least, SKB_SIZE_MAX);
+			 "%td bytes behind the Ethernet header, less than an IP header", size);
+}
+
+/* The sum of all from the network header, as a device would have computed it. */
+static uint32_t skb_sum(const struct packet *packet)
+{
+	return sum_bytes(packet->network, (size_t)(packet->end - packet->network), 0);
+}
+
+/* Did the program's changes keep the packet's checksum right? */
+static int skb_check_sum(const struct packet *packet, struct skep_diag *diag)
+{
+	if (packet->summed != SUMMED_COMPLETE ||
+	    sum_to16(packet->csum) == sum_to16(skb_sum(packet)))
+		return 0;
+	return skep_fail(diag, SKEP_TEST_RUN_SUM, NULL, "it is %04x, kept as %04x",
+			 sum_to16(skb_sum(packet)), sum_to16(packet->csum));
 }
 
 static int run_vm(struct skep_prog *prog, struct frame *frame, struct skep_test_run *run,
-		  struct skep_diag *diag)
+		  uint32_t *retval, struct skep_diag *diag)
 {
 	struct vm vm = { .ctx = &frame->packet, .packet = &frame->packet };
-	uint64_t retval = 0;
-	int error = prog_run_repeat(prog, &vm, run->repeat ? run->repeat : 1, NULL, NULL, &retval,
+	uint64_t result = 0;
+	int error = prog_run_repeat(prog, &vm, run->repeat ? run->repeat : 1, NULL, NULL, &result,
 				    &run->duration_ns, diag);
 
-	run->retval = (uint32_t)retval;
+	*retval = (uint32_t)result;
 	return error;
 }
 
@@ -193,10 +212,10 @@ static int skb_run(struct skep_prog *prog, const struct frame_shape *shape, stru
 		   struct skep_test_run *run, struct skep_diag *diag)
 {
 	enum { CHECKSUM_COMPLETE_FLAG = 4 };
-	static const uint8_t loopback[6];
 	struct packet *packet = &frame->packet;
 	bool with_ctx = run->ctx_in || run->ctx_out;
 	struct user_skb ctx;
+	uint32_t retval;
 	int error;
 
 	if (run->flags & ~(uint32_t)CHECKSUM_COMPLETE_FLAG)
@@ -210,18 +229,23 @@ static int skb_run(struct skep_prog *prog, const struct frame_shape *shape, stru
 	if (ctx.ifindex > LOOPBACK)
 		return skep_fail(diag, SKEP_TEST_RUN_DEVICE, NULL, "ifindex is %u", ctx.ifindex);
 	frame_load(frame, shape, shape->test_at_mac, run->data_in, (uint32_t)run->data_size_in,
-		   PACKET_HEADROOM, loopback);
+		   PACKET_HEADROOM, true);
 	packet->ifindex = LOOPBACK;
-	if (with_ctx) {
+	error = skb_check_header(packet, diag);
+	if (error == 0 && with_ctx)
 		error = skb_take_ctx(packet, &ctx, diag);
-		if (error < 0)
-			return error;
-	}
-	if (run->flags & CHECKSUM_COMPLETE_FLAG)
-		packet->summed = SUMMED_COMPLETE;
-	error = run_vm(prog, frame, run, diag);
 	if (error < 0)
 		return error;
+	if (run->flags & CHECKSUM_COMPLETE_FLAG) {
+		packet->summed = SUMMED_COMPLETE;
+		packet->csum = skb_sum(packet);
+	}
+	error = run_vm(prog, frame, run, &retval, diag);
+	if (error == 0)
+		error = skb_check_sum(packet, diag);
+	if (error < 0)
+		return error;
+	run->retval = retval;
 	/* Linux gives back zeros for a link header that the program did not see. */
 	if (!shape->test_at_mac && packet_insert(packet, 0, PACKET_ETH_LEN) < 0)
 		return skep_fail(diag, SKEP_OOM, NULL, "the packet's link header");
@@ -260,15 +284,35 @@ static void xdp_load(struct frame *frame, const struct frame_shape *shape,
 	uint32_t room = PAGE - PACKET_HEADROOM - SHARED_INFO + meta;
 	uint32_t direct = with_ctx ? ctx->data_end : size;
 
-	frame_load(frame, shape, true, run->data_in, size, PACKET_HEADROOM - meta, NULL);
+	frame_load(frame, shape, true, run->data_in, size, PACKET_HEADROOM - meta, true);
 	if (direct > room)
 		direct = room;
 	packet->data += meta;
 	packet->end = packet->meta + direct;
 	packet->paged = size - direct;
+	/* Further buffers are pages; the last has room. */
+	packet->paged_room = (PAGE - packet->paged % PAGE) % PAGE;
 	packet->len = (uint32_t)(packet->end - packet->data);
 	packet->limit = packet->start + PAGE - SHARED_INFO;
 	packet->ingress_ifindex = LOOPBACK;
+}
+
+/*
+ * Where the result is too long for its buffer, Linux cuts bytes out before those
+ * in further buffers. Does the same; false where there is no room for even these,
+ * so that nothing is given back.
+ */
+static bool xdp_squeeze(struct frame *frame, const struct skep_test_run *run)
+{
+	struct packet *packet = &frame->packet;
+	size_t room = run->data_size_out, size = (size_t)(packet->end - packet->meta);
+
+	if (!run->data_out || !room || !packet->paged || size + packet->paged <= room)
+		return true;
+	if (room < packet->paged)
+		return false;
+	memmove(packet->meta + (room - packet->paged), packet->end, packet->paged);
+	return true;
 }
 
 static int xdp_run(struct skep_prog *prog, const struct frame_shape *shape, struct frame *frame,
@@ -276,8 +320,9 @@ static int xdp_run(struct skep_prog *prog, const struct frame_shape *shape, stru
 {
 	enum { LIVE_FRAMES_FLAG = 2 };
 	const struct packet *packet = &frame->packet;
-	bool with_ctx = run->ctx_in != NULL;
+	bool with_ctx = run->ctx_in || run->ctx_out; /* Linux makes one of zeros */
 	struct user_xdp ctx;
+	uint32_t retval;
 	int error;
 
 	if (prog->attach == BPF_XDP_DEVMAP || prog->attach == BPF_XDP_CPUMAP)
@@ -297,9 +342,14 @@ static int xdp_run(struct skep_prog *prog, const struct frame_shape *shape, stru
 				 "%zu bytes, of which %u metadata; a packet has %u to %u",
 				 run->data_size_in, ctx.data, PACKET_ETH_LEN, PACKET_MAX);
 	xdp_load(frame, shape, run, &ctx, with_ctx);
-	error = run_vm(prog, frame, run, diag);
+	error = run_vm(prog, frame, run, &retval, diag);
 	if (error < 0)
 		return error;
+	if (!xdp_squeeze(frame, run))
+		return skep_fail(diag, SKEP_TEST_RUN_SPACE, NULL,
+				 "room for %zu bytes is not even enough for the packet's end",
+				 run->data_size_out);
+	run->retval = retval;
 	ctx.data = (uint32_t)(packet->data - packet->meta);
 	ctx.data_end = (uint32_t)(packet->end - packet->meta);
 	return finish(run, packet->meta, ctx.data_end + packet->paged, &ctx, sizeof(ctx), diag);
@@ -315,8 +365,8 @@ int skep_prog_test_run(struct skep_prog *prog, struct skep_test_run *run, struct
 		return plain_test_run(prog, run, diag);
 	if (!run->data_in)
 		return skep_fail(diag, SKEP_PACKET_SIZE, NULL, "no packet is given");
-	if (!run->ctx_in && run->ctx_size_in)
-		return bad(diag, "a context size without a context");
+	if (!run->ctx_in != !run->ctx_size_in || !run->ctx_out != !run->ctx_size_out)
+		return bad(diag, "a context without a size, or a size without a context");
 	error = frame_init(&frame);
 	if (error < 0)
 		return skep_fail(diag, SKEP_OOM, NULL, "buffers for a test run");

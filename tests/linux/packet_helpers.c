@@ -249,14 +249,13 @@ static void emit_run(struct bytecode *code, const struct run *run)
 
 static uint32_t run_here(const struct run *run, struct frame *frame)
 {
-	static const uint8_t loopback[6];
 	struct vm vm = { .ctx = &frame->packet, .packet = &frame->packet, .prog_type = run->type };
 	uint8_t buffer[BUFFER];
 	uint32_t sum = 0;
 
 	memcpy(buffer, run->buffer, BUFFER);
 	frame_load(frame, run->shape, run->shape->test_at_mac, run->in, run->size, PACKET_HEADROOM,
-		   loopback);
+		   true);
 	if (!run->shape->skb)
 		frame->packet.limit = frame->packet.start + 4096 - 320;
 	for (int i = 0; i < run->count; i++) {
