@@ -18,6 +18,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct skep_btf;
 
@@ -70,6 +71,7 @@ enum skep_value_flags {
 int64_t skep_btf_print_value(const struct skep_btf *btf, uint32_t id, const void *value,
 			     size_t size, unsigned flags, struct skep_text *out);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -19,6 +19,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 enum skep_code {
 #define DIAG(name, id, err, title, help) SKEP_##name,
@@ -102,6 +103,7 @@ void skep_help(struct skep_diag *diag, const char *fmt, ...)
 char *skep_diag_text(const struct skep_diag *diag, int colour);
 char *skep_diag_json(const struct skep_diag *diag);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

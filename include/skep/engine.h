@@ -19,6 +19,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 enum skep_bare_flags {
 	SKEP_BARE_INTERPRET = 1 << 0, /* not compiled, even where code may be mapped */
@@ -41,6 +42,7 @@ enum skep_bare_flags {
 int skep_run_bare(const struct skep_insn *insns, size_t count, void *memory, size_t size,
 		  unsigned flags, uint64_t budget, uint64_t *r0, struct skep_diag *diag);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -14,6 +14,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 enum skep_feature_kind {
 	SKEP_FEATURE_MAP_TYPE, SKEP_FEATURE_PROG_TYPE, SKEP_FEATURE_ATTACH_TYPE,
@@ -38,6 +39,7 @@ bool skep_feature_helper_allowed(uint32_t prog_type, uint32_t helper);
 
 const char *skep_version(void);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

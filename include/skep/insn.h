@@ -25,6 +25,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct skep_insn {
 	uint8_t code;
@@ -78,6 +79,7 @@ int skep_disasm_named(const struct skep_insn *insns, size_t count, size_t index,
 int skep_assemble(const char *text, size_t size, const char *name, struct skep_insn **insns,
 		  size_t *count, struct skep_diag *diag);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -15,6 +15,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct skep_machine;
 struct skep_prog; /* a loaded program; borrowed from its machine */
@@ -122,6 +123,7 @@ typedef int skep_event_fn(void *arg, const struct skep_event *event);
 /* Deliver what is pending, without waiting. Returns the number delivered. */
 int skep_machine_poll(struct skep_machine *machine, skep_event_fn *fn, void *arg);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -19,6 +19,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct skep_object;
 struct skep_object_prog; /* borrowed from its object */
@@ -106,6 +107,7 @@ void *skep_object_map_data(struct skep_object_map *map, size_t *size);
 int skep_object_set_global(struct skep_object *object, const char *name, const char *value,
 			   struct skep_diag *diag);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -15,6 +15,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct skep_packet_in {
 	const void *data;         /* from the Ethernet header */
@@ -48,6 +49,7 @@ struct skep_packet_out {
 int skep_prog_run_packet(struct skep_prog *prog, const struct skep_packet_in *in,
 			 struct skep_packet_out *out, struct skep_diag *diag);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

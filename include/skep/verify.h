@@ -16,6 +16,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 enum skep_verify_flags {
 	SKEP_VERIFY_STRICT_ALIGNMENT = 1 << 0, /* BPF_F_STRICT_ALIGNMENT */
@@ -48,6 +49,7 @@ struct skep_verify_result {
 
 void skep_verify_result_done(struct skep_verify_result *result);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -48,20 +48,19 @@ static struct skep_insn *read_program(const struct args *args, size_t *count,
 /* All operands together are the memory, with or without blanks. */
 static uint8_t *read_memory(int argc, char **argv, size_t *size, struct skep_diag *diag)
 {
-	size_t len = 1;
-	uint8_t *bytes;
-	char *text;
+	uint8_t *bytes = NULL;
+	char *text = NULL;
+	size_t len;
+	FILE *all = open_memstream(&text, &len);
 
-	for (int i = 0; i < argc; i++)
-		len += strlen(argv[i]) + 1;
-	text = calloc(1, len);
-	if (!text)
+	if (!all) {
+		skep_report(diag, SKEP_OOM, NULL, "the memory");
 		return NULL;
-	for (int i = 0; i < argc; i++) {
-		strcat(text, argv[i]);
-		strcat(text, " ");
 	}
-	bytes = hex_bytes(text, strlen(text), size, diag);
+	for (int i = 0; i < argc; i++)
+		fprintf(all, "%s ", argv[i]);
+	if (fclose(all) == 0)
+		bytes = hex_bytes(text, len, size, diag);
 	free(text);
 	return bytes;
 }

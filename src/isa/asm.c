@@ -618,8 +618,8 @@ static bool add_label(struct assembler *as, const char *name, size_t len)
 	if (before)
 		return scan_fail(&as->scan, "label '%s' was defined before, in line %u", kept,
 				 before->line);
-	label = kept ? vec_push(&as->labels) : NULL;
-	if (!label) {
+	label = vec_push(&as->labels);
+	if (!kept || !label) {
 		as->oom = true;
 		return false;
 	}
