@@ -3,7 +3,7 @@
  * differential.c - random programs through the verifier, the interpreter, the
  * compiler and the running kernel: one result, one packet, one map.
  *
- *   differential [COUNT [FIRST-SEED]]      default: 500 programs from seed 1
+ *   differential [COUNT [FIRST-SEED [print]]]     default: 500 programs from seed 1
  *
  * All programs must be accepted. The kernel takes part where it lets programs
  * be loaded; where not, this says so and compares our engines. Prints the seed
@@ -40,6 +40,7 @@ struct lab {
 	uint8_t packet[GENERATE_PACKET], entries[ENTRIES_SIZE];
 	uint64_t seed;
 	enum generate_target target;
+	bool print;
 };
 
 /* --- here --- */
@@ -172,7 +173,21 @@ static bool same(const struct lab *lab, const char *name, const struct outcome *
 	       lab->target == GENERATE_XDP ? "xdp" : "tc", a->retval, name, b->retval,
 	       memcmp(a->packet, b->packet, sizeof(a->packet)) ? "; packets differ" : "",
 	       memcmp(a->map, b->map, sizeof(a->map)) ? "; maps differ" : "");
+	for (size_t i = 0; i < sizeof(a->packet); i++)
+		if (a->packet[i] != b->packet[i])
+			printf("  packet[%zu]: 0x%02x, 0x%02x\n", i, a->packet[i], b->packet[i]);
 	return false;
+}
+
+static void print_program(const struct lab *lab)
+{
+	char text[256];
+
+	for (size_t i = 0; i < lab->program.count; i++) {
+		skep_disasm(lab->program.insns, lab->program.count, i, text, sizeof(text));
+		printf("%4zu: %s\n", i, text);
+		i += skep_insn_slots(lab->program.insns[i]) - 1;
+	}
 }
 
 static bool check(struct lab *lab)
@@ -186,6 +201,8 @@ static bool check(struct lab *lab)
 		 GENERATE_CALLS | GENERATE_MAPS | (lab->target == GENERATE_TC ? GENERATE_HELPERS : 0));
 	generate_input(lab->packet, sizeof(lab->packet), lab->seed);
 	generate_input(lab->entries, sizeof(lab->entries), lab->seed + 1);
+	if (lab->print)
+		print_program(lab);
 	prog.code = load_here(lab);
 	if (!prog.code)
 		return false;
@@ -206,7 +223,7 @@ static bool lab_init(struct lab *lab)
 {
 	int error;
 
-	*lab = (struct lab){ .kernel_map = -1 };
+	lab->kernel_map = -1;
 	lab->spec = (struct map_spec){ .name = "entries", .type = BPF_MAP_TYPE_ARRAY, .key_size = 4,
 				       .value_size = GENERATE_VALUE, .max_entries = GENERATE_ENTRIES };
 	lab->specs[0] = &lab->spec;
@@ -226,6 +243,7 @@ int main(int argc, char **argv)
 	uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
 	uint64_t failed = 0, insns = 0;
 
+	lab.print = argc > 3;
 	setbuf(stdout, NULL);
 	if (!lab_init(&lab)) {
 		printf("no machine can be made\n");
