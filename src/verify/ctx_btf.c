@@ -31,6 +31,28 @@ static unsigned oddity(const char *tracepoint, uint32_t arg)
 	return 0;
 }
 
+enum item { ITEM_OTHER, TRUSTED_OR_NULL, PLAIN_OR_NULL, BUFFER, KEY_BUFFER };
+
+static const struct {
+	const char *name;
+	uint8_t arg, what;
+} items[] = {
+#define ITERATOR(name, arg, what) { #name, arg, what },
+#include "verify/iterator.def"
+};
+
+/* function: "bpf_iter_task". */
+static enum item iterator_item(const struct env *env, const char *function, uint32_t arg)
+{
+	if (env->spec->type->id != BPF_PROG_TYPE_TRACING || env->spec->attach != BPF_TRACE_ITER ||
+	    strncmp(function, "bpf_iter_", 9) != 0)
+		return ITEM_OTHER;
+	for (size_t i = 0; i < ARRAY_SIZE(items); i++)
+		if (items[i].arg == arg && strcmp(items[i].name, function + 9) == 0)
+			return (enum item)items[i].what;
+	return ITEM_OTHER;
+}
+
 /* struct_ops: the member of the structure that the program implements. */
 static bool find_member(const struct env *env, struct target *target)
 {
@@ -170,11 +192,10 @@ static bool ends_with(const char *text, const char *suffix)
 static bool may_be_null(const struct env *env, const struct target *target,
 			const struct argument *arg)
 {
-	if (ends_with(arg->name, "__nullable"))
+	enum item item = iterator_item(env, target->name, arg->index);
+
+	if (ends_with(arg->name, "__nullable") || item == TRUSTED_OR_NULL || item == PLAIN_OR_NULL)
 		return true;
-	/* An iterator's last call has no item. */
-	if (env->spec->attach == BPF_TRACE_ITER && env->spec->type->id == BPF_PROG_TYPE_TRACING)
-		return arg->index > 0;
 	return env->spec->attach == BPF_TRACE_RAW_TP && oddity(target->name, arg->index) == NULLABLE;
 }
 
@@ -191,12 +212,14 @@ static uint32_t more_exactly(const struct env *env, uint32_t id)
 }
 
 /* The elements of a map an iterator walks: bytes of sizes that are known when it starts. */
-static bool set_buffer(struct env *env, const struct argument *arg, struct reg *out)
+static bool set_buffer(struct env *env, const struct target *target, const struct argument *arg,
+		       struct reg *out)
 {
-	if (env->spec->attach != BPF_TRACE_ITER || arg->index == 0)
+	enum item item = iterator_item(env, target->name, arg->index);
+
+	if (item != BUFFER && item != KEY_BUFFER)
 		return false;
-	reg_set_pointer(out, REG_BUF,
-			REG_MAYBE_NULL | (strcmp(arg->name, "key") == 0 ? REG_RDONLY : 0));
+	reg_set_pointer(out, REG_BUF, REG_MAYBE_NULL | (item == KEY_BUFFER ? REG_RDONLY : 0));
 	out->mem_size = 0;
 	out->id = new_id(env);
 	return true;
@@ -218,7 +241,7 @@ static int set_pointer(struct env *env, const struct target *target, const struc
 	pointed = btf_type(target->btf, id);
 	/* What is behind them cannot be loaded, so they are as good as numbers. */
 	if (btf_kind(pointed) == BTF_VOID || btf_kind(pointed) == BTF_INT) {
-		if (btf_kind(pointed) != BTF_VOID || !set_buffer(env, arg, out))
+		if (btf_kind(pointed) != BTF_VOID || !set_buffer(env, target, arg, out))
 			reg_set_unknown(env, out);
 		return 0;
 	}
@@ -232,6 +255,8 @@ static int set_pointer(struct env *env, const struct target *target, const struc
 			      btf_kind(pointed) == BTF_FUNC_PROTO ? "FUNC_PROTO" : "UNKNOWN");
 	if (may_be_null(env, target, arg))
 		flags |= REG_MAYBE_NULL;
+	if (iterator_item(env, target->name, arg->index) == PLAIN_OR_NULL)
+		flags &= ~(uint32_t)REG_TRUSTED;
 	reg_set_pointer(out, REG_BTF, flags);
 	out->btf = target->btf;
 	out->btf_id = more_exactly(env, id);

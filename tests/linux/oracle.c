@@ -22,7 +22,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#define LOG_SIZE (16u << 20)
+#define LOG_SIZE (1u << 20)
 #define TIME_LIMIT 120 /* seconds for one program */
 
 static char *verifier_log;
@@ -138,6 +138,12 @@ static struct bpf_program *program_at(struct bpf_object *object, int index)
 	return found;
 }
 
+/* "processed N insns ..." */
+static long processed(void)
+{
+	return strtol(strstr(verifier_log, "processed ") + 10, NULL, 10);
+}
+
 static void report(const char *path, struct bpf_program *program, int error)
 {
 	const char *type = libbpf_bpf_prog_type_str(bpf_program__type(program));
@@ -156,6 +162,8 @@ static void report(const char *path, struct bpf_program *program, int error)
 	print_string("type", type ? type : "unspec", SIZE_MAX);
 	print_string("verdict", verdict, SIZE_MAX);
 	printf(",\"errno\":%d", verdict[0] == 'a' ? 0 : -error);
+	if (judged)
+		printf(",\"processed\":%ld", processed());
 	line = verdict[0] == 'u' ? first_line(library_says, &len) : last_line(verifier_log, &len);
 	if (verdict[0] != 'a')
 		print_string("message", line, len > 500 ? 500 : len);
@@ -174,7 +182,7 @@ static void judge(const char *path, int index)
 	program = program_at(object, index);
 	settle_maps(object);
 	verifier_log[0] = 0;
-	bpf_program__set_log_level(program, 1);
+	bpf_program__set_log_level(program, 4); /* what it refuses, and statistics */
 	bpf_program__set_log_buf(program, verifier_log, LOG_SIZE);
 	error = bpf_object__load(object);
 	report(path, program, error);
