@@ -106,6 +106,7 @@ static void map_describe(struct map *map, const struct map_spec *spec, struct me
 	map->lock_off = -1;
 	memcpy(map->name, spec->name, sizeof(map->name) - 1);
 	map->name[sizeof(map->name) - 1] = '\0';
+	special_find(map, spec);
 }
 
 struct map *map_new(const struct map_spec *spec, struct memory *memory, struct vcpu_set *vcpus,

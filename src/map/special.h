@@ -16,6 +16,9 @@
 
 #include "map/map.h"
 
+/* Fills in map->special and map->lock_off (special_find.c; control plane). */
+void special_find(struct map *map, const struct map_spec *spec);
+
 /* Takes the lock at value + map->lock_off, and gives it back. */
 void special_lock(struct vcpu_set *set, uint32_t *lock, const struct vcpu *cpu);
 static inline void special_unlock(uint32_t *lock)
