@@ -47,7 +47,7 @@ static const struct row rows[] = {
 	{ BPF_MAP_TYPE_LPM_TRIE, 8, 8, 2 * KEYS, BPF_F_NO_PREALLOC, ALL },
 	{ BPF_MAP_TYPE_QUEUE, 0, 8, KEYS, 0, 1u << CYCLE },
 	{ BPF_MAP_TYPE_STACK, 0, 8, KEYS, 0, 1u << CYCLE },
-	{ BPF_MAP_TYPE_RINGBUF, 0, 0, 1 << 20, 0, 1u << OUTPUT },
+	{ BPF_MAP_TYPE_RINGBUF, 0, 0, 1 << 17, 0, 1u << OUTPUT },
 	{ BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, 64, 0, 1u << OUTPUT },
 };
 
@@ -267,7 +267,6 @@ static void emit_op(struct code *code, const struct row *row, int fd, enum op op
 static int kernel_prog(const struct row *row, int fd, enum op op, struct side *side)
 {
 	static struct code code;
-	static char log[4096];
 	struct { uint32_t type, count; uint64_t insns, license; uint32_t level, log_size;
 		 uint64_t log; uint64_t rest[10]; } attr = { 0 };
 
@@ -287,8 +286,6 @@ static int kernel_prog(const struct row *row, int fd, enum op op, struct side *s
 	attr.count = code.len;
 	attr.insns = (uintptr_t)code.insn;
 	attr.license = (uintptr_t)"GPL";
-	attr.level = 0;
-	(void)log;
 	return kernel(5, &attr, sizeof(attr));
 }
 

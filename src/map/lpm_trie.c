@@ -28,7 +28,7 @@
 enum { TRIE_DATA_MAX = 256, TRIE_SPARE_BYTES = 64 << 20, TRIE_SPARE_MIN = 4096 };
 
 struct trie_node {
-	uint32_t child[2]; /* references: 1 + index; 0: none */
+	uint32_t child[2]; /* references: distance from trie->node in 16 bytes; 0: none */
 	uint32_t prefix;   /* bits */
 	uint32_t joins;    /* no value here */
 	uint32_t link;     /* on the free or retired list */
@@ -55,7 +55,13 @@ struct trie {
 
 static inline struct trie_node *trie_at(const struct trie *trie, uint32_t ref)
 {
-	return (struct trie_node *)(void *)(trie->node + (size_t)(ref - 1) * trie->stride);
+	return (struct trie_node *)(void *)(trie->node + ((size_t)ref << 4));
+}
+
+/* The reference to the n-th node. */
+static inline uint32_t trie_ref(const struct trie *trie, uint32_t n)
+{
+	return (n + 1) * (trie->stride / 16);
 }
 
 static inline uint32_t trie_load(const uint32_t *ref)
@@ -97,14 +103,17 @@ static int trie_init(struct map *map, const struct map_spec *spec)
 	trie->data = spec->key_size - 4;
 	trie->value_off = (uint32_t)sizeof(struct trie_node) + ((trie->data + 7) & ~7u);
 	trie->stride = trie->value_off + map->value_stride;
+	trie->stride = (trie->stride + 15) & ~15u;
+	if (trie->stride > 32 && trie->stride < 64)
+		trie->stride = 64; /* a cache line of its own */
 	trie->memory = map->memory;
 	trie->owners = memory_owners(map->memory);
 	/* n prefixes need n-1 joints at most; the rest is for nodes still being read. */
 	nodes = 2ull * spec->max_entries + MAX(TRIE_SPARE_BYTES / trie->stride, TRIE_SPARE_MIN);
-	if (nodes > UINT32_MAX - 1)
-		return -ENOMEM;
+	if ((nodes + 1) * (trie->stride / 16) > UINT32_MAX)
+		return -ENOMEM; /* more than references can name */
 	trie->nodes = (uint32_t)nodes;
-	trie->node = memory_alloc(map->memory, nodes * trie->stride, 64);
+	trie->node = memory_alloc(map->memory, (nodes + 1) * trie->stride, 64);
 	return trie->node ? 0 : -ENOMEM;
 }
 
@@ -180,11 +189,30 @@ static inline uint32_t prefix_common(struct prefix a, struct prefix b, uint32_t 
 
 /* --- reading --- */
 
-static inline struct trie_node *trie_find(const struct trie *trie, const void *key)
+/* Whether the node's prefix is one of want's. bytes is a constant for the sizes
+ * of addresses, 4 and 16. */
+static inline bool trie_matches(const struct trie_node *node, struct prefix want, uint32_t bytes)
+{
+	uint32_t bits = node->prefix;
+
+	if (bits > want.bits)
+		return false;
+	if (bytes == 4) {
+		uint32_t x, y;
+
+		memcpy(&x, node->bytes, 4);
+		memcpy(&y, want.data, 4);
+		return (uint64_t)__builtin_bswap32(x ^ y) >> (32 - bits) == 0;
+	}
+	return prefix_common(prefix_of_node(node), want, bytes) == bits;
+}
+
+static inline struct trie_node *trie_find_sized(const struct trie *trie, const void *key,
+						uint32_t bytes)
 {
 	struct prefix want = prefix_of_key(key);
 	struct trie_node *found = NULL;
-	uint32_t full = trie->data * 8;
+	uint32_t full = bytes * 8;
 
 	if (want.bits > full)
 		return NULL;
@@ -192,7 +220,7 @@ static inline struct trie_node *trie_find(const struct trie *trie, const void *k
 		struct trie_node *node = trie_at(trie, ref);
 		uint32_t prefix = node->prefix;
 
-		if (prefix_common(prefix_of_node(node), want, trie->data) < prefix)
+		if (!trie_matches(node, want, bytes))
 			break;
 		if (!__atomic_load_n(&node->joins, __ATOMIC_ACQUIRE))
 			found = node;
@@ -201,6 +229,18 @@ static inline struct trie_node *trie_find(const struct trie *trie, const void *k
 		ref = trie_load(&node->child[prefix_bit(want.data, prefix)]);
 	}
 	return found;
+}
+
+static struct trie_node *trie_find(const struct trie *trie, const void *key)
+{
+	switch (trie->data) {
+	case 4:
+		return trie_find_sized(trie, key, 4);
+	case 16:
+		return trie_find_sized(trie, key, 16);
+	default:
+		return trie_find_sized(trie, key, trie->data);
+	}
 }
 
 static void *trie_lookup(struct map *map, const void *key, struct vcpu *cpu)
@@ -271,9 +311,9 @@ static void trie_recover(struct trie *trie)
 			up = at ? trie_at(trie, at)->link : 0;
 		}
 	}
-	for (uint32_t ref = 1; ref <= trie->fresh; ref++)
-		if (trie_at(trie, ref)->mark != walk)
-			trie_retire(trie, ref);
+	for (uint32_t n = 0; n < trie->fresh; n++)
+		if (trie_at(trie, trie_ref(trie, n))->mark != walk)
+			trie_retire(trie, trie_ref(trie, n));
 	trie->entries = entries;
 }
 
@@ -291,7 +331,8 @@ static uint32_t trie_take(struct trie *trie)
 			trie->retired_last = 0;
 	} else if (trie->fresh < trie->nodes) {
 		/* Nobody met it yet: mark is older than any walk. */
-		ref = __atomic_add_fetch(&trie->fresh, 1, __ATOMIC_RELEASE);
+		ref = trie_ref(trie, trie->fresh);
+		trie_store(&trie->fresh, trie->fresh + 1);
 	}
 	return ref;
 }

@@ -184,7 +184,7 @@ void *ringbuf_reserve(struct map *map, uint64_t size, struct vcpu *cpu)
 	record->pages = (uint32_t)(((char *)record - (char *)ring) / RING_PAGE);
 	ring->who[(producer & ring->mask) / 8] = cpu->takes << 16 | cpu->id;
 	__atomic_store_n(&record->len, (uint32_t)size | BPF_RINGBUF_BUSY_BIT, __ATOMIC_RELEASE);
-	__atomic_store_n(ring->producer, end, __ATOMIC_SEQ_CST);
+	__atomic_store_n(ring->producer, end, __ATOMIC_RELEASE);
 	owner_unlock(&ring->lock);
 	return record + 1;
 }
