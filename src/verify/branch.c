@@ -216,7 +216,7 @@ static void become_pointer(struct reg *reg)
 /* Values with a lock in them keep their id: it tells which lock is held. */
 static bool keeps_id(struct env *env, const struct reg *reg)
 {
-	return (reg->type == REG_MAP_VALUE && map_fields(env, reg->map)) ||
+	return (reg->type == REG_MAP_VALUE && map_has_lock(env, reg->map)) ||
 	       (reg->flags & REG_ALLOC);
 }
 

@@ -12,6 +12,8 @@
 
 #include <stdio.h>
 
+#define WALK_DEPTH_MAX 32
+
 enum walk { WALK_SCALAR, WALK_POINTER, WALK_LEAF_POINTER };
 
 struct step_to {
@@ -84,12 +86,14 @@ static int walk(struct env *env, const struct skep_btf *btf, uint32_t id, uint32
 		uint32_t size, struct step_to *to)
 {
 	const struct btf_type *type = btf_type(btf, id);
+	unsigned depth = 0;
 
 again:
 	if (off + size > type->size) {
 		const struct btf_type *element = flexible_end(btf, type, &off);
 
-		if (!element)
+		/* Elements that end in such an array themselves could go on for ever. */
+		if (!element || depth++ == WALK_DEPTH_MAX)
 			return reject(env, -EACCES, "access beyond struct %s at off %u size %u",
 				      type_name(btf, type), off, size);
 		type = element;

@@ -499,6 +499,8 @@ static int check_map_fits(struct env *env, const struct map_spec *map)
 		return reject(env, -EINVAL, "bpf_struct_ops map cannot be used in prog");
 	if (!fields)
 		return -ENOMEM;
+	if (fields->problem)
+		return reject(env, -EINVAL, "map '%s' cannot be used: %s", map->name, fields->problem);
 	if (type == BPF_PROG_TYPE_SOCKET_FILTER && fields->mask & MAP_FIELD_SPIN_LOCK)
 		return reject(env, -EINVAL, "socket filter progs cannot use bpf_spin_lock yet");
 	for (size_t i = 0; is_tracing(type) && i < ARRAY_SIZE(unsafe); i++)

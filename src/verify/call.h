@@ -119,7 +119,8 @@ struct map_fields {
 	uint32_t count;
 	uint32_t mask;                   /* of enum field_type */
 	struct map_field field[11];
-	const char *problem;             /* why the map could not be created; or NULL */
+	uint32_t looked;                 /* members looked at */
+	const char *problem;             /* why not all could be found; or NULL */
 };
 /* The field of a type; NULL: the map has none. */
 const struct map_field *map_field_of(struct env *env, const struct map_spec *map, uint32_t type);

@@ -84,6 +84,9 @@ static void add_pointer(struct env *env, struct map_fields *fields, const struct
 		add_field(fields, type, off, 8, btf, id);
 }
 
+#define NESTING_MAX 8
+#define LOOK_MAX 100000
+
 static void find_in(struct env *env, struct map_fields *fields, const struct skep_btf *btf,
 		    uint32_t id, uint32_t off, unsigned depth);
 
@@ -108,6 +111,11 @@ static void find_in(struct env *env, struct map_fields *fields, const struct ske
 {
 	const struct btf_type *type;
 
+	/* Types can nest so that there is no end to looking. */
+	if (fields->problem || ++fields->looked > LOOK_MAX) {
+		fields->problem = "its type is too complex";
+		return;
+	}
 	id = btf_skip_mods_and_typedefs(btf, id);
 	type = btf_type(btf, id);
 	if (btf_kind(type) == BTF_PTR) {
@@ -136,8 +144,6 @@ static void find_in(struct env *env, struct map_fields *fields, const struct ske
 				info[i].offset, depth);
 	}
 }
-
-#define NESTING_MAX 8
 
 /* --- remembered per environment --- */
 
@@ -198,6 +204,14 @@ const struct map_field *map_field_at(struct env *env, const struct map_spec *map
 		if (fields->field[i].off == off)
 			return &fields->field[i];
 	return NULL;
+}
+
+/* Without memory to look, as if it had: ids are kept for nothing. */
+bool map_has_lock(struct env *env, const struct map_spec *map)
+{
+	const struct map_fields *fields = map_fields(env, map);
+
+	return !fields || fields->mask & (MAP_FIELD_SPIN_LOCK | MAP_FIELD_RES_SPIN_LOCK);
 }
 
 /* --- kernel pointers in map values --- */

@@ -613,6 +613,7 @@ enum target_return { TARGET_RETURNS_UNKNOWN, TARGET_RETURNS_VOID, TARGET_RETURNS
 enum target_return target_return(const struct env *env);
 /* Constant map values: the special fields an access may not touch (fields.c). */
 const struct map_fields *map_fields(struct env *env, const struct map_spec *map);
+bool map_has_lock(struct env *env, const struct map_spec *map);
 /* 0: plain bytes; 1: handled (a kernel pointer was loaded or stored); negative: refused. */
 int check_map_fields(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t size,
 		     enum access access, int value_regno);
