@@ -4,6 +4,21 @@
  */
 #include "helper/list.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "helper/sys.h"
+
+static uint64_t skb_under_cgroup(struct vm *vm, const uint64_t arg[5])
+{
+	const struct map *map = (const struct map *)(uintptr_t)arg[1];
+
+	(void)vm;
+	return (uint32_t)arg[2] >= map->max_entries ? (uint64_t)-E2BIG : (uint64_t)-ENOENT;
+}
+
 const struct helper helper_skb_under_cgroup = {
 	.id = 33,
 	.name = "skb_under_cgroup",
@@ -13,6 +28,7 @@ const struct helper helper_skb_under_cgroup = {
 	.types = TYPES_TC | TYPES_LWT,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX }, { ARG_CONST_MAP_PTR }, { ARG_ANYTHING } },
+	.call = skb_under_cgroup,
 };
 
 const struct helper helper_current_task_under_cgroup = {
@@ -25,6 +41,13 @@ const struct helper helper_current_task_under_cgroup = {
 	.arg = { { ARG_CONST_MAP_PTR }, { ARG_ANYTHING } },
 };
 
+/* Packets here belong to no socket, and so to no cgroup. */
+static uint64_t skb_cgroup_id(struct vm *vm, const uint64_t arg[5])
+{
+	(void)vm, (void)arg;
+	return 0;
+}
+
 const struct helper helper_skb_cgroup_id = {
 	.id = 79,
 	.name = "skb_cgroup_id",
@@ -33,6 +56,7 @@ const struct helper helper_skb_cgroup_id = {
 	.types = TYPES_TC | TYPE(CGROUP_SKB),
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX } },
+	.call = skb_cgroup_id,
 };
 
 const struct helper helper_skb_ancestor_cgroup_id = {
@@ -43,7 +67,42 @@ const struct helper helper_skb_ancestor_cgroup_id = {
 	.types = TYPES_TC | TYPE(CGROUP_SKB),
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX }, { ARG_ANYTHING } },
+	.call = skb_cgroup_id,
 };
+
+/*
+ * The task's cgroup in the unified hierarchy is the line "0::/path" of
+ * /proc/self/cgroup, and its id the number of that directory's inode. A task
+ * whose cgroup cannot be seen counts as in the root, whose id is 1.
+ */
+static uint64_t get_current_cgroup_id(struct vm *vm, const uint64_t arg[5])
+{
+	static const char root[] = "/sys/fs/cgroup";
+	char text[1024], path[sizeof(root) + sizeof(text)], *line = text;
+	struct stat dir;
+	int64_t fd, size;
+
+	(void)vm, (void)arg;
+	fd = sys_call(SYS_openat, (uint64_t)AT_FDCWD, (uintptr_t) "/proc/self/cgroup",
+		      O_RDONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return 1;
+	size = sys_call(SYS_read, (uint64_t)fd, (uintptr_t)text, sizeof(text) - 1, 0);
+	sys_call(SYS_close, (uint64_t)fd, 0, 0, 0);
+	text[size > 0 ? size : 0] = '\0';
+	while (line && strncmp(line, "0::/", 4) != 0) {
+		line = strchr(line, '\n');
+		line = line ? line + 1 : NULL;
+	}
+	if (!line)
+		return 1;
+	memcpy(path, root, sizeof(root) - 1);
+	strcpy(path + sizeof(root) - 1, line + 3);
+	path[strcspn(path, "\n")] = '\0';
+	if (sys_call(SYS_newfstatat, (uint64_t)AT_FDCWD, (uintptr_t)path, (uintptr_t)&dir, 0) < 0)
+		return 1;
+	return dir.st_ino;
+}
 
 const struct helper helper_get_current_cgroup_id = {
 	.id = 80,
@@ -52,6 +111,7 @@ const struct helper helper_get_current_cgroup_id = {
 	.doc = "Returns the id of the cgroup the current task is in.",
 	.types = TYPES_BASE,
 	.ret = { RET_INTEGER },
+	.call = get_current_cgroup_id,
 };
 
 const struct helper helper_get_current_ancestor_cgroup_id = {

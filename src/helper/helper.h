@@ -96,6 +96,7 @@ struct helper {
 	bool acquires, releases; /* references */
 	struct ret ret;
 	struct arg arg[5];
+	bool by_engine;          /* engines carry the call out themselves */
 	helper_fn *call;         /* NULL: checked, but not executed by this build */
 };
 

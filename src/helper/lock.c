@@ -4,6 +4,14 @@
  */
 #include "helper/list.h"
 
+#include "map/special.h"
+
+static uint64_t spin_lock(struct vm *vm, const uint64_t arg[5])
+{
+	special_lock(vm->world->vcpus, (uint32_t *)(uintptr_t)arg[0], vm->cpu);
+	return 0;
+}
+
 const struct helper helper_spin_lock = {
 	.id = 93,
 	.name = "spin_lock",
@@ -12,7 +20,15 @@ const struct helper helper_spin_lock = {
 	.types = TYPES_BASE,
 	.ret = { RET_VOID },
 	.arg = { { ARG_PTR_TO_SPIN_LOCK } },
+	.call = spin_lock,
 };
+
+static uint64_t spin_unlock(struct vm *vm, const uint64_t arg[5])
+{
+	(void)vm;
+	special_unlock((uint32_t *)(uintptr_t)arg[0]);
+	return 0;
+}
 
 const struct helper helper_spin_unlock = {
 	.id = 94,
@@ -22,6 +38,7 @@ const struct helper helper_spin_unlock = {
 	.types = TYPES_BASE,
 	.ret = { RET_VOID },
 	.arg = { { ARG_PTR_TO_SPIN_LOCK } },
+	.call = spin_unlock,
 };
 
 static uint64_t kptr_xchg(struct vm *vm, const uint64_t arg[5])

@@ -8,9 +8,6 @@
 
 #include "helper/packet.h"
 
-/* Until they are there. */
-extern __typeof__(perf_output) perf_output __attribute__((weak));
-
 /*
  * A packet program may ask for the first bytes of its packet behind the sample.
  * Where the index is the current CPU, it is the virtual one.

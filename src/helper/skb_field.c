@@ -225,6 +225,14 @@ const struct helper helper_skb_cgroup_classid = {
 	.call = get_cgroup_classid,
 };
 
+/* Packets here came through no IPsec transformation. */
+static uint64_t skb_get_xfrm_state(struct vm *vm, const uint64_t arg[5])
+{
+	(void)vm;
+	memset((void *)(uintptr_t)arg[2], 0, (uint32_t)arg[3]);
+	return (uint64_t)-EINVAL;
+}
+
 const struct helper helper_skb_get_xfrm_state = {
 	.id = 66,
 	.name = "skb_get_xfrm_state",
@@ -240,4 +248,5 @@ const struct helper helper_skb_get_xfrm_state = {
 		{ ARG_MEM_SIZE },
 		{ ARG_ANYTHING },
 	},
+	.call = skb_get_xfrm_state,
 };

@@ -6,6 +6,16 @@
 
 #include "helper/packet.h"
 
+/*
+ * The ports of this network end in no socket, so that a lookup finds none. A
+ * program cannot then get hold of a socket, and what takes one is never reached.
+ */
+static uint64_t no_socket(struct vm *vm, const uint64_t arg[5])
+{
+	(void)vm, (void)arg;
+	return 0;
+}
+
 const struct helper helper_sk_lookup_tcp = {
 	.id = 84,
 	.name = "sk_lookup_tcp",
@@ -24,6 +34,7 @@ const struct helper helper_sk_lookup_tcp = {
 		{ ARG_ANYTHING },
 		{ ARG_ANYTHING },
 	},
+	.call = no_socket,
 };
 
 const struct helper helper_sk_lookup_udp = {
@@ -44,6 +55,7 @@ const struct helper helper_sk_lookup_udp = {
 		{ ARG_ANYTHING },
 		{ ARG_ANYTHING },
 	},
+	.call = no_socket,
 };
 
 const struct helper helper_skc_lookup_tcp = {
@@ -65,6 +77,7 @@ const struct helper helper_skc_lookup_tcp = {
 		{ ARG_ANYTHING },
 		{ ARG_ANYTHING },
 	},
+	.call = no_socket,
 };
 
 const struct helper helper_sk_release = {
@@ -77,6 +90,7 @@ const struct helper helper_sk_release = {
 	.releases = true,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_BTF_ID_SOCK_COMMON, ARG_RELEASE } },
+	.call = no_socket,
 };
 
 const struct helper helper_sk_fullsock = {
@@ -87,6 +101,7 @@ const struct helper helper_sk_fullsock = {
 	.types = TYPES_TC | TYPE(CGROUP_SKB),
 	.ret = { RET_PTR_TO_SOCKET, .maybe_null = true },
 	.arg = { { ARG_PTR_TO_SOCK_COMMON } },
+	.call = no_socket,
 };
 
 const struct helper helper_tcp_sock = {
@@ -97,6 +112,7 @@ const struct helper helper_tcp_sock = {
 	.types = TYPES_TC | TYPE(CGROUP_SKB) | TYPE(CGROUP_SOCKOPT) | TYPE(SOCK_OPS),
 	.ret = { RET_PTR_TO_TCP_SOCK, .maybe_null = true },
 	.arg = { { ARG_PTR_TO_SOCK_COMMON } },
+	.call = no_socket,
 };
 
 const struct helper helper_get_listener_sock = {
@@ -107,6 +123,7 @@ const struct helper helper_get_listener_sock = {
 	.types = TYPES_TC | TYPE(CGROUP_SKB),
 	.ret = { RET_PTR_TO_SOCKET, .maybe_null = true },
 	.arg = { { ARG_PTR_TO_SOCK_COMMON } },
+	.call = no_socket,
 };
 
 const struct helper helper_sk_assign = {

@@ -45,6 +45,23 @@ static uint32_t stack_walk(const uint64_t *regs, uint64_t *ips, uint32_t max)
 	return count;
 }
 
+static uint64_t get_stackid(struct vm *vm, const uint64_t arg[5])
+{
+	struct map *map = (struct map *)(uintptr_t)arg[1];
+	uint64_t ips[STACK_FRAMES + 256], flags = arg[2];
+	uint32_t skip = flags & BPF_F_SKIP_FIELD_MASK, count;
+
+	if (flags & ~(BPF_F_SKIP_FIELD_MASK | BPF_F_USER_STACK | BPF_F_FAST_STACK_CMP |
+		      BPF_F_REUSE_STACKID))
+		return (uint64_t)-EINVAL;
+	if (!(flags & BPF_F_USER_STACK))
+		return (uint64_t)-EFAULT;
+	count = stack_walk(vm->regs, ips, skip + STACK_FRAMES);
+	if (count <= skip)
+		return (uint64_t)-EFAULT;
+	return (uint64_t)stack_trace_put(map, ips + skip, count - skip, flags);
+}
+
 const struct helper helper_get_stackid = {
 	.id = 27,
 	.name = "get_stackid",
@@ -54,6 +71,7 @@ const struct helper helper_get_stackid = {
 	.gpl_only = true,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX }, { ARG_CONST_MAP_PTR }, { ARG_ANYTHING } },
+	.call = get_stackid,
 };
 
 /*

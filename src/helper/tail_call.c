@@ -12,6 +12,7 @@ const struct helper helper_tail_call = {
 	       "without coming back.",
 	.types = TYPES_ALL,
 	.changes_packet = true,
+	.by_engine = true,
 	.ret = { RET_VOID },
 	.arg = { { ARG_PTR_TO_CTX }, { ARG_CONST_MAP_PTR }, { ARG_ANYTHING } },
 };

@@ -165,6 +165,13 @@ const struct helper helper_find_vma = {
 	},
 };
 
+static uint64_t send_signal(struct vm *vm, const uint64_t arg[5])
+{
+	(void)vm;
+	return (uint64_t)sys_call(SYS_kill, (uint64_t)sys_call(SYS_getpid, 0, 0, 0, 0),
+				  (uint32_t)arg[0], 0, 0);
+}
+
 const struct helper helper_send_signal = {
 	.id = 109,
 	.name = "send_signal",
@@ -173,7 +180,15 @@ const struct helper helper_send_signal = {
 	.types = TYPES_BASE,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_ANYTHING } },
+	.call = send_signal,
 };
+
+static uint64_t send_signal_thread(struct vm *vm, const uint64_t arg[5])
+{
+	(void)vm;
+	return (uint64_t)sys_call(SYS_tgkill, (uint64_t)sys_call(SYS_getpid, 0, 0, 0, 0),
+				  (uint64_t)sys_call(SYS_gettid, 0, 0, 0, 0), (uint32_t)arg[0], 0);
+}
 
 const struct helper helper_send_signal_thread = {
 	.id = 117,
@@ -183,4 +198,5 @@ const struct helper helper_send_signal_thread = {
 	.types = TYPES_BASE,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_ANYTHING } },
+	.call = send_signal_thread,
 };

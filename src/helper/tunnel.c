@@ -4,6 +4,17 @@
  */
 #include "helper/list.h"
 
+#include <errno.h>
+#include <string.h>
+
+/* Packets here came through no tunnel; nothing of the stack may show instead. */
+static uint64_t skb_get_tunnel_key(struct vm *vm, const uint64_t arg[5])
+{
+	(void)vm;
+	memset((void *)(uintptr_t)arg[1], 0, (uint32_t)arg[2]);
+	return (uint64_t)-EINVAL;
+}
+
 const struct helper helper_skb_get_tunnel_key = {
 	.id = 20,
 	.name = "skb_get_tunnel_key",
@@ -18,6 +29,7 @@ const struct helper helper_skb_get_tunnel_key = {
 		{ ARG_MEM_SIZE },
 		{ ARG_ANYTHING },
 	},
+	.call = skb_get_tunnel_key,
 };
 
 const struct helper helper_skb_set_tunnel_key = {
@@ -36,6 +48,13 @@ const struct helper helper_skb_set_tunnel_key = {
 	},
 };
 
+static uint64_t skb_get_tunnel_opt(struct vm *vm, const uint64_t arg[5])
+{
+	(void)vm;
+	memset((void *)(uintptr_t)arg[1], 0, (uint32_t)arg[2]);
+	return (uint64_t)-ENOENT;
+}
+
 const struct helper helper_skb_get_tunnel_opt = {
 	.id = 29,
 	.name = "skb_get_tunnel_opt",
@@ -44,6 +63,7 @@ const struct helper helper_skb_get_tunnel_opt = {
 	.types = TYPES_TC | TYPE(LWT_XMIT),
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX }, { ARG_MEM, ARG_UNINIT }, { ARG_MEM_SIZE } },
+	.call = skb_get_tunnel_opt,
 };
 
 const struct helper helper_skb_set_tunnel_opt = {

@@ -60,7 +60,7 @@ static bool get_helper(uint32_t id, struct skep_feature *feature)
 	feature->doc = helper ? helper->doc : NULL;
 	feature->prototype = helper ? helper->prototype : NULL;
 	feature->checked = helper != NULL;
-	feature->executed = helper && helper->call;
+	feature->executed = helper && (helper->call || helper->by_engine);
 	return true;
 }
 
