@@ -28,11 +28,14 @@ enum { SKIPPED = 77, POISON = 0xbad2310 };
 static struct skep_btf *kernel;
 static unsigned long programs, compared, poisoned, differences, apart;
 
-static int quiet(enum libbpf_print_level level, const char *format, va_list args)
+/* A program that the kernel refused had been relocated; libbpf says so in these words. */
+static bool got_to_the_kernel;
+
+static int listen(enum libbpf_print_level level, const char *format, va_list args)
 {
 	(void)level;
-	(void)format;
 	(void)args;
+	got_to_the_kernel |= strstr(format, "BPF program load failed") != NULL;
 	return 0;
 }
 
@@ -63,7 +66,7 @@ static void compare(const char *path, const char *name, const struct skep_insn *
 	}
 }
 
-/* libbpf relocates on its way to loading; whether the kernel takes it matters not. */
+/* libbpf relocates on its way to loading. NULL if it never got so far. */
 static struct bpf_object *relocated(const char *path, const char *name)
 {
 	struct bpf_object *object = bpf_object__open_file(path, NULL);
@@ -73,8 +76,11 @@ static struct bpf_object *relocated(const char *path, const char *name)
 		return NULL;
 	bpf_object__for_each_program(program, object)
 		bpf_program__set_autoload(program, strcmp(bpf_program__name(program), name) == 0);
-	bpf_object__load(object);
-	return object;
+	got_to_the_kernel = false;
+	if (bpf_object__load(object) == 0 || got_to_the_kernel)
+		return object;
+	bpf_object__close(object);
+	return NULL;
 }
 
 static void compare_program(const char *path, struct skep_object_prog *prog)
@@ -84,7 +90,7 @@ static void compare_program(const char *path, struct skep_object_prog *prog)
 	struct bpf_program *program =
 		object ? bpf_object__find_program_by_name(object, name) : NULL;
 	const struct skep_insn *insns;
-	size_t count;
+	size_t count = 0;
 	int error = skep_object_prog_insns(prog, &insns, &count, NULL);
 
 	programs++;
@@ -143,7 +149,7 @@ int main(int argc, char **argv)
 		return SKIPPED;
 	}
 	close(fd);
-	libbpf_set_print(quiet);
+	libbpf_set_print(listen);
 	for (int i = 1; i < argc; i++)
 		compare_object(argv[i]);
 	if (getenv("SKEP_OBJECTS"))
