@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
-# Every example, from source, over the capture that comes with them; what it must find there is
+# Every example, as the build compiled it, over the capture that comes with them; what it must find there is
 # worked out by expect.py without any eBPF.
 load helper
 
@@ -9,12 +9,16 @@ setup_file() {
 	python3 "$top/examples/expect.py" "$top/examples/web.pcap" >"$BATS_FILE_TMPDIR/expected.json"
 }
 
+object() {
+	echo "${SKEP%/*}/examples/$1.bpf.o"
+}
+
 # agrees EXAMPLE [PROGRAM [OPTION...]]: runs it, and compares verdicts, maps, events and packets
 agrees() {
 	local name=$1 program=${2:-$1} top
 	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 	shift; [ $# -eq 0 ] || shift
-	skep run -j "$@" -p "$program" "$top/examples/$name.bpf.c" -r "$top/examples/web.pcap" \
+	skep run -j "$@" -p "$program" "$(object "$name")" -r "$top/examples/web.pcap" \
 		-w out.pcap >results.jsonl
 	python3 "$top/tests/examples/check.py" "$BATS_FILE_TMPDIR/expected.json" "$name" \
 		results.jsonl out.pcap
@@ -72,7 +76,7 @@ agrees() {
 
 @test "examples: cgroup_account cuts a container off at its budget" {
 	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-	skep run -j -s budget=20000 -p count_egress --egress "$top/examples/cgroup_account.bpf.c" \
+	skep run -j -s budget=20000 -p count_egress --egress "$(object cgroup_account)" \
 		-r "$top/examples/web.pcap" -w out.pcap >results.jsonl
 	python3 - <<-'EOF'
 		import json
@@ -84,7 +88,7 @@ agrees() {
 
 @test "examples: tc_police lets each source have its burst" {
 	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-	skep run -j -s burst=8 -s rate=1 "$top/examples/tc_police.bpf.c" \
+	skep run -j -s burst=8 -s rate=1 "$(object tc_police)" \
 		-r "$top/examples/web.pcap" >results.jsonl
 	python3 - <<-'EOF'
 		import json
@@ -97,7 +101,6 @@ agrees() {
 }
 
 @test "examples: opensnoop is accepted" {
-	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 	[ -r /sys/kernel/btf/vmlinux ] || skip "this kernel does not show its types"
-	skep check "$top/examples/opensnoop.bpf.c"
+	skep check "$(object opensnoop)"
 }

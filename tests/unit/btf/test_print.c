@@ -170,7 +170,7 @@ static uint32_t write_claims(const struct skep_btf *btf, FILE *file)
 /* Prints the header, and lets this compiler check it; returns the claims made. */
 static uint32_t compile(const struct skep_btf *btf, const char *compiler)
 {
-	char path[] = "/tmp/skep-print-XXXXXX", command[256];
+	char path[] = "/tmp/print-btf-XXXXXX", command[256];
 	struct skep_text out = { 0 };
 	int fd = mkstemp(path);
 	FILE *file = fdopen(fd, "w");
