@@ -420,7 +420,7 @@ static void choose(struct run *run, int ops)
 
 int main(int argc, char **argv)
 {
-	uint32_t total = argc > 1 ? (uint32_t)atoi(argv[1]) : 4000, failed = 0;
+	uint32_t total = argc > 1 ? (uint32_t)atoi(argv[1]) : 1500, failed = 0;
 	struct frame frame;
 
 	if (!bytecode_works())

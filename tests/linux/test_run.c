@@ -374,7 +374,7 @@ static unsigned compare(struct skep_machine *machine, const struct kind *kind, u
 
 int main(int argc, char **argv)
 {
-	uint32_t total = argc > 1 ? (uint32_t)atoi(argv[1]) : 140, failed = 0;
+	uint32_t total = argc > 1 ? (uint32_t)atoi(argv[1]) : 70, failed = 0;
 	struct skep_diag *diag = skep_diag_new();
 
 	if (!bytecode_works())

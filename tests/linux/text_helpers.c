@@ -291,7 +291,7 @@ static bool agree(uint32_t number)
 
 int main(int argc, char **argv)
 {
-	uint32_t total = argc > 1 ? (uint32_t)atoi(argv[1]) : 4000, failed = 0;
+	uint32_t total = argc > 1 ? (uint32_t)atoi(argv[1]) : 1500, failed = 0;
 
 	if (!bytecode_works())
 		return SKIPPED;
