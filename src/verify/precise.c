@@ -170,22 +170,34 @@ static int back_store(struct wanted *w, const struct insn *insn, const struct st
 	return 0;
 }
 
-/* What an atomic operation leaves in memory, or fetches from it, is unknown. */
+/* The register an atomic operation fetches into; -1: none. */
+static int fetched_reg(const struct insn *insn)
+{
+	if (insn->op == ATOMIC_CMPXCHG)
+		return 0;
+	return insn->op >= ATOMIC_FETCH_ADD && insn->op <= ATOMIC_XCHG ? insn->src : -1;
+}
+
+/* What it leaves in memory is unknown; what it fetches is what a slot held. */
 static int back_atomic(struct wanted *w, const struct insn *insn, const struct step *step)
 {
+	int fetched = fetched_reg(insn);
+	bool wanted;
+
 	if (insn->op == ATOMIC_LOAD_ACQ) {
 		back_load(w, insn, step);
 		return 0;
 	}
 	if (insn->op == ATOMIC_STORE_REL)
 		return back_store(w, insn, step);
-	if (insn->op == ATOMIC_CMPXCHG)
-		drop_reg(w, 0);
-	else if (insn->op >= ATOMIC_FETCH_ADD && insn->op <= ATOMIC_XCHG)
-		drop_reg(w, insn->src);
+	wanted = fetched >= 0 && wanted_reg(w, (unsigned)fetched);
+	if (wanted)
+		drop_reg(w, (unsigned)fetched);
 	if (wanted_reg(w, insn->dst))
 		return LOST;
 	back_overwrites(w, step);
+	if (wanted && step && step->stack_access)
+		w->slots[step->stack_access - 1] |= UINT64_C(1) << step->slot;
 	return 0;
 }
 
