@@ -388,6 +388,29 @@ static void redirect__a_bad_flag_gives_the_types_own_refusal(void **state)
 	assert_int_equal(vm.redirect_kind, REDIRECT_NEIGH);
 }
 
+static void redirect__a_map_without_the_entry_gives_the_flags_action(void **state)
+{
+	struct map_spec spec = { .name = "targets", .type = BPF_MAP_TYPE_ARRAY, .key_size = 4,
+				 .value_size = 4, .max_entries = 2 };
+	int error = 0;
+	struct map *map = map_new(&spec, memory, vcpus, &error);
+
+	(void)state;
+	assert_non_null(map);
+	vm.prog_type = BPF_PROG_TYPE_XDP;
+	vm.redirect_kind = REDIRECT_NONE;
+	assert_int_equal(CALL(redirect_map, ADDRESS(map), 2, 0), XDP_ABORTED);
+	assert_int_equal(CALL(redirect_map, ADDRESS(map), 2, XDP_PASS), XDP_PASS);
+	assert_int_equal(CALL(redirect_map, ADDRESS(map), 0, 4), XDP_ABORTED);
+	assert_int_equal(CALL(redirect_map, ADDRESS(map), 0, BPF_F_BROADCAST), XDP_ABORTED);
+	assert_int_equal(vm.redirect_kind, REDIRECT_NONE);
+	assert_int_equal(CALL(redirect_map, ADDRESS(map), 1ull << 32 | 1, XDP_PASS), XDP_REDIRECT);
+	assert_int_equal(vm.redirect_kind, REDIRECT_MAP);
+	assert_int_equal(vm.redirect_key, 1);
+	assert_ptr_equal(vm.redirect_map, map);
+	map_free(map);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,6 +429,7 @@ int main(void)
 		cmocka_unit_test(stack__frames_are_followed_and_damage_ends_them),
 		cmocka_unit_test(loop__stops_when_told_and_counts_its_calls),
 		cmocka_unit_test(redirect__a_bad_flag_gives_the_types_own_refusal),
+		cmocka_unit_test(redirect__a_map_without_the_entry_gives_the_flags_action),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
