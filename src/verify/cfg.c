@@ -35,6 +35,27 @@ static bool refused_early(const char *why)
 	       strstr(why, "ld_imm64") != NULL;
 }
 
+/*
+ * Refused only where a path reaches it; until then a damaged jump still has
+ * the edges its opcode and offset say. Codes 5 and 6 of the low bits are the
+ * jump classes, the high four bits the operation.
+ */
+enum { RAW_GOTO = 0, RAW_CALL = 8, RAW_EXIT = 9, RAW_NONE = 255 };
+
+static struct insn damaged(struct skep_insn raw)
+{
+	unsigned class = raw.code & 7u;
+	struct insn insn = { .kind = INSN_INVALID, .op = RAW_NONE };
+
+	if (class != 5 && class != 6)
+		return insn;
+	insn.op = raw.code >> 4;
+	insn.off = raw.off;
+	if (insn.op == RAW_GOTO && class == 6)
+		insn.off = raw.imm;
+	return insn;
+}
+
 int decode_program(struct env *env)
 {
 	env->len = env->spec->len;
@@ -43,8 +64,11 @@ int decode_program(struct env *env)
 	env->explored = arena_alloc(&env->arena, (env->len + 1) * sizeof(*env->explored));
 	if (!env->insns || !env->info || !env->explored)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < env->len; i++)
+	for (uint32_t i = 0; i < env->len; i++) {
 		env->insns[i] = insn_decode(env->spec->insns, env->len, i, NULL);
+		if (env->insns[i].kind == INSN_INVALID)
+			env->insns[i] = damaged(env->spec->insns[i]);
+	}
 	return 0;
 }
 
@@ -84,7 +108,7 @@ int check_encodings(struct env *env)
 			if (why && refused_early(why))
 				return refuse_at(env, i, -EINVAL, "%s", why);
 		}
-		if (insn->kind == INSN_CALL && insn->op == CALL_REGISTER)
+		if (env->spec->insns[i].code == 0x8d && insn->kind != INSN_PAD)
 			return refuse_at(env, i, -EINVAL, "unknown opcode %02x",
 					 env->spec->insns[i].code);
 		if (insn->kind == INSN_IMM64 && insn->op != IMM64_VALUE &&
@@ -206,11 +230,15 @@ int find_subprogs(struct env *env)
 
 static bool insn_jumps(const struct insn *insn)
 {
+	if (insn->kind == INSN_INVALID)
+		return insn->op != RAW_NONE && insn->op != RAW_CALL && insn->op != RAW_EXIT;
 	return insn->kind == INSN_JUMP || insn->kind == INSN_GOTO || insn->kind == INSN_MAY_GOTO;
 }
 
 static bool insn_falls_through(const struct insn *insn)
 {
+	if (insn->kind == INSN_INVALID)
+		return insn->op != RAW_EXIT && insn->op != RAW_GOTO;
 	return insn->kind != INSN_EXIT && insn->kind != INSN_GOTO && insn->kind != INSN_GOTO_REG;
 }
 
@@ -350,15 +378,6 @@ static int walk_from(struct env *env, struct walk *walk, uint32_t start)
 	return 0;
 }
 
-/* Targets of indirect jumps are not visible here: all labels that may be taken are starts. */
-static bool has_indirect(const struct env *env)
-{
-	for (uint32_t i = 0; i < env->len; i++)
-		if (env->insns[i].kind == INSN_GOTO_REG)
-			return true;
-	return false;
-}
-
 int check_cfg(struct env *env)
 {
 	struct walk walk = {
@@ -376,7 +395,7 @@ int check_cfg(struct env *env)
 	if (err)
 		return err;
 	for (uint32_t i = 0; i < env->len; i++) {
-		if (walk.colour[i] != BLACK && !has_indirect(env))
+		if (walk.colour[i] != BLACK)
 			return refuse_at(env, i, -EINVAL, "unreachable insn %u", i);
 		if (env->insns[i].kind != INSN_IMM64)
 			continue;

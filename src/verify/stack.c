@@ -591,7 +591,7 @@ bool stack_const(struct env *env, const struct reg *reg, uint32_t size, uint64_t
 		return true;
 	}
 	slot = &frame->slot[slot_of((int32_t)off)];
-	if (slot_byte_of((int32_t)off) != 0 || !slot_is_spill(slot) || spill_size(slot) < size ||
+	if (slot_byte_of((int32_t)off) != 0 || !slot_is_spill(slot) || spill_size(slot) != size ||
 	    !reg_is_const(&slot->reg))
 		return false;
 	*value = slot->reg.var.bits.value;
