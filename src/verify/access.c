@@ -186,7 +186,6 @@ static int check_read_modify_write(struct env *env, uint32_t pc)
 	const struct insn *insn = &env->insns[pc];
 	int into = insn->op == ATOMIC_CMPXCHG ? 0 : insn->src;
 	int err = check_atomic_operands(env, insn);
-	struct reg loaded, kept;
 
 	if (!err && fetches(insn))
 		err = check_reg_write(env, into);
@@ -194,24 +193,15 @@ static int check_read_modify_write(struct env *env, uint32_t pc)
 		return err;
 	if (insn->width < 4)
 		return reject(env, -EINVAL, "invalid atomic operand size");
-	/* The address is read and written; what was fetched arrives after. */
-	kept = state_regs(env->cur)[into];
-	err = check_mem(env, pc, insn->dst, insn->off, insn->width, ACCESS_READ,
-			fetches(insn) && into != insn->dst ? into : -1, false, true);
+	err = check_mem(env, pc, insn->dst, insn->off, insn->width, ACCESS_READ, -1, false, true);
+	/* Linux lets the fetched value arrive before it checks the write, so that the
+	 * address register cannot be the one that receives it. */
+	if (!err && fetches(insn))
+		err = check_mem(env, pc, insn->dst, insn->off, insn->width, ACCESS_READ, into,
+				false, true);
 	if (err < 0)
 		return err;
-	loaded = state_regs(env->cur)[into];
-	if (fetches(insn) && into != insn->dst)
-		state_regs(env->cur)[into] = kept;
-	err = check_mem(env, pc, insn->dst, insn->off, insn->width, ACCESS_WRITE, -1, false, true);
-	if (err < 0 || !fetches(insn))
-		return err;
-	if (into == insn->dst) {
-		reg_set_unknown(env, &loaded);
-		loaded.var = scalar_of_bytes(insn->width);
-	}
-	state_regs(env->cur)[into] = loaded;
-	return 0;
+	return check_mem(env, pc, insn->dst, insn->off, insn->width, ACCESS_WRITE, -1, false, true);
 }
 
 int check_atomic(struct env *env, uint32_t pc)

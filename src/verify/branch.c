@@ -73,9 +73,27 @@ static int decide_pointer(enum cond op, const struct reg *pointer, const struct 
 	return op == COND_EQ ? 0 : op == COND_NE ? 1 : -1;
 }
 
+/* A number compared with itself. */
+static int decide_same(enum cond op, struct scalar number, unsigned width)
+{
+	switch (op) {
+	case COND_EQ: case COND_GE: case COND_LE: case COND_SGE: case COND_SLE:
+		return 1;
+	case COND_NE: case COND_GT: case COND_LT: case COND_SGT: case COND_SLT:
+		return 0;
+	case COND_SET:
+		return scalar_cond(op, number, number, width);
+	case COND_COUNT:
+		break;
+	}
+	__builtin_unreachable();
+}
+
 /* 1: always taken, 0: never, -1: unknown. */
 static int decide(enum cond op, const struct reg *d, const struct reg *s, unsigned width)
 {
+	if (d == s && d->type == REG_SCALAR)
+		return decide_same(op, d->var, width);
 	if (d->type == REG_SCALAR && s->type == REG_SCALAR)
 		return scalar_cond(op, d->var, s->var, width);
 	if (width != 8)

@@ -40,7 +40,7 @@ static bool refused_early(const char *why)
  * the edges its opcode and offset say. Codes 5 and 6 of the low bits are the
  * jump classes, the high four bits the operation.
  */
-enum { RAW_GOTO = 0, RAW_CALL = 8, RAW_EXIT = 9, RAW_NONE = 255 };
+enum { RAW_GOTO = 0, RAW_CALL = 8, RAW_EXIT = 9, RAW_NONE = 255, RAW_SUBPROG = 1 };
 
 static struct insn damaged(struct skep_insn raw)
 {
@@ -49,8 +49,13 @@ static struct insn damaged(struct skep_insn raw)
 
 	if (class != 5 && class != 6)
 		return insn;
+	/* Linux does not look at an exit's offset. */
+	if (raw.code == 0x95 && !raw.dst && !raw.src && !raw.imm)
+		return (struct insn){ .kind = INSN_EXIT };
 	insn.op = raw.code >> 4;
 	insn.off = raw.off;
+	insn.src = raw.src;
+	insn.imm = raw.imm;
 	if (insn.op == RAW_GOTO && class == 6)
 		insn.off = raw.imm;
 	return insn;
@@ -86,8 +91,8 @@ static int check_map_reference(struct env *env, uint32_t pc)
 		return off ? refuse_at(env, pc, -EINVAL, "unrecognized bpf_ld_imm64 insn") : 0;
 	if (map->type != BPF_MAP_TYPE_ARRAY && map->type != BPF_MAP_TYPE_ARENA &&
 	    map->type != BPF_MAP_TYPE_INSN_ARRAY)
-		return refuse_at(env, pc, -EINVAL, "invalid access to map value pointer, value_size=%u off=%u",
-				 map->value_size, off);
+		return refuse_at(env, pc, -EINVAL,
+				 "no direct value access support for this map type");
 	if (off >= VALUE_SIZE_MAX)
 		return refuse_at(env, pc, -EINVAL, "direct value offset of %u is not allowed", off);
 	if (map->type == BPF_MAP_TYPE_ARRAY &&
@@ -178,6 +183,8 @@ int64_t insn_callee(const struct env *env, uint32_t pc)
 {
 	const struct insn *insn = &env->insns[pc];
 
+	if (insn->kind == INSN_INVALID && insn->op == RAW_CALL && insn->src == RAW_SUBPROG)
+		return (int64_t)pc + 1 + insn->imm;
 	if (insn->kind == INSN_CALL && insn->op == CALL_LOCAL)
 		return insn_target(insn, pc);
 	if (insn->kind == INSN_IMM64 && insn->op == IMM64_FUNC)
@@ -187,7 +194,9 @@ int64_t insn_callee(const struct env *env, uint32_t pc)
 
 static bool names_subprog(const struct insn *insn)
 {
-	return (insn->kind == INSN_CALL && insn->op == CALL_LOCAL) ||
+	return (insn->kind == INSN_INVALID && insn->op == RAW_CALL &&
+		insn->src == RAW_SUBPROG) ||
+	       (insn->kind == INSN_CALL && insn->op == CALL_LOCAL) ||
 	       (insn->kind == INSN_IMM64 && insn->op == IMM64_FUNC);
 }
 
@@ -242,6 +251,14 @@ static bool insn_falls_through(const struct insn *insn)
 	return insn->kind != INSN_EXIT && insn->kind != INSN_GOTO && insn->kind != INSN_GOTO_REG;
 }
 
+/* By code alone: exit, goto, gotol, gotox. */
+static bool ends_subprog(const struct env *env, uint32_t insn)
+{
+	uint8_t code = env->spec->insns[insn].code;
+
+	return code == 0x95 || code == 0x05 || code == 0x06 || code == 0x0d;
+}
+
 int check_jumps(struct env *env)
 {
 	for (uint32_t s = 0; s < env->subprog_count; s++) {
@@ -261,7 +278,7 @@ int check_jumps(struct env *env)
 			if (insn->kind == INSN_LOAD_PACKET)
 				env->subprog[s].has_ld_abs = true;
 		}
-		if (insn_falls_through(&env->insns[subprog->end - 1]))
+		if (!ends_subprog(env, subprog->end - 1))
 			return refuse_at(env, subprog->end - 1, -EINVAL,
 					 "last insn is not an exit or jmp");
 	}

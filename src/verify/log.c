@@ -214,6 +214,14 @@ static void add_unsigned(struct skep_text *out, uint64_t value)
 		text_add(out, "0x%" PRIx64, value);
 }
 
+static void add_signed32(struct skep_text *out, int32_t value)
+{
+	if (value >= INT16_MIN && value <= INT16_MAX)
+		text_add(out, "%d", value);
+	else
+		text_add(out, "0x%x", (uint32_t)value);
+}
+
 static void add_signed(struct skep_text *out, int64_t value)
 {
 	if (value >= INT16_MIN && value <= INT16_MAX)
@@ -225,22 +233,34 @@ static void add_signed(struct skep_text *out, int64_t value)
 struct bound {
 	const char *name;
 	uint64_t value;
-	bool is_signed, shown;
+	bool is_signed, narrow, shown;
 };
 
-/* Bounds that say something, equal ones joined: "smin=umin=4,umax=0x10000". */
+/* Large signed values of the two widths are written differently. */
+static bool same_bound(const struct bound *a, const struct bound *b)
+{
+	int64_t value = (int64_t)a->value;
+
+	if (!b->shown || a->value != b->value)
+		return false;
+	return a->narrow == b->narrow || !a->is_signed || !b->is_signed || value >= INT16_MIN;
+}
+
+/*
+ * Bounds that say something; equal ones of a kind joined:
+ * "smin=umin=4,smax=umax=0x10000". Even rows are minima, odd ones maxima.
+ */
 static void add_bounds(struct skep_text *out, const struct scalar *v, const char **comma)
 {
 	struct bound bounds[] = {
-		{ "smin", (uint64_t)v->smin, true, v->smin != INT64_MIN },
-		{ "smax", (uint64_t)v->smax, true, v->smax != INT64_MAX },
-		{ "umin", v->umin, false, v->umin != 0 },
-		{ "umax", v->umax, false, v->umax != UINT64_MAX },
-		{ "smin32", (uint64_t)(int64_t)v->smin32, true,
-		  v->smin32 != INT32_MIN && (v->smin32 != (int64_t)v->smin || true) },
-		{ "smax32", (uint64_t)(int64_t)v->smax32, true, v->smax32 != INT32_MAX },
-		{ "umin32", v->umin32, false, v->umin32 != 0 },
-		{ "umax32", v->umax32, false, v->umax32 != UINT32_MAX },
+		{ "smin", (uint64_t)v->smin, true, false, v->smin != INT64_MIN },
+		{ "smax", (uint64_t)v->smax, true, false, v->smax != INT64_MAX },
+		{ "umin", v->umin, false, false, v->umin != 0 },
+		{ "umax", v->umax, false, false, v->umax != UINT64_MAX },
+		{ "smin32", (uint64_t)(int64_t)v->smin32, true, true, v->smin32 != INT32_MIN },
+		{ "smax32", (uint64_t)(int64_t)v->smax32, true, true, v->smax32 != INT32_MAX },
+		{ "umin32", v->umin32, false, true, v->umin32 != 0 },
+		{ "umax32", v->umax32, false, true, v->umax32 != UINT32_MAX },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bounds); i++) {
@@ -248,15 +268,17 @@ static void add_bounds(struct skep_text *out, const struct scalar *v, const char
 			continue;
 		text_add(out, "%s%s=", *comma, bounds[i].name);
 		*comma = ",";
-		for (size_t j = i + 1; j < ARRAY_SIZE(bounds); j++)
-			if (bounds[j].shown && bounds[j].value == bounds[i].value) {
+		for (size_t j = i + 2; j < ARRAY_SIZE(bounds); j += 2)
+			if (same_bound(&bounds[i], &bounds[j])) {
 				text_add(out, "%s=", bounds[j].name);
 				bounds[j].shown = false;
 			}
-		if (bounds[i].is_signed)
-			add_signed(out, (int64_t)bounds[i].value);
-		else
+		if (!bounds[i].is_signed)
 			add_unsigned(out, bounds[i].value);
+		else if (bounds[i].narrow)
+			add_signed32(out, (int32_t)bounds[i].value);
+		else
+			add_signed(out, (int64_t)bounds[i].value);
 	}
 }
 

@@ -85,7 +85,7 @@ int check_stack_bounds(struct env *env, int regno, int32_t off, uint32_t size,
 	(void)in_call;
 	if (scalar_is_const(reg->var)) {
 		min = (int64_t)reg->var.bits.value + reg->off + off;
-		if (min < -INSN_STACK_SIZE || min + size > 0)
+		if (min < -INSN_STACK_SIZE || min >= 0 || min + size > 0)
 			return reject(env, -EACCES, "invalid%s stack R%d off=%" PRId64 " size=%u",
 				      access_words(access), regno, min, size);
 		return stack_grow(env, stack_frame(env, reg), (int32_t)min);
@@ -94,7 +94,7 @@ int check_stack_bounds(struct env *env, int regno, int32_t off, uint32_t size,
 		return reject(env, -EACCES, "invalid unbounded variable-offset%s stack R%d",
 			      access_words(access), regno);
 	stack_span(reg, off, size, &min, &max);
-	if (min < -INSN_STACK_SIZE || max > 0)
+	if (min < -INSN_STACK_SIZE || min >= 0 || max > 0)
 		return reject(env, -EACCES,
 			      "invalid variable-offset%s stack R%d var_off=(0x%" PRIx64
 			      "; 0x%" PRIx64 ") off=%d size=%u",
