@@ -96,9 +96,10 @@ static uint64_t get_current_cgroup_id(struct vm *vm, const uint64_t arg[5])
 	}
 	if (!line)
 		return 1;
+	line += 3;
+	line[strcspn(line, "\n")] = '\0';
 	memcpy(path, root, sizeof(root) - 1);
-	strcpy(path + sizeof(root) - 1, line + 3);
-	path[strcspn(path, "\n")] = '\0';
+	memcpy(path + sizeof(root) - 1, line, strlen(line) + 1);
 	if (sys_call(SYS_newfstatat, (uint64_t)AT_FDCWD, (uintptr_t)path, (uintptr_t)&dir, 0) < 0)
 		return 1;
 	return dir.st_ino;
