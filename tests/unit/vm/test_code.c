@@ -9,7 +9,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -536,6 +540,48 @@ static void install__nothing_is_writable_and_executable(void **state)
 	code_free(code, &m->world);
 }
 
+/* From here on no memory of this process becomes executable. */
+static void refuse_execution(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = ARRAY_SIZE(filter), .filter = filter };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		_exit(77);
+}
+
+static void install__where_code_may_not_be_mapped_it_is_interpreted(void **state)
+{
+	struct machine *m = *state;
+	struct skep_insn insns[] = {
+		/* hash[5] = 9: a call through the vector, which is there all the same */
+		op(0x62, 10, 0, -4, 5), op(0x7a, 10, 0, -16, 9), MAP(1, 2), MOV_REG(2, 10), ADD(2, -4),
+		MOV_REG(3, 10), ADD(3, -16), MOV(4, 0), HELPER(2), ADD(0, 1234), EXIT,
+	};
+	struct code *code = PROGRAM(m, insns, 0);
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		refuse_execution();
+		_exit(run(m, code, false) == 1234 && !install_find(code)->executable ? 0 : 1);
+	}
+	waitpid(child, &status, 0);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(status, 0);
+	code_free(code, &m->world);
+}
+
 /* Another code at the same address is not mistaken for the one before it. */
 static void install__a_copy_is_known_by_its_content(void **state)
 {
@@ -575,6 +621,7 @@ int main(void)
 		TEST(vm__legacy_loads_read_the_packet_in_network_order),
 		TEST(vm__a_fork_runs_the_same_code),
 		TEST(install__nothing_is_writable_and_executable),
+		TEST(install__where_code_may_not_be_mapped_it_is_interpreted),
 		TEST(install__a_copy_is_known_by_its_content),
 	};
 
