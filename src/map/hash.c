@@ -23,9 +23,10 @@ static inline struct hash_elem *hash_find_sized(const struct hash *hash, const v
 						uint32_t size, uint32_t h)
 {
 	const struct hash_bucket *bucket = &hash->buckets[h & hash->mask];
-	uint32_t key_off = hash->key_off, ref;
+	uint32_t key_off = hash->key_off, ref, changes;
 
 	for (;;) {
+		changes = __atomic_load_n(&bucket->changes, __ATOMIC_ACQUIRE);
 		ref = __atomic_load_n(&bucket->head, __ATOMIC_ACQUIRE);
 		while (ref != 0 && !(ref & HASH_END)) {
 			struct hash_elem *elem = hash_at(hash, ref);
@@ -34,8 +35,9 @@ static inline struct hash_elem *hash_find_sized(const struct hash *hash, const v
 				return elem;
 			ref = __atomic_load_n(&elem->next, __ATOMIC_ACQUIRE);
 		}
-		/* In another bucket's chain: the element we stood on was moved there. */
-		if (__builtin_expect(ref == 0 || ref == (HASH_END | (h & hash->mask)), 1))
+		/* The end of another chain, or of one that changed under us, proves nothing. */
+		if (__builtin_expect((ref == 0 || ref == (HASH_END | (h & hash->mask))) &&
+				     changes == __atomic_load_n(&bucket->changes, __ATOMIC_ACQUIRE), 1))
 			return NULL;
 	}
 }
@@ -265,7 +267,7 @@ static int64_t hash_insert(struct map *map, const void *key, const void *value, 
 
 	if (!elem)
 		return hash->lru ? -ENOMEM : -E2BIG;
-	memcpy(hash_elem_key(hash, elem), key, map->key_size);
+	key_copy(hash_elem_key(hash, elem), key, map->key_size);
 	if (hash->values)
 		hash_fill_percpu(map, elem, value, cpu);
 	else
@@ -286,15 +288,16 @@ static int64_t hash_replace(struct map *map, uint32_t *link, const void *value, 
 {
 	struct hash *hash = map->impl;
 	struct hash_elem *old = hash_at(hash, *link);
-	struct hash_elem *elem = hash_pool_take_spare(hash, self, cpu);
+	struct hash_list *list;
+	struct hash_elem *elem = hash_pool_take_spare(hash, self, cpu, &list);
 
 	if (!elem) {
 		hash_reclaim(hash, map->key_size, self, cpu);
-		elem = hash_pool_take_spare(hash, self, cpu);
+		elem = hash_pool_take_spare(hash, self, cpu, &list);
 	}
 	if (!elem)
 		return -EBUSY; /* every spare is in the hands of some other thread */
-	memcpy(hash_elem_key(hash, elem), hash_elem_key(hash, old), map->key_size);
+	key_copy(hash_elem_key(hash, elem), hash_elem_key(hash, old), map->key_size);
 	special_fill(map, hash_value(hash, elem), value);
 	if (hash->lru)
 		memcpy(elem->data, old->data, sizeof(uint64_t));
@@ -303,7 +306,11 @@ static int64_t hash_replace(struct map *map, uint32_t *link, const void *value, 
 	hash_set_tag(old, self);
 	__atomic_store_n(link, hash_ref(hash, elem), __ATOMIC_RELEASE);
 	hash_set_tag(elem, HASH_LIVE);
-	hash_pool_put(hash, old, self, cpu);
+	hash_changed(&hash->buckets[h & hash->mask]);
+	if (list)
+		hash_pool_swap(hash, list, old);
+	else
+		hash_pool_put(hash, old, self, cpu);
 	return 0;
 }
 
@@ -366,6 +373,7 @@ static int64_t hash_remove(struct map *map, const void *key, struct vcpu *cpu)
 		elem = hash_at(hash, *link);
 		hash_set_tag(elem, self);
 		__atomic_store_n(link, elem->next, __ATOMIC_RELEASE);
+		hash_changed(bucket);
 	}
 	owner_unlock(&bucket->lock);
 	if (!elem)

@@ -38,8 +38,8 @@ struct hash_elem {
 };
 
 struct hash_bucket {
-	uint32_t head; /* 0: nothing yet */
-	uint32_t unused;
+	uint32_t head;    /* 0: nothing yet */
+	uint32_t changes; /* elements taken out of the chain; see hash_changed() */
 	uint64_t lock; /* an owner word: who changes the chain */
 };
 
@@ -104,6 +104,17 @@ static inline void hash_set_tag(struct hash_elem *elem, uint64_t tag)
 	__atomic_store_n(&elem->tag, tag, __ATOMIC_RELEASE);
 }
 
+/*
+ * The bucket's holder took an element out of the chain. Said before the element
+ * is used again: it may come to another place in the same chain, and a reader
+ * standing on it would then miss elements between. Such a reader sees the count
+ * changed and starts again.
+ */
+static inline void hash_changed(struct hash_bucket *bucket)
+{
+	__atomic_store_n(&bucket->changes, bucket->changes + 1, __ATOMIC_RELEASE);
+}
+
 /* --- hash_pool.c --- */
 
 /* Lays out elements and lists. -ENOMEM, -E2BIG. */
@@ -111,8 +122,13 @@ int hash_pool_init(struct map *map, bool lru);
 void hash_pool_done(struct map *map);
 /* An element in self's hands; NULL: all are in use. */
 struct hash_elem *hash_pool_take(struct hash *hash, uint64_t self, unsigned cpu);
-/* The same for a replacement, which may have the list's spare. */
-struct hash_elem *hash_pool_take_spare(struct hash *hash, uint64_t self, unsigned cpu);
+/*
+ * For a replacement: a spare in self's hands. *list is NULL, or a list that stays
+ * locked until hash_pool_swap() makes the element that was replaced its spare.
+ */
+struct hash_elem *hash_pool_take_spare(struct hash *hash, uint64_t self, unsigned cpu,
+				       struct hash_list **list);
+void hash_pool_swap(struct hash *hash, struct hash_list *list, struct hash_elem *old);
 /* Gives back what is in self's hands and unreachable. */
 void hash_pool_put(struct hash *hash, struct hash_elem *elem, uint64_t self, unsigned cpu);
 /* Puts right what dead owners had in their hands, if any died since last time. */

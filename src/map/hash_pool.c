@@ -156,25 +156,34 @@ struct hash_elem *hash_pool_take(struct hash *hash, uint64_t self, unsigned cpu)
 	return NULL;
 }
 
-struct hash_elem *hash_pool_take_spare(struct hash *hash, uint64_t self, unsigned cpu)
+struct hash_elem *hash_pool_take_spare(struct hash *hash, uint64_t self, unsigned cpu,
+				       struct hash_list **locked)
 {
 	for (uint32_t i = 0; i < hash->cpus; i++) {
 		struct hash_list *list = list_near(hash, cpu, i);
-		struct hash_elem *elem = NULL;
 
 		if (__atomic_load_n(&list->spare, __ATOMIC_RELAXED) == 0 ||
 		    !list_lock(hash, list, self))
 			continue;
 		if (list->spare != 0) {
-			elem = hash_at(hash, list->spare);
+			struct hash_elem *elem = hash_at(hash, list->spare);
+
 			hash_set_tag(elem, self);
-			__atomic_store_n(&list->spare, 0, __ATOMIC_RELEASE);
+			*locked = list;
+			return elem;
 		}
 		owner_unlock(&list->lock);
-		if (elem)
-			return elem;
 	}
+	*locked = NULL;
 	return hash_pool_take(hash, self, cpu);
+}
+
+/* Dying before this leaves a spare that is not tagged as one: list_settle(). */
+void hash_pool_swap(struct hash *hash, struct hash_list *list, struct hash_elem *old)
+{
+	__atomic_store_n(&list->spare, hash_ref(hash, old), __ATOMIC_RELEASE);
+	hash_set_tag(old, HASH_SPARE);
+	owner_unlock(&list->lock);
 }
 
 /* --- giving back: first the place, then the tag --- */
@@ -274,8 +283,10 @@ static bool hash_reclaim_one(struct hash *hash, struct hash_elem *elem, uint64_t
 		return false;
 	if (hash_tag(elem) == lost) {
 		ours = !hash_link_to(hash, elem, bucket);
-		if (ours)
+		if (ours) {
 			hash_settle_lists(hash, self);
+			hash_changed(&hash->buckets[bucket]); /* its owner may not have */
+		}
 		hash_set_tag(elem, ours ? self : HASH_LIVE);
 	}
 	if (!held)

@@ -47,6 +47,30 @@ static inline uint32_t key_hash(const void *key, uint32_t size, const struct key
 	}
 }
 
+/* A key or value; the common sizes without a call. */
+static inline void key_copy(void *dst, const void *src, uint32_t size)
+{
+	uint64_t wide[2];
+	uint32_t word;
+
+	switch (size) {
+	case 4:
+		memcpy(&word, src, 4);
+		memcpy(dst, &word, 4);
+		break;
+	case 8:
+		memcpy(wide, src, 8);
+		memcpy(dst, wide, 8);
+		break;
+	case 16:
+		memcpy(wide, src, 16);
+		memcpy(dst, wide, 16);
+		break;
+	default:
+		memcpy(dst, src, size);
+	}
+}
+
 static inline bool key_equal(const void *a, const void *b, uint32_t size)
 {
 	uint64_t x[2], y[2];

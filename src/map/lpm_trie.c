@@ -189,24 +189,14 @@ static inline uint32_t prefix_common(struct prefix a, struct prefix b, uint32_t 
 
 /* --- reading --- */
 
-/* Whether the node's prefix is one of want's. bytes is a constant for the sizes
- * of addresses, 4 and 16. */
+/* Whether the node's prefix is one of want's. */
 static inline bool trie_matches(const struct trie_node *node, struct prefix want, uint32_t bytes)
 {
-	uint32_t bits = node->prefix;
-
-	if (bits > want.bits)
-		return false;
-	if (bytes == 4) {
-		uint32_t x, y;
-
-		memcpy(&x, node->bytes, 4);
-		memcpy(&y, want.data, 4);
-		return (uint64_t)__builtin_bswap32(x ^ y) >> (32 - bits) == 0;
-	}
-	return prefix_common(prefix_of_node(node), want, bytes) == bits;
+	return node->prefix <= want.bits &&
+	       prefix_common(prefix_of_node(node), want, bytes) == node->prefix;
 }
 
+/* bytes is a constant for the sizes of addresses that are not 4. */
 static inline struct trie_node *trie_find_sized(const struct trie *trie, const void *key,
 						uint32_t bytes)
 {
@@ -231,11 +221,39 @@ static inline struct trie_node *trie_find_sized(const struct trie *trie, const v
 	return found;
 }
 
+/* The same with the data in a register: what is next depends on few loads. */
+static inline struct trie_node *trie_find_word(const struct trie *trie, const void *key)
+{
+	struct trie_node *found = NULL;
+	uint32_t bits, word;
+
+	memcpy(&bits, key, 4);
+	memcpy(&word, (const char *)key + 4, 4);
+	word = __builtin_bswap32(word);
+	if (bits > 32)
+		return NULL;
+	for (uint32_t ref = trie_load(&trie->root); ref != 0;) {
+		struct trie_node *node = trie_at(trie, ref);
+		uint32_t prefix = node->prefix, other;
+		/* The bit after the prefix; past the last, whatever: leaves have no child. */
+		uint32_t next = (uint32_t)(((uint64_t)word << prefix) >> 31 & 1);
+
+		memcpy(&other, node->bytes, 4);
+		other = __builtin_bswap32(other) ^ word;
+		if (prefix > bits || (uint64_t)other >> (32 - prefix) != 0)
+			break;
+		if (!__atomic_load_n(&node->joins, __ATOMIC_ACQUIRE))
+			found = node;
+		ref = trie_load(&node->child[next]);
+	}
+	return found;
+}
+
 static struct trie_node *trie_find(const struct trie *trie, const void *key)
 {
 	switch (trie->data) {
 	case 4:
-		return trie_find_sized(trie, key, 4);
+		return trie_find_word(trie, key);
 	case 16:
 		return trie_find_sized(trie, key, 16);
 	default:

@@ -25,6 +25,7 @@ static bool lru_take(struct hash *hash, struct hash_elem *elem, uint64_t self, u
 	if (link) {
 		hash_set_tag(elem, self);
 		__atomic_store_n(link, elem->next, __ATOMIC_RELEASE);
+		hash_changed(&hash->buckets[bucket]);
 		taken = true;
 	}
 	if (bucket != held)

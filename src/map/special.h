@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "map/key.h"
 #include "map/map.h"
 
 /* Fills in map->special and map->lock_off (special_find.c; control plane). */
@@ -42,7 +43,7 @@ static inline void special_copy(const struct map *map, void *dst, const void *sr
 	if (__builtin_expect(map->special_count != 0, 0))
 		special_copy_around(map, dst, src);
 	else
-		memcpy(dst, src, map->value_size);
+		key_copy(dst, src, map->value_size);
 }
 
 /* A new value. */
