@@ -2,7 +2,7 @@
 /*
  * chaos.c - chaos TYPE: fork workers, kill them at random instants, check.
  *
- * Runs a second and a half, or SKEP_CHAOS_SECONDS.
+ * Runs most of a second, or SKEP_CHAOS_SECONDS.
  */
 #include "chaos.h"
 
@@ -88,7 +88,7 @@ static double chaos_seconds(void)
 {
 	const char *text = getenv("SKEP_CHAOS_SECONDS");
 
-	return text ? atof(text) : 1.5;
+	return text ? atof(text) : 0.8;
 }
 
 static void chaos_run(struct chaos *chaos)

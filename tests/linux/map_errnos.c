@@ -348,7 +348,7 @@ static unsigned kernel_release(void)
 
 int main(int argc, char **argv)
 {
-	int steps = argc > 1 ? atoi(argv[1]) : 20000;
+	int steps = argc > 1 ? atoi(argv[1]) : 5000;
 	struct map_spec probe = { .name = "probe", .type = BPF_MAP_TYPE_ARRAY, .key_size = 4,
 				  .value_size = 4, .max_entries = 1 };
 	int fd = kernel_create(&probe, 0);
