@@ -23,7 +23,8 @@ static uint64_t skb_load_bytes(struct vm *vm, const uint64_t arg[5])
 	uint32_t off = (uint32_t)arg[1], len = (uint32_t)arg[3];
 	void *to = (void *)(uintptr_t)arg[2];
 
-	if (off > INT_MAX || packet_read(vm->packet, off, to, len) < 0)
+	/* A reuseport program may be run without a packet. */
+	if (!vm->packet || off > INT_MAX || packet_read(vm->packet, off, to, len) < 0)
 		return skb_load_failed(to, len);
 	return 0;
 }
@@ -44,19 +45,25 @@ const struct helper helper_skb_load_bytes = {
 	.call = skb_load_bytes,
 };
 
+static const uint8_t *skb_header(const struct packet *packet, uint32_t which)
+{
+	if (!packet)
+		return NULL;
+	if (which == BPF_HDR_START_MAC)
+		return packet->mac;
+	return which == BPF_HDR_START_NET ? packet->network : NULL;
+}
+
 static uint64_t skb_load_bytes_relative(struct vm *vm, const uint64_t arg[5])
 {
-	const struct packet *packet = vm->packet;
-	uint32_t off = (uint32_t)arg[1], len = (uint32_t)arg[3], from = (uint32_t)arg[4];
+	uint32_t off = (uint32_t)arg[1], len = (uint32_t)arg[3];
+	const uint8_t *header = skb_header(vm->packet, (uint32_t)arg[4]);
 	void *to = (void *)(uintptr_t)arg[2];
-	const uint8_t *header = from == BPF_HDR_START_MAC   ? packet->mac
-				: from == BPF_HDR_START_NET ? packet->network
-							    : NULL;
 	size_t have;
 
 	if (!header || off > 0xffff)
 		return skb_load_failed(to, len);
-	have = (size_t)(packet->end - header);
+	have = (size_t)(vm->packet->end - header);
 	if (off > have || len > have - off)
 		return skb_load_failed(to, len);
 	memcpy(to, header + off, len);

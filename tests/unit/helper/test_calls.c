@@ -411,6 +411,17 @@ static void redirect__a_map_without_the_entry_gives_the_flags_action(void **stat
 	map_free(map);
 }
 
+static void skb__loads_without_a_packet_fail(void **state)
+{
+	uint32_t to = 7;
+
+	(void)state;
+	assert_null(vm.packet);
+	assert_int_equal(CALL(skb_load_bytes, 0, 0, ADDRESS(&to), 4), -EFAULT);
+	assert_int_equal(to, 0);
+	assert_int_equal(CALL(skb_load_bytes_relative, 0, 0, ADDRESS(&to), 4, 1), -EFAULT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -429,6 +440,7 @@ int main(void)
 		cmocka_unit_test(stack__frames_are_followed_and_damage_ends_them),
 		cmocka_unit_test(loop__stops_when_told_and_counts_its_calls),
 		cmocka_unit_test(redirect__a_bad_flag_gives_the_types_own_refusal),
+		cmocka_unit_test(skb__loads_without_a_packet_fail),
 		cmocka_unit_test(redirect__a_map_without_the_entry_gives_the_flags_action),
 	};
 
