@@ -292,7 +292,7 @@ static bool region_on_fault(void *arg, void *ucontext, uint64_t address)
 		uc->uc_mcontext.gregs[REG_RIP] = (greg_t)(self->native + fault->end);
 		return true;
 	}
-	run_fault((struct run *)uc->uc_mcontext.gregs[REG_R12], fault->insn, address);
+	run_fault((struct run *)uc->uc_mcontext.gregs[REG_R12], self->code, fault->insn, address);
 	uc->uc_mcontext.gregs[REG_RIP] = (greg_t)(self->native + self->code->native_fault);
 	return true;
 }

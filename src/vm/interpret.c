@@ -602,7 +602,7 @@ do_INVALID:
 no_stack:
 	address = (uint64_t)(uintptr_t)callee_fp;
 fault:
-	run_fault(run, SLOT(), address);
+	run_fault(run, code, SLOT(), address);
 stop:
 	run->records = base;
 	return 0;

@@ -14,10 +14,11 @@
 
 _Static_assert(offsetof(struct run, frame) == 0, "generated code holds a struct run's address");
 
-void run_fault(struct run *run, uint32_t insn, uint64_t address)
+void run_fault(struct run *run, const struct code *code, uint32_t insn, uint64_t address)
 {
 	struct vm *vm = run->frame.vm;
 
+	vm->code = code;
 	run->frame.stopped = true;
 	vm->faulted = true;
 	vm->fault_address = address;
@@ -92,7 +93,7 @@ uint64_t run_callback(struct vm *vm, uint64_t fn, uint64_t a1, uint64_t a2, uint
 	if (run->frame.stopped)
 		return 1; /* bpf_loop and its kin stop at 1 */
 	if (!subprog || fp - run->stack_end < (ptrdiff_t)subprog->stack) {
-		run_fault(run, (uint32_t)fn, (uint64_t)(uintptr_t)fp);
+		run_fault(run, code, (uint32_t)fn, (uint64_t)(uintptr_t)fp);
 		return 1;
 	}
 	result = self ? callback_native(run, subprog, args)

@@ -56,8 +56,8 @@ uint16_t interpret_handler(const struct insn *insn);
 void interpret_fault_range(const void **start, const void **end);
 bool interpret_on_fault(void *arg, void *ucontext, uint64_t address);
 
-/* Ends the run. */
-void run_fault(struct run *run, uint32_t insn, uint64_t address);
+/* Ends the run, in this code: after a tail call it need not be vm->code. */
+void run_fault(struct run *run, const struct code *code, uint32_t insn, uint64_t address);
 /* The subprogram that starts at a slot; NULL if none does. */
 const struct code_subprog *run_subprog(const struct code *code, uint64_t slot);
 /* The program to go on with, counted; NULL: the tail call fails. */

@@ -385,6 +385,35 @@ static void vm__a_tail_call_in_a_subprogram_returns_to_its_caller(void **state)
 	code_free(target, &m->world);
 }
 
+/* After a subprogram ended in another program, a fault is still the caller's. */
+static void vm__a_fault_names_the_program_it_happened_in(void **state)
+{
+	struct machine *m = *state;
+	struct skep_insn callee[] = { MOV(0, 1), EXIT };
+	struct skep_insn caller[] = {
+		CALL(3), MOV(1, 8), op(0x79, 0, 1, 0, 0), EXIT,
+		/* 4 */
+		MAP(2, 1), MOV(3, 1), HELPER(12), MOV(0, 5), EXIT,
+	};
+	struct code *target = PROGRAM(m, callee, 0), *code = PROGRAM(m, caller, .starts = { 4 });
+	struct prog_ref ref = { .code = target };
+	uint32_t one = 1;
+
+	put_prog(m, 1, &ref);
+	BOTH(interpreted) {
+		struct vm vm = { 0 };
+
+		run_vm(m, &vm, code, interpreted);
+		assert_true(vm.faulted);
+		assert_int_equal(vm.tail_calls, 1);
+		assert_ptr_equal(vm.code, code);
+		assert_int_equal(vm.fault_insn, 2);
+	}
+	map_user_remove(m->maps[1], &one);
+	code_free(code, &m->world);
+	code_free(target, &m->world);
+}
+
 static void vm__a_tail_call_out_of_range_or_into_nothing_goes_on(void **state)
 {
 	struct machine *m = *state;
@@ -614,6 +643,7 @@ int main(void)
 		TEST(vm__a_fault_in_a_callback_ends_the_whole_program),
 		TEST(vm__tail_calls_stop_at_33),
 		TEST(vm__a_tail_call_in_a_subprogram_returns_to_its_caller),
+		TEST(vm__a_fault_names_the_program_it_happened_in),
 		TEST(vm__a_tail_call_out_of_range_or_into_nothing_goes_on),
 		TEST(vm__a_load_that_may_fault_yields_zero),
 		TEST(vm__any_other_fault_is_reported_with_address_and_instruction),
