@@ -7,9 +7,9 @@
  * come, verdict counts and maps at the end.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/capture.h"
 #include "cli/load.h"
@@ -173,6 +173,23 @@ static bool load(struct session *session)
 
 /* --- packets --- */
 
+/* Set by the first interrupt, which ends the run with its summary. */
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal)
+{
+	(void)signal;
+	interrupted = 1;
+}
+
+/* A second interrupt kills, as usual. */
+static void catch_interrupt(void)
+{
+	struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
+
+	sigaction(SIGINT, &action, NULL);
+}
+
 static void count_action(struct stage *stage, const struct skep_packet_out *out)
 {
 	static const char *const verdicts[] = { "pass", "drop", "tx", "redirect", "aborted" };
@@ -180,7 +197,7 @@ static void count_action(struct stage *stage, const struct skep_packet_out *out)
 	size_t i = 0;
 
 	stage->packets++;
-	stage->changed += out->changed;
+	stage->changed += out->changed && out->verdict != SKEP_VERDICT_DROP;
 	while (i < ACTIONS - 1 && stage->actions[i].count && strcmp(stage->actions[i].name, name))
 		i++;
 	if (i == ACTIONS - 1)
@@ -281,7 +298,7 @@ static int run_capture(struct session *session)
 
 	if (!in)
 		return -EINVAL;
-	while (!(args->count && session->packets >= args->count)) {
+	while (!interrupted && !(args->count && session->packets >= args->count)) {
 		got = capture_next(in, &packet, session->diag);
 		if (got <= 0)
 			break;
@@ -360,7 +377,8 @@ static bool run_all(struct session *session)
 		if (!session->out)
 			return false;
 	}
-	for (uint64_t i = 0; i < rounds; i++) {
+	catch_interrupt();
+	for (uint64_t i = 0; i < rounds && !interrupted; i++) {
 		if (run_capture(session) < 0)
 			return false;
 	}

@@ -86,6 +86,14 @@ load helper
 	[ "$status" = 1 ]
 }
 
+@test "run: an interrupt ends it with the summary so far" {
+	objects chain
+	capture in.pcap
+	run timeout -s INT 2 "$SKEP" run chain.o:look -r in.pcap --repeat 100000000
+	[ "$status" = 124 ] || [ "$status" = 0 ]
+	[[ "$output" =~ look:\ [0-9]+\ packets ]]
+}
+
 @test "run: interpreter and compiled code agree" {
 	objects filter
 	capture in.pcap

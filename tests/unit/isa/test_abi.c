@@ -5,6 +5,7 @@
  */
 #include "isa_test.h"
 
+#include "helper/helper.h"
 #include "isa/abi.h"
 #include "isa/opcode.h"
 
@@ -97,11 +98,25 @@ static void abi__helper_numbers_are_those_of_linux(void **state)
 	free(text);
 }
 
+static void abi__helper_names_are_those_of_the_descriptors(void **state)
+{
+	(void)state;
+	for (int32_t id = 1; id < HELPER_ID_MAX; id++) {
+		const struct helper *helper = helper_by_id((uint32_t)id);
+
+		assert_non_null(helper);
+		assert_string_equal(helper->name, helper_name(id));
+	}
+	assert_null(helper_name(HELPER_ID_MAX));
+	assert_null(helper_name(-1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test(abi__numbers_are_those_of_linux),
 		test(abi__helper_numbers_are_those_of_linux),
+		test(abi__helper_names_are_those_of_the_descriptors),
 	};
 
 	return run_group(tests);
