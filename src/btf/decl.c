@@ -109,7 +109,8 @@ static void add_star(const struct decl *d, const struct mods *mods, struct skep_
 	}
 	if (text->data && text->len && mods->count)
 		text_add(&star, " ");
-	prepend(text, star.data ? star.data : "*");
+	prepend(text, star.data ? star.data : "");
+	text->failed |= star.failed;
 	text_done(&star);
 }
 
@@ -209,13 +210,19 @@ static void short_base(void *arg, uint32_t id, int indent, struct skep_text *out
 		 t->name_off ? btf_name(btf, t) : *word ? "{...}" : "(anon)");
 }
 
-int btf_type_text(const struct skep_btf *btf, uint32_t id, char *text, size_t size)
+void btf_describe(const struct skep_btf *btf, uint32_t id, struct skep_text *out)
 {
 	struct btf_namer namer = { (void *)(uintptr_t)btf, short_base };
+
+	btf_declare(btf, id, "", 0, &namer, out);
+}
+
+int btf_type_text(const struct skep_btf *btf, uint32_t id, char *text, size_t size)
+{
 	struct skep_text out = { 0 };
 	int len;
 
-	btf_declare(btf, id, "", 0, &namer, &out);
+	btf_describe(btf, id, &out);
 	len = snprintf(text, size, "%s", out.data ? out.data : "");
 	text_done(&out);
 	return len;

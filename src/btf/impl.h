@@ -119,4 +119,7 @@ struct btf_namer {
 void btf_declare(const struct skep_btf *btf, uint32_t id, const char *name, int indent,
 		 const struct btf_namer *namer, struct skep_text *out);
 
+/* A type in one line, as btf_type_text(), but growing text. */
+void btf_describe(const struct skep_btf *btf, uint32_t id, struct skep_text *out);
+
 #endif

@@ -71,12 +71,11 @@ static void close_list(struct shower *s, char brace, bool any)
 /* "(struct foo)", where types are wanted. */
 static void add_type(struct shower *s, uint32_t id)
 {
-	char text[128];
-
 	if (s->json || s->compact)
 		return;
-	btf_type_text(s->btf, id, text, sizeof(text));
-	text_add(s->out, "(%s)", text);
+	text_add(s->out, "(");
+	btf_describe(s->btf, id, s->out);
+	text_add(s->out, ")");
 }
 
 /* --- numbers --- */
