@@ -196,9 +196,19 @@ static void hash_of_maps_done(struct map *map)
 
 static void *hash_of_maps_lookup(struct map *map, const void *key, struct vcpu *cpu)
 {
-	void *value = map_hash.lookup(map->impl, key, cpu);
+	struct map *table = map->impl, *inner;
+	const struct hash *hash = table->impl;
+	char *value;
 
-	return value ? __atomic_load_n((void **)value, __ATOMIC_ACQUIRE) : NULL;
+	/* An element replaced between finding and reading it may be another key's by
+	 * now; a map that a key once had stays there for as long as this program runs. */
+	do {
+		value = map_hash.lookup(table, key, cpu);
+		if (!value)
+			return NULL;
+		inner = __atomic_load_n((struct map **)(void *)value, __ATOMIC_ACQUIRE);
+	} while (!key_equal(value - hash->value_off + hash->key_off, key, table->key_size));
+	return inner;
 }
 
 static int hash_of_maps_user_update(struct map *map, const void *key, const void *value,

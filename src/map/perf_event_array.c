@@ -37,6 +37,7 @@ struct perf_ring {
 struct perf {
 	char *data;
 	uint8_t *closed;  /* by index */
+	char *whole;      /* where the reader puts a record that goes round the end together */
 	uint64_t reader;  /* lock: an owner word */
 	struct perf_ring ring[] __attribute__((aligned(64)));
 };
@@ -63,7 +64,8 @@ static int perf_init(struct map *map, const struct map_spec *spec)
 		return -ENOMEM;
 	perf->closed = memory_alloc(map->memory, spec->max_entries, 8);
 	perf->data = memory_alloc(map->memory, (size_t)map->cpus * PERF_DATA, 4096);
-	return perf->closed && perf->data ? 0 : -ENOMEM;
+	perf->whole = memory_alloc(map->memory, PERF_DATA, 4096);
+	return perf->closed && perf->data && perf->whole ? 0 : -ENOMEM;
 }
 
 static void perf_done(struct map *map)
@@ -74,6 +76,7 @@ static void perf_done(struct map *map)
 		return;
 	memory_release(map->memory, perf->closed, 0);
 	memory_release(map->memory, perf->data, 0);
+	memory_release(map->memory, perf->whole, 0);
 	memory_release(map->memory, perf, 0);
 	map->impl = NULL;
 }
@@ -176,7 +179,7 @@ static uint64_t perf_lost(struct map *map)
 	return lost;
 }
 
-static int perf_deliver(struct map *map, ring_consume_fn *fn, void *arg, char *whole)
+static int perf_deliver(struct map *map, ring_consume_fn *fn, void *arg)
 {
 	struct perf *perf = map->impl;
 	struct perf_record record = { 0 };
@@ -191,8 +194,8 @@ static int perf_deliver(struct map *map, ring_consume_fn *fn, void *arg, char *w
 		if (cpu == map->cpus)
 			break;
 		if (at % PERF_DATA + record.size > PERF_DATA) {
-			perf_get(data, at, whole, record.size);
-			bytes = whole;
+			perf_get(data, at, perf->whole, record.size);
+			bytes = perf->whole;
 		}
 		result = fn(arg, cpu, bytes, record.size);
 		delivered++;
@@ -206,16 +209,12 @@ int perf_consume(struct map *map, ring_consume_fn *fn, void *arg, uint64_t *lost
 {
 	struct perf *perf = map->impl;
 	struct owner_table *owners = memory_owners(map->memory);
-	char *whole;
 	int result;
 
 	*lost = 0;
 	if (owner_lock(owners, &perf->reader, owner_self(owners)) < 0)
 		return -EBUSY;
-	/* One at a time has a record that goes round the end put together here. */
-	whole = memory_alloc(map->memory, PERF_DATA, 4096);
-	result = whole ? perf_deliver(map, fn, arg, whole) : -ENOMEM;
-	memory_release(map->memory, whole, PERF_DATA);
+	result = perf_deliver(map, fn, arg);
 	*lost = perf_lost(map);
 	owner_unlock(&perf->reader);
 	return result;

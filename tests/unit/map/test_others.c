@@ -213,6 +213,50 @@ static void special__bytes_of_locks_are_not_copied(void **state)
 	world_free(&world);
 }
 
+/* struct value { u32 a; struct bpf_spin_lock lock; u32 c; } as bytes of BTF. */
+static struct skep_btf *btf_of_locked_value(void)
+{
+	static const char strings[] = "\0u32\0bpf_spin_lock\0val\0value\0a\0lock\0c";
+	const uint32_t int_kind = 1u << 24, struct_kind = 4u << 24;
+	const uint32_t types[] = {
+		1, int_kind, 4, 32,
+		5, struct_kind | 1, 4, 19, 1, 0,
+		23, struct_kind | 3, 12, 29, 1, 0, 31, 2, 32, 36, 1, 64,
+	};
+	struct {
+		uint16_t magic;
+		uint8_t version, flags;
+		uint32_t header, type_off, type_len, string_off, string_len;
+		uint8_t rest[sizeof(types) + sizeof(strings)];
+	} file = { 0xeb9f, 1, 0, 24, 0, sizeof(types), sizeof(types), sizeof(strings), { 0 } };
+
+	memcpy(file.rest, types, sizeof(types));
+	memcpy(file.rest + sizeof(types), strings, sizeof(strings));
+	return skep_btf_open(&file, 24 + sizeof(types) + sizeof(strings), NULL, "test", NULL);
+}
+
+static void special__btf_says_where_the_lock_is(void **state)
+{
+	struct world world = world_new(2);
+	struct skep_btf *btf = btf_of_locked_value();
+	struct map_spec spec = { .name = "m", .type = BPF_MAP_TYPE_HASH, .key_size = 4,
+				 .value_size = 12, .max_entries = 1, .btf = btf,
+				 .key_type = 1, .value_type = 3 };
+	int error = 0;
+	struct map *map;
+
+	(void)state;
+	assert_non_null(btf);
+	map = map_new(&spec, world.memory, world.vcpus, &error);
+	assert_non_null(map);
+	assert_int_equal(map->lock_off, 4);
+	assert_int_equal(map->special_count, 1);
+	assert_int_equal(map->special[0].off, 4);
+	assert_int_equal(map->special[0].size, 4);
+	skep_btf_unref(btf);
+	world_free(&world);
+}
+
 static void special__a_dead_holders_spin_lock_is_taken_over(void **state)
 {
 	struct world world = world_new(2);
@@ -348,6 +392,7 @@ int main(void)
 		cmocka_unit_test(perf__what_does_not_fit_is_counted_as_lost),
 		cmocka_unit_test(stack_trace__a_stack_has_one_id),
 		cmocka_unit_test(special__bytes_of_locks_are_not_copied),
+		cmocka_unit_test(special__btf_says_where_the_lock_is),
 		cmocka_unit_test(special__a_dead_holders_spin_lock_is_taken_over),
 		cmocka_unit_test(map__a_signal_may_interrupt_any_operation),
 		cmocka_unit_test(map__two_processes_add_up_exactly),
