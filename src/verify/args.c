@@ -54,11 +54,7 @@ static const struct accepted accepted[ARG_KIND_COUNT][ACCEPTED_MAX + 1] = {
 		{ REG_BTF, REG_PERCPU | REG_TRUSTED },
 	},
 	[ARG_RINGBUF_MEM] = { { REG_MEM, REG_RINGBUF } },
-	[ARG_KPTR_XCHG_DEST] = {
-		{ REG_MAP_VALUE, 0 }, { REG_BTF, REG_ALLOC },
-		{ REG_BTF, REG_ALLOC | REG_RCU }, { REG_BTF, REG_ALLOC | REG_NON_OWN_REF },
-		{ REG_BTF, REG_ALLOC | REG_RCU | REG_NON_OWN_REF },
-	},
+	[ARG_KPTR_XCHG_DEST] = { { REG_MAP_VALUE, 0 }, { REG_BTF, REG_ALLOC } },
 };
 
 bool reg_is_trusted(const struct reg *reg)
@@ -185,8 +181,8 @@ static uint32_t flags_compared(const struct reg *reg, const struct call_check *c
 		flags &= ~(uint32_t)REG_DYNPTR_KINDS;
 	if (call->fn && call->fn->id == 194 && regno == 2)
 		flags &= ~(uint32_t)(REG_ALLOC | REG_PERCPU);
-	if (call->fn && call->fn->id == 194 && regno == 1 && reg->type == REG_MAP_VALUE)
-		flags &= ~(uint32_t)REG_RCU;
+	if (arg->kind == ARG_KPTR_XCHG_DEST)
+		flags &= ~(uint32_t)(REG_RCU | REG_NON_OWN_REF);
 	return flags;
 }
 
@@ -556,15 +552,18 @@ static int check_kind(struct env *env, struct call_check *call, int regno, const
 }
 
 /* Values of maps of sockets are sockets; Bloom filters peek what they are asked for. */
-static struct arg resolve(const struct call_check *call, struct arg arg)
+static int resolve(struct env *env, const struct call_check *call, struct arg *arg)
 {
-	if (arg.kind != ARG_MAP_VALUE || !call->map)
-		return arg;
-	if (call->map->type == BPF_MAP_TYPE_SOCKMAP || call->map->type == BPF_MAP_TYPE_SOCKHASH)
-		return (struct arg){ .kind = ARG_PTR_TO_BTF_ID_SOCK_COMMON };
+	if (arg->kind != ARG_MAP_VALUE || !call->map)
+		return 0;
+	if (call->map->type == BPF_MAP_TYPE_SOCKMAP || call->map->type == BPF_MAP_TYPE_SOCKHASH) {
+		if (arg->flags)
+			return reject(env, -EINVAL, "invalid arg_type for sockmap/sockhash");
+		*arg = (struct arg){ .kind = ARG_PTR_TO_BTF_ID_SOCK_COMMON };
+	}
 	if (call->map->type == BPF_MAP_TYPE_BLOOM_FILTER && call->fn->id == 89)
-		arg.flags &= (uint16_t)~ARG_UNINIT;
-	return arg;
+		arg->flags &= (uint16_t)~ARG_UNINIT;
+	return 0;
 }
 
 static bool packet_arg_ok(const struct env *env, const struct call_check *call)
@@ -576,7 +575,7 @@ static bool packet_arg_ok(const struct env *env, const struct call_check *call)
 
 int check_arg(struct env *env, struct call_check *call, int regno, const struct arg *given)
 {
-	struct arg arg = resolve(call, *given);
+	struct arg arg = *given;
 	const struct reg *reg;
 	int error;
 
@@ -593,6 +592,9 @@ int check_arg(struct env *env, struct call_check *call, int regno, const struct 
 	}
 	if (reg_is_packet(reg) && !packet_arg_ok(env, call))
 		return reject(env, -EACCES, "helper access to the packet is not allowed");
+	error = resolve(env, call, &arg);
+	if (error < 0)
+		return error;
 	if (!(reg_is_zero(reg) && arg.flags & ARG_MAYBE_NULL)) {
 		error = check_type(env, call, regno, &arg);
 		if (error == 0)

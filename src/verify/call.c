@@ -19,7 +19,7 @@ enum {
 	FN_probe_read_user_str = 114, FN_probe_read_kernel_str = 115, FN_skc_to_tcp6_sock = 136,
 	FN_skc_to_udp6_sock = 140, FN_get_task_stack = 141,
 	FN_d_path = 147, FN_snprintf = 165, 
-	FN_get_retval = 186, FN_kptr_xchg = 194, FN_skc_to_mptcp_sock = 196,
+	FN_get_func_ip = 173, FN_get_retval = 186, FN_kptr_xchg = 194, FN_skc_to_mptcp_sock = 196,
 	FN_dynptr_from_mem = 197, FN_dynptr_write = 202, FN_dynptr_data = 203,
 };
 
@@ -141,11 +141,29 @@ static int find_helper(struct env *env, uint32_t id, const struct helper **fn)
 
 /* --- what a few helpers ask beyond their prototypes --- */
 
+/* The address is kept by probes, and by the trampolines of functions. */
+static int check_func_ip(struct env *env)
+{
+	uint32_t type = env->spec->type->id, attach = env->spec->attach;
+	bool trampoline = attach == BPF_TRACE_FENTRY || attach == BPF_TRACE_FEXIT ||
+			  attach == BPF_TRACE_FSESSION || attach == BPF_MODIFY_RETURN;
+
+	if (type == BPF_PROG_TYPE_KPROBE || (type == BPF_PROG_TYPE_TRACING && trampoline))
+		return 0;
+	if (type == BPF_PROG_TYPE_TRACING)
+		return reject(env, -EOPNOTSUPP, "func %s supported only for fentry/fexit/fsession/"
+			      "fmod_ret programs", helper_text(FN_get_func_ip));
+	return reject(env, -EOPNOTSUPP, "func %s not supported for program type %u",
+		      helper_text(FN_get_func_ip), type);
+}
+
 static int check_special(struct env *env, struct call_check *call)
 {
 	const struct reg *regs = state_regs(env->cur);
 
 	switch (call->fn->id) {
+	case FN_get_func_ip:
+		return check_func_ip(env);
 	case FN_tail_call:
 		return check_resources(env, false, true, "tail_call");
 	case FN_get_local_storage:
@@ -480,6 +498,24 @@ static bool is_tracing(uint32_t type)
 	       type == BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE;
 }
 
+/* Their elements are not freed under a program that sleeps. */
+static bool outlives_sleep(uint32_t type)
+{
+	static const uint8_t types[] = {
+		BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_LRU_HASH, BPF_MAP_TYPE_ARRAY,
+		BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_LRU_PERCPU_HASH,
+		BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_HASH_OF_MAPS, BPF_MAP_TYPE_RINGBUF,
+		BPF_MAP_TYPE_USER_RINGBUF, BPF_MAP_TYPE_INODE_STORAGE, BPF_MAP_TYPE_SK_STORAGE,
+		BPF_MAP_TYPE_TASK_STORAGE, BPF_MAP_TYPE_CGRP_STORAGE, BPF_MAP_TYPE_QUEUE,
+		BPF_MAP_TYPE_STACK, BPF_MAP_TYPE_ARENA, BPF_MAP_TYPE_INSN_ARRAY,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (types[i] == type)
+			return true;
+	return false;
+}
+
 /* They may interrupt whoever holds the lock. */
 static int check_map_fits(struct env *env, const struct map_spec *map)
 {
@@ -497,6 +533,9 @@ static int check_map_fits(struct env *env, const struct map_spec *map)
 
 	if (map->type == BPF_MAP_TYPE_STRUCT_OPS)
 		return reject(env, -EINVAL, "bpf_struct_ops map cannot be used in prog");
+	if (env->sleepable && !outlives_sleep(map->type))
+		return reject(env, -EINVAL, "Sleepable programs can only use array, hash, ringbuf and "
+			      "local storage maps");
 	if (!fields)
 		return -ENOMEM;
 	if (fields->problem)

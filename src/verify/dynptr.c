@@ -21,20 +21,23 @@ bool dynptr_kind_has_reference(enum dynptr_kind kind)
 	return kind == DYNPTR_RINGBUF || kind == DYNPTR_FILE;
 }
 
-/* The first slot a dynptr argument stands on. */
-static int dynptr_slot(struct env *env, int regno, uint32_t *slot)
+/* The first slot a dynptr argument stands on; false: it cannot stand there, which was said. */
+static bool dynptr_slot(struct env *env, int regno, uint32_t *slot)
 {
 	const struct reg *reg = call_arg(env, regno);
 	int64_t off;
 
-	if (!scalar_is_const(reg->var))
-		return reject(env, -EINVAL, "dynptr has to be at a constant offset");
+	if (!scalar_is_const(reg->var)) {
+		explain(env, "dynptr has to be at a constant offset");
+		return false;
+	}
 	off = reg->off + (int64_t)reg->var.umin;
-	if (off % SLOT_SIZE || off > -2 * SLOT_SIZE || off < -INSN_STACK_SIZE)
-		return reject(env, -EINVAL, "cannot pass in dynptr at an offset=%lld",
-			      (long long)off);
+	if (off % SLOT_SIZE || off > -2 * SLOT_SIZE || off < -INSN_STACK_SIZE) {
+		explain(env, "cannot pass in dynptr at an offset=%lld", (long long)off);
+		return false;
+	}
 	*slot = (uint32_t)slot_of((int32_t)off);
-	return 0;
+	return true;
 }
 
 static bool is_dynptr_slot(const struct frame *frame, uint32_t slot)
@@ -117,10 +120,10 @@ static int make_dynptr(struct env *env, uint32_t pc, int regno, enum dynptr_kind
 	struct frame *frame;
 	uint32_t slot, ref_id = clone_ref, id;
 	struct mem_use use = { .writes = true, .uninit = true };
-	int error = dynptr_slot(env, regno, &slot);
+	int error;
 
-	if (error < 0)
-		return error;
+	if (!dynptr_slot(env, regno, &slot))
+		return reject(env, -EINVAL, "Dynptr has to be an uninitialized dynptr");
 	/* Writing there destroys what was there, or is refused. */
 	error = check_helper_mem(env, regno, 2 * SLOT_SIZE, use);
 	if (error < 0)
@@ -155,17 +158,13 @@ static int find_dynptr(struct env *env, int regno, const struct reg **dynptr)
 	const struct reg *reg = call_arg(env, regno);
 	struct frame *frame;
 	uint32_t slot;
-	int error;
 
 	if (reg->type == REG_DYNPTR) {
 		*dynptr = reg;
 		return 0;
 	}
-	error = dynptr_slot(env, regno, &slot);
-	if (error < 0)
-		return error;
 	frame = stack_frame(env, reg);
-	if (!is_dynptr(frame, slot))
+	if (!dynptr_slot(env, regno, &slot) || !is_dynptr(frame, slot))
 		return reject(env, -EINVAL, "Expected an initialized dynptr as arg #%d", regno - 1);
 	slot_mark_read(env, frame->frameno, slot);
 	slot_mark_read(env, frame->frameno, slot - 1);
