@@ -3,8 +3,6 @@
 #include "helper/trace.h"
 #include "machine/machine.h"
 
-extern __typeof__(perf_consume) perf_consume __attribute__((weak)); /* until it is there */
-
 struct delivery {
 	skep_event_fn *fn;
 	void *arg;
@@ -55,8 +53,6 @@ static int poll_map(struct delivery *d, struct skep_map *map)
 		ringbuf_consume(map->map, on_record, d);
 		break;
 	case BPF_MAP_TYPE_PERF_EVENT_ARRAY:
-		if (!perf_consume)
-			break;
 		d->kind = SKEP_EVENT_PERF;
 		perf_consume(map->map, on_record, d, &lost);
 		break;

@@ -203,6 +203,7 @@ static void alloc__loading_survives(void **state)
 	(void)state;
 	fail_each(open_and_load, FIXTURE("machine"));
 	fail_each(open_and_load, FIXTURE("globals"));
+	fail_each(open_and_load, FIXTURE("maps"));
 }
 
 int main(void)

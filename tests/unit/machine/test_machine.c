@@ -145,6 +145,29 @@ static void load__is_all_or_nothing(void **state)
 	bench_free(&b);
 }
 
+static void load__maps_hold_maps_from_the_start(void **state)
+{
+	struct bench b = bench_loaded(FIXTURE("maps"), SKEP_ENGINE_AUTO);
+	struct skep_map *outer = map_of(&b, "outer");
+	static const char *const names[4] = { "inner_b", NULL, "inner_a", NULL };
+
+	(void)state;
+	for (uint32_t key = 0; key < 4; key++) {
+		struct skep_map_info info;
+		uint32_t id = 0;
+
+		if (!names[key]) {
+			assert_int_equal(skep_map_lookup(outer, &key, &id), -ENOENT);
+			continue;
+		}
+		skep_map_info(map_of(&b, names[key]), &info);
+		assert_int_equal(skep_map_lookup(outer, &key, &id), 0);
+		assert_int_equal(id, info.id);
+	}
+	assert_int_equal(run(&b, "second", 0, 0), 0); /* jumps to first: no such key */
+	bench_free(&b);
+}
+
 static void load__missing_fields_matter_only_where_they_are_reached(void **state)
 {
 	struct skep_btf *kernel = fixture_btf(FIXTURE("kernel"));
@@ -329,7 +352,7 @@ static void maps__forks_share_them(void **state)
 }
 
 struct seen {
-	unsigned rings, lines, stop_after;
+	unsigned rings, samples, lines, stop_after;
 	uint64_t last[2];
 	char text[64];
 };
@@ -342,6 +365,10 @@ static int on_event(void *arg, const struct skep_event *event)
 		assert_int_equal(event->size, sizeof(seen->last));
 		memcpy(seen->last, event->data, sizeof(seen->last));
 		seen->rings++;
+	} else if (event->kind == SKEP_EVENT_PERF) {
+		assert_true(event->size >= sizeof(seen->last));
+		memcpy(seen->last, event->data, sizeof(seen->last));
+		seen->samples++;
 	} else {
 		assert_int_equal(event->kind, SKEP_EVENT_TRACE);
 		assert_true(event->size < sizeof(seen->text));
@@ -368,6 +395,25 @@ static void events__arrive_in_order_and_once(void **state)
 	assert_non_null(strstr(seen.text, "value 17"));
 	assert_int_equal(skep_machine_poll(b.machine, on_event, &seen), 0);
 	bench_free(&b);
+}
+
+static void events__samples_come_from_perf_buffers(void **state)
+{
+	(void)state;
+	for (size_t e = 0; e < ARRAY_SIZE(engines); e++) {
+		struct bench b = bench_loaded(FIXTURE("machine"), engines[e]);
+		struct seen seen = { 0 };
+		struct skep_map_info info;
+
+		skep_map_info(map_of(&b, "samples"), &info);
+		assert_int_equal(info.max_entries, 4); /* virtual CPUs */
+		assert_int_equal(run(&b, "sample", 21, 22), 0);
+		assert_int_equal(skep_machine_poll(b.machine, on_event, &seen), 1);
+		assert_int_equal(seen.samples, 1);
+		assert_int_equal(seen.last[0], 21);
+		assert_int_equal(seen.last[1], 22);
+		bench_free(&b);
+	}
 }
 
 static void events__a_callback_may_stop_the_poll(void **state)
@@ -415,6 +461,7 @@ int main(void)
 		cmocka_unit_test(load__globals_start_as_the_object_says_and_change),
 		cmocka_unit_test(load__constants_may_be_set_before),
 		cmocka_unit_test(load__is_all_or_nothing),
+		cmocka_unit_test(load__maps_hold_maps_from_the_start),
 		cmocka_unit_test(load__missing_fields_matter_only_where_they_are_reached),
 		cmocka_unit_test(prog__info_tells_type_tag_and_runs),
 		cmocka_unit_test(prog__tag_is_linuxes),
@@ -425,6 +472,7 @@ int main(void)
 		cmocka_unit_test(maps__programs_and_user_space_see_the_same),
 		cmocka_unit_test(maps__forks_share_them),
 		cmocka_unit_test(events__arrive_in_order_and_once),
+		cmocka_unit_test(events__samples_come_from_perf_buffers),
 		cmocka_unit_test(events__a_callback_may_stop_the_poll),
 		cmocka_unit_test(machine__two_objects_live_side_by_side),
 	};
