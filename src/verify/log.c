@@ -290,9 +290,12 @@ static void add_attribute(struct skep_text *out, const char **comma, const char 
 
 static void add_map(struct skep_text *out, const struct reg *reg, const char **comma)
 {
-	add_attribute(out, comma, "map=");
-	text_add(out, "%.15s,ks=%u,vs=%u", reg->map->name, reg->map->key_size,
-		 reg->map->value_size);
+	if (reg->map->name[0]) {
+		add_attribute(out, comma, "map=");
+		text_add(out, "%.15s", reg->map->name);
+	}
+	add_attribute(out, comma, "ks=");
+	text_add(out, "%u,vs=%u", reg->map->key_size, reg->map->value_size);
 }
 
 static void add_pointer_details(struct skep_text *out, const struct reg *reg,
