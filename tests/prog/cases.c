@@ -12,6 +12,8 @@
  *   flags 16                       load flags
  *   accept | reject LAST LINE OF THE LOG
  *   not on linux REASON            the running kernel is not asked
+ *   result N                       what an accepted program returns, interpreted and compiled,
+ *                                  run with an empty packet as its context
  *   r0 = 0                         then the program, as the assembler reads it
  *   exit
  *
@@ -24,7 +26,9 @@
 #include "../linux/kernel.h"
 #include "base/base.h"
 #include "map/map.h"
+#include "helper/packet.h"
 #include "verify/verify.h"
+#include "vm/vm.h"
 
 #define MAPS_MAX 4
 
@@ -33,7 +37,8 @@ struct test_case {
 	char type[32], attach[40];
 	struct map_spec map[MAPS_MAX];
 	uint32_t map_count, flags;
-	bool accept, not_on_linux;
+	bool accept, not_on_linux, has_result;
+	uint64_t result;
 	char message[256];
 	char text[16384];
 	size_t len;
@@ -123,6 +128,51 @@ static bool find_attach(const char *name, uint32_t *attach)
 	return *name == 0;
 }
 
+/* --- running --- */
+
+static void expect_result(const struct test_case *test, struct vm_world *world,
+			  const struct code *code, bool interpret)
+{
+	struct packet packet = { .is_skb = true };
+	struct vm vm = { .world = world, .cpu = vcpu_take(world->vcpus), .ctx = &packet,
+			 .packet = &packet, .prog_type = code->prog_type };
+	uint64_t r0 = vm_run(&vm, code, interpret);
+
+	vcpu_give(vm.cpu);
+	if (!vm.faulted && r0 == test->result)
+		return;
+	printf("FAILED %s (line %u): %s gives %llu%s, expected %llu\n", test->claim, test->line,
+	       interpret ? "the interpreter" : "compiled code", (unsigned long long)r0,
+	       vm.faulted ? " after a fault" : "", (unsigned long long)test->result);
+	failed++;
+}
+
+static void run_accepted(const struct test_case *test, const struct prog_spec *spec,
+			 const struct verified *verified)
+{
+	struct vm_world world = { .memory = memory_new(0) };
+	struct map *maps[MAPS_MAX] = { 0 };
+	struct code *code;
+	int error = 0;
+
+	world.vcpus = vcpu_set_new(world.memory, 2);
+	for (uint32_t i = 0; i < test->map_count; i++)
+		maps[i] = map_new(&test->map[i], world.memory, world.vcpus, &error);
+	code = error ? NULL : code_new(verified, spec, maps, &world, true, &error, NULL);
+	if (code) {
+		expect_result(test, &world, code, true);
+		expect_result(test, &world, code, false);
+	} else {
+		printf("FAILED %s (line %u): no code, error %d\n", test->claim, test->line, error);
+		failed++;
+	}
+	code_free(code, &world);
+	for (uint32_t i = 0; i < test->map_count; i++)
+		if (maps[i])
+			map_free(maps[i]);
+	memory_free(world.memory);
+}
+
 static void judge(const struct test_case *test, const struct skep_insn *insns, size_t count,
 		  const struct prog_type *type, uint32_t attach)
 {
@@ -149,6 +199,8 @@ static void judge(const struct test_case *test, const struct skep_insn *insns, s
 			puts(result.log);
 		failed++;
 	}
+	if (error == 0 && result.error == 0 && test->has_result)
+		run_accepted(test, &spec, &verified);
 	if (error == 0 && result.error == 0)
 		verified_done(&verified);
 	skep_verify_result_done(&result);
@@ -225,6 +277,10 @@ static bool read_head(struct test_case *test, const char *line)
 	}
 	if (after(line, "accept"))
 		return test->accept = true;
+	if ((rest = after(line, "result"))) {
+		test->result = strtoull(rest, NULL, 0);
+		return test->has_result = true;
+	}
 	if (after(line, "not on linux"))
 		return test->not_on_linux = true;
 	return false;
@@ -263,6 +319,7 @@ static bool run_file(const char *path)
 
 int main(int argc, char **argv)
 {
+	engine_init();
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--kernel") == 0) {
 			ask_kernel = kernel_answers();
