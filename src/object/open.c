@@ -381,7 +381,8 @@ const struct skep_btf *object_kernel_btf(struct skep_object *object)
 {
 	if (!object->kernel && !object->kernel_tried) {
 		object->kernel_tried = true;
-		object->kernel_own = running_kernel_btf();
+		if (!object->kernel_own)
+			object->kernel_own = running_kernel_btf();
 		object->kernel = object->kernel_own;
 	}
 	return object->kernel;

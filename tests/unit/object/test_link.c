@@ -229,6 +229,11 @@ static void link__other_types_relocate_anew(void **state)
 	assert_int_equal(linked(object, "broken")->poisons.count, 1);
 	skep_object_set_kernel_btf(object, skep_object_btf(object)); /* has the field */
 	assert_int_equal(linked(object, "broken")->poisons.count, 0);
+	/* NULL: the running kernel's again, which has nothing of the kind. */
+	skep_object_set_kernel_btf(object, NULL);
+	assert_int_equal(linked(object, "broken")->poisons.count, 1);
+	skep_object_set_kernel_btf(object, NULL);
+	assert_int_equal(linked(object, "broken")->poisons.count, 1);
 	skep_object_free(object);
 	skep_btf_unref(kernel);
 }
