@@ -405,8 +405,12 @@ static enum match match_unfinished(struct env *env, struct state *old, bool *lim
 		join_loop(cur, old);
 		return HIT;
 	}
-	if (info->calls_callback)
-		return state_covers(env, old, cur, WITHIN) ? HIT : MISS;
+	if (info->calls_callback) {
+		if (!state_covers(env, old, cur, WITHIN))
+			return MISS;
+		join_loop(cur, old);
+		return HIT;
+	}
 	if (state_covers(env, old, cur, EXACT) && !iter_depths_differ(old, cur) &&
 	    old->may_goto_depth == cur->may_goto_depth &&
 	    old->callback_unroll == cur->callback_unroll)
@@ -417,11 +421,14 @@ static enum match match_unfinished(struct env *env, struct state *old, bool *lim
 static enum match match_finished(struct env *env, struct state *old)
 {
 	struct state *entry = loop_entry_of(old);
-	bool in_loop = entry && entry->branches > 0;
-
-	if (!state_covers(env, old, env->cur, in_loop ? WITHIN : COVERS))
+	/*
+	 * What a round of such a loop was closed with may have been read, or marked
+	 * precise, after it was: what the state's marks leave out proves nothing, even
+	 * when the loop is done.
+	 */
+	if (!state_covers(env, old, env->cur, entry ? WITHIN : COVERS))
 		return MISS;
-	if (in_loop)
+	if (entry && entry->branches > 0)
 		join_loop(env->cur, entry);
 	return HIT;
 }
