@@ -322,9 +322,9 @@ static void mark_points(struct env *env, uint32_t pc)
 		info->prune_point = true;
 		break;
 	case INSN_CALL:
+		mark_join(env, (int64_t)pc + 1); /* after helpers too, as Linux does */
 		if (insn->op == CALL_LOCAL) {
 			info->prune_point = true;
-			mark_join(env, (int64_t)pc + 1);
 			mark_join(env, insn_target(insn, pc));
 		}
 		if (info->calls_callback || info->is_iter_next)

@@ -494,6 +494,57 @@ static void forget_precision(struct env *env, struct reg *reg, void *arg)
 		reg->precise = false;
 }
 
+/*
+ * A number whose id no other shares is linked to nothing; without the id the
+ * state covers more.
+ */
+struct id_counts {
+	uint32_t count;
+	struct { uint32_t id, uses; } row[IDS_MAX];
+};
+
+static void count_id(struct env *env, struct reg *reg, void *arg)
+{
+	struct id_counts *ids = arg;
+
+	(void)env;
+	if (reg->type != REG_SCALAR || !reg->id)
+		return;
+	for (uint32_t i = 0; i < ids->count; i++)
+		if (ids->row[i].id == reg->id) {
+			ids->row[i].uses++;
+			return;
+		}
+	if (ids->count < IDS_MAX) {
+		ids->row[ids->count].id = reg->id;
+		ids->row[ids->count++].uses = 1;
+	}
+}
+
+static void drop_single_id(struct env *env, struct reg *reg, void *arg)
+{
+	const struct id_counts *ids = arg;
+
+	(void)env;
+	if (reg->type != REG_SCALAR || !reg->id)
+		return;
+	for (uint32_t i = 0; i < ids->count; i++)
+		if (ids->row[i].id == reg->id && ids->row[i].uses == 1) {
+			reg->id = 0;
+			reg->link_add = false;
+			reg->link_off = 0;
+		}
+}
+
+static void drop_single_ids(struct env *env)
+{
+	struct id_counts ids;
+
+	ids.count = 0;
+	state_each_reg(env, env->cur, count_id, &ids);
+	state_each_reg(env, env->cur, drop_single_id, &ids);
+}
+
 static void start_stretch(struct env *env, struct state *parent)
 {
 	struct state *cur = env->cur;
@@ -516,6 +567,7 @@ static int keep_state(struct env *env)
 		return -ENOMEM;
 	if (env->privileged)
 		state_each_reg(env, env->cur, forget_precision, NULL);
+	drop_single_ids(env);
 	explored->state = state_copy(env, env->cur);
 	if (!explored->state)
 		return -ENOMEM;
