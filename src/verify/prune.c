@@ -99,6 +99,14 @@ static bool range_covers(const struct reg *old, const struct reg *cur)
 	return old->range <= cur->range;
 }
 
+/* At or beyond the end nothing is readable, and comparisons with the end are decided. */
+static bool range_covers(uint32_t old, uint32_t cur)
+{
+	if (old >= RANGE_BEYOND_END || cur >= RANGE_BEYOND_END)
+		return old == cur;
+	return old <= cur;
+}
+
 /* Is what was safe with old also safe with cur? */
 static bool reg_covers(struct id_map *ids, const struct reg *old, const struct reg *cur,
 		       enum likeness like)
@@ -553,6 +561,7 @@ static void start_stretch(struct env *env, struct state *parent)
 	cur->path_depth = parent->path_depth + 1;
 	cur->first_insn = env->pc;
 	cur->step_count = 0;
+	cur->history = cur->history_at = 0;
 	cur->loop_entry = NULL;
 	for (uint32_t f = 0; f <= cur->depth; f++)
 		for (uint32_t i = 0; i < cur->frame[f]->slots; i++)
@@ -586,7 +595,7 @@ static int keep_state(struct env *env)
 }
 
 enum {
-	STEPS_BETWEEN_JUMPS = 40,   /* a stretch with more jumps gets a checkpoint */
+	HISTORY_MAX = 40,           /* a stretch with more to remember gets a checkpoint */
 	CHECKPOINT_JUMPS = 2, CHECKPOINT_INSNS = 8,
 	LOOP_JUMPS = 20, LOOP_INSNS = 100, /* inside loops: more rarely */
 };
@@ -597,12 +606,29 @@ static bool due(const struct env *env, uint32_t jumps, uint32_t insns)
 	       env->processed - env->insn_at_checkpoint >= insns;
 }
 
+/*
+ * How many steps of the stretch Linux would have recorded: where paths join,
+ * stack accesses, branches on linked numbers.
+ */
+static uint32_t history_length(struct env *env)
+{
+	struct state *cur = env->cur;
+
+	for (; cur->history_at < cur->step_count; cur->history_at++) {
+		const struct step *step = &cur->step[cur->history_at];
+
+		cur->history += env->info[step->insn].jump_point || step->stack_access ||
+				step->linked || step->linked_slots;
+	}
+	return cur->history;
+}
+
 int check_visited(struct env *env)
 {
 	struct explored **link = &env->explored[env->pc];
 	bool force = (env->flags & SKEP_VERIFY_STATE_FREQ) ||
 		     env->info[env->pc].force_checkpoint ||
-		     env->jumps - env->jumps_at_checkpoint > STEPS_BETWEEN_JUMPS;
+		     history_length(env) > HISTORY_MAX;
 	bool keep = force ||
 		    (env->jumps - env->jumps_at_checkpoint >= CHECKPOINT_JUMPS &&
 		     env->processed - env->insn_at_checkpoint >= CHECKPOINT_INSNS);

@@ -277,6 +277,7 @@ struct state {
 	uint32_t first_insn, last_insn; /* of the stretch since the parent */
 	struct step *step;       /* the stretch, oldest first */
 	uint32_t step_count, step_size;
+	uint32_t history, history_at; /* for prune.c: steps counted so far, and up to where */
 
 	struct state *parent;    /* the checkpoint this one came from */
 	uint32_t branches;       /* unfinished paths that go through it */
