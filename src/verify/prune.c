@@ -99,14 +99,6 @@ static bool range_covers(const struct reg *old, const struct reg *cur)
 	return old->range <= cur->range;
 }
 
-/* At or beyond the end nothing is readable, and comparisons with the end are decided. */
-static bool range_covers(uint32_t old, uint32_t cur)
-{
-	if (old >= RANGE_BEYOND_END || cur >= RANGE_BEYOND_END)
-		return old == cur;
-	return old <= cur;
-}
-
 /* Is what was safe with old also safe with cur? */
 static bool reg_covers(struct id_map *ids, const struct reg *old, const struct reg *cur,
 		       enum likeness like)
