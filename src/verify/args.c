@@ -274,7 +274,7 @@ static int check_offset(struct env *env, int regno, const struct arg *arg)
 	if (arg->flags & ARG_RELEASE) {
 		if (arg->kind == ARG_PTR_TO_DYNPTR && reg->type == REG_STACK)
 			return 0;
-		if (reg->off && reg->type == REG_BTF)
+		if (reg->off)
 			return reject(env, -EINVAL, "R%d must have zero offset when passed to "
 				      "release func or trusted arg to kfunc", regno);
 		return check_ptr_off(env, reg, regno, false);

@@ -35,7 +35,7 @@ const char *helper_text(uint32_t id)
 	if (helper)
 		snprintf(out, sizeof(text[0]), "bpf_%s#%u", helper->name, id);
 	else
-		snprintf(out, sizeof(text[0]), "unknown#%d", (int)id);
+		snprintf(out, sizeof(text[0]), id ? "unknown#%d" : "bpf_unspec#%d", (int)id);
 	return out;
 }
 
@@ -126,7 +126,8 @@ static int find_helper(struct env *env, uint32_t id, const struct helper **fn)
 	const struct prog_spec *spec = env->spec->target ? env->spec->target : env->spec;
 	bool sockopt = id == FN_setsockopt || id == FN_getsockopt;
 
-	if (!helper_by_id(id))
+	/* The id 0 has a name in Linux, but no program type has it. */
+	if (id && !helper_by_id(id))
 		return reject(env, -EINVAL, "invalid func %s", helper_text(id));
 	*fn = helper_get(id, spec->type->id, spec->attach);
 	if (sockopt && !*fn)

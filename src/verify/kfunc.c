@@ -5,6 +5,8 @@
  */
 #include "verify/kfunc.h"
 
+#include <stdio.h>
+
 /* Program types in the groups that kernel functions are given to. */
 #define TYPE(name) (UINT64_C(1) << BPF_PROG_TYPE_##name)
 #define ON_ALL UINT64_MAX
@@ -47,11 +49,12 @@ static bool is_called(const struct kfunc_call *call, const char *name)
 
 /* --- finding it --- */
 
-/* Fills proto, params, count. 0, or why not. */
+/* Fills proto, params, count. 0, or why not: words that last until the thread's next. */
 static const char *find(const struct env *env, uint32_t pc, struct kfunc_call *call,
 			const char **name)
 {
 	const struct insn *insn = &env->insns[pc];
+	static _Thread_local char text[64];
 	const struct btf_type *function;
 	uint32_t id = (uint32_t)insn->imm;
 
@@ -59,8 +62,10 @@ static const char *find(const struct env *env, uint32_t pc, struct kfunc_call *c
 	if (!env->kernel_btf || insn->off || id == 0 || id > skep_btf_count(env->kernel_btf))
 		return "kernel function btf_id is not valid";
 	function = btf_type(env->kernel_btf, id);
-	if (btf_kind(function) != BTF_FUNC)
-		return "kernel btf_id is not a function";
+	if (btf_kind(function) != BTF_FUNC) {
+		snprintf(text, sizeof(text), "kernel btf_id %u is not a function", id);
+		return text;
+	}
 	*name = btf_name(env->kernel_btf, function);
 	call->proto = btf_type(env->kernel_btf, function->type);
 	if (btf_kind(call->proto) != BTF_FUNC_PROTO)

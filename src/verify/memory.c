@@ -648,8 +648,8 @@ int check_helper_mem(struct env *env, int regno, uint32_t size, struct mem_use u
 	enum access access = use.writes ? ACCESS_WRITE : ACCESS_READ;
 	struct place p = { env->pc, regno, 0, size, access, -1, false };
 
-	if (reg_maybe_null(reg))
-		return refuse_argument(env, regno);
+	if (reg_maybe_null(reg)) /* of no size nothing is read: NULL or not is the same */
+		return use.nullable && size == 0 ? 0 : refuse_argument(env, regno);
 	switch ((enum reg_type)reg->type) {
 	case REG_PACKET: case REG_PACKET_META:
 		return check_packet_access(env, regno, 0, size, use.zero_size_ok);
