@@ -81,22 +81,26 @@ static uint64_t redirect_map(struct vm *vm, const uint64_t arg[5])
 		       map->type_id == BPF_MAP_TYPE_DEVMAP_HASH;
 	uint64_t action = 3, broadcast = devices ? BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS : 0;
 	uint32_t key = (uint32_t)arg[1]; /* as on Linux: the upper half is cut off */
-	void *entry = NULL;
+	uint32_t target = 0;
 
 	if (arg[2] & ~(action | broadcast))
 		return XDP_ABORTED;
 	if (!(arg[2] & BPF_F_BROADCAST)) {
-		if (type->lookup)
-			entry = type->lookup(map, &key, vm->cpu);
-		if (!entry)
+		const uint32_t *entry = type->lookup(map, &key, vm->cpu);
+
+		/* A value starts with the target, which is 0 if it was deleted since. */
+		if (entry)
+			target = __atomic_load_n(entry, __ATOMIC_ACQUIRE);
+		if (!target) {
+			vm->redirect_kind = REDIRECT_NONE;
 			return arg[2] & action;
+		}
 	}
 	vm->redirect_kind = REDIRECT_MAP;
 	vm->redirect_map = map;
 	vm->redirect_key = key;
 	vm->redirect_flags = arg[2];
-	/* A device map's value starts with the interface. */
-	vm->redirect_ifindex = devices && entry ? *(const uint32_t *)entry : 0;
+	vm->redirect_ifindex = devices ? target : 0;
 	return XDP_REDIRECT;
 }
 

@@ -155,7 +155,7 @@ static void hash_seed(struct hash *hash, uint32_t flags)
 	hash->seed.multiply = (random[1] ^ 0x8bb84b93962eacc9ull) | 1;
 }
 
-static int hash_init(struct map *map, const struct map_spec *spec)
+int hash_init(struct map *map, const struct map_spec *spec)
 {
 	bool lru = spec->type == BPF_MAP_TYPE_LRU_HASH ||
 		   spec->type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
@@ -169,7 +169,7 @@ static int hash_init(struct map *map, const struct map_spec *spec)
 
 /* --- reading --- */
 
-static void *hash_lookup(struct map *map, const void *key, struct vcpu *cpu)
+void *hash_lookup(struct map *map, const void *key, struct vcpu *cpu)
 {
 	struct hash_elem *elem = hash_find(map, key);
 
@@ -332,8 +332,8 @@ static int64_t hash_change(struct map *map, uint32_t *link, const void *value, u
 	return hash_replace(map, link, value, h, self, hash_cpu(map, cpu));
 }
 
-static int64_t hash_update(struct map *map, const void *key, const void *value, uint64_t flags,
-			   struct vcpu *cpu)
+int64_t hash_update(struct map *map, const void *key, const void *value, uint64_t flags,
+		    struct vcpu *cpu)
 {
 	struct hash *hash = map->impl;
 	uint32_t h = key_hash(key, map->key_size, &hash->seed), *link;
@@ -358,7 +358,7 @@ static int64_t hash_update(struct map *map, const void *key, const void *value, 
 	return result;
 }
 
-static int64_t hash_remove(struct map *map, const void *key, struct vcpu *cpu)
+int64_t hash_remove(struct map *map, const void *key, struct vcpu *cpu)
 {
 	struct hash *hash = map->impl;
 	uint32_t h = key_hash(key, map->key_size, &hash->seed), *link;
@@ -445,7 +445,7 @@ static struct hash_elem *hash_after(const struct hash *hash, const struct hash_e
 	return hash_first(hash, (uint64_t)(h & hash->mask) + 1);
 }
 
-static int hash_next_key(struct map *map, const void *key, void *next)
+int hash_next_key(struct map *map, const void *key, void *next)
 {
 	const struct hash *hash = map->impl;
 	struct hash_elem *elem = key ? hash_find(map, key) : NULL;

@@ -140,6 +140,13 @@ void hash_reclaim(struct hash *hash, uint32_t key_size, uint64_t self, unsigned 
  * The caller holds the bucket's lock. */
 uint32_t *hash_link_to(struct hash *hash, struct hash_elem *elem, uint32_t bucket);
 int hash_check(const struct map_spec *spec, struct skep_diag *diag);
+/* Operations of a plain hash, for other types that are one. */
+int hash_init(struct map *map, const struct map_spec *spec);
+void *hash_lookup(struct map *map, const void *key, struct vcpu *cpu);
+int64_t hash_update(struct map *map, const void *key, const void *value, uint64_t flags,
+		    struct vcpu *cpu);
+int64_t hash_remove(struct map *map, const void *key, struct vcpu *cpu);
+int hash_next_key(struct map *map, const void *key, void *next);
 
 /* --- lru.c --- */
 

@@ -21,7 +21,7 @@ static const struct map_type *const types[] = {
 	&map_hash, &map_percpu_hash, &map_lru_hash, &map_lru_percpu_hash, &map_array,
 	&map_percpu_array, &map_prog_array, &map_ringbuf, &map_perf_event_array, &map_lpm_trie,
 	&map_array_of_maps, &map_hash_of_maps, &map_queue, &map_stack, &map_stack_trace,
-	&map_bloom_filter,
+	&map_bloom_filter, &map_devmap, &map_devmap_hash, &map_cpumap, &map_xskmap,
 };
 
 enum { TYPE_COUNT = __MAX_BPF_MAP_TYPE };
@@ -96,7 +96,7 @@ static void map_describe(struct map *map, const struct map_spec *spec, struct me
 	map->key_size = spec->key_size;
 	map->value_size = spec->value_size;
 	map->max_entries = spec->max_entries;
-	map->flags = spec->flags;
+	map->flags = spec->flags | (map_type(spec->type)->prog_rdonly ? BPF_F_RDONLY_PROG : 0);
 	map->extra = spec->extra;
 	map->cpus = vcpu_count(vcpus);
 	map->value_stride = (spec->value_size + 7) & ~7u;

@@ -87,6 +87,7 @@ struct map_type {
 	bool per_cpu;               /* user space reads and writes all CPUs' values */
 	bool holds_maps, holds_progs;
 	bool no_btf;                /* Linux refuses BTF for it */
+	bool prog_rdonly;           /* programs may not write to values, whatever the flags */
 	bool takes;                 /* looking up and deleting in one is supported */
 	bool size_first;            /* too large a value is told before wrong flags */
 	/* Is the spec one Linux would create? 0, -EINVAL, -E2BIG, ... */

@@ -23,10 +23,6 @@ struct rule {
 
 static const struct rule rules[] = {
 	{ BPF_MAP_TYPE_CGROUP_ARRAY, 4, { 4, 4 }, MAX_NONZERO, 0, 0 },
-	{ BPF_MAP_TYPE_DEVMAP, 4, { 4, 8 }, MAX_NONZERO, 0, 0 },
-	{ BPF_MAP_TYPE_DEVMAP_HASH, 4, { 4, 8 }, MAX_NONZERO, 0, 0 },
-	{ BPF_MAP_TYPE_CPUMAP, 4, { 4, 8 }, MAX_NONZERO, 0, 0 },
-	{ BPF_MAP_TYPE_XSKMAP, 4, { 4, 4 }, MAX_NONZERO, 0, 0 },
 	{ BPF_MAP_TYPE_SOCKMAP, 4, { 4, 8 }, MAX_NONZERO, 0, 0 },
 	{ BPF_MAP_TYPE_SOCKHASH, -1, { 4, 8 }, MAX_NONZERO, 0, 0 },
 	{ BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, 4, { 4, 8 }, MAX_NONZERO, 0, 0 },
@@ -97,9 +93,6 @@ static int other_check(const struct map_spec *spec, struct skep_diag *diag)
 	if (rule->type == BPF_MAP_TYPE_SOCKHASH && spec->key_size > 512)
 		return skep_fail(diag, SKEP_MAP_SIZE, NULL, "map '%s': a key of %u bytes",
 				 spec->name, spec->key_size);
-	if (rule->type == BPF_MAP_TYPE_CPUMAP && spec->max_entries > 8192)
-		return skep_fail(diag, SKEP_MAP_SIZE, NULL, "map '%s': more CPUs than there can be",
-				 spec->name);
 	return 0;
 }
 
@@ -116,15 +109,6 @@ const struct map_type map_others[] = {
 	{ .id = BPF_MAP_TYPE_CGROUP_ARRAY, .name = "cgroup_array", .check = other_check,
 	  .flags = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY, .no_btf = true,
 	  .doc = "Cgroups by index, to compare a task's or socket's with." },
-	{ .id = BPF_MAP_TYPE_DEVMAP, .name = "devmap", .check = other_check, .flags = SOCK_FLAGS,
-	  .no_btf = true, .doc = "Network devices to redirect packets to, by index." },
-	{ .id = BPF_MAP_TYPE_DEVMAP_HASH, .name = "devmap_hash", .check = other_check,
-	  .flags = SOCK_FLAGS, .no_btf = true,
-	  .doc = "Network devices to redirect packets to, by any number." },
-	{ .id = BPF_MAP_TYPE_CPUMAP, .name = "cpumap", .check = other_check,
-	  .flags = BPF_F_NUMA_NODE, .no_btf = true, .doc = "CPUs to go on with a packet on." },
-	{ .id = BPF_MAP_TYPE_XSKMAP, .name = "xskmap", .check = other_check, .flags = SOCK_FLAGS,
-	  .no_btf = true, .doc = "AF_XDP sockets to redirect packets to." },
 	{ .id = BPF_MAP_TYPE_SOCKMAP, .name = "sockmap", .check = other_check,
 	  .flags = SOCK_FLAGS, .no_btf = true, .doc = "Sockets by index." },
 	{ .id = BPF_MAP_TYPE_SOCKHASH, .name = "sockhash", .check = other_check,

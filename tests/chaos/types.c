@@ -51,18 +51,28 @@ static void key_bytes(const struct chaos *chaos, uint32_t key, uint8_t bytes[16]
 		memcpy(bytes, &key, 4);
 }
 
+/* A map of devices has numbers of 32 bits for values: a version and a key. */
+static bool keyed_targets(const struct chaos *chaos)
+{
+	return chaos->type->spec.value_size == sizeof(uint32_t);
+}
+
 /* The version the map has; 0: none. A trie may answer with a shorter prefix. */
 static uint32_t keyed_version(struct chaos *chaos, uint32_t key)
 {
 	struct value value = { 0 };
+	uint32_t target = 0;
 	uint8_t bytes[16];
 	int error;
 
 	key_bytes(chaos, key, bytes);
-	error = map_user_lookup(chaos->map, bytes, &value, 0);
+	error = map_user_lookup(chaos->map, bytes, keyed_targets(chaos) ? (void *)&target : &value,
+				0);
 	if (error == -ENOENT)
 		return 0;
 	chaos_expect(chaos, error == 0);
+	if (keyed_targets(chaos))
+		return (target & 0xff) == key ? target >> 8 : UINT32_MAX;
 	if (value.check == 0 && value.version == 0)
 		return 0; /* an array's value before its first update */
 	chaos_expect(chaos, value.check == value_check(value.key, value.version));
@@ -73,6 +83,7 @@ static int keyed_set(struct chaos *chaos, uint32_t key, uint32_t version, bool a
 {
 	const struct map_type *type = map_type(chaos->type->spec.type);
 	struct value value = { key, version, value_check(key, version) };
+	uint32_t target = version << 8 | key;
 	struct vcpu *cpu = as_program ? chaos_vcpu(chaos) : NULL;
 	uint8_t bytes[16];
 	int error;
@@ -81,7 +92,9 @@ static int keyed_set(struct chaos *chaos, uint32_t key, uint32_t version, bool a
 	if (version == 0)
 		error = (int)type->remove(chaos->map, bytes, cpu);
 	else
-		error = (int)type->update(chaos->map, bytes, &value, BPF_ANY, cpu);
+		error = (int)type->update(chaos->map, bytes,
+					  keyed_targets(chaos) ? (void *)&target : &value,
+					  BPF_ANY, cpu);
 	if (cpu)
 		vcpu_give(cpu);
 	return error;
@@ -158,8 +171,8 @@ static void keyed_check(struct chaos *chaos)
 		chaos_expect(chaos, version == chaos->worker[key % WORKERS].was[key]);
 		present += version != 0;
 	}
-	if (!keyed_removes(chaos))
-		return;
+	if (!keyed_removes(chaos) || chaos->type->spec.type == BPF_MAP_TYPE_DEVMAP)
+		return; /* every index is a key */
 	for (int error = map_user_next_key(chaos->map, NULL, bytes); error == 0;
 	     error = map_user_next_key(chaos->map, bytes, bytes))
 		chaos_expect(chaos, ++met <= present);
@@ -596,6 +609,8 @@ const struct chaos_type chaos_types[] = {
 	{ .name = "hash_full", .spec = SPEC(HASH, 8, sizeof(struct value), 12, 0), KEYED },
 	{ .name = "lpm_trie", .spec = SPEC(LPM_TRIE, 8, sizeof(struct value), KEYS,
 					   BPF_F_NO_PREALLOC), KEYED },
+	{ .name = "devmap", .spec = SPEC(DEVMAP, 4, 4, KEYS, 0), KEYED },
+	{ .name = "devmap_hash", .spec = SPEC(DEVMAP_HASH, 4, 4, KEYS, 0), KEYED },
 	{ .name = "percpu_array", .spec = SPEC(PERCPU_ARRAY, 4, 8, 4, 0), .work = sum_work,
 	  .check = sum_check },
 	{ .name = "percpu_hash", .spec = SPEC(PERCPU_HASH, 4, 8, 4, 0), .work = sum_work,

@@ -61,7 +61,8 @@ static int kernel_op(int command, int fd, const void *key, void *value, uint64_t
 
 /* --- rows --- */
 
-enum { KEYED = 1, ORDERED = 2, FORGETS = 4, PREFIX = 8, KEYLESS = 16, ASKS = 32 };
+enum { KEYED = 1, ORDERED = 2, FORGETS = 4, PREFIX = 8, KEYLESS = 16, ASKS = 32, DEVICES = 64,
+       CPUS = 128 };
 
 struct row {
 	uint32_t type, key, value, max, flags, how;
@@ -86,6 +87,13 @@ static const struct row rows[] = {
 	{ BPF_MAP_TYPE_STACK, 0, 12, 5, 0, KEYLESS },
 	{ BPF_MAP_TYPE_BLOOM_FILTER, 0, 4, 4, 0, KEYLESS | ASKS },
 	{ BPF_MAP_TYPE_STACK_TRACE, 4, 16, 4, 0, KEYED | ORDERED },
+	{ BPF_MAP_TYPE_DEVMAP, 4, 4, 5, 0, KEYED | ORDERED | DEVICES },
+	{ BPF_MAP_TYPE_DEVMAP, 4, 8, 5, 0, KEYED | ORDERED | DEVICES },
+	{ BPF_MAP_TYPE_DEVMAP_HASH, 4, 4, 5, 0, KEYED | DEVICES },
+	{ BPF_MAP_TYPE_DEVMAP_HASH, 4, 8, 5, 0, KEYED | DEVICES },
+	{ BPF_MAP_TYPE_CPUMAP, 4, 4, 9, 0, KEYED | ORDERED | CPUS },
+	{ BPF_MAP_TYPE_CPUMAP, 4, 8, 9, 0, KEYED | ORDERED | CPUS },
+	{ BPF_MAP_TYPE_XSKMAP, 4, 4, 5, 0, KEYED | ORDERED },
 };
 
 static const uint64_t flag_choices[] = { 0, 0, 0, 0, 0, 1, 2, 2, 3, 4, 5, 6, 7, 8, 16, 32, 64,
@@ -134,6 +142,19 @@ static void random_key(const struct pair *pair, uint8_t *key)
 			number = UINT32_MAX;
 		memcpy(key, &number, 4);
 	}
+}
+
+/* Devices that exist on both sides (1 is the loopback), queue sizes Linux takes and
+ * does not; no program, or (devices) what is none. */
+static void random_target(const struct pair *pair, uint8_t *value)
+{
+	static const uint32_t devices[] = { 0, 1, 1, 1 }, queues[] = { 0, 1, 16384, 16385 };
+	static const uint32_t progs[] = { 0, 0, UINT32_MAX, INT32_MAX };
+	bool cpus = pair->row.how & CPUS;
+	uint32_t target[2] = { (cpus ? queues : devices)[random_below(4)],
+			       progs[random_below(cpus ? 3 : 4)] };
+
+	memcpy(value, target, pair->value);
 }
 
 static const char *op_name(int command)
@@ -192,6 +213,8 @@ static void one_op(struct pair *pair, int step)
 		theirs[i] = (uint8_t)random_below(command == MAP_UPDATE ? 256 : 1);
 	if (pair->row.how & ASKS)
 		memset(theirs, (int)random_below(8), pair->value);
+	if (command == MAP_UPDATE && (pair->row.how & (DEVICES | CPUS)))
+		random_target(pair, theirs);
 	memcpy(ours, theirs, pair->value);
 	want = kernel_op(command, pair->fd, given, command == MAP_DELETE ? NULL : theirs, flags);
 	got = skep_op(command, pair->map, given, ours, flags);

@@ -390,24 +390,35 @@ static void redirect__a_bad_flag_gives_the_types_own_refusal(void **state)
 
 static void redirect__a_map_without_the_entry_gives_the_flags_action(void **state)
 {
-	struct map_spec spec = { .name = "targets", .type = BPF_MAP_TYPE_ARRAY, .key_size = 4,
+	struct map_spec spec = { .name = "targets", .type = BPF_MAP_TYPE_DEVMAP, .key_size = 4,
 				 .value_size = 4, .max_entries = 2 };
+	uint32_t key = 1, port = 7;
 	int error = 0;
 	struct map *map = map_new(&spec, memory, vcpus, &error);
 
 	(void)state;
 	assert_non_null(map);
+	assert_int_equal(map_user_update(map, &key, &port, 0), 0);
 	vm.prog_type = BPF_PROG_TYPE_XDP;
 	vm.redirect_kind = REDIRECT_NONE;
 	assert_int_equal(CALL(redirect_map, ADDRESS(map), 2, 0), XDP_ABORTED);
 	assert_int_equal(CALL(redirect_map, ADDRESS(map), 2, XDP_PASS), XDP_PASS);
 	assert_int_equal(CALL(redirect_map, ADDRESS(map), 0, 4), XDP_ABORTED);
-	assert_int_equal(CALL(redirect_map, ADDRESS(map), 0, BPF_F_BROADCAST), XDP_ABORTED);
+	assert_int_equal(CALL(redirect_map, ADDRESS(map), 0, XDP_DROP), XDP_DROP);
+	assert_int_equal(CALL(redirect_map, ADDRESS(map), 1, 1 << 5), XDP_ABORTED);
 	assert_int_equal(vm.redirect_kind, REDIRECT_NONE);
 	assert_int_equal(CALL(redirect_map, ADDRESS(map), 1ull << 32 | 1, XDP_PASS), XDP_REDIRECT);
 	assert_int_equal(vm.redirect_kind, REDIRECT_MAP);
 	assert_int_equal(vm.redirect_key, 1);
 	assert_ptr_equal(vm.redirect_map, map);
+	assert_int_equal(vm.redirect_ifindex, 7);
+	/* To all but where it came from, whatever the key; a miss takes that back. */
+	assert_int_equal(CALL(redirect_map, ADDRESS(map), 0, BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS),
+			 XDP_REDIRECT);
+	assert_int_equal(vm.redirect_flags, BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS);
+	assert_int_equal(vm.redirect_ifindex, 0);
+	assert_int_equal(CALL(redirect_map, ADDRESS(map), 0, XDP_PASS), XDP_PASS);
+	assert_int_equal(vm.redirect_kind, REDIRECT_NONE);
 	map_free(map);
 }
 
