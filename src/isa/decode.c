@@ -122,13 +122,11 @@ static bool is_second_slot(struct skep_insn raw)
 	return raw.code == 0 && raw.dst == 0 && raw.src == 0 && raw.off == 0;
 }
 
-static struct insn decode_imm64(const struct skep_insn *insns, size_t count, size_t index,
-				struct insn insn, const char **why)
+static struct insn decode_imm64(const struct skep_insn *insns, size_t index, struct insn insn,
+				const char **why)
 {
 	uint32_t low = (uint32_t)insns[index].imm, high;
 
-	if (count - index < 2 || !is_second_slot(insns[index + 1]))
-		return refuse(why, "invalid bpf_ld_imm64 insn");
 	high = (uint32_t)insns[index + 1].imm;
 	if (insn.src > IMM64_MAP_INDEX_VALUE)
 		return refuse(why, "unrecognized bpf_ld_imm64 insn");
@@ -158,8 +156,9 @@ static struct insn decode_call(struct skep_insn raw, struct insn insn, const cha
 	return insn;
 }
 
-struct insn insn_decode(const struct skep_insn *insns, size_t count, size_t index,
-			const char **why)
+/* Everything but whether the registers exist. */
+static struct insn decode_fields(const struct skep_insn *insns, size_t count, size_t index,
+				 const char **why)
 {
 	struct skep_insn raw = insns[index];
 	const struct opcode *row = &opcodes[raw.code];
@@ -170,13 +169,10 @@ struct insn insn_decode(const struct skep_insn *insns, size_t count, size_t inde
 		.off = raw.off, .imm = raw.imm,
 	};
 
-	if (is_second_slot(raw) && index > 0 && insns[index - 1].code == CODE_IMM64)
-		return (struct insn){ .kind = INSN_PAD };
 	if (row->kind == INSN_INVALID)
 		return decode_unknown(raw, why);
-	if (raw.dst > INSN_MAX_REG || raw.src > INSN_MAX_REG)
-		return refuse_number(why, "R%u is invalid",
-				     raw.dst > INSN_MAX_REG ? raw.dst : raw.src);
+	if (row->kind == INSN_IMM64 && (count - index < 2 || !is_second_slot(insns[index + 1])))
+		return refuse(why, "invalid bpf_ld_imm64 insn");
 	if (reserved_used(raw, row->uses))
 		return row->kind == INSN_MAY_GOTO ?
 			       refuse_number(why, "invalid may_goto imm %d", (uint32_t)raw.imm) :
@@ -188,7 +184,7 @@ struct insn insn_decode(const struct skep_insn *insns, size_t count, size_t inde
 	case INSN_ATOMIC:
 		return decode_atomic(raw, insn, why);
 	case INSN_IMM64:
-		return decode_imm64(insns, count, index, insn, why);
+		return decode_imm64(insns, index, insn, why);
 	case INSN_CALL:
 		return decode_call(raw, insn, why);
 	case INSN_GOTO:
@@ -210,6 +206,24 @@ struct insn insn_decode(const struct skep_insn *insns, size_t count, size_t inde
 		break;
 	}
 	return insn;
+}
+
+struct insn insn_decode(const struct skep_insn *insns, size_t count, size_t index,
+			const char **why)
+{
+	struct skep_insn raw = insns[index];
+	struct insn insn;
+
+	if (is_second_slot(raw) && index > 0 && insns[index - 1].code == CODE_IMM64)
+		return (struct insn){ .kind = INSN_PAD };
+	/* Conditions are the ones where Linux looks at a register first. */
+	if (opcodes[raw.code].kind == INSN_JUMP && raw.dst > INSN_MAX_REG)
+		return refuse_number(why, "R%u is invalid", raw.dst);
+	insn = decode_fields(insns, count, index, why);
+	if (insn.kind == INSN_INVALID || (raw.dst <= INSN_MAX_REG && raw.src <= INSN_MAX_REG))
+		return insn;
+	return refuse_number(why, "R%u is invalid",
+			     raw.src > INSN_MAX_REG ? raw.src : raw.dst);
 }
 
 int insn_decode_all(const struct skep_insn *insns, size_t count, struct insn *out, size_t *bad,

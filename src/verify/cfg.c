@@ -54,9 +54,9 @@ static struct insn damaged(struct skep_insn raw)
 		return (struct insn){ .kind = INSN_EXIT };
 	insn.op = raw.code >> 4;
 	insn.off = raw.off;
-	insn.src = raw.src;
+	insn.src = raw.code == 0x85 ? raw.src : 0; /* other codes name no subprogram */
 	insn.imm = raw.imm;
-	if (insn.op == RAW_GOTO && class == 6)
+	if (raw.code == 0x06)
 		insn.off = raw.imm;
 	return insn;
 }
