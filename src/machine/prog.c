@@ -51,32 +51,44 @@ static int report_fault(const struct skep_prog *prog, const struct vm *vm, struc
 	return vm_report_fault(vm, &where, diag);
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void run_again(struct skep_prog *prog, struct vm *vm, uint64_t *retval)
+{
+	vm->tail_calls = 0;
+	vm->code = prog->code;
+	*retval = vm_run(vm, prog->code, prog->machine->engine == SKEP_ENGINE_INTERPRETER);
+}
+
+/* The clock is read around all the runs; what restores the input is taken out. */
 int prog_run_repeat(struct skep_prog *prog, struct vm *vm, uint32_t repeat,
 		    void (*again)(void *arg), void *arg, uint64_t *retval,
 		    uint32_t *duration_ns, struct skep_diag *diag)
 {
-	bool interpret = prog->machine->engine == SKEP_ENGINE_INTERPRETER;
 	struct vcpu *cpu = enter(prog, vm, diag);
-	struct timespec start, end;
-	uint64_t spent = 0;
+	uint32_t runs = 0;
+	uint64_t spent;
 
 	if (!cpu)
 		return -EBUSY;
-	if (!repeat)
-		repeat = 1;
-	for (uint32_t i = 0; i < repeat && !vm->faulted; i++) {
-		if (i && again)
+	spent = 0 - now_ns();
+	do {
+		if (runs && again) {
+			uint64_t pause = now_ns();
+
 			again(arg);
-		vm->tail_calls = 0;
-		vm->code = prog->code;
-		clock_gettime(CLOCK_MONOTONIC, &start);
-		*retval = vm_run(vm, prog->code, interpret);
-		clock_gettime(CLOCK_MONOTONIC, &end);
-		spent += (uint64_t)(end.tv_sec - start.tv_sec) * 1000000000u +
-			 (uint64_t)(end.tv_nsec - start.tv_nsec);
-	}
+			spent -= now_ns() - pause;
+		}
+		run_again(prog, vm, retval);
+	} while (++runs < repeat && !vm->faulted);
+	spent = (spent + now_ns()) / runs;
 	vcpu_give(cpu);
-	spent /= repeat;
 	*duration_ns = (uint32_t)MIN(spent, (uint64_t)UINT32_MAX);
 	if (vm->faulted) {
 		*retval = 0;
@@ -168,6 +180,42 @@ static int copy_out(void *to, size_t *room, const void *from, size_t size, struc
 
 enum { MAX_CONTEXT = 65535, MAX_REPEAT = 1000000 };
 
+static bool may_be_null(const struct ctx_field *field)
+{
+	return field->kind == FIELD_SOCKET_OR_NULL || field->kind == FIELD_SOCK_COMMON_OR_NULL ||
+	       field->kind == FIELD_BTF_OR_NULL;
+}
+
+static bool all_zero(const uint8_t *bytes, size_t size)
+{
+	while (size && !bytes[size - 1])
+		size--;
+	return !size;
+}
+
+/*
+ * Bytes from user space cannot be pointers that programs may follow. A context
+ * that must have one has no test run; one that may have one has NULL there.
+ */
+static int refuse_pointers(const struct skep_prog *prog, const struct context *context,
+			   struct skep_diag *diag)
+{
+	const struct ctx_field *field = prog->type->ctx ? prog->type->ctx->fields : NULL;
+
+	for (; field && field->size; field++) {
+		if (field->kind == FIELD_SCALAR)
+			continue;
+		if (!may_be_null(field))
+			return skep_fail(diag, SKEP_PROG_POINTER, NULL, "'%s' is a program of type "
+					 "%s: its context's '%s' points into the kernel",
+					 prog->name, prog->type->name, field->name);
+		if (!all_zero((const uint8_t *)context->data + field->native_off, field->native_size))
+			return skep_fail(diag, SKEP_ARG, NULL, "the context's '%s' is a pointer and "
+					 "can only be 0", field->name);
+	}
+	return 0;
+}
+
 int plain_test_run(struct skep_prog *prog, struct skep_test_run *run, struct skep_diag *diag)
 {
 	struct vm vm = { 0 };
@@ -185,8 +233,10 @@ int plain_test_run(struct skep_prog *prog, struct skep_test_run *run, struct ske
 	if (context_init(&context, prog, (void *)(uintptr_t)run->ctx_in, run->ctx_size_in, true) < 0)
 		return skep_fail(diag, SKEP_OOM, NULL, "a context for '%s'", prog->name);
 	vm.ctx = context.data;
-	error = prog_run_repeat(prog, &vm, MIN(run->repeat, (uint32_t)MAX_REPEAT), NULL, NULL,
-				&retval, &run->duration_ns, diag);
+	error = refuse_pointers(prog, &context, diag);
+	if (!error)
+		error = prog_run_repeat(prog, &vm, MIN(run->repeat, (uint32_t)MAX_REPEAT), NULL, NULL,
+					&retval, &run->duration_ns, diag);
 	if (!error) {
 		run->retval = (uint32_t)retval;
 		run->data_size_out = 0;

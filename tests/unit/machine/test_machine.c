@@ -302,6 +302,22 @@ static void prog__test_runs_take_and_give_back_contexts(void **state)
 	}
 }
 
+static void prog__test_runs_take_no_pointers(void **state)
+{
+	struct bench b = bench_loaded(FIXTURE("machine"), SKEP_ENGINE_AUTO);
+	uint64_t in[9] = { 0 };
+	struct skep_test_run test = { .ctx_in = in, .ctx_size_in = sizeof(in) };
+
+	(void)state;
+	assert_int_equal(plain_test_run(prog_of(&b, "reuse"), &test, b.diag), -EOPNOTSUPP);
+	assert_non_null(strstr(skep_diag_text(b.diag, 0), "sk_reuseport"));
+	assert_int_equal(plain_test_run(prog_of(&b, "look"), &test, NULL), 0);
+	assert_int_equal(test.retval, 1);
+	in[0] = (uint64_t)(uintptr_t)in;
+	assert_int_equal(plain_test_run(prog_of(&b, "look"), &test, NULL), -EINVAL);
+	bench_free(&b);
+}
+
 /* --- maps and events --- */
 
 static void maps__programs_and_user_space_see_the_same(void **state)
@@ -469,6 +485,7 @@ int main(void)
 		cmocka_unit_test(prog__tail_calls_go_where_the_array_says),
 		cmocka_unit_test(prog__a_short_context_reads_as_zero_behind),
 		cmocka_unit_test(prog__test_runs_take_and_give_back_contexts),
+		cmocka_unit_test(prog__test_runs_take_no_pointers),
 		cmocka_unit_test(maps__programs_and_user_space_see_the_same),
 		cmocka_unit_test(maps__forks_share_them),
 		cmocka_unit_test(events__arrive_in_order_and_once),
