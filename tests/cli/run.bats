@@ -89,7 +89,7 @@ load helper
 @test "run: an interrupt ends it with the summary so far" {
 	objects chain
 	capture in.pcap
-	run timeout -s INT 2 "$SKEP" run chain.o:look -r in.pcap --repeat 100000000
+	run timeout --foreground -s INT 2 "$SKEP" run chain.o:look -r in.pcap --repeat 100000000
 	[ "$status" = 124 ] || [ "$status" = 0 ]
 	[[ "$output" =~ look:\ [0-9]+\ packets ]]
 }
