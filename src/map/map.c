@@ -75,6 +75,11 @@ static int map_check_flags(const struct map_spec *spec, struct skep_diag *diag)
 	return 0;
 }
 
+bool map_prog_rdonly(const struct map_spec *spec)
+{
+	return (spec->flags & BPF_F_RDONLY_PROG) || map_type(spec->type)->prog_rdonly;
+}
+
 int map_check(const struct map_spec *spec, struct skep_diag *diag)
 {
 	const struct map_type *type = map_type(spec->type);
@@ -96,7 +101,7 @@ static void map_describe(struct map *map, const struct map_spec *spec, struct me
 	map->key_size = spec->key_size;
 	map->value_size = spec->value_size;
 	map->max_entries = spec->max_entries;
-	map->flags = spec->flags | (map_type(spec->type)->prog_rdonly ? BPF_F_RDONLY_PROG : 0);
+	map->flags = spec->flags | (map_prog_rdonly(spec) ? BPF_F_RDONLY_PROG : 0);
 	map->extra = spec->extra;
 	map->cpus = vcpu_count(vcpus);
 	map->value_stride = (spec->value_size + 7) & ~7u;

@@ -129,6 +129,8 @@ struct map_type {
 const struct map_type *map_type(uint32_t id);
 const struct map_type *map_type_by_name(const char *name);
 
+/* May programs only read the map's values, by its flags or by its type? */
+bool map_prog_rdonly(const struct map_spec *spec);
 /* Common checks, then the type's. */
 int map_check(const struct map_spec *spec, struct skep_diag *diag);
 struct map *map_new(const struct map_spec *spec, struct memory *memory, struct vcpu_set *vcpus,

@@ -185,7 +185,7 @@ int record_map(struct env *env, const struct call_check *call)
 
 	if (!call->map)
 		return 0;
-	if ((call->map->flags & BPF_F_RDONLY_PROG) && writes_map(call->fn->id))
+	if (map_prog_rdonly(call->map) && writes_map(call->fn->id))
 		return reject(env, -EACCES, "write into map forbidden");
 	if (call->map_index == UINT32_MAX)
 		info->map_poisoned = true;

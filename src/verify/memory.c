@@ -186,7 +186,7 @@ static int check_map_flags(struct env *env, const struct reg *reg, const struct 
 {
 	const struct map_spec *map = reg->map;
 
-	if (writes(p) && ((map->flags & BPF_F_RDONLY_PROG) || map_type(map->type)->prog_rdonly))
+	if (writes(p) && map_prog_rdonly(map))
 		return reject(env, -EACCES,
 			      "write into map forbidden, value_size=%u off=%" PRId64 " size=%u",
 			      map->value_size, reg->off + reg->var.smin + p->off, p->size);

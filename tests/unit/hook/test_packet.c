@@ -41,11 +41,13 @@ static int teardown(void **state)
 #define CALL(id) I(0x85, 0, 0, 0, id)
 #define EXIT I(0x95, 0, 0, 0, 0)
 
-static struct skep_prog *prog_of(uint32_t type, uint32_t attach, const struct skep_insn *insns,
-				 size_t count)
+/* map, as map_spec says, is the program's only one; or both are NULL. */
+static struct skep_prog *prog_with(uint32_t type, uint32_t attach, const struct skep_insn *insns,
+				   size_t count, const struct map_spec *map_spec, struct map *map)
 {
 	struct prog_spec spec = { .name = "test", .type = prog_type(type), .attach = attach,
-				  .insns = insns, .len = (uint32_t)count, .license = "GPL" };
+				  .insns = insns, .len = (uint32_t)count, .license = "GPL",
+				  .maps = &map_spec, .map_count = map_spec != NULL };
 	struct skep_verify_opts opts = { 0 };
 	struct skep_verify_result result = { 0 };
 	struct verified verified = { 0 };
@@ -60,11 +62,17 @@ static struct skep_prog *prog_of(uint32_t type, uint32_t attach, const struct sk
 	prog->type = spec.type;
 	prog->attach = attach;
 	prog->name = strdup("test");
-	prog->code = code_new(&verified, &spec, NULL, machine->world, true, &error, diag);
+	prog->code = code_new(&verified, &spec, &map, machine->world, true, &error, diag);
 	assert_non_null(prog->code);
 	verified_done(&verified);
 	skep_verify_result_done(&result);
 	return prog;
+}
+
+static struct skep_prog *prog_of(uint32_t type, uint32_t attach, const struct skep_insn *insns,
+				 size_t count)
+{
+	return prog_with(type, attach, insns, count, NULL, NULL);
 }
 
 static void prog_end(struct skep_prog *prog)
@@ -192,6 +200,61 @@ static void packet__a_redirect_names_its_interface(void **state)
 	assert_int_equal(out.verdict, SKEP_VERDICT_REDIRECT);
 	assert_int_equal(out.redirect_ifindex, 7);
 	prog_end(prog);
+}
+
+/* Sends a packet where the entry under its receive queue (2) says, or passes it. */
+static const char redirect_text[] =
+	"r2 = *(u32 *)(r1 +16)\n"
+	"r1 = map[idx:0]\n"
+	"r3 = 2\n"
+	"call 51\n"
+	"exit\n";
+
+static void expect_redirects(const struct map_spec *spec, uint32_t value, uint32_t ifindex)
+{
+	uint32_t key = 2, other = 1;
+	struct skep_insn *insns = NULL;
+	struct skep_prog *prog;
+	struct map *map;
+	size_t count;
+	int error = 0;
+
+	assert_int_equal(skep_assemble(redirect_text, strlen(redirect_text), "test", &insns, &count,
+				       diag), 0);
+	map = map_new(spec, machine->memory, machine->vcpus, &error);
+	assert_non_null(map);
+	prog = prog_with(BPF_PROG_TYPE_XDP, BPF_XDP, insns, count, spec, map);
+	assert_int_equal(map_user_update(map, &other, &value, 0), 0);
+	assert_int_equal(run(prog, ip_packet, 60).verdict, SKEP_VERDICT_PASS);
+	assert_int_equal(map_user_update(map, &key, &value, 0), 0);
+	assert_int_equal(run(prog, ip_packet, 60).verdict, SKEP_VERDICT_REDIRECT);
+	assert_int_equal(run(prog, ip_packet, 60).redirect_ifindex, ifindex);
+	assert_int_equal(map_user_remove(map, &key), 0);
+	assert_int_equal(run(prog, ip_packet, 60).verdict, SKEP_VERDICT_PASS);
+	prog_end(prog);
+	map_free(map);
+	free(insns);
+}
+
+static void packet__goes_where_its_map_says(void **state)
+{
+	static const enum skep_engine engines[] = { SKEP_ENGINE_INTERPRETER, SKEP_ENGINE_AUTO };
+	enum skep_engine before = machine->engine;
+	struct map_spec spec = { .name = "targets", .key_size = 4, .value_size = 4,
+				 .max_entries = 4 };
+
+	(void)state;
+	for (size_t e = 0; e < ARRAY_SIZE(engines); e++) {
+		machine->engine = engines[e];
+		spec.type = BPF_MAP_TYPE_DEVMAP;
+		expect_redirects(&spec, 123456, 123456);
+		spec.type = BPF_MAP_TYPE_DEVMAP_HASH;
+		expect_redirects(&spec, 9, 9);
+		/* Another CPU goes on with it: that is no interface. */
+		spec.type = BPF_MAP_TYPE_CPUMAP;
+		expect_redirects(&spec, 64, 0);
+	}
+	machine->engine = before;
 }
 
 static void packet__tc_classifier_without_an_opinion_passes(void **state)
@@ -385,6 +448,7 @@ int main(void)
 		cmocka_unit_test(packet__popping_the_tag_shortens_the_packet),
 		cmocka_unit_test(packet__xdp_actions_and_their_verdicts),
 		cmocka_unit_test(packet__a_redirect_names_its_interface),
+		cmocka_unit_test(packet__goes_where_its_map_says),
 		cmocka_unit_test(packet__tc_classifier_without_an_opinion_passes),
 		cmocka_unit_test(packet__socket_filter_keeps_so_many_bytes),
 		cmocka_unit_test(packet__cgroup_sees_its_sockets_side_of_the_addresses),
