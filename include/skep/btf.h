@@ -33,6 +33,8 @@ struct skep_btf *skep_btf_open_file(const char *path, const struct skep_btf *bas
 				    struct skep_diag *diag);
 /* The running kernel's (/sys/kernel/btf/vmlinux); NULL where there are none. */
 struct skep_btf *skep_btf_open_kernel(struct skep_diag *diag);
+/* The machine's own: of the kernel objects that programs running in Skep can read. */
+struct skep_btf *skep_btf_open_machine(struct skep_diag *diag);
 struct skep_btf *skep_btf_ref(const struct skep_btf *btf);
 void skep_btf_unref(struct skep_btf *btf);
 

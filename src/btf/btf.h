@@ -22,6 +22,16 @@ enum btf_kind {
 	BTF_DATASEC, BTF_FLOAT, BTF_DECL_TAG, BTF_TYPE_TAG, BTF_ENUM64, BTF_KIND_COUNT,
 };
 
+/* What raw BTF begins with; offsets are from the end of the header. */
+struct btf_header {
+	uint16_t magic;
+	uint8_t version, flags;
+	uint32_t hdr_len, type_off, type_len, str_off, str_len;
+};
+
+enum { BTF_MAGIC = 0xeb9f, BTF_MAGIC_SWAPPED = 0x9feb };
+enum { BTF_INT_SIGNED = 1, BTF_INT_CHAR = 2, BTF_INT_BOOL = 4 };
+
 struct btf_type {
 	uint32_t name_off;
 	uint32_t info;           /* vlen: bits 0-23, kind: 24-30, kind_flag: 31 */
@@ -59,6 +69,10 @@ const char *btf_decl_tag(const struct skep_btf *btf, uint32_t id, int component,
 bool btf_is_int(const struct skep_btf *btf, uint32_t id, bool *is_signed, uint32_t *bits);
 /* "struct foo *" etc., one line, into text (snprintf rules). */
 int btf_type_text(const struct skep_btf *btf, uint32_t id, char *text, size_t size);
+
+/* base's types with over's structures in place of those of the same name (overlay.c). */
+struct skep_btf *btf_overlay(const struct skep_btf *base, const struct skep_btf *over,
+			     const char *name, struct skep_diag *diag);
 
 /* --- .BTF.ext (ext.c) --- */
 

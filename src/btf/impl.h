@@ -76,8 +76,6 @@ static inline uint32_t btf_int_word(const struct btf_type *t)
 	return *(const uint32_t *)btf_data(t);
 }
 
-enum { BTF_INT_SIGNED = 1, BTF_INT_CHAR = 2, BTF_INT_BOOL = 4 };
-
 static inline uint32_t btf_int_encoding(const struct btf_type *t)
 {
 	return (btf_int_word(t) >> 24) & 0xf;

@@ -16,18 +16,10 @@
 #include <libelf.h>
 #include <unistd.h>
 
-struct header {
-	uint16_t magic;
-	uint8_t version, flags;
-	uint32_t hdr_len, type_off, type_len, str_off, str_len;
-};
-
 /* What newer producers add: the sizes of kinds a reader may not know. */
 struct header_layout {
 	uint32_t off, len;
 };
-
-enum { BTF_MAGIC = 0xeb9f, BTF_MAGIC_SWAPPED = 0x9feb };
 
 const struct btf_kind_row btf_kinds[BTF_KIND_COUNT] = {
 #define KIND(name, each, fixed, third, vlen, flag) \
@@ -57,13 +49,13 @@ static uint32_t word(const unsigned char *p, bool swapped)
 }
 
 /* A section inside the bytes after the header. */
-static bool section_fits(size_t size, const struct header *h, uint32_t off, uint32_t len)
+static bool section_fits(size_t size, const struct btf_header *h, uint32_t off, uint32_t len)
 {
 	return off <= size - h->hdr_len && len <= size - h->hdr_len - off;
 }
 
 static int check_layout(const struct skep_btf *btf, const unsigned char *p, size_t size,
-			const struct header *h, bool swapped, struct skep_diag *diag)
+			const struct btf_header *h, bool swapped, struct skep_diag *diag)
 {
 	struct header_layout layout = { 0 };
 	size_t end = sizeof(*h);
@@ -82,7 +74,7 @@ static int check_layout(const struct skep_btf *btf, const unsigned char *p, size
 }
 
 static int read_header(const struct skep_btf *btf, const unsigned char *p, size_t size,
-		       struct header *h, bool *swapped, struct skep_diag *diag)
+		       struct btf_header *h, bool *swapped, struct skep_diag *diag)
 {
 	if (size < sizeof(*h))
 		return bad(btf, diag, "btf_header not found");
@@ -112,7 +104,7 @@ static int read_header(const struct skep_btf *btf, const unsigned char *p, size_
 }
 
 /* Both sections into one block of our own, the types first and so aligned. */
-static int copy_sections(struct skep_btf *btf, const unsigned char *p, const struct header *h,
+static int copy_sections(struct skep_btf *btf, const unsigned char *p, const struct btf_header *h,
 			 bool swapped, struct skep_diag *diag)
 {
 	const unsigned char *from = p + h->hdr_len;
@@ -264,7 +256,7 @@ static uint8_t find_ptr_size(const struct skep_btf *btf)
 
 static int fill(struct skep_btf *btf, const void *bytes, size_t size, struct skep_diag *diag)
 {
-	struct header header;
+	struct btf_header header;
 	bool swapped;
 	int error;
 

@@ -17,7 +17,7 @@ struct args {
 
 static const struct opt opts[] = {
 	OPT(OPT_LIST, 'p', "program", programs, "NAME", "only this program (repeatable)"),
-	OPT(OPT_TEXT, 0, "btf", btf, "FILE", "kernel types: an ELF file with .BTF, or raw BTF"),
+	OPT(OPT_TEXT, 0, "btf", btf, "FILE", "kernel types: of this file (.BTF or raw), or 'machine'"),
 	OPT(OPT_TEXT, 0, "flags", flags, "F,...", "set program flags (see below)"),
 	OPT(OPT_NUMBER, 0, "log", log, "LEVEL", "show the verifier's log: 1, 2; add 4 for statistics"),
 	OPT(OPT_FLAG, 0, "unprivileged", unprivileged, NULL, "judge as for a user without privileges"),
@@ -279,7 +279,7 @@ static int run(const struct verb *verb, void *arg, int argc, char **argv)
 		return status;
 	check.diag = skep_diag_new();
 	if (args->btf) {
-		btf = skep_btf_open_file(args->btf, NULL, check.diag);
+		btf = kernel_types(args->btf, check.diag);
 		if (!btf) {
 			status = report(check.diag, args->json);
 			skep_diag_free(check.diag);
@@ -313,7 +313,9 @@ const struct verb verb_check = {
 		"(a kernel type that is missing, a map type that does not exist). Nothing is created\n"
 		"and no privilege is needed. OBJECT may be a .c file, which clang compiles first.\n"
 		"\n"
-		"Kernel types are those of the running kernel, or of --btf.\n"
+		"Kernel types are those of the running kernel, or of --btf; 'machine' names those of\n"
+		"the objects that Skep itself shows to programs, which are the default where the\n"
+		"kernel does not tell its own.\n"
 		"\n"
 		"Flags: strict_alignment, any_alignment, test_rnd_hi32, test_state_freq, sleepable,\n"
 		"xdp_has_frags, test_reg_invariants.\n"

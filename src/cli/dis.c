@@ -302,7 +302,7 @@ static int run(const struct verb *verb, void *arg, int argc, char **argv)
 		return usage(verb, "which object?");
 	}
 	if (args->btf) {
-		kernel = skep_btf_open_file(args->btf, NULL, diag);
+		kernel = kernel_types(args->btf, diag);
 		if (!kernel)
 			status = report(diag, args->json);
 	}

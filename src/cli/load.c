@@ -9,7 +9,7 @@ bool loaded_open(struct loaded *loaded, const char *operand, const char *btf,
 		 struct skep_diag *diag)
 {
 	if (btf) {
-		loaded->kernel = skep_btf_open_file(btf, NULL, diag);
+		loaded->kernel = kernel_types(btf, diag);
 		if (!loaded->kernel)
 			return false;
 	}

@@ -6,6 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
+struct skep_btf *kernel_types(const char *name, struct skep_diag *diag)
+{
+	if (strcmp(name, "machine") == 0)
+		return skep_btf_open_machine(diag);
+	return skep_btf_open_file(name, NULL, diag);
+}
+
 void object_arg_done(struct object_arg *arg)
 {
 	free(arg->path);

@@ -18,6 +18,8 @@ struct object_arg {
  */
 struct skep_object *object_arg_open(struct object_arg *arg, const char *operand,
 				    struct skep_diag *diag);
+/* What --btf names: a file, or the machine's own. NULL with the reason in diag. */
+struct skep_btf *kernel_types(const char *name, struct skep_diag *diag);
 void object_arg_done(struct object_arg *arg);
 /* Is it the program named (by program or section), or were all asked for? */
 bool object_arg_selects(const struct object_arg *arg, const struct skep_object_prog *prog);

@@ -12,6 +12,7 @@
 #include <sys/sysmacros.h>
 
 #include "helper/sys.h"
+#include "helper/task.h"
 
 static uint64_t get_current_pid_tgid(struct vm *vm, const uint64_t arg[5])
 {
@@ -74,6 +75,13 @@ const struct helper helper_get_current_comm = {
 	.call = get_current_comm,
 };
 
+/* NULL reads as zeros: more threads are alive than the machine has records for. */
+static uint64_t get_current_task(struct vm *vm, const uint64_t arg[5])
+{
+	(void)arg;
+	return (uintptr_t)task_current(vm->world->tasks);
+}
+
 const struct helper helper_get_current_task = {
 	.id = 35,
 	.name = "get_current_task",
@@ -82,6 +90,7 @@ const struct helper helper_get_current_task = {
 	.types = TYPES_BASE,
 	.gpl_only = true,
 	.ret = { RET_INTEGER },
+	.call = get_current_task,
 };
 
 const struct helper helper_get_current_task_btf = {
@@ -92,6 +101,7 @@ const struct helper helper_get_current_task_btf = {
 	.types = TYPES_BASE,
 	.gpl_only = true,
 	.ret = { RET_PTR_TO_BTF_ID_TRUSTED, .btf = "task_struct" },
+	.call = get_current_task,
 };
 
 struct pidns_info {

@@ -23,6 +23,7 @@ struct vm_world {
 	struct vcpu_set *vcpus;
 	struct map *trace;        /* ring buffer that trace_printk writes its lines to */
 	uint64_t boot_ns;
+	struct task_table *tasks; /* what programs see of threads (task.h) */
 };
 
 struct vm {

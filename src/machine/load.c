@@ -300,9 +300,19 @@ static int load_all(struct loading *l)
 int skep_machine_load(struct skep_machine *machine, struct skep_object *object,
 		      const struct skep_verify_opts *opts, struct skep_diag *diag)
 {
-	struct loading l = { .machine = machine, .object = object, .opts = opts, .diag = diag };
+	struct skep_verify_opts own = { 0 };
+	struct loading l = { .machine = machine, .object = object, .opts = &own, .diag = diag };
 	int error;
 
+	if (opts)
+		own = *opts;
+	if (own.kernel_btf)
+		skep_object_set_kernel_btf(object, own.kernel_btf);
+	/* What programs will read here is what the verifier has to see. */
+	error = object_use_machine_types(object, diag);
+	if (error)
+		return error;
+	own.kernel_btf = object_kernel_btf(object);
 	pthread_mutex_lock(&machine->lock);
 	error = loading_init(&l);
 	if (!error)

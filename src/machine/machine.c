@@ -6,6 +6,7 @@
  * see, and the ring that trace_printk writes its lines to.
  */
 #include "machine/machine.h"
+#include "helper/task.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -38,7 +39,8 @@ static int make_world(struct skep_machine *machine, struct skep_diag *diag)
 	world->vcpus = machine->vcpus;
 	world->boot_ns = boot_ns();
 	world->trace = map_new(&spec, machine->memory, machine->vcpus, &error);
-	if (!world->trace)
+	world->tasks = task_table_new(machine->memory);
+	if (!world->trace || !world->tasks)
 		return skep_fail(diag, SKEP_OOM, NULL, "the machine's arena is too small");
 	return 0;
 }

@@ -155,6 +155,7 @@ struct skep_object {
 	struct btf_ext ext;
 	const struct skep_btf *kernel; /* borrowed or kernel_own; NULL until asked for */
 	struct skep_btf *kernel_own;
+	struct skep_btf *machine_types; /* owned; NULL until loaded into a machine */
 	bool kernel_tried;
 	struct core_target *core;
 	uint32_t text;           /* index of .text; 0: none */
@@ -174,8 +175,10 @@ struct skep_object {
 
 struct skep_where object_where(const struct skep_object *object, const char *section,
 			       const char *program);
-/* The BTF of the kernel to relocate against; NULL where there is none. */
+/* The BTF of the kernel to relocate against; NULL when out of memory. */
 const struct skep_btf *object_kernel_btf(struct skep_object *object);
+/* From now on, relocate against that with the machine's own types in it. */
+int object_use_machine_types(struct skep_object *object, struct skep_diag *diag);
 
 /* The function that starts at, or contains, a slot of a section; -1: none. */
 int64_t func_starting(const struct skep_object *object, uint32_t section, uint64_t slot);

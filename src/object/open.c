@@ -12,6 +12,8 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "object/types.h"
+
 enum { MAX_FILE = 1 << 30 };
 
 struct skep_where object_where(const struct skep_object *object, const char *section,
@@ -353,6 +355,7 @@ void skep_object_free(struct skep_object *object)
 	btf_ext_done(&object->ext);
 	skep_btf_unref(object->btf);
 	skep_btf_unref(object->kernel_own);
+	skep_btf_unref(object->machine_types);
 	elf_done(&object->elf);
 	arena_done(&object->strings);
 	free(object->image);
@@ -383,9 +386,52 @@ const struct skep_btf *object_kernel_btf(struct skep_object *object)
 		object->kernel_tried = true;
 		if (!object->kernel_own)
 			object->kernel_own = running_kernel_btf();
+		if (!object->kernel_own)
+			object->kernel_own = skep_btf_open_machine(NULL);
 		object->kernel = object->kernel_own;
 	}
 	return object->kernel;
+}
+
+/* The last that were made, as making them of a kernel's takes its time. */
+static struct skep_btf *types_over(const struct skep_btf *kernel, struct skep_diag *diag)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static struct skep_btf *from, *made;
+	struct skep_btf *btf;
+
+	pthread_mutex_lock(&lock);
+	if (!made || from != kernel) {
+		btf = machine_types(kernel, diag);
+		if (btf) {
+			skep_btf_unref(made);
+			skep_btf_unref(from);
+			made = btf;
+			from = kernel ? skep_btf_ref(kernel) : NULL;
+		}
+	} else {
+		btf = made;
+	}
+	btf = btf ? skep_btf_ref(btf) : NULL;
+	pthread_mutex_unlock(&lock);
+	return btf;
+}
+
+int object_use_machine_types(struct skep_object *object, struct skep_diag *diag)
+{
+	const struct skep_btf *kernel = object_kernel_btf(object);
+	struct skep_btf *types;
+
+	if (kernel && kernel == object->machine_types)
+		return 0;
+	types = types_over(kernel, diag);
+	if (!types)
+		return -ENOMEM;
+	forget_relocated(object);
+	skep_btf_unref(object->machine_types);
+	object->machine_types = types;
+	object->kernel = types;
+	return 0;
 }
 
 void skep_object_set_kernel_btf(struct skep_object *object, const struct skep_btf *btf)

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * task_view.c - filling in the machine's own task_struct (see task.h). [runtime]
+ *
+ *   slot | owner: tid | self | leader | forebear 0 | forebear 1 | ... |
+ *                       self.real_parent -> forebear 0 -> forebear 1 -> ...
+ *
+ * A thread looks for its slot from where its id hashes to, and takes the first
+ * that is free or whose thread is gone. Only the owner writes to a slot. What
+ * is told of the thread itself is asked for anew each time; its leader and its
+ * forebears, which have to be read from /proc, at most a moment ago.
+ */
+#include "helper/task.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "helper/sys.h"
+#include "map/map.h"
+#include "map/memory.h"
+
+enum {
+	SLOTS = 256,
+	WINDOW = 64,              /* slots that a thread may be in */
+	MOMENT_NS = 10000000,
+};
+
+struct entry {
+	struct own_task task;
+	struct own_cred cred;
+};
+
+struct slot {
+	uint32_t owner;           /* thread id; 0: free. Partner: itself, in claim() */
+	int32_t parent;           /* process, when the forebears were read */
+	uint64_t read_ns;         /* and when that was; 0: never */
+	struct entry self, leader, forebears[TASK_FOREBEARS];
+};
+
+struct task_table {
+	struct slot slots[SLOTS];
+};
+
+struct task_table *task_table_new(struct memory *memory)
+{
+	struct task_table *table = memory_alloc(memory, sizeof(*table), 64);
+
+	if (table)
+		memset(table, 0, sizeof(*table));
+	return table;
+}
+
+/* --- a process, from /proc --- */
+
+static void make_path(char *path, uint32_t pid)
+{
+	char digits[10];
+	size_t count = 0;
+
+	memcpy(path, "/proc/", 6);
+	path += 6;
+	do
+		digits[count++] = (char)('0' + pid % 10);
+	while (pid /= 10);
+	while (count)
+		*path++ = digits[--count];
+	memcpy(path, "/status", 8);
+}
+
+/* "\nUid:\t1000\t1000...": the n-th number of the line; none if there is no such line. */
+static uint32_t number_of(const char *text, const char *line, unsigned n, uint32_t none)
+{
+	const char *at = strstr(text, line);
+	uint32_t value = none;
+
+	if (!at)
+		return none;
+	at += strlen(line);
+	for (unsigned i = 0; i <= n && *at == '\t'; i++)
+		for (value = 0, at++; *at >= '0' && *at <= '9'; at++)
+			value = value * 10 + (uint32_t)(*at - '0');
+	return value;
+}
+
+/* "Name:\tmy prog\n", where newlines and backslashes are escaped. */
+static void read_name(const char *text, char comm[16])
+{
+	size_t length = 0;
+
+	if (strncmp(text, "Name:\t", 6) != 0)
+		return;
+	for (text += 6; *text && *text != '\n' && length < 15; text++) {
+		if (*text == '\\' && text[1])
+			comm[length++] = *++text == 'n' ? '\n' : *text;
+		else
+			comm[length++] = *text;
+	}
+}
+
+static void read_cred(const char *text, struct own_cred *cred)
+{
+	static const uint32_t nobody = UINT32_MAX; /* no user at all */
+
+	cred->uid = number_of(text, "\nUid:", 0, nobody);
+	cred->euid = number_of(text, "\nUid:", 1, nobody);
+	cred->suid = number_of(text, "\nUid:", 2, nobody);
+	cred->gid = number_of(text, "\nGid:", 0, nobody);
+	cred->egid = number_of(text, "\nGid:", 1, nobody);
+	cred->sgid = number_of(text, "\nGid:", 2, nobody);
+}
+
+/* Returns the parent's process id; 0 where there is none or /proc does not tell. */
+static uint32_t read_process(struct entry *entry, uint32_t pid)
+{
+	char path[32], text[512] = "", comm[16] = "";
+	int64_t fd, got = 0;
+
+	make_path(path, pid);
+	fd = sys_call(SYS_openat, (uint64_t)AT_FDCWD, (uintptr_t)path, O_RDONLY | O_CLOEXEC, 0);
+	if (fd >= 0) {
+		got = sys_call(SYS_read, (uint64_t)fd, (uintptr_t)text, sizeof(text) - 1, 0);
+		sys_call(SYS_close, (uint64_t)fd, 0, 0, 0);
+	}
+	text[got > 0 ? got : 0] = '\0';
+	read_name(text, comm);
+	memcpy(entry->task.comm, comm, sizeof(comm));
+	read_cred(text, &entry->cred);
+	entry->task.pid = entry->task.tgid = (int32_t)pid;
+	entry->task.group_leader = &entry->task;
+	entry->task.real_cred = entry->task.cred = &entry->cred;
+	return number_of(text, "\nPPid:", 0, 0);
+}
+
+static void read_forebears(struct slot *slot, uint32_t pid)
+{
+	struct own_task *child = &slot->self.task;
+
+	for (unsigned i = 0; i < TASK_FOREBEARS && pid; i++) {
+		uint32_t above = read_process(&slot->forebears[i], pid);
+
+		child->real_parent = &slot->forebears[i].task;
+		child = child->real_parent;
+		pid = above;
+	}
+	child->real_parent = NULL;
+}
+
+/* --- the thread itself --- */
+
+static void read_self(struct slot *slot)
+{
+	struct own_task *task = &slot->self.task;
+	struct own_cred *cred = &slot->self.cred;
+
+	task->pid = (int32_t)slot->owner;
+	task->tgid = (int32_t)sys_call(SYS_getpid, 0, 0, 0, 0);
+	task->real_cred = task->cred = cred;
+	sys_call(SYS_prctl, PR_GET_NAME, (uintptr_t)task->comm, 0, 0);
+	sys_call(SYS_getresuid, (uintptr_t)&cred->uid, (uintptr_t)&cred->euid,
+		 (uintptr_t)&cred->suid, 0);
+	sys_call(SYS_getresgid, (uintptr_t)&cred->gid, (uintptr_t)&cred->egid,
+		 (uintptr_t)&cred->sgid, 0);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now = { 0 };
+
+	sys_call(SYS_clock_gettime, CLOCK_MONOTONIC, (uintptr_t)&now, 0, 0);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void read_others(struct slot *slot)
+{
+	struct own_task *task = &slot->self.task;
+	int32_t parent = (int32_t)sys_call(SYS_getppid, 0, 0, 0, 0);
+	uint64_t now = now_ns();
+
+	if (slot->read_ns && slot->parent == parent && now - slot->read_ns < MOMENT_NS)
+		return;
+	task->group_leader = task;
+	if (task->pid != task->tgid) {
+		read_process(&slot->leader, (uint32_t)task->tgid);
+		task->group_leader = &slot->leader.task;
+	}
+	read_forebears(slot, (uint32_t)parent);
+	slot->leader.task.real_parent = task->real_parent;
+	slot->parent = parent;
+	slot->read_ns = now;
+}
+
+/* --- slots --- */
+
+static struct slot *slot_at(struct task_table *table, uint32_t tid, unsigned i)
+{
+	return &table->slots[(tid * 2654435761u / 65536 + i) % SLOTS];
+}
+
+static struct slot *find_slot(struct task_table *table, uint32_t tid)
+{
+	for (unsigned i = 0; i < WINDOW; i++) {
+		struct slot *slot = slot_at(table, tid, i);
+
+		if (__atomic_load_n(&slot->owner, __ATOMIC_RELAXED) == tid)
+			return slot;
+	}
+	return NULL;
+}
+
+static struct slot *claim_slot(struct task_table *table, uint32_t tid)
+{
+	for (unsigned pass = 0; pass < 2; pass++) {
+		for (unsigned i = 0; i < WINDOW; i++) {
+			struct slot *slot = slot_at(table, tid, i);
+			uint32_t owner = __atomic_load_n(&slot->owner, __ATOMIC_RELAXED);
+
+			/* Only when none is free is it asked who is gone. */
+			if (owner && (!pass || sys_call(SYS_kill, owner, 0, 0, 0) != -ESRCH))
+				continue;
+			if (!__atomic_compare_exchange_n(&slot->owner, &owner, tid, false,
+							 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+				continue;
+			slot->read_ns = 0;
+			return slot;
+		}
+	}
+	return NULL;
+}
+
+const struct own_task *task_current(struct task_table *table)
+{
+	uint32_t tid = (uint32_t)sys_call(SYS_gettid, 0, 0, 0, 0);
+	struct slot *slot = find_slot(table, tid);
+
+	if (!slot)
+		slot = claim_slot(table, tid);
+	if (!slot)
+		return NULL;
+	/* The id may be that of a thread that was here before. */
+	if (slot->self.task.tgid != (int32_t)sys_call(SYS_getpid, 0, 0, 0, 0))
+		slot->read_ns = 0;
+	read_self(slot);
+	read_others(slot);
+	return &slot->self.task;
+}
