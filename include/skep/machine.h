@@ -37,6 +37,10 @@ unsigned skep_machine_cpus(const struct skep_machine *machine);
 /*
  * Create the object's maps and load its programs (those with autoload set),
  * all or nothing. log_level and friends come from opts, which may be NULL.
+ *
+ * Programs see the machine's own kernel objects: of the types that the machine
+ * has (skep_btf_open_machine()), its own take the place of the kernel's from
+ * now on, for this object.
  */
 int skep_machine_load(struct skep_machine *machine, struct skep_object *object,
 		      const struct skep_verify_opts *opts, struct skep_diag *diag);

@@ -34,7 +34,8 @@ void skep_object_free(struct skep_object *object);
 const char *skep_object_name(const struct skep_object *object);
 const char *skep_object_license(const struct skep_object *object);
 const struct skep_btf *skep_object_btf(const struct skep_object *object); /* or NULL */
-/* Types to relocate against; borrowed. Default: the running kernel's. */
+/* Types to relocate against; borrowed. Default: the running kernel's, or the machine's
+ * own where there are none. */
 void skep_object_set_kernel_btf(struct skep_object *object, const struct skep_btf *btf);
 
 size_t skep_object_prog_count(const struct skep_object *object);

@@ -86,3 +86,18 @@ load helper
 	run skep check
 	[ "$status" = 2 ]
 }
+
+@test "check: --btf machine judges by the types of what Skep shows, and names a missing field" {
+	objects task
+	run skep check --btf machine task.o:parent
+	[ "$status" = 0 ]
+	run skep check --btf machine task.o:memory
+	[ "$status" = 1 ]
+	[[ "$output" == *'struct task_struct has no field mm'* ]]
+}
+
+@test "prog run: the current task is the process that runs the program" {
+	objects task
+	run bash -c '"$0" prog run task.o:parent -j; echo "$$"' "$SKEP"
+	[ "$(json retval <<<"${lines[0]}")" = "${lines[1]}" ]
+}
