@@ -4,6 +4,7 @@
 
 #include <sys/wait.h>
 #include <skep/machine.h>
+#include <skep/packet.h>
 
 #include "machine/machine.h"
 #include "machine/tag.h"
@@ -367,6 +368,81 @@ static void maps__forks_share_them(void **state)
 	bench_free(&b);
 }
 
+struct guarded {
+	uint32_t lock, inside;
+	uint64_t overlaps, count;
+};
+
+static int run_on_packet(struct bench *b, const char *name, struct skep_packet_out *out)
+{
+	static const uint8_t packet[60] = { 0x02 };
+	struct skep_packet_in in = { .data = packet, .size = sizeof(packet), .rx_queue = 3 };
+
+	return skep_prog_run_packet(prog_of(b, name), &in, out, b->diag);
+}
+
+static void maps__a_spin_lock_excludes_other_processes(void **state)
+{
+	enum { TIMES = 4000, CHILDREN = 3, ROUNDS = 500 };
+
+	(void)state;
+	for (size_t e = 0; e < ARRAY_SIZE(engines); e++) {
+		struct bench b = bench_loaded(FIXTURE("shared"), engines[e]);
+		struct guarded value;
+		uint32_t key = 0;
+		pid_t child[CHILDREN];
+		int start[2];
+		char none;
+
+		assert_int_equal(pipe(start), 0);
+		for (int c = 0; c < CHILDREN; c++) {
+			struct skep_packet_out out = { .retval = -1 };
+
+			child[c] = fork();
+			if (child[c] != 0)
+				continue;
+			/* All begin when the parent closes its end. */
+			close(start[1]);
+			if (read(start[0], &none, 1) != 0)
+				_exit(2);
+			for (int i = 0; i < TIMES; i++)
+				if (run_on_packet(&b, "count", &out) < 0 || out.retval != 0)
+					_exit(1);
+			_exit(0);
+		}
+		close(start[0]);
+		close(start[1]);
+		for (int c = 0; c < CHILDREN; c++) {
+			int status = -1;
+
+			waitpid(child[c], &status, 0);
+			assert_int_equal(status, 0);
+		}
+		assert_int_equal(skep_map_lookup(map_of(&b, "guarded"), &key, &value), 0);
+		assert_int_equal(value.overlaps, 0);
+		assert_int_equal(value.count, (uint64_t)TIMES * CHILDREN * ROUNDS);
+		bench_free(&b);
+	}
+}
+
+static void maps__of_ports_come_from_objects(void **state)
+{
+	(void)state;
+	for (size_t e = 0; e < ARRAY_SIZE(engines); e++) {
+		struct bench b = bench_loaded(FIXTURE("shared"), engines[e]);
+		struct skep_packet_out out;
+		uint32_t queue = 3, port = 12;
+
+		assert_int_equal(run_on_packet(&b, "forward", &out), 0);
+		assert_int_equal(out.verdict, SKEP_VERDICT_PASS);
+		assert_int_equal(skep_map_update(map_of(&b, "ports"), &queue, &port, 0), 0);
+		assert_int_equal(run_on_packet(&b, "forward", &out), 0);
+		assert_int_equal(out.verdict, SKEP_VERDICT_REDIRECT);
+		assert_int_equal(out.redirect_ifindex, 12);
+		bench_free(&b);
+	}
+}
+
 struct seen {
 	unsigned rings, samples, lines, stop_after;
 	uint64_t last[2];
@@ -488,6 +564,8 @@ int main(void)
 		cmocka_unit_test(prog__test_runs_take_no_pointers),
 		cmocka_unit_test(maps__programs_and_user_space_see_the_same),
 		cmocka_unit_test(maps__forks_share_them),
+		cmocka_unit_test(maps__a_spin_lock_excludes_other_processes),
+		cmocka_unit_test(maps__of_ports_come_from_objects),
 		cmocka_unit_test(events__arrive_in_order_and_once),
 		cmocka_unit_test(events__samples_come_from_perf_buffers),
 		cmocka_unit_test(events__a_callback_may_stop_the_poll),
