@@ -136,24 +136,34 @@ static int check_number(struct env *env, const struct insn *insn, struct reg *ds
 
 /* --- pointers --- */
 
-/* Is this a distance that makes sense at all? */
-static int check_distance(struct env *env, const struct reg *reg, const char *type)
+static bool too_far(int64_t off)
+{
+	return off >= VAR_OFF_MAX || off <= -VAR_OFF_MAX;
+}
+
+static int refuse_distance(struct env *env, const struct reg *reg, const char *type)
 {
 	const struct scalar *v = &reg->var;
 
-	if (scalar_is_const(*v) && (v->smin >= VAR_OFF_MAX || v->smin <= -VAR_OFF_MAX))
+	if (scalar_is_const(*v) && too_far(v->smin))
 		return reject(env, -EINVAL, "math between %s pointer and %" PRId64
 			      " is not allowed", type, v->smin);
-	if (reg->off >= VAR_OFF_MAX || reg->off <= -VAR_OFF_MAX)
+	if (too_far(reg->off))
 		return reject(env, -EINVAL, "%s pointer offset %d is not allowed", type,
 			      reg->off);
 	if (v->smin == INT64_MIN)
 		return reject(env, -EINVAL, "math between %s pointer and register with "
 			      "unbounded min value is not allowed", type);
-	if (v->smin >= VAR_OFF_MAX || v->smin <= -VAR_OFF_MAX)
-		return reject(env, -EINVAL, "value %" PRId64 " makes %s pointer be out of bounds",
-			      v->smin, type);
-	return 0;
+	return reject(env, -EINVAL, "value %" PRId64 " makes %s pointer be out of bounds",
+		      v->smin, type);
+}
+
+/* Is this a distance that makes sense at all, for a pointer such as this? */
+static int check_distance(struct env *env, const struct reg *reg, const struct reg *pointer)
+{
+	if (!too_far(reg->var.smin) && !too_far(reg->off))
+		return 0;
+	return refuse_distance(env, reg, reg_type_text(pointer));
 }
 
 static bool moves_freely(const struct reg *pointer)
@@ -194,18 +204,18 @@ static bool moves_freely(const struct reg *pointer)
 static int check_movable(struct env *env, const struct insn *insn, const struct reg *pointer,
 			 const struct reg *by)
 {
-	const char *type = reg_type_text(pointer);
 	bool known = scalar_is_const(by->var);
 
 	if (reg_maybe_null(pointer))
 		return reject(env, -EACCES,
 			      "R%d pointer arithmetic on %s prohibited, null-check it first",
-			      insn->dst, type);
+			      insn->dst, reg_type_text(pointer));
 	if (moves_freely(pointer) || (pointer->type == REG_FLOW_KEYS && known) ||
 	    (pointer->type == REG_INSN && known) ||
 	    (pointer->type == REG_MAP && reg_is_zero(by) && insn->op == ALU_ADD))
 		return 0;
-	return reject(env, -EACCES, "R%d pointer arithmetic on %s prohibited", insn->dst, type);
+	return reject(env, -EACCES, "R%d pointer arithmetic on %s prohibited", insn->dst,
+		      reg_type_text(pointer));
 }
 
 /* Something unknown was added: what was proved of the packet before is of no use here. */
@@ -248,7 +258,7 @@ static int move_pointer(struct env *env, const struct insn *insn, struct reg *ds
 		restart_packet(env, &moved, subtract && by->var.smin >= 0);
 	}
 	*dst = moved;
-	return check_distance(env, dst, reg_type_text(pointer));
+	return check_distance(env, dst, pointer);
 }
 
 /* pointer is insn's dst, or its src where dst is the number. Copies: dst is written. */
@@ -276,9 +286,9 @@ static int check_pointer(struct env *env, const struct insn *insn, struct reg *d
 	error = check_movable(env, insn, &pointer, &by);
 	if (error < 0)
 		return error;
-	error = check_distance(env, &by, reg_type_text(&pointer));
+	error = check_distance(env, &by, &pointer);
 	if (!error)
-		error = check_distance(env, &pointer, reg_type_text(&pointer));
+		error = check_distance(env, &pointer, &pointer);
 	if (error < 0)
 		return error;
 	switch (insn->op) {

@@ -36,7 +36,8 @@ static unsigned class_of(size_t size)
 	return c;
 }
 
-void *env_alloc(struct env *env, size_t size)
+/* As env_alloc(), but what was there before may still be. */
+static void *env_alloc_dirty(struct env *env, size_t size)
 {
 	unsigned c = class_of(size);
 	struct block_head *head;
@@ -45,13 +46,20 @@ void *env_alloc(struct env *env, size_t size)
 		struct free_block *block = env->free[c];
 
 		env->free[c] = block->next;
-		return memset(block, 0, size);
+		return block;
 	}
 	head = arena_alloc(&env->arena, sizeof(*head) + (c < CLASS_COUNT ? class_size(c) : size));
 	if (!head)
 		return NULL;
 	head->size_class = c;
 	return head + 1;
+}
+
+void *env_alloc(struct env *env, size_t size)
+{
+	void *ptr = env_alloc_dirty(env, size);
+
+	return ptr ? memset(ptr, 0, size) : NULL;
 }
 
 void env_free(struct env *env, void *ptr)
@@ -95,14 +103,14 @@ void frame_free(struct env *env, struct frame *frame)
 
 static struct frame *frame_copy(struct env *env, const struct frame *from)
 {
-	struct frame *frame = env_alloc(env, sizeof(*frame));
+	struct frame *frame = env_alloc_dirty(env, sizeof(*frame));
 
 	if (!frame)
 		return NULL;
 	*frame = *from;
 	frame->slot = NULL;
 	if (from->slots) {
-		frame->slot = env_alloc(env, from->slots * sizeof(*frame->slot));
+		frame->slot = env_alloc_dirty(env, from->slots * sizeof(*frame->slot));
 		if (!frame->slot) {
 			env_free(env, frame);
 			return NULL;
@@ -133,14 +141,14 @@ static int state_fill(struct env *env, struct state *to, const struct state *fro
 			return -ENOMEM;
 	}
 	if (from->ref_count) {
-		to->ref = env_alloc(env, from->ref_count * sizeof(*to->ref));
+		to->ref = env_alloc_dirty(env, from->ref_count * sizeof(*to->ref));
 		if (!to->ref)
 			return -ENOMEM;
 		memcpy(to->ref, from->ref, from->ref_count * sizeof(*to->ref));
 		to->ref_size = from->ref_count;
 	}
 	if (from->step_count) {
-		to->step = env_alloc(env, from->step_count * sizeof(*to->step));
+		to->step = env_alloc_dirty(env, from->step_count * sizeof(*to->step));
 		if (!to->step)
 			return -ENOMEM;
 		memcpy(to->step, from->step, from->step_count * sizeof(*to->step));
@@ -151,7 +159,7 @@ static int state_fill(struct env *env, struct state *to, const struct state *fro
 
 struct state *state_copy(struct env *env, const struct state *from)
 {
-	struct state *state = env_alloc(env, sizeof(*state));
+	struct state *state = env_alloc_dirty(env, sizeof(*state));
 
 	if (state && state_fill(env, state, from) < 0) {
 		state_free(env, state);
