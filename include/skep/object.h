@@ -52,6 +52,8 @@ const char *skep_object_prog_target(const struct skep_object_prog *prog); /* "tc
 /* What libbpf's SEC("?...") means: opened, loaded only when asked for. */
 bool skep_object_prog_autoload(const struct skep_object_prog *prog);
 void skep_object_prog_set_autoload(struct skep_object_prog *prog, bool autoload);
+/* Does a program array hold it from the start, so that others jump to it? */
+bool skep_object_prog_is_tail_target(const struct skep_object_prog *prog);
 
 /*
  * The program's instructions, with the subprograms it calls appended and

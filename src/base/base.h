@@ -41,6 +41,7 @@ int read_file(const char *path, void **bytes, size_t *size, size_t limit);
 void text_add(struct skep_text *text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void text_add_bytes(struct skep_text *text, const char *bytes, size_t size);
 void text_add_json_string(struct skep_text *text, const char *string); /* with quotes */
+void text_add_c_string(struct skep_text *text, const char *string);    /* with quotes */
 void text_done(struct skep_text *text);
 
 /* --- vectors: struct { T *items; size_t count, size; } --- */

@@ -96,6 +96,27 @@ void text_add_json_string(struct skep_text *text, const char *string)
 	text_add_bytes(text, "\"", 1);
 }
 
+void text_add_c_string(struct skep_text *text, const char *string)
+{
+	static const char special[] = "\n\t\r\"\\", letters[] = "ntr\"\\";
+	const unsigned char *s = (const unsigned char *)string;
+
+	text_add_bytes(text, "\"", 1);
+	while (*s) {
+		const char *at = strchr(special, *s);
+		size_t len = utf8_length(s);
+
+		if (at)
+			text_add(text, "\\%c", letters[at - special]);
+		else if (*s < 0x20 || *s == 0x7f || len == 0)
+			text_add(text, "\\x%02x", *s);
+		else
+			text_add_bytes(text, (const char *)s, len);
+		s += len ? len : 1;
+	}
+	text_add_bytes(text, "\"", 1);
+}
+
 void text_done(struct skep_text *text)
 {
 	free(text->data);

@@ -182,10 +182,12 @@ static bool show_string(struct shower *s, const unsigned char *value, uint32_t s
 	if (len < 0)
 		return false;
 	copy = strndup((const char *)value, (size_t)len);
-	if (copy)
+	if (!copy)
+		s->out->failed = true;
+	else if (s->json)
 		text_add_json_string(s->out, copy);
 	else
-		s->out->failed = true;
+		text_add_c_string(s->out, copy);
 	free(copy);
 	return true;
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* capture.c - packets from and to capture files, through libpcap. */
 #include "cli/capture.h"
+#include "cli/cli.h"
 
 #include <errno.h>
 #include <pcap/pcap.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define ETHERNET_HEADER 14
 #define SNAP_LENGTH (256 * 1024)
@@ -19,13 +21,28 @@ struct capture_in {
 
 struct capture_out {
 	pcap_t *pcap;
-	pcap_dumper_t *dumper;
-	char *path;
+	pcap_dumper_t *dumper;   /* is file.file, which we close */
+	struct out_file file;
 };
 
 static int fail(struct skep_diag *diag, const char *doing, const char *path, const char *why)
 {
 	return skep_fail(diag, SKEP_CAPTURE, NULL, "cannot %s '%s': %s", doing, path, why);
+}
+
+/* libpcap's reason, without the path that it may begin with. */
+static void fail_open(struct skep_diag *diag, const char *path, const char *why)
+{
+	struct stat file;
+	size_t len = strlen(path);
+
+	if (strncmp(why, path, len) == 0 && strncmp(why + len, ": ", 2) == 0)
+		why += len + 2;
+	if (stat(path, &file) == 0 && S_ISREG(file.st_mode) && file.st_size == 0)
+		why = "it is empty";
+	fail(diag, "read", path, why);
+	if (strstr(why, "format"))
+		skep_help(diag, "it must be a pcap or pcapng file, as tcpdump -w writes");
 }
 
 static bool set_filter(struct capture_in *in, const char *filter, struct skep_diag *diag)
@@ -71,7 +88,7 @@ struct capture_in *capture_open(const char *path, const char *filter, struct ske
 	}
 	in->pcap = pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, why);
 	if (!in->pcap)
-		fail(diag, "read", path, why);
+		fail_open(diag, path, why);
 	if (!in->pcap || !accept_link(in, diag) || (filter && !set_filter(in, filter, diag))) {
 		capture_close(in);
 		return NULL;
@@ -131,20 +148,20 @@ struct capture_out *capture_create(const char *path, struct skep_diag *diag)
 {
 	struct capture_out *out = calloc(1, sizeof(*out));
 
-	if (!out || !(out->path = strdup(path))) {
+	if (!out) {
 		skep_report(diag, SKEP_OOM, NULL, "creating '%s'", path);
+		return NULL;
+	}
+	if (out_open(&out->file, path, diag) < 0) {
 		free(out);
 		return NULL;
 	}
 	out->pcap = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, SNAP_LENGTH,
 							 PCAP_TSTAMP_PRECISION_NANO);
-	out->dumper = out->pcap ? pcap_dump_open(out->pcap, path) : NULL;
+	out->dumper = out->pcap ? pcap_dump_fopen(out->pcap, out->file.file) : NULL;
 	if (!out->dumper) {
 		fail(diag, "create", path, out->pcap ? pcap_geterr(out->pcap) : "out of memory");
-		if (out->pcap)
-			pcap_close(out->pcap);
-		free(out->path);
-		free(out);
+		capture_finish(out, false, diag);
 		return NULL;
 	}
 	return out;
@@ -159,17 +176,15 @@ void capture_write(struct capture_out *out, uint64_t time_ns, const void *data, 
 	pcap_dump((unsigned char *)out->dumper, &head, data);
 }
 
-int capture_finish(struct capture_out *out, struct skep_diag *diag)
+int capture_finish(struct capture_out *out, bool keep, struct skep_diag *diag)
 {
-	int error = 0;
+	int error;
 
 	if (!out)
 		return 0;
-	if (pcap_dump_flush(out->dumper) < 0)
-		error = fail(diag, "write", out->path, strerror(errno));
-	pcap_dump_close(out->dumper);
-	pcap_close(out->pcap);
-	free(out->path);
+	error = out_close(&out->file, keep, diag);
+	if (out->pcap)
+		pcap_close(out->pcap);
 	free(out);
 	return error;
 }

@@ -21,7 +21,10 @@ void capture_close(struct capture_in *in);
 
 struct capture_out *capture_create(const char *path, struct skep_diag *diag);
 void capture_write(struct capture_out *out, uint64_t time_ns, const void *data, uint32_t size);
-/* What was written must have arrived. Negative errno. Accepts NULL. */
-int capture_finish(struct capture_out *out, struct skep_diag *diag);
+/*
+ * What was written must have arrived; if it is not to be kept, or has not, there
+ * is no file. Negative errno. Accepts NULL.
+ */
+int capture_finish(struct capture_out *out, bool keep, struct skep_diag *diag);
 
 #endif

@@ -140,6 +140,20 @@ void json_quote(FILE *out, const char *text, size_t size); /* with quotes */
 /* A whole file, or standard input for "-"; a NUL stands behind the bytes, which
  * the caller frees. NULL with the reason in diag. */
 void *slurp(const char *path, size_t *size, struct skep_diag *diag);
+/*
+ * A file that appears under its name only when it is whole: until then it has
+ * another name beside it. Devices, pipes and "-" are written as they are.
+ */
+struct out_file {
+	FILE *file;              /* NULL: closed, or never opened */
+	char *path, *temporary;  /* owned; temporary may be NULL */
+};
+
+/* Negative errno with the reason in diag. */
+int out_open(struct out_file *out, const char *path, struct skep_diag *diag);
+/* keep false: as if it had never been written. */
+int out_close(struct out_file *out, bool keep, struct skep_diag *diag);
+
 /* To a file, or standard output for "-". Negative errno with the reason in diag. */
 int spill(const char *path, const void *bytes, size_t size, struct skep_diag *diag);
 /* Hexadecimal bytes with any blanks between them. NULL with the reason in diag. */

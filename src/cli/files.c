@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define FILE_LIMIT ((size_t)1 << 30)
 
@@ -57,21 +59,75 @@ void *slurp(const char *path, size_t *size, struct skep_diag *diag)
 	return bytes;
 }
 
+/* A new file beside path, with the rights that path has or would get; NULL: none. */
+static FILE *open_beside(struct out_file *out)
+{
+	struct stat was;
+	bool exists = lstat(out->path, &was) == 0;
+	mode_t mask, rights;
+	int fd;
+
+	if (exists && !S_ISREG(was.st_mode))
+		return NULL;
+	mask = umask(0);
+	umask(mask);
+	rights = exists ? was.st_mode & 07777 : 0666 & ~mask;
+	if (asprintf(&out->temporary, "%s.XXXXXX", out->path) < 0)
+		out->temporary = NULL;
+	fd = out->temporary ? mkstemp(out->temporary) : -1;
+	if (fd < 0) {
+		free(out->temporary);
+		out->temporary = NULL;
+		return NULL;
+	}
+	fchmod(fd, rights);
+	return fdopen(fd, "wb");
+}
+
+int out_open(struct out_file *out, const char *path, struct skep_diag *diag)
+{
+	*out = (struct out_file){ .path = strdup(path) };
+	if (out->path && strcmp(path, "-") == 0)
+		out->file = stdout;
+	else if (out->path)
+		out->file = open_beside(out);
+	if (out->path && !out->file)
+		out->file = fopen(path, "wb");
+	if (out->file)
+		return 0;
+	fail_io(diag, path, "create");
+	free(out->path);
+	return -EIO;
+}
+
+int out_close(struct out_file *out, bool keep, struct skep_diag *diag)
+{
+	bool good = out->file && !ferror(out->file);
+
+	if (!out->file)
+		return 0;
+	good &= (out->file == stdout ? fflush(stdout) : fclose(out->file)) == 0;
+	if (out->temporary && keep && good)
+		good = rename(out->temporary, out->path) == 0;
+	if (keep && !good)
+		fail_io(diag, out->path, "write");
+	if (out->temporary && !(keep && good))
+		unlink(out->temporary);
+	free(out->temporary);
+	free(out->path);
+	*out = (struct out_file){ 0 };
+	return keep && !good ? -EIO : 0;
+}
+
 int spill(const char *path, const void *bytes, size_t size, struct skep_diag *diag)
 {
-	bool standard = strcmp(path, "-") == 0;
-	FILE *out = standard ? stdout : fopen(path, "wb");
-	bool good;
+	struct out_file out;
+	int error = out_open(&out, path, diag);
 
-	if (!out) {
-		fail_io(diag, path, "create");
-		return -EIO;
-	}
-	good = fwrite(bytes, 1, size, out) == size;
-	good &= (standard ? fflush(out) : fclose(out)) == 0;
-	if (!good)
-		fail_io(diag, path, "write");
-	return good ? 0 : -EIO;
+	if (error < 0)
+		return error;
+	fwrite(bytes, 1, size, out.file);
+	return out_close(&out, true, diag);
 }
 
 static int hex_value(char c)

@@ -19,7 +19,7 @@ struct args {
 	const char *in, *out, *filter, *btf;
 	struct list programs, set, events;
 	uint64_t count, repeat, ifindex;
-	bool verbose, json, egress, interpreter, no_maps;
+	bool verbose, json, egress, interpreter, no_maps, all;
 };
 
 static const struct opt opts[] = {
@@ -35,6 +35,7 @@ static const struct opt opts[] = {
 	OPT(OPT_FLAG, 0, "egress", egress, NULL, "packets leave rather than arrive"),
 	OPT(OPT_FLAG, 'v', "verbose", verbose, NULL, "one line per packet"),
 	OPT(OPT_FLAG, 0, "no-maps", no_maps, NULL, "do not print maps at the end"),
+	OPT(OPT_FLAG, 'a', "all", all, NULL, "all entries of maps, not the first 32 of each"),
 	OPT(OPT_FLAG, 'i', "interpreter", interpreter, NULL, "interpret, do not compile"),
 	OPT(OPT_TEXT, 0, "btf", btf, "FILE", "kernel types to relocate against"),
 	OPT(OPT_FLAG, 'j', "json", json, NULL, "events, packets, counts and maps as JSON lines"),
@@ -110,26 +111,40 @@ static bool add_named(struct session *session, const char *name)
 	return add_stage(session, prog);
 }
 
-/* The only packet program there is; else the user must choose. */
-static bool add_only(struct session *session)
+/* Packet programs; entries: without those that others jump to. Counts them, notes the last. */
+static size_t packet_programs(const struct session *session, bool entries,
+			      struct skep_object_prog **last, char *names, size_t size)
 {
 	struct skep_object *object = session->loaded.object;
-	struct skep_where where = { .object = session->loaded.arg.path, .insn = -1 };
-	struct skep_object_prog *found = NULL;
-	char names[512] = "";
-	size_t count = 0, len = 0;
+	size_t count = 0;
 
+	*names = '\0';
 	for (size_t i = 0; i < skep_object_prog_count(object); i++) {
 		struct skep_object_prog *prog = skep_object_prog_at(object, i);
 
-		if (!runs_on_packets(prog))
+		if (!runs_on_packets(prog) || (entries && skep_object_prog_is_tail_target(prog)))
 			continue;
-		found = prog;
+		*last = prog;
 		count++;
-		if (len < sizeof(names))
-			len += (size_t)snprintf(names + len, sizeof(names) - len, " -p %s",
-						skep_object_prog_name(prog));
+		snprintf(names + strlen(names), size - strlen(names), " -p %s",
+			 skep_object_prog_name(prog));
 	}
+	return count;
+}
+
+/*
+ * The only packet program there is, or the only one that no program array holds;
+ * else the user must choose.
+ */
+static bool add_only(struct session *session)
+{
+	struct skep_where where = { .object = session->loaded.arg.path, .insn = -1 };
+	struct skep_object_prog *found = NULL;
+	char names[512];
+	size_t count = packet_programs(session, true, &found, names, sizeof(names));
+
+	if (!count)
+		count = packet_programs(session, false, &found, names, sizeof(names));
 	if (count == 1)
 		return add_stage(session, found);
 	skep_report(session->diag, SKEP_NO_PACKETS, &where,
@@ -167,7 +182,8 @@ static bool load(struct session *session)
 	session->show = (struct show){ .object = session->loaded.object,
 				       .machine = session->loaded.machine,
 				       .event_types = &session->args->events,
-				       .json = session->args->json };
+				       .json = session->args->json,
+				       .all = session->args->all };
 	return show_check_types(&session->show, session->diag);
 }
 
@@ -350,7 +366,7 @@ static void json_stage(const struct session *session, const struct stage *stage)
 	json_end(&json);
 }
 
-static void print_end(struct session *session)
+static void print_end(struct session *session, bool good)
 {
 	for (size_t i = 0; i < session->stage_count; i++) {
 		if (session->args->json)
@@ -358,7 +374,7 @@ static void print_end(struct session *session)
 		else
 			print_stage(session, &session->stages[i]);
 	}
-	if (session->out && !session->args->json)
+	if (session->out && good && !session->args->json)
 		printf("%llu packets written to %s\n", (unsigned long long)session->written,
 		       session->args->out);
 	if (session->show.lost)
@@ -403,8 +419,9 @@ static int run(const struct verb *verb, void *arg, int argc, char **argv)
 	       loaded_set(&session.loaded, &session.args->set, session.diag) && load(&session);
 	if (good) {
 		good = run_all(&session);
-		print_end(&session);
-		good &= capture_finish(session.out, session.diag) == 0;
+		good &= capture_finish(session.out, good, session.diag) == 0;
+		if (good || session.packets)
+			print_end(&session, good);
 	}
 	if (!good)
 		status = EXIT_REJECTED;

@@ -11,7 +11,7 @@ struct show {
 	struct skep_object *object;   /* borrowed: its maps and types */
 	struct skep_machine *machine;
 	const struct list *event_types; /* --event [MAP=]TYPE; may be empty */
-	bool json;
+	bool json, all;               /* all: every row of every map */
 	uint64_t lost;                /* events, so far */
 };
 

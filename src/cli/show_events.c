@@ -3,7 +3,7 @@
  * show_events.c - records of ring buffers and perf arrays, and what programs
  * print. A record's type is not part of it, so it is found: the one the user
  * named, the map's value type, or the only struct of the object's types that
- * has its size and looks like an event.
+ * has its size and is named as an event, or like the map. Else bytes are shown.
  */
 #include "cli/show.h"
 
@@ -12,17 +12,23 @@
 
 #define KIND_STRUCT 4 /* BTF_KIND_STRUCT */
 
-/* How much a struct's name says that it is an event; 0: nothing. */
-static unsigned name_score(const char *name)
+static bool ends_with(const char *text, const char *end)
 {
-	static const char *const hints[] = { "event", "evt", "sample", "record", "data_t", "msg",
-					     "info", "data", "entry" };
+	size_t len = strlen(text), end_len = strlen(end);
 
-	for (unsigned i = 0; i < COUNT(hints); i++) {
-		if (strstr(name, hints[i]))
-			return (unsigned)COUNT(hints) - i;
-	}
-	return 0;
+	return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+/* How much a struct's name says that it is an event of the map; 0: nothing. */
+static unsigned name_score(const char *name, const char *map)
+{
+	size_t len = strlen(name);
+
+	if (strncmp(name, map, len) == 0 && (!map[len] || strcmp(map + len, "s") == 0))
+		return 3;
+	if (ends_with(name, "event") || ends_with(name, "evt") || ends_with(name, "event_t"))
+		return 2;
+	return ends_with(name, "_t");
 }
 
 /* Records may carry padding behind the struct: perf adds up to 8 bytes. */
@@ -33,24 +39,28 @@ static bool size_fits(int64_t type_size, size_t size, bool padded)
 				  size - (size_t)type_size <= 8));
 }
 
-static uint32_t guess_type(const struct skep_btf *btf, size_t size, bool padded)
+/* The best named struct of the size, if no other is named as well. */
+static uint32_t guess_type(const struct skep_btf *btf, const char *map, size_t size, bool padded)
 {
-	uint32_t best = 0, candidates = 0;
 	unsigned best_score = 0;
+	uint32_t best = 0;
 
 	for (uint32_t id = 1; id <= skep_btf_count(btf); id++) {
 		const char *name = skep_btf_type_name(btf, id);
+		unsigned score;
 
 		if (!name || !*name || skep_btf_find(btf, name, KIND_STRUCT) != id ||
 		    !size_fits(skep_btf_size(btf, id), size, padded))
 			continue;
-		candidates++;
-		if (!best || name_score(name) > best_score) {
+		score = name_score(name, map);
+		if (score && score == best_score)
+			best = 0;
+		if (score > best_score) {
 			best = id;
-			best_score = name_score(name);
+			best_score = score;
 		}
 	}
-	return best_score || candidates == 1 ? best : 0;
+	return best;
 }
 
 /* The type given for this map ("events=event_t"), or for all ("event_t"). */
@@ -68,6 +78,18 @@ static uint32_t named_type(const struct show *show, const struct skep_btf *btf, 
 	return 0;
 }
 
+static bool has_map(const struct skep_object *object, const char *name, size_t len)
+{
+	struct skep_map_info info;
+
+	for (size_t i = 0; i < skep_object_map_count(object); i++) {
+		skep_object_map_info(skep_object_map_at(object, i), &info);
+		if (strlen(info.name) == len && strncmp(info.name, name, len) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool show_check_types(const struct show *show, struct skep_diag *diag)
 {
 	const struct skep_btf *btf = skep_object_btf(show->object);
@@ -76,6 +98,11 @@ bool show_check_types(const struct show *show, struct skep_diag *diag)
 		const char *text = show->event_types->items[i], *equals = strchr(text, '=');
 		const char *type = equals ? equals + 1 : text;
 
+		if (equals && !has_map(show->object, text, (size_t)(equals - text))) {
+			skep_report(diag, SKEP_ARG, NULL, "the object has no map '%.*s'",
+				    (int)(equals - text), text);
+			return false;
+		}
 		if (!btf || !skep_btf_find(btf, type, 0)) {
 			skep_report(diag, SKEP_ARG, NULL, "the object has no type '%s'", type);
 			return false;
@@ -91,11 +118,11 @@ static uint32_t event_type(const struct show *show, const struct skep_btf *btf,
 	uint32_t type = named_type(show, btf, info->name);
 
 	if (type)
-		return size_fits(skep_btf_size(btf, type), event->size, true) ? type : 0;
+		return (uint64_t)skep_btf_size(btf, type) <= event->size ? type : 0;
 	if (info->value_type && info->btf == btf &&
 	    size_fits(skep_btf_size(btf, info->value_type), event->size, padded))
 		return info->value_type;
-	return guess_type(btf, event->size, padded);
+	return guess_type(btf, info->name, event->size, padded);
 }
 
 static void print_hex(const struct skep_event *event)
@@ -104,6 +131,19 @@ static void print_hex(const struct skep_event *event)
 
 	for (size_t i = 0; i < event->size; i++)
 		printf("%s%02x", i ? " " : "", bytes[i]);
+}
+
+/* For people: the bytes, and the characters among them. */
+static void print_bytes(const struct skep_event *event)
+{
+	const uint8_t *bytes = event->data;
+
+	printf("%zu bytes: ", event->size);
+	print_hex(event);
+	printf("  |");
+	for (size_t i = 0; i < event->size; i++)
+		putchar(bytes[i] >= 0x20 && bytes[i] < 0x7f ? bytes[i] : '.');
+	printf("|");
 }
 
 static void print_record(const struct show *show, const struct skep_event *event,
@@ -124,7 +164,7 @@ static void print_record(const struct show *show, const struct skep_event *event
 		if (type)
 			printf("%s %s", skep_btf_type_name(btf, type), text.data);
 		else
-			print_hex(event);
+			print_bytes(event);
 		printf("\n");
 		free(text.data);
 		return;
@@ -147,6 +187,22 @@ static void print_record(const struct show *show, const struct skep_event *event
 	free(text.data);
 }
 
+/* What would move a terminal's cursor is shown as C writes it. */
+static void print_line(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c == '\r')
+			fputs("\\r", stdout);
+		else if ((c < 0x20 && c != '\t' && c != '\n') || c == 0x7f)
+			printf("\\x%02x", c);
+		else
+			putchar(c);
+	}
+	putchar('\n');
+}
+
 static void print_trace(const struct show *show, const struct skep_event *event)
 {
 	const char *text = event->data;
@@ -156,7 +212,7 @@ static void print_trace(const struct show *show, const struct skep_event *event)
 	while (len && (text[len - 1] == '\n' || text[len - 1] == '\0'))
 		len--;
 	if (!show->json) {
-		printf("%.*s\n", (int)len, text);
+		print_line(text, len);
 		return;
 	}
 	json_begin(&json, stdout);

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS 64      /* rows of a map shown to people; JSON has all */
+#define ROWS 32      /* rows of a map shown to people without --all; JSON has all */
 #define SLOTS 128
 
 struct view {
@@ -297,7 +297,8 @@ static void show_table(struct view *view)
 {
 	static const char *const heads[] = { "  key", "value" };
 	size_t rows = 0, hidden = 0, zeros = 0;
-	bool skip_zeros = is_array(&view->info) && view->info.max_entries > 8;
+	bool all = view->show->all;
+	bool skip_zeros = !all && is_array(&view->info) && view->info.max_entries > 8;
 	struct table table;
 
 	table_init(&table, heads, COUNT(heads), 0);
@@ -306,7 +307,7 @@ static void show_table(struct view *view)
 			zeros++;
 			continue;
 		}
-		if (rows++ >= ROWS)
+		if (rows++ >= ROWS && !all)
 			hidden++;
 		else
 			add_row(view, &table);
@@ -314,7 +315,7 @@ static void show_table(struct view *view)
 	if (rows)
 		table_print(&table, stdout);
 	if (hidden)
-		printf("  ... and %zu more (-j prints all)\n", hidden);
+		printf("  ... %zu more (--all)\n", hidden);
 	if (zeros)
 		printf("  (%zu more hold zeros)\n", zeros);
 	if (!rows && !zeros)

@@ -77,6 +77,21 @@ void skep_object_prog_set_autoload(struct skep_object_prog *prog, bool autoload)
 	prog->autoload = autoload;
 }
 
+bool skep_object_prog_is_tail_target(const struct skep_object_prog *prog)
+{
+	const struct skep_object *object = prog->object;
+
+	for (size_t i = 0; i < object->maps.count; i++) {
+		const struct skep_object_map *map = object->maps.items[i];
+
+		for (size_t n = 0; map->values_progs && n < map->initial.count; n++) {
+			if (map->initial.items[n].target == prog->index)
+				return true;
+		}
+	}
+	return false;
+}
+
 
 /* --- maps --- */
 

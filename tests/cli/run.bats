@@ -127,6 +127,66 @@ load helper
 	[ "$status" = 2 ]
 }
 
+@test "run: nothing half written is left, nothing is said of a run that was none" {
+	objects filter
+	capture in.pcap
+	head -c 200 in.pcap >cut.pcap
+	: >empty.pcap
+	run skep run filter.o -r cut.pcap -w out.pcap
+	[ "$status" = 1 ]
+	[[ "$output" != *'written to'* ]]
+	[ -z "$(find . -name 'out.pcap*')" ]
+	run skep run filter.o -r in.pcap -w /dev/full
+	[ "$status" = 1 ]
+	[[ "$output" == *"cannot write '/dev/full': No space"* ]]
+	run skep run filter.o -r empty.pcap
+	[ "$status" = 1 ]
+	[[ "$output" == "error[C003]: cannot read 'empty.pcap': it is empty" ]]
+	run skep run filter.o -r nowhere.pcap
+	[[ "$output" == "error[C003]: cannot read 'nowhere.pcap': No such file or directory" ]]
+	run skep run filter.o -r in.pcap -w nowhere/out.pcap
+	[ "$status" = 1 ]
+	[[ "$output" == *"cannot create 'nowhere/out.pcap'"* ]]
+	skep run filter.o -r in.pcap -w in.pcap --no-maps
+	run skep run filter.o -r in.pcap
+	[[ "$output" == *'filter: 4 packets'* ]]
+}
+
+@test "run: the program that no program array holds is the one to run" {
+	objects tail
+	capture in.pcap
+	run skep run tail.o -r in.pcap
+	[ "$status" = 0 ]
+	[[ "$output" == *'entry: 10 packets'* ]]
+	[[ "$output" =~ XDP_DROP\ +10 ]]
+}
+
+@test "run: a record's struct is not guessed; --event says it" {
+	objects tail
+	capture in.pcap
+	run skep run tail.o -r in.pcap -c 1
+	[[ "$output" == *'notes 8 bytes: 41 62 0d 01 00 00 00 00  |Ab......|'* ]]
+	[[ "$output" == *'say \r there'* ]]
+	run skep run tail.o -r in.pcap -c 1 -e notes=scrap
+	[[ "$output" == *'notes scrap { .text = [65, 98, 13, 1, 0, 0, 0, 0] }'* ]]
+	run skep run tail.o -r in.pcap -e nothing=scrap
+	[ "$status" = 1 ]
+	[[ "$output" == *"no map 'nothing'"* ]]
+	run skep run tail.o -r in.pcap -e notes=nothing
+	[ "$status" = 1 ]
+	[[ "$output" == *"no type 'nothing'"* ]]
+}
+
+@test "run: long maps are cut short, --all has all" {
+	objects tail
+	capture in.pcap
+	run skep run tail.o -r in.pcap -c 1
+	[[ "$output" == *'... 8 more (--all)'* ]]
+	run skep run tail.o -r in.pcap -c 1 --all
+	[[ "$output" != *'more'* ]]
+	[ "$(skep run tail.o -r in.pcap -c 1 --all | grep -c '^  [0-9]* *7$')" = 40 ]
+}
+
 @test "prog run: the result, the packet and the time of a run" {
 	objects chain filter
 	capture in.pcap

@@ -95,6 +95,14 @@ static void value__characters_that_are_no_string_are_numbers(void **state)
 	expect(COMM, "\0bcdefgh", 8, SKEP_VALUE_JSON, "[0,98,99,100,101,102,103,104]");
 }
 
+static void value__control_characters_are_escaped_as_c_or_json_does(void **state)
+{
+	(void)state;
+	expect(COMM, "a\r\n\033\"\\\xff", 8, 0, "\"a\\r\\n\\x1b\\\"\\\\\\xff\"");
+	expect(COMM, "a\r\n\033\"\\\xff", 8, SKEP_VALUE_JSON,
+	       "\"a\\u000d\\n\\u001b\\\"\\\\\\ufffd\"");
+}
+
 static void value__bit_fields_take_their_bits(void **state)
 {
 	/* a = 0b101 = -3, b = 0b10011 = 19, c = 0b10 = -2 = BLUE */
@@ -145,6 +153,7 @@ int main(void)
 		cmocka_unit_test(value__json_is_one_object),
 		cmocka_unit_test(value__text_has_types_or_one_line),
 		cmocka_unit_test(value__characters_that_are_no_string_are_numbers),
+		cmocka_unit_test(value__control_characters_are_escaped_as_c_or_json_does),
 		cmocka_unit_test(value__bit_fields_take_their_bits),
 		cmocka_unit_test(value__numbers_of_every_width),
 		cmocka_unit_test(value__sections_show_their_variables),
