@@ -13,7 +13,7 @@ int check_reg_read(struct env *env, int regno)
 {
 	show_reg(env, regno);
 	if (state_regs(env->cur)[regno].type == REG_NOT_INIT)
-		return reject(env, -EACCES, "R%d !read_ok", regno);
+		return reject_as(env, SKEP_VERIFY_UNSET, -EACCES, "R%d !read_ok", regno);
 	return 0;
 }
 
@@ -21,7 +21,8 @@ int check_reg_write(struct env *env, int regno)
 {
 	show_reg(env, regno);
 	if (regno == REG_FP)
-		return reject(env, -EACCES, "frame pointer is read only");
+		return reject_as(env, SKEP_VERIFY_READ_ONLY, -EACCES,
+				 "frame pointer is read only");
 	return 0;
 }
 
@@ -169,12 +170,14 @@ static int check_atomic_operands(struct env *env, const struct insn *insn)
 	if (!err && insn->op == ATOMIC_CMPXCHG) {
 		err = check_reg_read(env, 0);
 		if (!err && !may_leak(env, &regs[0]))
-			return reject(env, -EACCES, "R0 leaks addr into mem");
+			return reject_as(env, SKEP_VERIFY_LEAK, -EACCES,
+					 "R0 leaks addr into mem");
 	}
 	if (err < 0)
 		return err;
 	if (!may_leak(env, &regs[insn->src]))
-		return reject(env, -EACCES, "R%d leaks addr into mem", insn->src);
+		return reject_as(env, SKEP_VERIFY_LEAK, -EACCES, "R%d leaks addr into mem",
+				 insn->src);
 	if (!atomic_allowed(env, &regs[insn->dst], false))
 		return reject(env, -EACCES, "BPF_ATOMIC stores into R%d %s is not allowed",
 			      insn->dst, reg_type_text(&regs[insn->dst]));
@@ -226,8 +229,9 @@ int check_load_packet(struct env *env, uint32_t pc)
 	int err;
 
 	if (!env->type->legacy_packet)
-		return reject(env, -EINVAL,
-			      "BPF_LD_[ABS|IND] instructions not allowed for this program type");
+		return reject_as(env, SKEP_VERIFY_CALL, -EINVAL,
+				 "BPF_LD_[ABS|IND] instructions not allowed for this program "
+				 "type");
 	err = check_reg_read(env, 6);
 	if (err < 0)
 		return err;

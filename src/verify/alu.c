@@ -68,8 +68,8 @@ static int check_mov_reg(struct env *env, const struct insn *insn)
 		return 0;
 	}
 	if (!may_leak(env, src))
-		return reject(env, -EACCES, "R%d %s pointer", insn->src,
-			      insn->width == 8 ? "sign-extension part of" : "partial copy of");
+		return reject_as(env, SKEP_VERIFY_ARITH, -EACCES, "R%d %s pointer", insn->src,
+				 insn->width == 8 ? "sign-extension part of" : "partial copy of");
 	if (src->type == REG_SCALAR)
 		move_number(env, insn, dst, src);
 	else
@@ -146,16 +146,18 @@ static int refuse_distance(struct env *env, const struct reg *reg, const char *t
 	const struct scalar *v = &reg->var;
 
 	if (scalar_is_const(*v) && too_far(v->smin))
-		return reject(env, -EINVAL, "math between %s pointer and %" PRId64
-			      " is not allowed", type, v->smin);
+		return reject_as(env, SKEP_VERIFY_ARITH, -EINVAL,
+				 "math between %s pointer and %" PRId64 " is not allowed", type,
+				 v->smin);
 	if (too_far(reg->off))
-		return reject(env, -EINVAL, "%s pointer offset %d is not allowed", type,
-			      reg->off);
+		return reject_as(env, SKEP_VERIFY_ARITH, -EINVAL,
+				 "%s pointer offset %d is not allowed", type, reg->off);
 	if (v->smin == INT64_MIN)
-		return reject(env, -EINVAL, "math between %s pointer and register with "
-			      "unbounded min value is not allowed", type);
-	return reject(env, -EINVAL, "value %" PRId64 " makes %s pointer be out of bounds",
-		      v->smin, type);
+		return reject_as(env, SKEP_VERIFY_BOUNDS, -EINVAL,
+				 "math between %s pointer and register with unbounded min "
+				 "value is not allowed", type);
+	return reject_as(env, SKEP_VERIFY_ARITH, -EINVAL,
+			 "value %" PRId64 " makes %s pointer be out of bounds", v->smin, type);
 }
 
 /* Is this a distance that makes sense at all, for a pointer such as this? */
@@ -207,15 +209,17 @@ static int check_movable(struct env *env, const struct insn *insn, const struct 
 	bool known = scalar_is_const(by->var);
 
 	if (reg_maybe_null(pointer))
-		return reject(env, -EACCES,
-			      "R%d pointer arithmetic on %s prohibited, null-check it first",
-			      insn->dst, reg_type_text(pointer));
+		return reject_as(env, SKEP_VERIFY_NULL, -EACCES,
+				 "R%d pointer arithmetic on %s prohibited, null-check it first",
+				 insn->dst,
+				 reg_type_text(pointer));
 	if (moves_freely(pointer) || (pointer->type == REG_FLOW_KEYS && known) ||
 	    (pointer->type == REG_INSN && known) ||
 	    (pointer->type == REG_MAP && reg_is_zero(by) && insn->op == ALU_ADD))
 		return 0;
-	return reject(env, -EACCES, "R%d pointer arithmetic on %s prohibited", insn->dst,
-		      reg_type_text(pointer));
+	return reject_as(env, SKEP_VERIFY_ARITH, -EACCES,
+			 "R%d pointer arithmetic on %s prohibited", insn->dst,
+			 reg_type_text(pointer));
 }
 
 /* Something unknown was added: what was proved of the packet before is of no use here. */
@@ -276,7 +280,8 @@ static int check_pointer(struct env *env, const struct insn *insn, struct reg *d
 			reg_set_scalar(env, dst, scalar_of_bytes(4));
 			return 0;
 		}
-		return reject(env, -EACCES, "R%d 32-bit pointer arithmetic prohibited", insn->dst);
+		return reject_as(env, SKEP_VERIFY_ARITH, -EACCES,
+				 "R%d 32-bit pointer arithmetic prohibited", insn->dst);
 	}
 	if (pointer.type == REG_MEM && (pointer.flags & REG_UNTRUSTED) &&
 	    !reg_maybe_null(&pointer)) {
@@ -296,21 +301,24 @@ static int check_pointer(struct env *env, const struct insn *insn, struct reg *d
 		return move_pointer(env, insn, dst, &pointer, &by);
 	case ALU_SUB:
 		if (!pointer_is_dst)
-			return reject(env, -EACCES, "R%d tried to subtract pointer from scalar",
-				      insn->dst);
+			return reject_as(env, SKEP_VERIFY_ARITH, -EACCES,
+					 "R%d tried to subtract pointer from scalar",
+					 insn->dst);
 		if (pointer.type == REG_STACK)
-			return reject(env, -EACCES, "R%d subtraction from stack pointer prohibited",
-				      insn->dst);
+			return reject_as(env, SKEP_VERIFY_ARITH, -EACCES,
+					 "R%d subtraction from stack pointer prohibited",
+					 insn->dst);
 		return move_pointer(env, insn, dst, &pointer, &by);
 	case ALU_AND:
 	case ALU_OR:
 	case ALU_XOR:
-		return reject(env, -EACCES, "R%d bitwise operator %s on pointer prohibited",
-			      insn->dst, alu_text(insn));
+		return reject_as(env, SKEP_VERIFY_ARITH, -EACCES,
+				 "R%d bitwise operator %s on pointer prohibited", insn->dst,
+				 alu_text(insn));
 	default: /* every other row is arithmetic that means nothing for addresses */
-		return reject(env, -EACCES,
-			      "R%d pointer arithmetic with %s operator prohibited", insn->dst,
-			      alu_text(insn));
+		return reject_as(env, SKEP_VERIFY_ARITH, -EACCES,
+				 "R%d pointer arithmetic with %s operator prohibited",
+				 insn->dst, alu_text(insn));
 	}
 }
 
@@ -338,8 +346,9 @@ static int check_binary(struct env *env, const struct insn *insn, struct reg *ds
 			reg_set_unknown(env, dst);
 			return 0;
 		}
-		return reject(env, -EACCES, "R%d pointer %s pointer prohibited", insn->dst,
-			      alu_text(insn));
+		return reject_as(env, SKEP_VERIFY_ARITH, -EACCES,
+				 "R%d pointer %s pointer prohibited", insn->dst,
+				 alu_text(insn));
 	}
 	if (src_pointer) {
 		error = mark_precise(env, insn->dst);
@@ -366,7 +375,8 @@ static int check_unary(struct env *env, const struct insn *insn)
 	if (error < 0)
 		return error;
 	if (!may_leak(env, dst))
-		return reject(env, -EACCES, "R%d pointer arithmetic prohibited", insn->dst);
+		return reject_as(env, SKEP_VERIFY_ARITH, -EACCES,
+				 "R%d pointer arithmetic prohibited", insn->dst);
 	error = check_reg_write(env, insn->dst);
 	if (error < 0)
 		return error;

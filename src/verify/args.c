@@ -195,7 +195,8 @@ static int reject_type(struct env *env, int regno, const struct reg *reg,
 	for (; row->type != REG_NOT_INIT && used < sizeof(text); row++)
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s",
 					 used ? ", " : "", reg_type_name(row->type, row->flags));
-	return reject(env, -EACCES, "R%d type=%s expected=%s", regno, reg_type_text(reg), text);
+	return reject_as(env, misfit_code(reg), -EACCES, "R%d type=%s expected=%s", regno,
+			 reg_type_text(reg), text);
 }
 
 /* One of the types named in "a|b". */
@@ -223,20 +224,24 @@ static int check_object_type(struct env *env, const struct call_check *call, int
 	bool release = arg->flags & ARG_RELEASE;
 
 	if (reg_maybe_null(reg) && (!(arg->flags & ARG_MAYBE_NULL) || release))
-		return reject(env, -EACCES, "Possibly NULL pointer passed to helper arg%d", regno);
+		return reject_as(env, SKEP_VERIFY_NULL, -EACCES,
+				 "Possibly NULL pointer passed to helper arg%d", regno);
 	if (call->fn && call->fn->id == 194) {
 		if (!call->kptr || (reg->btf == call->kptr->btf &&
 				    btf_types_match(reg->btf, reg->btf_id, reg->off, call->kptr->btf,
 						    call->kptr->btf_id, true)))
 			return 0;
-		return reject(env, -EACCES, "invalid kptr access, R%d type=%s%s expected=ptr_%s",
-			      regno, reg_type_text(reg), skep_btf_type_name(reg->btf, reg->btf_id),
-			      skep_btf_type_name(call->kptr->btf, call->kptr->btf_id));
+		return reject_as(env, SKEP_VERIFY_ARG, -EACCES,
+				 "invalid kptr access, R%d type=%s%s expected=ptr_%s", regno,
+				 reg_type_text(reg), skep_btf_type_name(reg->btf, reg->btf_id),
+				 skep_btf_type_name(call->kptr->btf, call->kptr->btf_id));
 	}
 	if (!names || matches_named(env, reg, reg->btf_id, names, release && call->fn->id != 86))
 		return 0;
-	return reject(env, -EACCES, "R%d is of type %s but %.*s is expected", regno,
-		      skep_btf_type_name(reg->btf, reg->btf_id), (int)strcspn(names, "|"), names);
+	return reject_as(env, SKEP_VERIFY_ARG, -EACCES,
+			 "R%d is of type %s but %.*s is expected", regno,
+			 skep_btf_type_name(reg->btf, reg->btf_id), (int)strcspn(names, "|"),
+			 names);
 }
 
 static int check_type(struct env *env, const struct call_check *call, int regno, const struct arg *arg)
@@ -258,8 +263,9 @@ static int check_type(struct env *env, const struct call_check *call, int regno,
 		    arg->kind == ARG_MAP_KEY ||
 		    (arg->kind == ARG_MAP_VALUE && !(arg->flags & ARG_UNINIT)))
 			return 0;
-		return reject(env, -EACCES, "%s() may write into memory pointed by R%d type=%s",
-			      helper_text(call->fn->id), regno, reg_type_text(reg));
+		return reject_as(env, SKEP_VERIFY_READ_ONLY, -EACCES,
+				 "%s() may write into memory pointed by R%d type=%s",
+				 helper_text(call->fn->id), regno, reg_type_text(reg));
 	}
 	if (reg->flags & (REG_PERCPU | REG_ALLOC) && arg->kind != ARG_PTR_TO_BTF_ID)
 		return 0;
@@ -275,8 +281,9 @@ static int check_offset(struct env *env, int regno, const struct arg *arg)
 		if (arg->kind == ARG_PTR_TO_DYNPTR && reg->type == REG_STACK)
 			return 0;
 		if (reg->off)
-			return reject(env, -EINVAL, "R%d must have zero offset when passed to "
-				      "release func or trusted arg to kfunc", regno);
+			return reject_as(env, SKEP_VERIFY_MOVED, -EINVAL,
+					 "R%d must have zero offset when passed to release "
+					 "func or trusted arg to kfunc", regno);
 		return check_ptr_off(env, reg, regno, false);
 	}
 	switch ((enum reg_type)reg->type) {
@@ -301,12 +308,15 @@ static int check_release(struct env *env, struct call_check *call, int regno, co
 
 	if (arg->kind == ARG_PTR_TO_DYNPTR) {
 		if (reg->type != REG_STACK)
-			return reject(env, -EINVAL, "cannot release unowned const bpf_dynptr");
+			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+					 "cannot release unowned const bpf_dynptr");
 		if (!dynptr_slot_ref(env, regno))
-			return reject(env, -EINVAL, "arg %d is an unacquired reference", regno);
+			return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
+					 "arg %d is an unacquired reference", regno);
 	} else if (!reg->ref_id && !reg_is_zero(reg)) {
-		return reject(env, -EINVAL,
-			      "R%d must be referenced when passed to release function", regno);
+		return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
+				 "R%d must be referenced when passed to release function",
+				 regno);
 	}
 	call->release_reg = regno;
 	return 0;
@@ -350,7 +360,8 @@ static int check_map_key(struct env *env, struct call_check *call, int regno)
 	int error;
 
 	if (!call->map)
-		return reject(env, -EACCES, "invalid map_ptr to access map->key");
+		return reject_as(env, SKEP_VERIFY_ARG, -EACCES,
+				 "invalid map_ptr to access map->key");
 	error = check_helper_mem(env, regno, call->map->key_size, (struct mem_use){ 0 });
 	if (error < 0)
 		return error;
@@ -372,7 +383,8 @@ static int check_map_value(struct env *env, const struct call_check *call, int r
 	struct mem_use use = { .writes = arg->flags & ARG_UNINIT, .uninit = arg->flags & ARG_UNINIT };
 
 	if (!call->map)
-		return reject(env, -EACCES, "invalid map_ptr to access map->value");
+		return reject_as(env, SKEP_VERIFY_ARG, -EACCES,
+				 "invalid map_ptr to access map->value");
 	return check_helper_mem(env, regno, call->map->value_size, use);
 }
 
@@ -385,23 +397,29 @@ int check_const_string(struct env *env, int regno, const char **text, size_t *ro
 	int error;
 
 	if (reg->type != REG_MAP_VALUE)
-		return reject(env, -EINVAL, "R%d is not a const string", regno);
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "R%d is not a const string",
+				 regno);
 	if (map->type == BPF_MAP_TYPE_INSN_ARRAY)
-		return reject(env, -EACCES, "R%d points to insn_array map which cannot be used as "
-			      "const string", regno);
+		return reject_as(env, SKEP_VERIFY_ARG, -EACCES,
+				 "R%d points to insn_array map which cannot be used as const "
+				 "string", regno);
 	if (!(map->flags & BPF_F_RDONLY_PROG) || !map->frozen)
-		return reject(env, -EACCES, "R%d does not point to a readonly map'", regno);
+		return reject_as(env, SKEP_VERIFY_ARG, -EACCES,
+				 "R%d does not point to a readonly map'", regno);
 	if (!scalar_is_const(reg->var))
-		return reject(env, -EACCES, "R%d is not a constant address'", regno);
+		return reject_as(env, SKEP_VERIFY_ARG, -EACCES,
+				 "R%d is not a constant address'", regno);
 	off = (uint64_t)reg->off + reg->var.umin;
 	error = check_map_access(env, regno, 0, 1, false, ACCESS_READ);
 	if (error < 0)
 		return error;
 	if (off >= map->value_size)
-		return reject(env, -EACCES, "R%d is not a constant address'", regno);
+		return reject_as(env, SKEP_VERIFY_ARG, -EACCES,
+				 "R%d is not a constant address'", regno);
 	start = (const char *)map->frozen + off;
 	if (!memchr(start, 0, map->value_size - off))
-		return reject(env, -EINVAL, "string is not zero-terminated");
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "string is not zero-terminated");
 	*text = start;
 	*room = map->value_size - off;
 	return 0;
@@ -416,18 +434,22 @@ static int check_timer(struct env *env, struct call_check *call, int regno)
 	uint64_t off;
 
 	if (!scalar_is_const(reg->var))
-		return reject(env, -EINVAL, "R%d doesn't have constant offset. bpf_timer has to be "
-			      "at the constant offset", regno);
+		return reject_as(env, SKEP_VERIFY_MOVED, -EINVAL,
+				 "R%d doesn't have constant offset. bpf_timer has to be at the "
+				 "constant offset", regno);
 	if (!reg->map->btf)
-		return reject(env, -EINVAL, "map '%s' has to have BTF in order to use bpf_timer",
-			      reg->map->name);
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "map '%s' has to have BTF in order to use bpf_timer",
+				 reg->map->name);
 	field = map_field_of(env, reg->map, MAP_FIELD_TIMER);
 	if (!field)
-		return reject(env, -EINVAL, "map '%s' has no valid bpf_timer", reg->map->name);
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "map '%s' has no valid bpf_timer", reg->map->name);
 	off = (uint64_t)reg->off + reg->var.umin;
 	if (field->off != off)
-		return reject(env, -EINVAL, "off %llu doesn't point to 'struct bpf_timer' that is "
-			      "at %u", (unsigned long long)off, field->off);
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "off %llu doesn't point to 'struct bpf_timer' that is at %u",
+				 (unsigned long long)off, field->off);
 	call->map = reg->map;
 	call->map_index = reg->map_index;
 	call->map_uid = reg->map_uid;
@@ -441,27 +463,30 @@ static int check_kptr_dest(struct env *env, struct call_check *call, int regno)
 	uint64_t off = (uint64_t)reg->off + reg->var.umin;
 
 	if (!scalar_is_const(reg->var))
-		return reject(env, -EINVAL, "R%d doesn't have constant offset. kptr has to be at "
-			      "the constant offset", regno);
+		return reject_as(env, SKEP_VERIFY_MOVED, -EINVAL,
+				 "R%d doesn't have constant offset. kptr has to be at the "
+				 "constant offset", regno);
 	if (reg->type == REG_MAP_VALUE) {
 		if (!reg->map->btf)
-			return reject(env, -EINVAL, "map '%s' has to have BTF in order to use "
-				      "bpf_kptr_xchg", reg->map->name);
+			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+					 "map '%s' has to have BTF in order to use "
+					 "bpf_kptr_xchg", reg->map->name);
 		fields = map_fields(env, reg->map);
 	} else {
 		fields = record_fields(env, reg->btf, reg->btf_id);
 	}
 	if (!fields || !(fields->mask & MAP_FIELD_KPTR))
-		return reject(env, -EINVAL, "R%d has no valid kptr", regno);
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "R%d has no valid kptr", regno);
 	for (uint32_t i = 0; i < fields->count && !call->kptr; i++)
 		if (fields->field[i].off == off && fields->field[i].type & MAP_FIELD_KPTR)
 			call->kptr = &fields->field[i];
 	if (!call->kptr)
-		return reject(env, -EACCES, "off=%llu doesn't point to kptr",
-			      (unsigned long long)off);
+		return reject_as(env, SKEP_VERIFY_ARG, -EACCES,
+				 "off=%llu doesn't point to kptr", (unsigned long long)off);
 	if (call->kptr->type == MAP_FIELD_KPTR_UNREF)
-		return reject(env, -EACCES, "off=%llu kptr isn't referenced kptr",
-			      (unsigned long long)off);
+		return reject_as(env, SKEP_VERIFY_ARG, -EACCES,
+				 "off=%llu kptr isn't referenced kptr",
+				 (unsigned long long)off);
 	call->ret_btf = call->kptr->btf;
 	call->ret_btf_id = call->kptr->btf_id;
 	return 0;
@@ -474,9 +499,12 @@ static int check_map_ptr(struct env *env, struct call_check *call, int regno)
 	/* A timer and the map it is in. */
 	if (call->map && (call->map != reg->map || call->map_uid != reg->map_uid)) {
 		if (call->map == reg->map || reg->map_index == UINT32_MAX)
-			return reject(env, -EINVAL, "timer pointer in R1 map_uid=%u doesn't match "
-				      "map pointer in R2 map_uid=%u", call->map_uid, reg->map_uid);
-		return reject(env, -EINVAL, "timer pointer in R1 doesn't match map pointer in R2");
+			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+					 "timer pointer in R1 map_uid=%u doesn't match map "
+					 "pointer in R2 map_uid=%u", call->map_uid,
+					 reg->map_uid);
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "timer pointer in R1 doesn't match map pointer in R2");
 	}
 	call->map = reg->map;
 	call->map_index = reg->map_index;
@@ -519,12 +547,14 @@ static int check_kind(struct env *env, struct call_check *call, int regno, const
 		return check_size(env, call, regno, true);
 	case ARG_CONST_ALLOC_SIZE_OR_ZERO:
 		if (!scalar_is_const(reg->var))
-			return reject(env, -EACCES, "R%d is not a known constant'", regno);
+			return reject_as(env, SKEP_VERIFY_ARG, -EACCES,
+					 "R%d is not a known constant'", regno);
 		call->alloc_size = reg->var.umin;
 		return mark_precise(env, regno);
 	case ARG_PTR_TO_PERCPU_BTF_ID:
 		if (!reg->btf_id)
-			return reject(env, -EACCES, "Helper has invalid btf_id in R%d", regno);
+			return reject_as(env, SKEP_VERIFY_ARG, -EACCES,
+					 "Helper has invalid btf_id in R%d", regno);
 		call->ret_btf = reg->btf;
 		call->ret_btf_id = reg->btf_id;
 		return 0;
@@ -558,7 +588,8 @@ static int resolve(struct env *env, const struct call_check *call, struct arg *a
 		return 0;
 	if (call->map->type == BPF_MAP_TYPE_SOCKMAP || call->map->type == BPF_MAP_TYPE_SOCKHASH) {
 		if (arg->flags)
-			return reject(env, -EINVAL, "invalid arg_type for sockmap/sockhash");
+			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+					 "invalid arg_type for sockmap/sockhash");
 		*arg = (struct arg){ .kind = ARG_PTR_TO_BTF_ID_SOCK_COMMON };
 	}
 	if (call->map->type == BPF_MAP_TYPE_BLOOM_FILTER && call->fn->id == 89)
@@ -587,11 +618,13 @@ int check_arg(struct env *env, struct call_check *call, int regno, const struct 
 	reg = call_arg(env, regno);
 	if (arg.kind == ARG_ANYTHING) {
 		if (!may_leak(env, reg))
-			return reject(env, -EACCES, "R%d leaks addr into helper function", regno);
+			return reject_as(env, SKEP_VERIFY_LEAK, -EACCES,
+					 "R%d leaks addr into helper function", regno);
 		return 0;
 	}
 	if (reg_is_packet(reg) && !packet_arg_ok(env, call))
-		return reject(env, -EACCES, "helper access to the packet is not allowed");
+		return reject_as(env, SKEP_VERIFY_ARG, -EACCES,
+				 "helper access to the packet is not allowed");
 	error = resolve(env, call, &arg);
 	if (error < 0)
 		return error;
@@ -609,8 +642,9 @@ int check_arg(struct env *env, struct call_check *call, int regno, const struct 
 	}
 	if (reg->ref_id && arg.kind != ARG_KPTR_XCHG_DEST) {
 		if (call->ref_id)
-			return reject(env, -EACCES, "more than one arg with ref_obj_id R%d %u %u",
-				      regno, reg->ref_id, call->ref_id);
+			return reject_as(env, SKEP_VERIFY_ARG, -EACCES,
+					 "more than one arg with ref_obj_id R%d %u %u", regno,
+					 reg->ref_id, call->ref_id);
 		call->ref_id = reg->ref_id;
 	}
 	return check_kind(env, call, regno, &arg);

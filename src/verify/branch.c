@@ -430,7 +430,8 @@ static int check_operands(struct env *env, const struct insn *insn)
 	if (!may_leak(env, &regs[insn->src]) &&
 	    !((reg_is_packet(&regs[insn->dst]) || regs[insn->dst].type == REG_PACKET_END) &&
 	      (reg_is_packet(&regs[insn->src]) || regs[insn->src].type == REG_PACKET_END)))
-		return reject(env, -EACCES, "R%d pointer comparison prohibited", insn->src);
+		return reject_as(env, SKEP_VERIFY_ARITH, -EACCES,
+				 "R%d pointer comparison prohibited", insn->src);
 	return 0;
 }
 
@@ -469,7 +470,8 @@ static int learn_pointers(struct env *env, const struct insn *insn, struct state
 		return 0;
 	}
 	if (!match_packet(env, insn, fall, taken) && !may_leak(env, d))
-		return reject(env, -EACCES, "R%d pointer comparison prohibited", insn->dst);
+		return reject_as(env, SKEP_VERIFY_ARITH, -EACCES,
+				 "R%d pointer comparison prohibited", insn->dst);
 	return 0;
 }
 

@@ -223,8 +223,9 @@ static int check_pointer(struct env *env, const struct reg *reg, int regno, int3
 		return reject(env, -EPERM, "'struct %s' access is allowed only to CAP_PERFMON and "
 			      "CAP_SYS_ADMIN", name);
 	if (!env->gpl && reg->btf == env->kernel_btf)
-		return reject(env, -EINVAL, "Cannot access kernel 'struct %s' from non-GPL compatible "
-			      "program", name);
+		return reject_as(env, SKEP_VERIFY_GPL, -EINVAL,
+				 "Cannot access kernel 'struct %s' from non-GPL compatible "
+				 "program", name);
 	if (!scalar_is(reg->var, 0))
 		return reject(env, -EACCES, "R%d is ptr_%s invalid variable offset: off=%d, "
 			      "var_off=(0x%llx; 0x%llx)", regno, name, off,
@@ -240,7 +241,7 @@ static int check_pointer(struct env *env, const struct reg *reg, int regno, int3
 		return reject(env, -EACCES, "R%d is ptr_%s access percpu memory: off=%d", regno, name,
 			      reg->off + off);
 	if (access != ACCESS_READ && !(reg->flags & REG_ALLOC))
-		return reject(env, -EACCES, "only read is supported");
+		return reject_as(env, SKEP_VERIFY_READ_ONLY, -EACCES, "only read is supported");
 	return 0;
 }
 

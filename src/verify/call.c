@@ -74,17 +74,21 @@ static int check_allowed(struct env *env, const struct helper *fn)
 	const char *region = region_name(env->cur);
 
 	if (fn->gpl_only && !env->gpl)
-		return reject(env, -EINVAL,
-			      "cannot call GPL-restricted function from non-GPL compatible program");
+		return reject_as(env, SKEP_VERIFY_GPL, -EINVAL,
+				 "cannot call GPL-restricted function from non-GPL compatible "
+				 "program");
 	if (fn->id == FN_d_path && !path_may_be_asked(env))
-		return reject(env, -EINVAL, "helper call is not allowed in probe");
+		return reject_as(env, SKEP_VERIFY_CALL, -EINVAL,
+				 "helper call is not allowed in probe");
 	if (fn->may_sleep && !env->sleepable && !env->cur->in_sleepable)
-		return reject(env, -EINVAL, "helper call might sleep in a non-sleepable prog");
+		return reject_as(env, SKEP_VERIFY_SLEEP, -EINVAL,
+				 "helper call might sleep in a non-sleepable prog");
 	if (fn->may_sleep && region)
-		return reject(env, -EINVAL, "sleepable helper %s in %s", helper_text(fn->id),
-			      region);
+		return reject_as(env, SKEP_VERIFY_REGION, -EINVAL, "sleepable helper %s in %s",
+				 helper_text(fn->id), region);
 	if (env->cur->active_locks && fn->id != FN_spin_unlock)
-		return reject(env, -EINVAL, "function calls are not allowed while holding a lock");
+		return reject_as(env, SKEP_VERIFY_REGION, -EINVAL,
+				 "function calls are not allowed while holding a lock");
 	return 0;
 }
 
@@ -128,15 +132,16 @@ static int find_helper(struct env *env, uint32_t id, const struct helper **fn)
 
 	/* The id 0 has a name in Linux, but no program type has it. */
 	if (id && !helper_by_id(id))
-		return reject(env, -EINVAL, "invalid func %s", helper_text(id));
+		return reject_as(env, SKEP_VERIFY_CALL, -EINVAL, "invalid func %s",
+				 helper_text(id));
 	*fn = helper_get(id, spec->type->id, spec->attach);
 	if (sockopt && !*fn)
 		*fn = sockopt_helper(env, id);
 	if (sockopt && is_member(env, "tcp_congestion_ops", "release"))
 		*fn = NULL;
 	if (!*fn)
-		return reject(env, -EINVAL, "program of this type cannot use helper %s",
-			      helper_text(id));
+		return reject_as(env, SKEP_VERIFY_CALL, -EINVAL,
+				 "program of this type cannot use helper %s", helper_text(id));
 	return 0;
 }
 
@@ -152,10 +157,12 @@ static int check_func_ip(struct env *env)
 	if (type == BPF_PROG_TYPE_KPROBE || (type == BPF_PROG_TYPE_TRACING && trampoline))
 		return 0;
 	if (type == BPF_PROG_TYPE_TRACING)
-		return reject(env, -EOPNOTSUPP, "func %s supported only for fentry/fexit/fsession/"
-			      "fmod_ret programs", helper_text(FN_get_func_ip));
-	return reject(env, -EOPNOTSUPP, "func %s not supported for program type %u",
-		      helper_text(FN_get_func_ip), type);
+		return reject_as(env, SKEP_VERIFY_CALL, -EOPNOTSUPP,
+				 "func %s supported only for fentry/fexit/fsession/fmod_ret "
+				 "programs", helper_text(FN_get_func_ip));
+	return reject_as(env, SKEP_VERIFY_CALL, -EOPNOTSUPP,
+			 "func %s not supported for program type %u",
+			 helper_text(FN_get_func_ip), type);
 }
 
 static int check_special(struct env *env, struct call_check *call)
@@ -201,8 +208,9 @@ static int release_argument(struct env *env, struct call_check *call)
 		return 0;
 	if (call->ref_id && release_reference(env, call->ref_id) == 0)
 		return 0;
-	return reject(env, -EINVAL, "func %s reference has not been acquired before",
-		      helper_text(call->fn->id));
+	return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
+			 "func %s reference has not been acquired before",
+			 helper_text(call->fn->id));
 }
 
 /* --- the result --- */

@@ -11,11 +11,12 @@
 
 #include <stdio.h>
 
-static int refuse_at(struct env *env, int64_t insn, int error, const char *fmt, ...)
+static int refuse_at(struct env *env, int64_t insn, enum skep_code code, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-static int refuse_at(struct env *env, int64_t insn, int error, const char *fmt, ...)
+static int refuse_at(struct env *env, int64_t insn, enum skep_code code, const char *fmt, ...)
 {
+	int error = code == SKEP_VERIFY_BIG ? -E2BIG : code == SKEP_VERIFY ? -EBADF : -EINVAL;
 	char text[200];
 	va_list args;
 
@@ -23,7 +24,7 @@ static int refuse_at(struct env *env, int64_t insn, int error, const char *fmt, 
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	env->structural_insn = insn;
-	return reject(env, error, "%s", text);
+	return reject_as(env, code, error, "%s", text);
 }
 
 /* --- decoding --- */
@@ -85,19 +86,19 @@ static int check_map_reference(struct env *env, uint32_t pc)
 	bool value = insn->op == IMM64_MAP_INDEX_VALUE || insn->op == IMM64_MAP_VALUE;
 
 	if (index >= env->spec->map_count)
-		return refuse_at(env, pc, -EBADF, "fd_idx without fd_array is invalid");
+		return refuse_at(env, pc, SKEP_VERIFY, "fd_idx without fd_array is invalid");
 	map = env->spec->maps[index];
 	if (!value)
-		return off ? refuse_at(env, pc, -EINVAL, "unrecognized bpf_ld_imm64 insn") : 0;
+		return off ? refuse_at(env, pc, SKEP_VERIFY_INSN, "unrecognized bpf_ld_imm64 insn") : 0;
 	if (map->type != BPF_MAP_TYPE_ARRAY && map->type != BPF_MAP_TYPE_ARENA &&
 	    map->type != BPF_MAP_TYPE_INSN_ARRAY)
-		return refuse_at(env, pc, -EINVAL,
+		return refuse_at(env, pc, SKEP_VERIFY_INSN,
 				 "no direct value access support for this map type");
 	if (off >= VALUE_SIZE_MAX)
-		return refuse_at(env, pc, -EINVAL, "direct value offset of %u is not allowed", off);
+		return refuse_at(env, pc, SKEP_VERIFY_INSN, "direct value offset of %u is not allowed", off);
 	if (map->type == BPF_MAP_TYPE_ARRAY &&
 	    (map->max_entries != 1 || off >= map->value_size))
-		return refuse_at(env, pc, -EINVAL, "invalid access to map value pointer, value_size=%u off=%u",
+		return refuse_at(env, pc, SKEP_VERIFY_INSN, "invalid access to map value pointer, value_size=%u off=%u",
 				 map->value_size, off);
 	return 0;
 }
@@ -111,10 +112,10 @@ int check_encodings(struct env *env)
 		if (insn->kind == INSN_INVALID) {
 			insn_decode(env->spec->insns, env->len, i, &why);
 			if (why && refused_early(why))
-				return refuse_at(env, i, -EINVAL, "%s", why);
+				return refuse_at(env, i, SKEP_VERIFY_INSN, "%s", why);
 		}
 		if (env->spec->insns[i].code == 0x8d && insn->kind != INSN_PAD)
-			return refuse_at(env, i, -EINVAL, "unknown opcode %02x",
+			return refuse_at(env, i, SKEP_VERIFY_INSN, "unknown opcode %02x",
 					 env->spec->insns[i].code);
 		if (insn->kind == INSN_IMM64 && insn->op != IMM64_VALUE &&
 		    insn->op != IMM64_BTF_ID && insn->op != IMM64_FUNC) {
@@ -164,11 +165,11 @@ static int add_subprog(struct env *env, uint32_t from, int64_t start)
 	uint32_t at;
 
 	if (start < 0 || start >= env->len)
-		return refuse_at(env, from, -EINVAL, "call to invalid destination");
+		return refuse_at(env, from, SKEP_VERIFY_SHAPE, "call to invalid destination");
 	if (subprog_at(env, (uint32_t)start) >= 0)
 		return 0;
 	if (env->subprog_count >= SUBPROGS_MAX)
-		return refuse_at(env, from, -E2BIG, "too many subprograms");
+		return refuse_at(env, from, SKEP_VERIFY_BIG, "too many subprograms");
 	for (at = env->subprog_count; at > 0; at--) {
 		if (env->subprog[at - 1].start < (uint32_t)start)
 			break;
@@ -270,7 +271,7 @@ int check_jumps(struct env *env)
 
 			if (insn_jumps(insn) &&
 			    (target < subprog->start || target >= subprog->end))
-				return refuse_at(env, i, -EINVAL,
+				return refuse_at(env, i, SKEP_VERIFY_SHAPE,
 						 "jump out of range from insn %u to %lld", i,
 						 (long long)target);
 			if (insn->kind == INSN_CALL && insn->op == CALL_HELPER && insn->imm == 12)
@@ -279,7 +280,7 @@ int check_jumps(struct env *env)
 				env->subprog[s].has_ld_abs = true;
 		}
 		if (!ends_subprog(env, subprog->end - 1))
-			return refuse_at(env, subprog->end - 1, -EINVAL,
+			return refuse_at(env, subprog->end - 1, SKEP_VERIFY_SHAPE,
 					 "last insn is not an exit or jmp");
 	}
 	return 0;
@@ -383,9 +384,9 @@ static int walk_from(struct env *env, struct walk *walk, uint32_t start)
 		}
 		to = next[walk->edge[pc]++];
 		if (to >= env->len)
-			return refuse_at(env, pc, -EINVAL, "jump out of range from insn %u to %u", pc, to);
+			return refuse_at(env, pc, SKEP_VERIFY_SHAPE, "jump out of range from insn %u to %u", pc, to);
 		if (walk->colour[to] == GREY && !env->privileged && !names_subprog(&env->insns[pc]))
-			return refuse_at(env, pc, -EINVAL, "back-edge from insn %u to %u", pc, to);
+			return refuse_at(env, pc, SKEP_VERIFY_SHAPE, "back-edge from insn %u to %u", pc, to);
 		if (walk->colour[to] != WHITE)
 			continue;
 		walk->colour[to] = GREY;
@@ -413,11 +414,11 @@ int check_cfg(struct env *env)
 		return err;
 	for (uint32_t i = 0; i < env->len; i++) {
 		if (walk.colour[i] != BLACK)
-			return refuse_at(env, i, -EINVAL, "unreachable insn %u", i);
+			return refuse_at(env, i, SKEP_VERIFY_SHAPE, "unreachable insn %u", i);
 		if (env->insns[i].kind != INSN_IMM64)
 			continue;
 		if (i + 1 < env->len && walk.colour[i + 1] != WHITE)
-			return refuse_at(env, i, -EINVAL,
+			return refuse_at(env, i, SKEP_VERIFY_SHAPE,
 					 "jump into the middle of ldimm64 insn %u", i);
 		i++;
 	}

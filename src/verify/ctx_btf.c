@@ -275,8 +275,9 @@ static int check_word(struct env *env, uint32_t word, uint32_t size, struct reg 
 	if (!find_target(env, &target)) {
 		/* Nothing known of the target: its arguments are numbers. */
 		if (word >= 12)
-			return reject(env, -EACCES, "invalid bpf_context access off=%u size=%u", word * 8,
-				      size);
+			return reject_as(env, SKEP_VERIFY_CTX, -EACCES,
+					 "invalid bpf_context access off=%u size=%u", word * 8,
+					 size);
 		reg_set_unknown(env, out);
 		return 0;
 	}
@@ -305,15 +306,18 @@ int check_ctx_btf_access(struct env *env, uint32_t pc, int32_t off, uint32_t siz
 
 	(void)pc;
 	if (off < 0 || off >= 12 * 8 || access != ACCESS_READ || off % (int32_t)size)
-		return reject(env, -EACCES, "invalid bpf_context access off=%d size=%u", off, size);
+		return reject_as(env, SKEP_VERIFY_CTX, -EACCES,
+				 "invalid bpf_context access off=%d size=%u", off, size);
 	if (off % 8) {
 		explain(env, "func '%s' offset %d is not multiple of 8",
 			env->spec->attach_name ? env->spec->attach_name : "", off);
-		return reject(env, -EACCES, "invalid bpf_context access off=%d size=%u", off, size);
+		return reject_as(env, SKEP_VERIFY_CTX, -EACCES,
+				 "invalid bpf_context access off=%d size=%u", off, size);
 	}
 	error = check_word(env, (uint32_t)off / 8, size, &value);
 	if (error < 0)
-		return reject(env, error, "invalid bpf_context access off=%d size=%u", off, size);
+		return reject_as(env, SKEP_VERIFY_CTX, error,
+				 "invalid bpf_context access off=%d size=%u", off, size);
 	if (out)
 		*out = value;
 	return 0;

@@ -107,7 +107,8 @@ int stack_destroy_special(struct env *env, struct frame *frame, uint32_t slot)
 		return 0;
 	reg = &frame->slot[slot].reg;
 	if (dynptr_kind_has_reference(reg->dynptr) && dynptrs_with(env->cur, reg->ref_id) <= 1)
-		return reject(env, -EINVAL, "cannot overwrite referenced dynptr");
+		return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
+				 "cannot overwrite referenced dynptr");
 	invalidate_dynptr(env, frame, slot);
 	return 0;
 }
@@ -123,7 +124,8 @@ static int make_dynptr(struct env *env, uint32_t pc, int regno, enum dynptr_kind
 	int error;
 
 	if (!dynptr_slot(env, regno, &slot))
-		return reject(env, -EINVAL, "Dynptr has to be an uninitialized dynptr");
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "Dynptr has to be an uninitialized dynptr");
 	/* Writing there destroys what was there, or is refused. */
 	error = check_helper_mem(env, regno, 2 * SLOT_SIZE, use);
 	if (error < 0)
@@ -165,7 +167,8 @@ static int find_dynptr(struct env *env, int regno, const struct reg **dynptr)
 	}
 	frame = stack_frame(env, reg);
 	if (!dynptr_slot(env, regno, &slot) || !is_dynptr(frame, slot))
-		return reject(env, -EINVAL, "Expected an initialized dynptr as arg #%d", regno - 1);
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "Expected an initialized dynptr as arg #%d", regno - 1);
 	slot_mark_read(env, frame->frameno, slot);
 	slot_mark_read(env, frame->frameno, slot - 1);
 	*dynptr = &frame->slot[slot].reg;
@@ -179,23 +182,26 @@ int check_dynptr_arg(struct env *env, struct call_check *call, int regno, bool u
 	int error;
 
 	if (reg->type != REG_STACK && reg->type != REG_DYNPTR)
-		return reject(env, -EINVAL,
-			      "arg#%d expected pointer to stack or const struct bpf_dynptr",
-			      regno - 1);
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "arg#%d expected pointer to stack or const struct bpf_dynptr",
+				 regno - 1);
 	if (uninit) {
 		if (reg->type == REG_DYNPTR)
-			return reject(env, -EINVAL, "Dynptr has to be an uninitialized dynptr");
+			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+					 "Dynptr has to be an uninitialized dynptr");
 		return make_dynptr(env, call->pc, regno, kind, clone_id, clone_ref);
 	}
 	if (reg->flags & REG_RDONLY && !read_only)
-		return reject(env, -EINVAL, "cannot pass pointer to const bpf_dynptr, the helper "
-			      "mutates it");
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "cannot pass pointer to const bpf_dynptr, the helper mutates "
+				 "it");
 	error = find_dynptr(env, regno, &dynptr);
 	if (error < 0)
 		return error;
 	if (kind != DYNPTR_NONE && dynptr->dynptr != kind)
-		return reject(env, -EINVAL, "Expected a dynptr of type %s as arg #%d",
-			      kind_names[kind], regno - 1);
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "Expected a dynptr of type %s as arg #%d", kind_names[kind],
+				 regno - 1);
 	call->dynptr_id = dynptr->id;
 	call->dynptr_ref = dynptr->ref_id;
 	call->dynptr_kind = dynptr->dynptr;
@@ -223,7 +229,8 @@ int release_dynptr(struct env *env, int regno)
 	uint32_t ref_id = dynptr_slot_ref(env, regno);
 
 	if (!ref_id)
-		return reject(env, -EINVAL, "arg %d is an unacquired reference", regno);
+		return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
+				 "arg %d is an unacquired reference", regno);
 	invalidate_with(env, ref_id);
 	return release_reference(env, ref_id);
 }

@@ -298,8 +298,8 @@ static int check_pointer_access(struct env *env, uint32_t pc, const struct map_f
 		return reject(env, -EACCES,
 			      "kptr in map can only be accessed using BPF_MEM instruction mode");
 	if (field->type != MAP_FIELD_KPTR_UNREF)
-		return reject(env, -EACCES, "store to %s disallowed",
-			      field->type == MAP_FIELD_UPTR ? "uptr" : "referenced kptr");
+		return reject_as(env, SKEP_VERIFY_READ_ONLY, -EACCES, "store to %s disallowed",
+				 field->type == MAP_FIELD_UPTR ? "uptr" : "referenced kptr");
 	if (insn->source_is_imm) {
 		if (insn->imm)
 			return reject(env, -EACCES,
@@ -326,8 +326,9 @@ static int check_field(struct env *env, uint32_t pc, const struct reg *reg,
 	if (!scalar_is_const(reg->var))
 		return reject(env, -EACCES, "%s access cannot have variable offset", name);
 	if ((int64_t)field->off != reg->off + off + (int64_t)reg->var.umin)
-		return reject(env, -EACCES, "%s access misaligned expected=%u off=%lld", name,
-			      field->off, (long long)(reg->off + off + (int64_t)reg->var.umin));
+		return reject_as(env, SKEP_VERIFY_ALIGN, -EACCES,
+				 "%s access misaligned expected=%u off=%lld", name, field->off,
+				 (long long)(reg->off + off + (int64_t)reg->var.umin));
 	if (size != 8)
 		return reject(env, -EACCES, "%s access size must be BPF_DW", name);
 	return check_pointer_access(env, pc, field, value_regno);

@@ -77,11 +77,11 @@ int check_snprintf(struct env *env, const struct call_check *call)
 
 	(void)call;
 	if (size->var.bits.value % 8)
-		return reject(env, -EINVAL, "invalid data length");
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "invalid data length");
 	error = check_const_string(env, 3, &fmt, &room);
 	if (error < 0)
 		return error;
 	if (!format_is_valid(fmt, size->var.bits.value / 8))
-		return reject(env, -EINVAL, "Invalid format string");
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "Invalid format string");
 	return 0;
 }

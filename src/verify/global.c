@@ -219,7 +219,8 @@ static int check_memory(struct env *env, int regno, uint32_t size, bool maybe_nu
 	if (reg_is_zero(reg) && maybe_null)
 		return 0;
 	if (!maybe_null && (reg_is_zero(reg) || reg_maybe_null(reg)))
-		return reject(env, -EINVAL, "arg#%d is expected to be non-NULL", regno - 1);
+		return reject_as(env, SKEP_VERIFY_NULL, -EINVAL,
+				 "arg#%d is expected to be non-NULL", regno - 1);
 	reg->flags &= ~(uint32_t)REG_MAYBE_NULL;
 	error = check_helper_mem(env, regno, size, (struct mem_use){ .zero_size_ok = true });
 	if (error == 0)
@@ -237,11 +238,13 @@ static int check_param(struct env *env, uint32_t pc, int regno, const struct par
 	switch (param->kind) {
 	case PARAM_SCALAR:
 		if (reg->type != REG_SCALAR)
-			return reject(env, -EINVAL, "R%d is not a scalar", regno);
+			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "R%d is not a scalar",
+					 regno);
 		return 0;
 	case PARAM_CTX:
 		if (reg->type != REG_CTX)
-			return reject(env, -EINVAL, "arg#%d expects pointer to ctx", regno - 1);
+			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+					 "arg#%d expects pointer to ctx", regno - 1);
 		return check_ptr_off(env, reg, regno, false);
 	case PARAM_MEMORY:
 		return check_memory(env, regno, param->size, param->maybe_null);
@@ -251,20 +254,23 @@ static int check_param(struct env *env, uint32_t pc, int regno, const struct par
 		if (reg_is_zero(reg) && (param->maybe_null || param->flags & REG_UNTRUSTED))
 			return 0;
 		if (reg->type != REG_BTF || (!(param->flags & REG_UNTRUSTED) && !reg_is_trusted(reg)))
-			return reject(env, -EACCES, "R%d type=%s expected=ptr_, trusted_ptr_, rcu_ptr_",
-				      regno, reg_type_text(reg));
+			return reject_as(env, misfit_code(reg), -EACCES,
+					 "R%d type=%s expected=ptr_, trusted_ptr_, rcu_ptr_",
+					 regno, reg_type_text(reg));
 		if (reg_maybe_null(reg) && !param->maybe_null)
-			return reject(env, -EACCES, "Possibly NULL pointer passed to helper arg%d",
-				      regno);
+			return reject_as(env, SKEP_VERIFY_NULL, -EACCES,
+					 "Possibly NULL pointer passed to helper arg%d", regno);
 		if (!btf_types_match(reg->btf, reg->btf_id, reg->off, env->kernel_btf, param->btf_id,
 				     false))
-			return reject(env, -EACCES, "R%d is of type %s but %s is expected", regno,
-				      skep_btf_type_name(reg->btf, reg->btf_id),
-				      skep_btf_type_name(env->kernel_btf, param->btf_id));
+			return reject_as(env, SKEP_VERIFY_ARG, -EACCES,
+					 "R%d is of type %s but %s is expected", regno,
+					 skep_btf_type_name(reg->btf, reg->btf_id),
+					 skep_btf_type_name(env->kernel_btf, param->btf_id));
 		return 0;
 	case PARAM_ARENA:
 		if (reg->type != REG_ARENA && reg->type != REG_SCALAR)
-			return reject(env, -EINVAL, "R%d is not a pointer to arena or scalar.", regno);
+			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+					 "R%d is not a pointer to arena or scalar.", regno);
 		return 0;
 	}
 	return 0;

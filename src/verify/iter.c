@@ -31,15 +31,16 @@ static int find_slot(struct env *env, int regno, uint32_t type, uint32_t *slot)
 	int64_t off;
 
 	if (reg->type != REG_STACK)
-		return reject(env, -EINVAL, "arg#%d expected pointer to an iterator on stack",
-			      regno - 1);
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "arg#%d expected pointer to an iterator on stack", regno - 1);
 	if (!scalar_is_const(reg->var))
-		return reject(env, -EINVAL, "%s has to be at a constant offset",
-			      iter_name(env, type));
+		return reject_as(env, SKEP_VERIFY_MOVED, -EINVAL,
+				 "%s has to be at a constant offset", iter_name(env, type));
 	off = reg->off + (int64_t)reg->var.umin;
 	if (off % SLOT_SIZE || off > -(int64_t)count * SLOT_SIZE || off < -INSN_STACK_SIZE)
-		return reject(env, -EINVAL, "cannot pass in %s at an offset=%lld",
-			      iter_name(env, type), (long long)off);
+		return reject_as(env, SKEP_VERIFY_MOVED, -EINVAL,
+				 "cannot pass in %s at an offset=%lld", iter_name(env, type),
+				 (long long)off);
 	*slot = (uint32_t)slot_of((int32_t)off);
 	return 0;
 }
@@ -74,8 +75,9 @@ int iter_new(struct env *env, struct kfunc_call *call, int regno, uint32_t type)
 	frame = stack_frame(env, call_arg(env, regno));
 	for (uint32_t i = 0; i < count; i++)
 		if (is_iter_slot(frame, slot - i))
-			return reject(env, -EINVAL, "expected uninitialized %s as arg #%d",
-				      iter_name(env, type), regno - 1);
+			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+					 "expected uninitialized %s as arg #%d",
+					 iter_name(env, type), regno - 1);
 	error = check_helper_mem(env, regno, count * SLOT_SIZE,
 				 (struct mem_use){ .writes = true, .uninit = true });
 	if (error < 0)
@@ -109,8 +111,9 @@ int iter_find(struct env *env, struct kfunc_call *call, int regno, uint32_t type
 		return error;
 	frame = stack_frame(env, call_arg(env, regno));
 	if (!is_iter(env, frame, slot, type))
-		return reject(env, -EINVAL, "expected an initialized %s as arg #%d",
-			      iter_name(env, type), regno - 1);
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "expected an initialized %s as arg #%d", iter_name(env, type),
+				 regno - 1);
 	for (uint32_t i = 0; i < count; i++)
 		slot_mark_read(env, frame->frameno, slot - i);
 	call->iter = &frame->slot[slot].reg;

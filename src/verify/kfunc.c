@@ -88,8 +88,9 @@ int prepare_kfuncs(struct env *env)
 			continue;
 		env->pc = pc;
 		if (!env->gpl)
-			return reject(env, -EINVAL,
-				      "cannot call kernel function from non-GPL compatible program");
+			return reject_as(env, SKEP_VERIFY_GPL, -EINVAL,
+					 "cannot call kernel function from non-GPL compatible "
+					 "program");
 		problem = find(env, pc, &call, &name);
 		if (problem)
 			return reject(env, -EINVAL, "%s", problem);
@@ -157,17 +158,18 @@ static int enter_or_leave(struct env *env, const struct kfunc_call *call)
 		state->active_rcu++;
 	} else if (is_called(call, "bpf_rcu_read_unlock")) {
 		if (!state->active_rcu)
-			return reject(env, -EINVAL, "unmatched rcu read unlock (kernel function %s)",
-				      call->fn->name);
+			return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
+					 "unmatched rcu read unlock (kernel function %s)",
+					 call->fn->name);
 		if (--state->active_rcu == 0)
 			state_each_reg(env, state, distrust_rcu, NULL);
 	} else if (is_called(call, "bpf_preempt_disable")) {
 		state->active_preempt++;
 	} else if (is_called(call, "bpf_preempt_enable")) {
 		if (!state->active_preempt)
-			return reject(env, -EINVAL,
-				      "unmatched attempt to enable preemption (kernel function %s)",
-				      call->fn->name);
+			return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
+					 "unmatched attempt to enable preemption (kernel "
+					 "function %s)", call->fn->name);
 		state->active_preempt--;
 	}
 	return 0;
@@ -200,24 +202,29 @@ static int check_allowed(struct env *env, const struct kfunc_call *call, const c
 	const struct kfunc *fn = call->fn;
 
 	if (!fn || !(fn->types >> spec->type->id & 1))
-		return reject(env, -EACCES, "calling kernel function %s is not allowed", name);
+		return reject_as(env, SKEP_VERIFY_CALL, -EACCES,
+				 "calling kernel function %s is not allowed", name);
 	if (!is_supported(fn))
-		return reject(env, -EOPNOTSUPP, "calling kernel function %s is not supported yet",
-			      name);
+		return reject_as(env, SKEP_VERIFY_CALL, -EOPNOTSUPP,
+				 "calling kernel function %s is not supported yet", name);
 	if (env->cur->active_locks && !(fn->flags & KF_SPINLOCK_SAFE))
-		return reject(env, -EINVAL, "function calls are not allowed while holding a lock");
+		return reject_as(env, SKEP_VERIFY_REGION, -EINVAL,
+				 "function calls are not allowed while holding a lock");
 	if (fn->flags & KF_SLEEPABLE && !env->sleepable && !env->cur->in_sleepable)
-		return reject(env, -EACCES, "program must be sleepable to call sleepable kfunc %s",
-			      name);
+		return reject_as(env, SKEP_VERIFY_SLEEP, -EACCES,
+				 "program must be sleepable to call sleepable kfunc %s", name);
 	if (fn->flags & KF_SLEEPABLE && env->cur->active_rcu)
-		return reject(env, -EACCES, "kernel func %s is sleepable within rcu_read_lock region",
-			      name);
+		return reject_as(env, SKEP_VERIFY_REGION, -EACCES,
+				 "kernel func %s is sleepable within rcu_read_lock region",
+				 name);
 	if (fn->flags & KF_SLEEPABLE && env->cur->active_preempt)
-		return reject(env, -EACCES, "kernel func %s is sleepable within non-preemptible region",
-			      name);
+		return reject_as(env, SKEP_VERIFY_REGION, -EACCES,
+				 "kernel func %s is sleepable within non-preemptible region",
+				 name);
 	if (fn->flags & KF_RCU_PROTECTED && !in_rcu(env))
-		return reject(env, -EACCES,
-			      "kernel func %s requires RCU critical section protection", name);
+		return reject_as(env, SKEP_VERIFY_REGION, -EACCES,
+				 "kernel func %s requires RCU critical section protection",
+				 name);
 	return 0;
 }
 
@@ -393,8 +400,9 @@ static int release(struct env *env, struct kfunc_call *call)
 	if (call->call.dynptr_ref)
 		return release_dynptr(env, 1);
 	if (release_reference(env, call->call.ref_id) < 0)
-		return reject(env, -EINVAL, "kfunc %s#%lld reference has not been acquired before",
-			      call->fn->name, (long long)env->insns[call->call.pc].imm);
+		return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
+				 "kfunc %s#%lld reference has not been acquired before",
+				 call->fn->name, (long long)env->insns[call->call.pc].imm);
 	return 0;
 }
 

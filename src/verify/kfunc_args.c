@@ -69,14 +69,16 @@ static int check_number(struct env *env, struct kfunc_call *call, int regno,
 	const struct reg *reg = call_arg(env, regno);
 
 	if (reg->type != REG_SCALAR)
-		return reject(env, -EINVAL, "R%d is not a scalar", regno);
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "R%d is not a scalar", regno);
 	if (!param_has(env->kernel_btf, param, "__k") && !param_has(env->kernel_btf, param, "__szk"))
 		return 0;
 	if (!scalar_is_const(reg->var))
-		return reject(env, -EINVAL, "R%d must be a known constant", regno);
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "R%d must be a known constant",
+				 regno);
 	if (param_has(env->kernel_btf, param, "__k")) {
 		if (call->has_constant)
-			return reject(env, -EINVAL, "only one constant argument permitted");
+			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+					 "only one constant argument permitted");
 		call->has_constant = true;
 		call->constant = reg->var.umin;
 	}
@@ -99,15 +101,17 @@ static int check_sized(struct env *env, struct kfunc_call *call, int regno,
 	int error;
 
 	if (call_arg(env, regno + 1)->type != REG_SCALAR)
-		return reject(env, -EINVAL, "R%d is not a scalar", regno + 1);
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "R%d is not a scalar",
+				 regno + 1);
 	if (param_has(env->kernel_btf, size, "__szk"))
 		call->buffer_size = (uint32_t)call_arg(env, regno + 1)->var.umin;
 	if (nullable && reg_is_zero(reg))
 		return 0;
 	error = check_mem_size_reg(env, regno, regno + 1, use);
 	if (error < 0)
-		return reject(env, error, "arg#%d arg#%d memory, len pair leads to invalid memory access",
-			      regno - 1, regno);
+		return reject_as(env, SKEP_VERIFY_ARG, error,
+				 "arg#%d arg#%d memory, len pair leads to invalid memory "
+				 "access", regno - 1, regno);
 	return 0;
 }
 
@@ -116,9 +120,11 @@ static int check_memory(struct env *env, int regno, const struct pointed *to)
 	int64_t size = skep_btf_size(env->kernel_btf, to->id);
 
 	if (size < 0 || !is_plain(env->kernel_btf, to->id, 4))
-		return reject(env, -EINVAL, "arg#%d pointer type %s %s must point to scalar, or struct "
-			      "with scalar", regno - 1,
-			      btf_kind(to->type) == BTF_STRUCT ? "STRUCT" : "UNKNOWN", to->name);
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "arg#%d pointer type %s %s must point to scalar, or struct "
+				 "with scalar", regno - 1,
+				 btf_kind(to->type) == BTF_STRUCT ? "STRUCT" : "UNKNOWN",
+				 to->name);
 	return check_helper_mem(env, regno, (uint32_t)size, (struct mem_use){ .writes = true });
 }
 
@@ -132,22 +138,26 @@ static int check_object(struct env *env, struct kfunc_call *call, int regno,
 	uint32_t id = reg_kernel_type(env, reg);
 
 	if (!id)
-		return reject(env, -EINVAL, "arg#%d is %s expected %s or socket", regno - 1,
-			      reg_type_text(reg), reg_type_name(REG_BTF, 0));
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "arg#%d is %s expected %s or socket", regno - 1,
+				 reg_type_text(reg), reg_type_name(REG_BTF, 0));
 	if (!reg_is_trusted(reg)) {
 		if (!(call->fn->flags & KF_RCU))
-			return reject(env, -EINVAL, "R%d must be referenced or trusted", regno);
+			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+					 "R%d must be referenced or trusted", regno);
 		if (!reg_is_rcu(reg))
-			return reject(env, -EINVAL, "R%d must be a rcu pointer", regno);
+			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+					 "R%d must be a rcu pointer", regno);
 	}
 	if (check_ptr_off(env, reg, regno, true) < 0)
 		return -EINVAL;
 	if (btf_types_match(btf, id, reg->off, env->kernel_btf, to->id,
 			    call->fn->flags & KF_RELEASE))
 		return 0;
-	return reject(env, -EINVAL, "kernel function %s args#%d expected pointer to STRUCT %s but R%d "
-		      "has a pointer to STRUCT %s", call->fn->name, regno - 1, to->name, regno,
-		      skep_btf_type_name(btf, id));
+	return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+			 "kernel function %s args#%d expected pointer to STRUCT %s but R%d has "
+			 "a pointer to STRUCT %s", call->fn->name, regno - 1, to->name, regno,
+			 skep_btf_type_name(btf, id));
 }
 
 static int check_allocated(struct env *env, struct kfunc_call *call, int regno, bool refcounted)
@@ -155,15 +165,18 @@ static int check_allocated(struct env *env, struct kfunc_call *call, int regno, 
 	const struct reg *reg = call_arg(env, regno);
 
 	if (reg->type != REG_BTF || !(reg->flags & REG_ALLOC))
-		return reject(env, -EINVAL, "arg#%d expected pointer to allocated object", regno - 1);
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "arg#%d expected pointer to allocated object", regno - 1);
 	if (!refcounted && !reg->ref_id)
-		return reject(env, -EINVAL, "allocated object must be referenced");
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "allocated object must be referenced");
 	if (refcounted) {
 		const struct map_fields *fields = record_fields(env, reg->btf, reg->btf_id);
 
 		if (!fields || !(fields->mask & MAP_FIELD_REFCOUNT))
-			return reject(env, -EINVAL, "arg#%d doesn't point to a type with bpf_refcount "
-				      "field", regno - 1);
+			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+					 "arg#%d doesn't point to a type with bpf_refcount "
+					 "field", regno - 1);
 	}
 	call->object_btf = reg->btf;
 	call->object_id = reg->btf_id;
@@ -184,8 +197,9 @@ static int check_reference(struct env *env, struct kfunc_call *call, int regno)
 	if (!reg->ref_id)
 		return 0;
 	if (call->fn->flags & KF_RELEASE && call->call.ref_id)
-		return reject(env, -EACCES, "more than one arg with ref_obj_id R%d %u %u", regno,
-			      reg->ref_id, call->call.ref_id);
+		return reject_as(env, SKEP_VERIFY_ARG, -EACCES,
+				 "more than one arg with ref_obj_id R%d %u %u", regno,
+				 reg->ref_id, call->call.ref_id);
 	call->call.ref_id = reg->ref_id;
 	if (call->fn->flags & KF_RELEASE)
 		call->call.release_reg = regno;
@@ -243,7 +257,8 @@ static int check_pointer(struct env *env, struct kfunc_call *call, int regno,
 		if (reg_is_zero(reg))
 			return 0;
 	} else if (is_null(reg)) {
-		return reject(env, -EACCES, "Possibly NULL pointer passed to trusted arg%d", regno - 1);
+		return reject_as(env, SKEP_VERIFY_NULL, -EACCES,
+				 "Possibly NULL pointer passed to trusted arg%d", regno - 1);
 	}
 	error = check_reference(env, call, regno);
 	if (error < 0)
@@ -260,7 +275,8 @@ static int check_pointer(struct env *env, struct kfunc_call *call, int regno,
 		return check_const_string(env, regno, &text, &room);
 	if (param_has(btf, param, "__map") || param_has(btf, param, "__const_map"))
 		return reg->type == REG_MAP ? 0 :
-		       reject(env, -EINVAL, "arg#%d pointer must be a map", regno - 1);
+		       reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "arg#%d pointer must be a map",
+				 regno - 1);
 	if (reg->type == REG_CTX)
 		return check_ptr_off(env, reg, regno, false);
 	if (reg->type == REG_BTF || reg_kernel_type(env, reg))
@@ -270,7 +286,8 @@ static int check_pointer(struct env *env, struct kfunc_call *call, int regno,
 		return check_sized(env, call, regno, param + 1);
 	if (btf_kind(to.type) == BTF_FUNC_PROTO) {
 		if (reg->type != REG_FUNC)
-			return reject(env, -EINVAL, "arg%d expected pointer to func", regno - 1);
+			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+					 "arg%d expected pointer to func", regno - 1);
 		call->call.subprog = reg->subprog;
 		return 0;
 	}
@@ -295,14 +312,15 @@ int check_kfunc_args(struct env *env, struct kfunc_call *call)
 		else if (error == 0 && btf_kind(type) == BTF_PTR)
 			error = check_pointer(env, call, regno, param, type);
 		else if (error == 0)
-			error = reject(env, -EINVAL, "Unrecognized arg#%u type %s", i,
-				       btf_name(btf, type));
+			error = reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+					  "Unrecognized arg#%u type %s", i,
+					  btf_name(btf, type));
 		if (error < 0)
 			return error;
 	}
 	if (call->fn->flags & KF_RELEASE && !call->call.release_reg && !call->call.dynptr_ref)
-		return reject(env, -EINVAL,
-			      "release kernel function %s expects refcounted PTR_TO_BTF_ID",
-			      call->fn->name);
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "release kernel function %s expects refcounted PTR_TO_BTF_ID",
+				 call->fn->name);
 	return 0;
 }

@@ -24,8 +24,9 @@ static int find_lock(struct env *env, int regno, const void **ptr)
 	uint64_t off = (uint64_t)reg->off + reg->var.umin;
 
 	if (!scalar_is_const(reg->var))
-		return reject(env, -EINVAL, "R%d doesn't have constant offset. bpf_spin_lock has to "
-			      "be at the constant offset", regno);
+		return reject_as(env, SKEP_VERIFY_MOVED, -EINVAL,
+				 "R%d doesn't have constant offset. bpf_spin_lock has to be at "
+				 "the constant offset", regno);
 	if (reg->type == REG_MAP_VALUE) {
 		name = reg->map->name;
 		if (!reg->map->btf)
@@ -58,13 +59,16 @@ int check_spin_lock(struct env *env, int regno, bool lock)
 		return error;
 	if (lock) {
 		if (env->cur->active_locks)
-			return reject(env, -EINVAL, "Locking two bpf_spin_locks are not allowed");
+			return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
+					 "Locking two bpf_spin_locks are not allowed");
 		return acquire_lock(env, REF_LOCK, reg->id, ptr, env->pc);
 	}
 	if (!env->cur->active_locks)
-		return reject(env, -EINVAL, "bpf_spin_unlock without taking a lock");
+		return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
+				 "bpf_spin_unlock without taking a lock");
 	if (release_lock(env, REF_LOCK, reg->id, ptr) < 0)
-		return reject(env, -EINVAL, "bpf_spin_unlock of different lock");
+		return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
+				 "bpf_spin_unlock of different lock");
 	state_each_reg(env, env->cur, forget_borrowed, NULL);
 	return 0;
 }

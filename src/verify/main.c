@@ -351,8 +351,9 @@ static int check_target(struct env *env)
 			      "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops "
 			      "programs can be sleepable");
 	if (spec->type->gpl_only && !env->gpl)
-		return reject(env, -EINVAL, "%s programs must have a GPL compatible license",
-			      spec->type->id == BPF_PROG_TYPE_LSM ? "LSM" : "struct ops");
+		return reject_as(env, SKEP_VERIFY_GPL, -EINVAL,
+				 "%s programs must have a GPL compatible license",
+				 spec->type->id == BPF_PROG_TYPE_LSM ? "LSM" : "struct ops");
 	if (typed && spec->type->id != BPF_PROG_TYPE_SYSCALL && !spec->attach_btf_id &&
 	    !spec->target)
 		return reject(env, -EINVAL, "Tracing programs must provide btf_id");

@@ -168,8 +168,8 @@ int check_map_use(struct env *env, const struct call_check *call)
 		return 0;
 	if (map_takes_helper(env, call->map->type, id) && helper_takes_map(id, call->map->type))
 		return 0;
-	return reject(env, -EINVAL, "cannot pass map_type %u into func %s", call->map->type,
-		      helper_text(id));
+	return reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "cannot pass map_type %u into func %s",
+			 call->map->type, helper_text(id));
 }
 
 static bool writes_map(uint32_t id)
@@ -186,7 +186,8 @@ int record_map(struct env *env, const struct call_check *call)
 	if (!call->map)
 		return 0;
 	if (map_prog_rdonly(call->map) && writes_map(call->fn->id))
-		return reject(env, -EACCES, "write into map forbidden");
+		return reject_as(env, SKEP_VERIFY_READ_ONLY, -EACCES,
+				 "write into map forbidden");
 	if (call->map_index == UINT32_MAX)
 		info->map_poisoned = true;
 	else if (!info->map_seen)
@@ -208,7 +209,8 @@ int record_key(struct env *env, const struct call_check *call)
 		const struct reg *reg = call_arg(env, 3);
 
 		if (!call->map || call->map->type != BPF_MAP_TYPE_PROG_ARRAY)
-			return reject(env, -EINVAL, "expected prog array map for tail call");
+			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+					 "expected prog array map for tail call");
 		known = reg_is_const(reg) && reg->var.umax < call->map->max_entries;
 		key = reg->var.umax;
 		if (known) {

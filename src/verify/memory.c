@@ -81,10 +81,12 @@ int check_alignment(struct env *env, int regno, int32_t off, uint32_t size, bool
 		return 0;
 	tnum_text(reg->var.bits, text, sizeof(text));
 	if (reg_is_packet(reg))
-		return reject(env, -EACCES, "misaligned packet access off %d+%s+%d+%d size %u",
-			      PACKET_ALIGN, text, reg->off, off, size);
-	return reject(env, -EACCES, "misaligned %saccess off %s+%d+%d size %u",
-		      pointer_words(reg->type), text, reg->off, off, size);
+		return reject_as(env, SKEP_VERIFY_ALIGN, -EACCES,
+				 "misaligned packet access off %d+%s+%d+%d size %u",
+				 PACKET_ALIGN, text, reg->off, off, size);
+	return reject_as(env, SKEP_VERIFY_ALIGN, -EACCES,
+			 "misaligned %saccess off %s+%d+%d size %u", pointer_words(reg->type),
+			 text, reg->off, off, size);
 }
 
 /* --- regions --- */
@@ -129,18 +131,18 @@ int check_mem_region(struct env *env, int regno, int32_t off, uint32_t size, uin
 	int64_t min = reg->var.smin, at = (int64_t)reg->off + off;
 
 	if (min < 0 && (min == INT64_MIN || at + min != (int32_t)(at + min) || at + min < 0))
-		return reject(env, -EACCES,
-			      "R%d min value is negative, either use unsigned index or do a if (index >=0) check.",
-			      regno);
+		return reject_as(env, SKEP_VERIFY_BOUNDS, -EACCES,
+				 "R%d min value is negative, either use unsigned index or do a "
+				 "if (index >=0) check.", regno);
 	if (!inside(at + min, size, mem_size, zero_size_ok)) {
 		explain_outside(env, regno, at + min, size, mem_size);
 		return reject(env, -EACCES, "R%d min value is outside of the allowed memory range",
 			      regno);
 	}
 	if (reg->var.umax >= VAR_OFF_MAX)
-		return reject(env, -EACCES,
-			      "R%d unbounded memory access, make sure to bounds check any such access",
-			      regno);
+		return reject_as(env, SKEP_VERIFY_BOUNDS, -EACCES,
+				 "R%d unbounded memory access, make sure to bounds check any "
+				 "such access", regno);
 	if (!inside(at + (int64_t)reg->var.umax, size, mem_size, zero_size_ok)) {
 		explain_outside(env, regno, at + (int64_t)reg->var.umax, size, mem_size);
 		return reject(env, -EACCES, "R%d max value is outside of the allowed memory range",
@@ -152,16 +154,18 @@ int check_mem_region(struct env *env, int regno, int32_t off, uint32_t size, uin
 int check_ptr_off(struct env *env, const struct reg *reg, int regno, bool fixed_off_ok)
 {
 	if (reg->off < 0)
-		return reject(env, -EACCES, "negative offset %s ptr R%d off=%d disallowed",
-			      reg_type_text(reg), regno, reg->off);
+		return reject_as(env, SKEP_VERIFY_MOVED, -EACCES,
+				 "negative offset %s ptr R%d off=%d disallowed",
+				 reg_type_text(reg), regno, reg->off);
 	if (!fixed_off_ok && reg->off)
-		return reject(env, -EACCES,
-			      "dereference of modified %s ptr R%d off=%d disallowed",
-			      reg_type_text(reg), regno, reg->off);
+		return reject_as(env, SKEP_VERIFY_MOVED, -EACCES,
+				 "dereference of modified %s ptr R%d off=%d disallowed",
+				 reg_type_text(reg), regno, reg->off);
 	if (!scalar_is(reg->var, 0))
-		return reject(env, -EACCES,
-			      "variable %s access var_off=(0x%" PRIx64 "; 0x%" PRIx64 ") disallowed",
-			      reg_type_text(reg), reg->var.bits.value, reg->var.bits.mask);
+		return reject_as(env, SKEP_VERIFY_MOVED, -EACCES,
+				 "variable %s access var_off=(0x%" PRIx64 "; 0x%" PRIx64
+				 ") disallowed", reg_type_text(reg), reg->var.bits.value,
+				 reg->var.bits.mask);
 	return 0;
 }
 
@@ -171,7 +175,8 @@ static int check_leak(struct env *env, const struct place *p, const char *into)
 {
 	if (p->value_regno < 0 || may_leak(env, &state_regs(env->cur)[p->value_regno]))
 		return 0;
-	return reject(env, -EACCES, "R%d leaks addr into %s", p->value_regno, into);
+	return reject_as(env, SKEP_VERIFY_LEAK, -EACCES, "R%d leaks addr into %s",
+			 p->value_regno, into);
 }
 
 static void load_unknown(struct env *env, const struct place *p)
@@ -187,9 +192,10 @@ static int check_map_flags(struct env *env, const struct reg *reg, const struct 
 	const struct map_spec *map = reg->map;
 
 	if (writes(p) && map_prog_rdonly(map))
-		return reject(env, -EACCES,
-			      "write into map forbidden, value_size=%u off=%" PRId64 " size=%u",
-			      map->value_size, reg->off + reg->var.smin + p->off, p->size);
+		return reject_as(env, SKEP_VERIFY_READ_ONLY, -EACCES,
+				 "write into map forbidden, value_size=%u off=%" PRId64
+				 " size=%u", map->value_size, reg->off + reg->var.smin + p->off,
+				 p->size);
 	if (reads(p) && (map->flags & BPF_F_WRONLY_PROG))
 		return reject(env, -EACCES,
 			      "read from map forbidden, value_size=%u off=%" PRId64 " size=%u",
@@ -259,14 +265,15 @@ int check_packet_access(struct env *env, int regno, int32_t off, uint32_t size,
 	bool known = reg->range != RANGE_AT_END && reg->range != RANGE_BEYOND_END;
 
 	if (reg->var.smin < 0)
-		return reject(env, -EACCES,
-			      "R%d min value is negative, either use unsigned index or do a if (index >=0) check.",
-			      regno);
+		return reject_as(env, SKEP_VERIFY_BOUNDS, -EACCES,
+				 "R%d min value is negative, either use unsigned index or do a "
+				 "if (index >=0) check.", regno);
 	if (known && inside(at, size, reg->range, zero_size_ok))
 		return 0;
 	if (known)
 		explain_outside(env, regno, at, size, reg->range);
-	return reject(env, known ? -EACCES : -EINVAL, "R%d offset is outside of the packet", regno);
+	return reject_as(env, SKEP_VERIFY_PACKET, known ? -EACCES : -EINVAL,
+			 "R%d offset is outside of the packet", regno);
 }
 
 static int access_packet(struct env *env, const struct place *p)
@@ -274,7 +281,8 @@ static int access_packet(struct env *env, const struct place *p)
 	int err;
 
 	if (writes(p) && !env->type->direct_packet_write)
-		return reject(env, -EACCES, "cannot write into packet");
+		return reject_as(env, SKEP_VERIFY_READ_ONLY, -EACCES,
+				 "cannot write into packet");
 	err = writes(p) ? check_leak(env, p, "packet") : 0;
 	if (!err)
 		err = check_packet_access(env, p->regno, p->off, p->size, false);
@@ -287,7 +295,8 @@ static int access_packet(struct env *env, const struct place *p)
 
 static int refuse_ctx(struct env *env, int64_t off, uint32_t size)
 {
-	return reject(env, -EACCES, "invalid bpf_context access off=%" PRId64 " size=%u", off, size);
+	return reject_as(env, SKEP_VERIFY_CTX, -EACCES, "invalid bpf_context access off=%"
+			 PRId64 " size=%u", off, size);
 }
 
 /* What the field holds becomes the register. */
@@ -388,12 +397,12 @@ static int access_socket(struct env *env, const struct place *p)
 	int64_t off = (int64_t)reg->off + p->off;
 
 	if (writes(p))
-		return reject(env, -EACCES, "R%d cannot write into %s", p->regno,
-			      reg_type_text(reg));
+		return reject_as(env, SKEP_VERIFY_READ_ONLY, -EACCES,
+				 "R%d cannot write into %s", p->regno, reg_type_text(reg));
 	if (reg->var.smin < 0)
-		return reject(env, -EACCES,
-			      "R%d min value is negative, either use unsigned index or do a if (index >=0) check.",
-			      p->regno);
+		return reject_as(env, SKEP_VERIFY_BOUNDS, -EACCES,
+				 "R%d min value is negative, either use unsigned index or do a "
+				 "if (index >=0) check.", p->regno);
 	if (!scalar_is(reg->var, 0) ||
 	    !ctx_access(socket_layout(reg->type), off, p->size, false, env->spec->attach, &field))
 		return reject(env, -EACCES, "R%d invalid %s access off=%" PRId64 " size=%u",
@@ -427,10 +436,10 @@ static int check_buffer(struct env *env, const char *name, const struct place *p
 		return reject(env, -EACCES, "R%d invalid %s buffer access: off=%d, size=%u",
 			      p->regno, name, p->off, p->size);
 	if (!scalar_is(reg->var, 0))
-		return reject(env, -EACCES,
-			      "R%d invalid variable buffer offset: off=%d, var_off=(0x%" PRIx64
-			      "; 0x%" PRIx64 ")",
-			      p->regno, p->off, reg->var.bits.value, reg->var.bits.mask);
+		return reject_as(env, SKEP_VERIFY_BOUNDS, -EACCES,
+				 "R%d invalid variable buffer offset: off=%d, var_off=(0x%"
+				 PRIx64 "; 0x%" PRIx64 ")", p->regno, p->off,
+				 reg->var.bits.value, reg->var.bits.mask);
 	return 0;
 }
 
@@ -441,8 +450,8 @@ static int access_buffer(struct env *env, const struct place *p)
 	int err;
 
 	if (writes(p) && rdonly)
-		return reject(env, -EACCES, "R%d cannot write into %s", p->regno,
-			      reg_type_text(reg));
+		return reject_as(env, SKEP_VERIFY_READ_ONLY, -EACCES,
+				 "R%d cannot write into %s", p->regno, reg_type_text(reg));
 	err = check_buffer(env, reg->type == REG_TP_BUFFER ? "tracepoint" :
 				rdonly ? "rdonly" : "rdwr", p);
 	if (!err)
@@ -457,8 +466,8 @@ static int access_mem(struct env *env, const struct place *p)
 	int err;
 
 	if (writes(p) && (reg->flags & REG_RDONLY))
-		return reject(env, -EACCES, "R%d cannot write into %s", p->regno,
-			      reg_type_text(reg));
+		return reject_as(env, SKEP_VERIFY_READ_ONLY, -EACCES,
+				 "R%d cannot write into %s", p->regno, reg_type_text(reg));
 	err = writes(p) ? check_leak(env, p, "mem") : 0;
 	/* Untrusted memory may be read anywhere: a fault yields zero. */
 	if (!err && !untrusted)
@@ -476,7 +485,8 @@ static int access_map_key(struct env *env, const struct place *p)
 	int err;
 
 	if (writes(p))
-		return reject(env, -EACCES, "write to change key R%d not allowed", p->regno);
+		return reject_as(env, SKEP_VERIFY_READ_ONLY, -EACCES,
+				 "write to change key R%d not allowed", p->regno);
 	err = check_mem_region(env, p->regno, p->off, p->size, reg->map->key_size, false);
 	if (!err)
 		load_unknown(env, p);
@@ -536,7 +546,8 @@ static int access_map_struct(struct env *env, const struct place *p)
 		return reject(env, -EACCES, "R%d is %s invalid negative access: off=%" PRId64,
 			      p->regno, name, off);
 	if (writes(p))
-		return reject(env, -EACCES, "only read from %s is supported", name);
+		return reject_as(env, SKEP_VERIFY_READ_ONLY, -EACCES,
+				 "only read from %s is supported", name);
 	reg->type = REG_BTF;
 	reg->flags = REG_UNTRUSTED;
 	reg->btf = env->kernel_btf;
@@ -626,8 +637,9 @@ int check_mem(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t siz
 	if (err < 0)
 		return err;
 	if (!rule || reg_maybe_null(reg))
-		return reject(env, -EACCES, "R%d invalid mem access '%s'", regno,
-			      reg_type_text(reg));
+		return reject_as(env, reg_maybe_null(reg) ? SKEP_VERIFY_NULL :
+				 SKEP_VERIFY_NOT_POINTER, -EACCES, "R%d invalid mem access '%s'",
+				 regno, reg_type_text(reg));
 	err = rule(env, &p);
 	if (!err)
 		narrow_loaded(env, &p);
@@ -638,8 +650,10 @@ int check_mem(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t siz
 
 static int refuse_argument(struct env *env, int regno)
 {
-	return reject(env, -EACCES, "R%d type=%s expected=fp", regno,
-		      reg_type_text(&state_regs(env->cur)[regno]));
+	const struct reg *reg = &state_regs(env->cur)[regno];
+
+	return reject_as(env, misfit_code(reg), -EACCES, "R%d type=%s expected=fp", regno,
+			 reg_type_text(reg));
 }
 
 int check_helper_mem(struct env *env, int regno, uint32_t size, struct mem_use use)
@@ -655,8 +669,8 @@ int check_helper_mem(struct env *env, int regno, uint32_t size, struct mem_use u
 		return check_packet_access(env, regno, 0, size, use.zero_size_ok);
 	case REG_MAP_KEY:
 		if (use.writes)
-			return reject(env, -EACCES, "R%d cannot write into %s", regno,
-				      reg_type_text(reg));
+			return reject_as(env, SKEP_VERIFY_READ_ONLY, -EACCES,
+					 "R%d cannot write into %s", regno, reg_type_text(reg));
 		return check_mem_region(env, regno, 0, size, reg->map->key_size, use.zero_size_ok);
 	case REG_MAP_VALUE: {
 		int err = check_map_access(env, regno, 0, size, use.zero_size_ok, access);
@@ -668,13 +682,13 @@ int check_helper_mem(struct env *env, int regno, uint32_t size, struct mem_use u
 	}
 	case REG_MEM:
 		if (use.writes && (reg->flags & REG_RDONLY))
-			return reject(env, -EACCES, "R%d cannot write into %s", regno,
-				      reg_type_text(reg));
+			return reject_as(env, SKEP_VERIFY_READ_ONLY, -EACCES,
+					 "R%d cannot write into %s", regno, reg_type_text(reg));
 		return check_mem_region(env, regno, 0, size, reg->mem_size, use.zero_size_ok);
 	case REG_BUF: case REG_TP_BUFFER:
 		if (use.writes && (reg->flags & REG_RDONLY))
-			return reject(env, -EACCES, "R%d cannot write into %s", regno,
-				      reg_type_text(reg));
+			return reject_as(env, SKEP_VERIFY_READ_ONLY, -EACCES,
+					 "R%d cannot write into %s", regno, reg_type_text(reg));
 		return check_buffer(env, (reg->flags & REG_RDONLY) ? "rdonly" : "rdwr", &p);
 	case REG_STACK:
 		return check_stack_range(env, regno, size, use);
@@ -704,16 +718,17 @@ int check_mem_size_reg(struct env *env, int mem_regno, int size_regno, struct me
 	if (!scalar_is_const(size->var))
 		use.uninit = false; /* it may write less than the most */
 	if (size->var.smin < 0)
-		return reject(env, -EACCES,
-			      "R%d min value is negative, either use unsigned or 'var &= const'",
-			      size_regno);
+		return reject_as(env, SKEP_VERIFY_BOUNDS, -EACCES,
+				 "R%d min value is negative, either use unsigned or 'var &= "
+				 "const'", size_regno);
 	if (size->var.umin == 0 && !use.zero_size_ok)
-		return reject(env, -EACCES, "R%d invalid zero-sized read: u64=[%" PRIu64 ",%" PRIu64 "]",
-			      size_regno, size->var.umin, size->var.umax);
+		return reject_as(env, SKEP_VERIFY_BOUNDS, -EACCES,
+				 "R%d invalid zero-sized read: u64=[%" PRIu64 ",%" PRIu64 "]",
+				 size_regno, size->var.umin, size->var.umax);
 	if (size->var.umax >= VALUE_SIZE_MAX)
-		return reject(env, -EACCES,
-			      "R%d unbounded memory access, use 'var &= const' or 'if (var < const)'",
-			      size_regno);
+		return reject_as(env, SKEP_VERIFY_BOUNDS, -EACCES,
+				 "R%d unbounded memory access, use 'var &= const' or 'if (var "
+				 "< const)'", size_regno);
 	err = check_helper_mem(env, mem_regno, (uint32_t)size->var.umax, use);
 	return err < 0 ? err : mark_precise(env, size_regno);
 }

@@ -435,7 +435,8 @@ static enum match match_finished(struct env *env, struct state *old)
 
 static int report_loop(struct env *env, const struct state *old)
 {
-	int error = reject(env, -EINVAL, "infinite loop detected at insn %u", env->pc);
+	int error = reject_as(env, SKEP_VERIFY_LOOP, -EINVAL,
+			      "infinite loop detected at insn %u", env->pc);
 
 	trace(env, 3, "cur state:");
 	trace_state(env, 3, env->cur, env->cur->depth, true);

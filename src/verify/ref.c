@@ -146,10 +146,11 @@ int check_resources(struct env *env, bool exception_exit, bool check_locks, cons
 	const char *region = NULL;
 
 	if (check_locks && state->active_locks)
-		return reject(env, -EINVAL, "%s cannot be used inside bpf_spin_lock-ed region",
-			      prefix);
+		return reject_as(env, SKEP_VERIFY_REGION, -EINVAL,
+				 "%s cannot be used inside bpf_spin_lock-ed region", prefix);
 	if (check_leaks(env, exception_exit) < 0)
-		return reject(env, -EINVAL, "%s would lead to reference leak", prefix);
+		return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
+				 "%s would lead to reference leak", prefix);
 	if (!check_locks)
 		return 0;
 	if (state->active_irq)
@@ -159,7 +160,7 @@ int check_resources(struct env *env, bool exception_exit, bool check_locks, cons
 	else if (state->active_preempt)
 		region = "bpf_preempt_disable";
 	if (region)
-		return reject(env, -EINVAL, "%s cannot be used inside %s-ed region", prefix,
-			      region);
+		return reject_as(env, SKEP_VERIFY_REGION, -EINVAL,
+				 "%s cannot be used inside %s-ed region", prefix, region);
 	return 0;
 }

@@ -91,15 +91,15 @@ int check_stack_bounds(struct env *env, int regno, int32_t off, uint32_t size,
 		return stack_grow(env, stack_frame(env, reg), (int32_t)min);
 	}
 	if (reg->var.smax >= VAR_OFF_MAX || reg->var.smin <= -VAR_OFF_MAX)
-		return reject(env, -EACCES, "invalid unbounded variable-offset%s stack R%d",
-			      access_words(access), regno);
+		return reject_as(env, SKEP_VERIFY_BOUNDS, -EACCES,
+				 "invalid unbounded variable-offset%s stack R%d",
+				 access_words(access), regno);
 	stack_span(reg, off, size, &min, &max);
 	if (min < -INSN_STACK_SIZE || min >= 0 || max > 0)
-		return reject(env, -EACCES,
-			      "invalid variable-offset%s stack R%d var_off=(0x%" PRIx64
-			      "; 0x%" PRIx64 ") off=%d size=%u",
-			      access_words(access), regno, reg->var.bits.value,
-			      reg->var.bits.mask, reg->off + off, size);
+		return reject_as(env, SKEP_VERIFY_BOUNDS, -EACCES,
+				 "invalid variable-offset%s stack R%d var_off=(0x%" PRIx64
+				 "; 0x%" PRIx64 ") off=%d size=%u", access_words(access), regno,
+				 reg->var.bits.value, reg->var.bits.mask, reg->off + off, size);
 	return stack_grow(env, stack_frame(env, reg), (int32_t)min);
 }
 
@@ -233,7 +233,8 @@ static int write_fixed(struct env *env, uint32_t pc, struct frame *frame, int32_
 		return err;
 	if (!env->privileged && slot_is_spill(slot) && slot->reg.type != REG_SCALAR &&
 	    size != SLOT_SIZE)
-		return reject(env, -EACCES, "attempt to corrupt spilled pointer on stack");
+		return reject_as(env, SKEP_VERIFY_LEAK, -EACCES,
+				 "attempt to corrupt spilled pointer on stack");
 	show_slot(env, s);
 	if (value && aligned && value->type == REG_SCALAR && env->privileged) {
 		bool fits = value_fits(value, size);
@@ -292,9 +293,9 @@ static int write_variable(struct env *env, uint32_t pc, struct frame *frame, int
 			continue;
 		}
 		if (slot->byte[byte] == SLOT_INVALID && !env->privileged)
-			return reject(env, -EINVAL,
-				      "uninit stack in range of var-offset write prohibited for !root; off: %d",
-				      (int)at);
+			return reject_as(env, SKEP_VERIFY_UNSET, -EINVAL,
+					 "uninit stack in range of var-offset write prohibited "
+					 "for !root; off: %d", (int)at);
 		forget_content(slot);
 		slot->byte[byte] = SLOT_MISC;
 	}
@@ -331,9 +332,10 @@ static int check_readable(struct env *env, const struct frame *frame, int32_t of
 		if (type == SLOT_INVALID && env->privileged)
 			continue;
 		if (type == SLOT_POISON)
-			return reject(env, -EFAULT, "slot poisoned off %d", at);
-		return reject(env, -EACCES, "invalid read from stack off %d+%u size %u", off, i,
-			      size);
+			return reject_as(env, SKEP_VERIFY_UNSET, -EFAULT,
+					 "slot poisoned off %d", at);
+		return reject_as(env, SKEP_VERIFY_UNSET, -EACCES,
+				 "invalid read from stack off %d+%u size %u", off, i, size);
 	}
 	return 0;
 }
@@ -412,7 +414,8 @@ static int fill_pointer(struct env *env, struct frame *frame, const struct slot 
 		return 0;
 	}
 	if (!env->privileged)
-		return reject(env, -EACCES, "leaking pointer from stack off %d", off);
+		return reject_as(env, SKEP_VERIFY_LEAK, -EACCES,
+				 "leaking pointer from stack off %d", off);
 	return 0;
 }
 
@@ -509,11 +512,13 @@ static int refuse_byte(struct env *env, int regno, const struct reg *reg, int64_
 		       uint32_t size)
 {
 	if (scalar_is_const(reg->var))
-		return reject(env, -EACCES, "invalid read from stack R%d off %d+%d size %u", regno,
-			      (int)min, (int)(at - min), size);
-	return reject(env, -EACCES,
-		      "invalid read from stack R%d var_off (0x%" PRIx64 "; 0x%" PRIx64 ")+%d size %u",
-		      regno, reg->var.bits.value, reg->var.bits.mask, (int)(at - min), size);
+		return reject_as(env, SKEP_VERIFY_UNSET, -EACCES,
+				 "invalid read from stack R%d off %d+%d size %u", regno,
+				 (int)min, (int)(at - min), size);
+	return reject_as(env, SKEP_VERIFY_UNSET, -EACCES,
+			 "invalid read from stack R%d var_off (0x%" PRIx64 "; 0x%" PRIx64
+			 ")+%d size %u", regno, reg->var.bits.value, reg->var.bits.mask,
+			 (int)(at - min), size);
 }
 
 /* All of it is replaced: what was there does not matter. */
@@ -549,7 +554,7 @@ int check_stack_range(struct env *env, int regno, uint32_t size, struct mem_use 
 	int err;
 
 	if (size == 0 && !use.zero_size_ok)
-		return reject(env, -EACCES, "invalid zero-sized read");
+		return reject_as(env, SKEP_VERIFY_BOUNDS, -EACCES, "invalid zero-sized read");
 	err = check_stack_bounds(env, regno, 0, size, use.writes ? ACCESS_WRITE : ACCESS_READ, true);
 	if (err < 0)
 		return err;

@@ -406,6 +406,13 @@ struct env {
  */
 int reject(struct env *env, int error, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Why a register is no argument of the type asked for. */
+static inline enum skep_code misfit_code(const struct reg *reg)
+{
+	return reg_maybe_null(reg) ? SKEP_VERIFY_NULL : SKEP_VERIFY_ARG;
+}
+
 /* As reject(), with a verifier code other than the one error implies. */
 int reject_as(struct env *env, enum skep_code code, int error, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -104,15 +104,16 @@ static int call_global(struct env *env, uint32_t *pc, uint32_t subprog)
 	int err;
 
 	if (env->cur->active_locks)
-		return reject(env, -EINVAL,
-			      "global function calls are not allowed while holding a lock,\n"
-			      "use static function instead");
+		return reject_as(env, SKEP_VERIFY_REGION, -EINVAL,
+				 "global function calls are not allowed while holding a lock,\n"
+				 "use static function instead");
 	if (callee->might_sleep && (env->cur->active_rcu || env->cur->active_preempt ||
 				    env->cur->active_irq || !env->cur->in_sleepable))
-		return reject(env, -EINVAL,
-			      "global functions that may sleep are not allowed in non-sleepable context,\n"
-			      "i.e., in a RCU/IRQ/preempt-disabled section, or in\n"
-			      "a non-sleepable BPF program context");
+		return reject_as(env, SKEP_VERIFY_SLEEP, -EINVAL,
+				 "global functions that may sleep are not allowed in "
+				 "non-sleepable context,\n"
+				 "i.e., in a RCU/IRQ/preempt-disabled section, or in\n"
+				 "a non-sleepable BPF program context");
 	err = check_global_args(env, subprog, *pc);
 	if (err < 0) {
 		trace(env, 3, "Caller passes invalid args into func#%u ('%s')\n", subprog,
@@ -217,9 +218,10 @@ static int refuse_return(struct env *env, const struct reg *reg, struct return_r
 	if (reg->var.smax < INT64_MAX)
 		len += snprintf(text + len, sizeof(text) - (size_t)len, " smax=%" PRId64,
 				reg->var.smax);
-	return reject(env, -EINVAL,
-		      "%s the register R0 has%s should have been in [%" PRId64 ", %" PRId64 "]",
-		      where, len ? text : " unknown scalar value", range.min, range.max);
+	return reject_as(env, SKEP_VERIFY_RETURN, -EINVAL,
+			 "%s the register R0 has%s should have been in [%" PRId64 ", %" PRId64
+			 "]", where, len ? text : " unknown scalar value", range.min,
+			 range.max);
 }
 
 /* From a static function or callback to its caller. 1, *pc: where it goes on. */
@@ -232,10 +234,12 @@ static int leave(struct env *env, uint32_t *pc)
 	int err;
 
 	if (r0->type == REG_STACK)
-		return reject(env, -EINVAL, "cannot return stack pointer to the caller");
+		return reject_as(env, SKEP_VERIFY_LEAK, -EINVAL,
+				 "cannot return stack pointer to the caller");
 	if (callback) {
 		if (r0->type != REG_SCALAR)
-			return reject(env, -EACCES, "R0 not a scalar value");
+			return reject_as(env, SKEP_VERIFY_RETURN, -EACCES,
+					 "R0 not a scalar value");
 		err = mark_precise(env, 0);
 		if (err < 0)
 			return err;
@@ -307,12 +311,13 @@ static int check_return(struct env *env)
 	if (err < 0)
 		return err;
 	if (!may_leak(env, r0))
-		return reject(env, -EACCES, "R0 leaks addr as return value");
+		return reject_as(env, SKEP_VERIFY_LEAK, -EACCES,
+				 "R0 leaks addr as return value");
 	if (is_subprog) {
 		if (r0->type != REG_SCALAR)
-			return reject(env, -EINVAL,
-				      "At subprogram exit the register R0 is not a scalar value (%s)",
-				      reg_type_text(r0));
+			return reject_as(env, SKEP_VERIFY_RETURN, -EINVAL,
+					 "At subprogram exit the register R0 is not a scalar "
+					 "value (%s)", reg_type_text(r0));
 		return 0;
 	}
 	if (!frame->in_async)
@@ -320,8 +325,9 @@ static int check_return(struct env *env)
 	if (!range.checked)
 		return 0;
 	if (r0->type != REG_SCALAR)
-		return reject(env, -EINVAL, "%s the register R0 is not a known value (%s)", where,
-			      reg_type_text(r0));
+		return reject_as(env, SKEP_VERIFY_RETURN, -EINVAL,
+				 "%s the register R0 is not a known value (%s)", where,
+				 reg_type_text(r0));
 	err = mark_precise(env, 0);
 	if (err < 0)
 		return err;
@@ -369,14 +375,15 @@ static int walk_depth(struct depth_walk *walk, uint32_t subprog, uint32_t depth,
 	if (s->has_tail_call)
 		tail = true;
 	if (walk->frame && tail && s->has_tail_call && depth >= TAIL_CALL_STACK_MAX)
-		return reject(env, -EACCES,
-			      "tail_calls are not allowed when call stack of previous frames is %u bytes. Too large",
-			      depth);
+		return reject_as(env, SKEP_VERIFY_STACK, -EACCES,
+				 "tail_calls are not allowed when call stack of previous "
+				 "frames is %u bytes. Too large", depth);
 	depth += rounded(s->stack);
 	env->stack_depth = MAX(env->stack_depth, depth);
 	if (depth > INSN_STACK_SIZE)
-		return reject(env, -EACCES, "combined stack size of %u calls is %u. Too large",
-			      walk->frame + 1, depth);
+		return reject_as(env, SKEP_VERIFY_STACK, -EACCES,
+				 "combined stack size of %u calls is %u. Too large",
+				 walk->frame + 1, depth);
 	for (uint32_t i = s->start; i < s->end; i++) {
 		const struct insn *insn = &env->insns[i];
 		bool address = insn->kind == INSN_IMM64 && insn->op == IMM64_FUNC;

@@ -108,6 +108,13 @@ load helper
 	run skep run bad.o:past_the_end -r in.pcap
 	[ "$status" = 1 ]
 	[[ "$output" == *'offset is outside of the packet'* ]]
+	# The same words as check's: the instruction, the source line, what to do.
+	reason=$(grep -A 4 'error\[V005\]' <<<"$output")
+	[[ "$reason" == *'bad.bpf.c:22'* ]]
+	[[ "$reason" == *'return data[14] ? XDP_DROP : XDP_PASS;'* ]]
+	[[ "$reason" == *'data_end first'* ]]
+	run skep check bad.o:past_the_end
+	[[ "$output" == *"$reason"* ]]
 }
 
 @test "run: a bad capture, a damaged one, a wrong program type are explained" {
