@@ -95,6 +95,22 @@ static void add_indent(struct printer *p, int indent)
 	text_add_bytes(p->out, tabs, (size_t)MIN(indent, 16));
 }
 
+enum { PAD_FIELDS = 64 }; /* a wider gap is one array, not a field for each unit */
+
+/* A gap of many units, as bytes; returns where it ends: less than a byte before to. */
+static uint64_t add_wide_padding(struct printer *p, uint64_t from, uint64_t to, int indent)
+{
+	if (from % 8) {
+		add_indent(p, indent);
+		text_add(p->out, "char: %u;\n", (unsigned)(8 - from % 8));
+		from += 8 - from % 8;
+	}
+	add_indent(p, indent);
+	text_add(p->out, "unsigned char __pad%llu[%llu];\n", (unsigned long long)(from / 8),
+		 (unsigned long long)((to - from) / 8));
+	return to - (to - from) % 8;
+}
+
 /*
  * Unnamed bit fields from one bit to another, in the largest units that fit.
  * Unless packed, a whole 64-bit unit starts at the next multiple by itself.
@@ -107,6 +123,10 @@ static void add_padding(struct printer *p, uint64_t from, uint64_t to, bool pack
 	};
 	uint64_t next = (from + 63) / 64 * 64;
 
+	if (to - from > PAD_FIELDS * UINT64_C(64)) {
+		from = add_wide_padding(p, from, to, indent);
+		packed = true; /* what is left, if anything, follows at once */
+	}
 	if (!packed && next + 64 <= to)
 		from = next;
 	while (from < to) {

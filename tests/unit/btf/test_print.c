@@ -81,6 +81,7 @@ static void print__gaps_are_filled_and_misfits_packed(void **state)
 	build_enum(&b, "small", BTF_ENUM, false, 1, { "A", 0 });                   /* 9 */
 	build_enum(&b, "big", BTF_ENUM64, true, 8, { "B", -1 });                   /* 10 */
 	build_struct(&b, "none", 0, { NULL, UINT32_MAX, 0, 0 });                   /* 11 */
+	build_struct(&b, "hole", 16777216, { "a", 2, 0, 0 }, { "b", 1, 134217600, 0 }); /* 12 */
 	btf = build_open(&b);
 	expect_type(btf, 4, "struct gap {\n\tint a;\n\tint: 32;\n\tint: 32;\n\tint b;\n\tlong: 64;\n};\n");
 	expect_type(btf, 5, "struct tight {\n\tchar c;\n\tint i;\n} __attribute__((packed));\n");
@@ -90,6 +91,8 @@ static void print__gaps_are_filled_and_misfits_packed(void **state)
 	expect_type(btf, 9, "enum small {\n\tA = 0,\n} __attribute__((mode(byte)));\n");
 	expect_type(btf, 10, "enum big {\n\tB = -1LL,\n} __attribute__((mode(word)));\n");
 	expect_type(btf, 11, "struct none {};\n");
+	expect_type(btf, 12, "struct hole {\n\tchar a;\n\tunsigned char __pad1[16777199];\n"
+			     "\tint b;\n\tlong: 64;\n};\n");
 	skep_btf_unref(btf);
 }
 
