@@ -208,22 +208,42 @@ void table_done(struct table *table)
 
 /* --- JSON --- */
 
+/* Bytes of the UTF-8 sequence at the start of text; 0: none, which JSON must not carry. */
+static size_t utf8_length(const unsigned char *text, size_t size)
+{
+	size_t len = text[0] < 0x80 ? 1 : text[0] >= 0xc2 && text[0] < 0xe0 ? 2
+		   : text[0] >= 0xe0 && text[0] < 0xf0 ? 3
+		   : text[0] >= 0xf0 && text[0] < 0xf5 ? 4 : 0;
+
+	if (len > size)
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+	/* Longer than need be, a surrogate, or past the last code point. */
+	if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
+	    (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
+		return 0;
+	return len;
+}
+
 void json_quote(FILE *out, const char *text, size_t size)
 {
 	fputc('"', out);
-	for (size_t i = 0; i < size; i++) {
+	for (size_t i = 0, len; i < size; i += len ? len : 1) {
 		unsigned char c = (unsigned char)text[i];
 
+		len = utf8_length((const unsigned char *)text + i, size - i);
 		if (c == '"' || c == '\\')
 			fprintf(out, "\\%c", c);
 		else if (c == '\n')
 			fputs("\\n", out);
 		else if (c == '\t')
 			fputs("\\t", out);
-		else if (c < 0x20 || c == 0x7f)
-			fprintf(out, "\\u%04x", c);
+		else if (c < 0x20 || c == 0x7f || !len)
+			fprintf(out, "\\u%04x", len ? c : 0xfffd);
 		else
-			fputc(c, out);
+			fwrite(text + i, 1, len, out);
 	}
 	fputc('"', out);
 }

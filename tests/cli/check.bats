@@ -101,3 +101,13 @@ load helper
 	run bash -c '"$0" prog run task.o:parent -j; echo "$$"' "$SKEP"
 	[ "$(json retval <<<"${lines[0]}")" = "${lines[1]}" ]
 }
+
+@test "check: JSON is valid whatever bytes a name has" {
+	objects filter
+	name=$(printf 'caf\303\251-\377-\355\240\200.o')
+	cp filter.o "$name"
+	skep check -j "$name" >out.json
+	# what is UTF-8 stays; what is not becomes U+FFFD, a byte each
+	python3 -c 'import json, sys; name = json.loads(open("out.json", "rb").read().decode("utf-8"))["object"]
+assert name == "caf\u00e9-\ufffd-\ufffd\ufffd\ufffd.o", ascii(name)'
+}
