@@ -84,15 +84,28 @@ static FILE *open_beside(struct out_file *out)
 	return fdopen(fd, "wb");
 }
 
+/* Standard output becomes the file; what else would go there goes to standard error. */
+static FILE *take_stdout(void)
+{
+	int fd;
+
+	fflush(stdout);
+	fd = dup(STDOUT_FILENO);
+	if (fd < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+		return NULL;
+	return fdopen(fd, "wb");
+}
+
 int out_open(struct out_file *out, const char *path, struct skep_diag *diag)
 {
 	*out = (struct out_file){ .path = strdup(path) };
-	if (out->path && strcmp(path, "-") == 0)
-		out->file = stdout;
-	else if (out->path)
+	if (out->path && strcmp(path, "-") == 0) {
+		out->file = take_stdout();
+	} else if (out->path) {
 		out->file = open_beside(out);
-	if (out->path && !out->file)
-		out->file = fopen(path, "wb");
+		if (!out->file)
+			out->file = fopen(path, "wb");
+	}
 	if (out->file)
 		return 0;
 	fail_io(diag, path, "create");
@@ -106,7 +119,7 @@ int out_close(struct out_file *out, bool keep, struct skep_diag *diag)
 
 	if (!out->file)
 		return 0;
-	good &= (out->file == stdout ? fflush(stdout) : fclose(out->file)) == 0;
+	good &= fclose(out->file) == 0;
 	if (out->temporary && keep && good)
 		good = rename(out->temporary, out->path) == 0;
 	if (keep && !good)

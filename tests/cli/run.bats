@@ -223,3 +223,12 @@ load helper
 	run skep prog
 	[ "$status" = 2 ]
 }
+
+@test "run: -w - writes the capture, and nothing else, to standard output" {
+	objects filter
+	capture in.pcap
+	skep run filter.o -r in.pcap -w file.pcap
+	skep run filter.o -r in.pcap -w - >piped.pcap 2>summary
+	cmp file.pcap piped.pcap
+	grep -q packets summary
+}
