@@ -14,12 +14,13 @@
 
 #include "map/map.h"
 
-enum { WORKERS = 4, KEYS = 64, CPUS = 6 };
+enum { WORKERS = 4, KEYS = 64, CPUS = 6, GAPS = 4096 };
 
 struct worker {
 	uint64_t random;
 	uint32_t key_in_flight;      /* 1 + key; 0: none */
 	uint32_t was[KEYS], will[KEYS]; /* versions of a key's value; 0: absent */
+	uint32_t gap[GAPS]; /* numbers in flight when their sender was killed: more than can wait */
 	uint64_t begun, done;        /* of numbered operations */
 	uint64_t seen;               /* parent: the last number that came out */
 	char wrong[120];             /* what a worker found wrong */

@@ -343,8 +343,8 @@ static void numbered_recover(struct chaos *chaos, unsigned w)
 	struct worker *worker = &chaos->worker[w];
 
 	if (worker->begun != worker->done) {
-		/* Written down as a gap that may be: was[] is free for it here. */
-		worker->was[worker->begun % KEYS] = (uint32_t)worker->begun;
+		/* Written down as a gap that may be: in a table larger than what can wait. */
+		worker->gap[worker->begun % GAPS] = (uint32_t)worker->begun;
 		worker->done = worker->begun;
 	}
 }
@@ -365,7 +365,7 @@ static int numbered_receive(void *arg, uint32_t cpu, const void *data, size_t si
 	/* In order; what is skipped was in flight when its sender was killed. */
 	chaos_expect(chaos, message.number > worker->seen);
 	for (uint64_t n = worker->seen + 1; n < message.number; n++)
-		chaos_expect(chaos, worker->was[n % KEYS] == (uint32_t)n);
+		chaos_expect(chaos, worker->gap[n % GAPS] == (uint32_t)n);
 	worker->seen = message.number;
 	return 0;
 }
@@ -397,7 +397,7 @@ static void numbered_check(struct chaos *chaos)
 		struct worker *worker = &chaos->worker[w];
 		uint64_t last = worker->done;
 
-		while (last > worker->seen && worker->was[last % KEYS] == (uint32_t)last)
+		while (last > worker->seen && worker->gap[last % GAPS] == (uint32_t)last)
 			last--;
 		chaos_expect(chaos, worker->seen >= last && worker->seen <= worker->begun);
 		chaos_expect(chaos, worker->seen > 0);
