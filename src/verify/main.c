@@ -172,7 +172,6 @@ static int step_path(struct env *env)
 	if (++env->processed > INSN_BUDGET)
 		return reject_as(env, SKEP_VERIFY_BIG, -E2BIG,
 				 "BPF program is too large. Processed %u insn", env->processed);
-	env->cur->last_insn = env->prev_pc;
 	if (env->info[pc].prune_point) {
 		status = check_visited(env);
 		if (status > 0)

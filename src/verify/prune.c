@@ -575,7 +575,6 @@ static int keep_state(struct env *env)
 		return -ENOMEM;
 	explored->insn = env->pc;
 	explored->state->insn = env->pc;
-	explored->state->last_insn = env->prev_pc;
 	explored->next = env->explored[env->pc];
 	env->explored[env->pc] = explored;
 	env->states_total++;

@@ -415,11 +415,6 @@ struct scalar scalar_mul(struct scalar d, struct scalar s, unsigned width, unsig
 }
 
 /* Bitwise results are bounded as unsigned numbers; the signed range follows. */
-static struct scalar fold_bitwise(struct tnum bits, struct range r64, struct range r32,
-				  unsigned width)
-{
-	return finish(width, bits, r64, r32);
-}
 
 struct scalar scalar_and(struct scalar d, struct scalar s, unsigned width, unsigned from)
 {
@@ -428,7 +423,7 @@ struct scalar scalar_and(struct scalar d, struct scalar s, unsigned width, unsig
 	(void)from;
 	r64.umax = MIN(d.umax, s.umax);
 	r32.umax = MIN(d.umax32, s.umax32);
-	return fold_bitwise(tnum_and(d.bits, s.bits), r64, r32, width);
+	return finish(width, tnum_and(d.bits, s.bits), r64, r32);
 }
 
 struct scalar scalar_or(struct scalar d, struct scalar s, unsigned width, unsigned from)
@@ -438,13 +433,13 @@ struct scalar scalar_or(struct scalar d, struct scalar s, unsigned width, unsign
 	(void)from;
 	r64.umin = MAX(d.umin, s.umin);
 	r32.umin = MAX(d.umin32, s.umin32);
-	return fold_bitwise(tnum_or(d.bits, s.bits), r64, r32, width);
+	return finish(width, tnum_or(d.bits, s.bits), r64, r32);
 }
 
 struct scalar scalar_xor(struct scalar d, struct scalar s, unsigned width, unsigned from)
 {
 	(void)from;
-	return fold_bitwise(tnum_xor(d.bits, s.bits), range_full(64), range_full(32), width);
+	return finish(width, tnum_xor(d.bits, s.bits), range_full(64), range_full(32));
 }
 
 /* Shifts are followed only by a known, sensible distance. */

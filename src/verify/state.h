@@ -274,7 +274,7 @@ struct state {
 	bool speculative, in_sleepable;
 
 	uint32_t insn;           /* next to execute, when pending */
-	uint32_t first_insn, last_insn; /* of the stretch since the parent */
+	uint32_t first_insn;     /* of the stretch since the parent */
 	struct step *step;       /* the stretch, oldest first */
 	uint32_t step_count, step_size;
 	uint32_t history, history_at; /* for prune.c: steps counted so far, and up to where */
