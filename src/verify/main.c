@@ -8,6 +8,7 @@
  * itself, path by path until none is left or one is wrong. Last, what needs
  * all paths: stack depths, and the facts for the engines.
  */
+#include "verify/observe.h"
 #include "verify/passes.h"
 
 #include <time.h>
@@ -182,6 +183,8 @@ static int step_path(struct env *env)
 	status = push_step(env);
 	if (status < 0)
 		return status;
+	if (env->observer && env->observer->step)
+		env->observer->step(env->observer->arg, env);
 	trace_path_start(env);
 	env->show_path = false;
 	trace_insn(env, pc);
@@ -453,6 +456,13 @@ static void env_setup(struct env *env, const struct prog_spec *spec,
 int verify(const struct prog_spec *spec, const struct skep_verify_opts *opts,
 	   struct skep_verify_result *result, struct verified *out, struct skep_diag *diag)
 {
+	return verify_observed(spec, opts, NULL, result, out, diag);
+}
+
+int verify_observed(const struct prog_spec *spec, const struct skep_verify_opts *opts,
+		    const struct verify_observer *observer, struct skep_verify_result *result,
+		    struct verified *out, struct skep_diag *diag)
+{
 	struct env *env = calloc(1, sizeof(*env));
 	uint64_t started = now_us();
 	int error;
@@ -462,6 +472,7 @@ int verify(const struct prog_spec *spec, const struct skep_verify_opts *opts,
 	*result = (struct skep_verify_result){ .insn = -1 };
 	env->result = result;
 	env->diag = diag;
+	env->observer = observer;
 	env_setup(env, spec, opts);
 	error = check_size(env);
 	if (!error)

@@ -19,6 +19,7 @@
  * When a checkpoint is made, and when one is dropped, follows Linux: the
  * number of instructions processed is a limit that programs are written to.
  */
+#include "verify/observe.h"
 #include "verify/passes.h"
 
 enum likeness { COVERS, WITHIN, EXACT };
@@ -460,6 +461,9 @@ static int accept_match(struct env *env, struct explored *match)
 	bool changed = false;
 
 	match->hits++;
+	if (env->observer && env->observer->prune)
+		env->observer->prune(env->observer->arg, env, match->state,
+				     match->state->branches || loop_entry_of(match->state));
 	propagate_reads(env, match->state);
 	return propagate_precision(env, match->state, env->cur, &changed);
 }
@@ -583,6 +587,8 @@ static int keep_state(struct env *env)
 	env->jumps_at_checkpoint = env->jumps;
 	env->insn_at_checkpoint = env->processed;
 	start_stretch(env, explored->state);
+	if (env->observer && env->observer->keep)
+		env->observer->keep(env->observer->arg, env, explored->state);
 	return 0;
 }
 

@@ -282,6 +282,7 @@ struct state {
 	struct state *parent;    /* the checkpoint this one came from */
 	uint32_t branches;       /* unfinished paths that go through it */
 	uint32_t path_depth;     /* checkpoints from the start */
+	uint32_t mark;           /* the observer's; see observe.h */
 	uint32_t callback_unroll, may_goto_depth;
 	uint32_t insn_seen, jump_seen; /* counters at the checkpoint */
 	bool used_as_loop_entry;
@@ -348,6 +349,7 @@ struct insn_info {
 	const void *call_ptr;
 };
 
+struct verify_observer;
 /* What a global map's special fields are (timers, locks, kernel pointers ...). */
 struct map_fields;
 
@@ -356,6 +358,7 @@ struct env {
 	const struct prog_type *type;
 	struct skep_verify_result *result;
 	struct skep_diag *diag;
+	const struct verify_observer *observer; /* or NULL; see observe.h */
 	const struct skep_btf *kernel_btf;
 	uint32_t flags;              /* enum skep_verify_flags */
 	unsigned log_level;
