@@ -53,6 +53,21 @@ unsigned skep_insn_groups(struct skep_insn insn);
 const char *skep_group_name(enum skep_group group);
 
 /*
+ * Where control may go from the instruction at index, inside its own function.
+ * A call goes on behind itself, and names in callee what it calls or, for a
+ * load of a function's address, points to. An exit, an indirect jump and what
+ * does not decode go nowhere.
+ */
+struct skep_flow {
+	unsigned count;
+	size_t next[2];      /* the one without a jump first; inside the program */
+	int64_t callee;      /* a function's first instruction; -1: none */
+	bool jumps;          /* ends a straight stretch of instructions */
+};
+void skep_insn_flow(const struct skep_insn *insns, size_t count, size_t index,
+		    struct skep_flow *flow);
+
+/*
  * Write the instruction at index as text, without its index. text always ends
  * in NUL; returns the length it wanted, as snprintf does. An instruction that
  * does not decode prints as "BUG_%02x" like Linux's.

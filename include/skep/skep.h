@@ -10,6 +10,7 @@
 #include <skep/insn.h>
 #include <skep/machine.h>
 #include <skep/object.h>
+#include <skep/observe.h>
 #include <skep/packet.h>
 #include <skep/verify.h>
 

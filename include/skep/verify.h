@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <skep/btf.h>
 #include <skep/diag.h>
+#include <skep/observe.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -33,6 +34,7 @@ struct skep_verify_opts {
 	unsigned flags;         /* enum skep_verify_flags, added to the program's */
 	bool unprivileged;
 	const struct skep_btf *kernel_btf; /* borrowed; NULL: the machine's own */
+	const struct skep_observer *observer; /* borrowed; may be NULL */
 };
 
 struct skep_verify_result {
@@ -43,6 +45,8 @@ struct skep_verify_result {
 	uint32_t states;        /* states kept */
 	uint32_t peak_states;
 	uint32_t longest_mark;  /* max states per instruction */
+	uint32_t stack_depth;   /* bytes, of the deepest chain of calls; 0 if not accepted */
+	uint64_t memory;        /* bytes the verifier needed at once, without the log */
 	uint64_t time_us;
 	char *log;              /* free with skep_verify_result_done(); may be NULL */
 };

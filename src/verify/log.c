@@ -332,13 +332,11 @@ static void add_pointer_details(struct skep_text *out, const struct reg *reg,
 	}
 }
 
-static void add_reg(struct env *env, struct skep_text *out, const struct reg *reg,
-		    uint32_t frameno)
+void reg_write(struct skep_text *out, const struct reg *reg, uint32_t frameno)
 {
 	const char *comma = "";
 	const struct scalar *v = &reg->var;
 
-	(void)env;
 	if (reg->type == REG_SCALAR && reg->precise)
 		text_add(out, "P");
 	if (reg->type == REG_SCALAR && scalar_is_const(*v)) {
@@ -374,36 +372,47 @@ static void add_reg(struct env *env, struct skep_text *out, const struct reg *re
 	text_add(out, ")");
 }
 
-/* " fp-16=mm??????", or " fp-8=" and the register spilled there. */
-static void add_slot(struct env *env, struct skep_text *out, const struct slot *slot,
-		     uint32_t index, uint32_t frameno)
+bool slot_bytes(const struct slot *slot, char bytes[SLOT_SIZE + 1])
 {
 	static const char letters[] = "?rm0dif?";
-	char bytes[SLOT_SIZE + 1];
 	bool valid = false;
-	int n = 0;
 
-	for (int i = 0; i < SLOT_SIZE; i++)
+	for (int i = 0; i < SLOT_SIZE; i++) {
+		bytes[SLOT_SIZE - 1 - i] = letters[slot->byte[i]];
 		valid |= slot->byte[i] != SLOT_INVALID && slot->byte[i] != SLOT_POISON;
-	if (!valid)
-		return;
-	for (int i = SLOT_SIZE - 1; i >= 0; i--) {
-		if (slot->byte[i] == SLOT_SPILL && slot_is_spill(slot))
-			break;
-		bytes[n++] = letters[slot->byte[i]];
 	}
-	bytes[n] = '\0';
-	text_add(out, " fp%d=", -(int)(index + 1) * SLOT_SIZE);
-	if (slot->byte[0] == SLOT_DYNPTR) {
-		if (!slot->reg.dynptr_first)
-			text_add(out, "%s", bytes);
-		else
-			text_add(out, "dynptr(id=%u,ref_id=%u)", slot->reg.id, slot->reg.ref_id);
+	bytes[SLOT_SIZE] = '\0';
+	return valid;
+}
+
+/* "mm??????", or the register spilled there, behind the bytes above it. */
+void slot_write(struct skep_text *out, const struct slot *slot, uint32_t frameno)
+{
+	char bytes[SLOT_SIZE + 1];
+
+	if (!slot_bytes(slot, bytes))
+		return;
+	if (slot->byte[0] == SLOT_DYNPTR && slot->reg.dynptr_first) {
+		text_add(out, "dynptr(id=%u,ref_id=%u)", slot->reg.id, slot->reg.ref_id);
 		return;
 	}
+	if (slot_is_spill(slot))
+		bytes[strcspn(bytes, "r")] = '\0';
 	text_add(out, "%s", bytes);
 	if (slot_is_spill(slot))
-		add_reg(env, out, &slot->reg, frameno);
+		reg_write(out, &slot->reg, frameno);
+}
+
+/* " fp-16=" and what is there; nothing where nothing is. */
+static void add_slot(struct skep_text *out, const struct slot *slot, uint32_t index,
+		     uint32_t frameno)
+{
+	char bytes[SLOT_SIZE + 1];
+
+	if (!slot_bytes(slot, bytes))
+		return;
+	text_add(out, " fp%d=", -(int)(index + 1) * SLOT_SIZE);
+	slot_write(out, slot, frameno);
 }
 
 static void add_refs(struct skep_text *out, const struct state *state)
@@ -433,11 +442,11 @@ void trace_state(struct env *env, unsigned mask, const struct state *state, uint
 		if (frame->reg[i].type == REG_NOT_INIT || (!all && !(env->fresh_regs >> i & 1)))
 			continue;
 		text_add(&env->log, " R%d=", i);
-		add_reg(env, &env->log, &frame->reg[i], frame->frameno);
+		reg_write(&env->log, &frame->reg[i], frame->frameno);
 	}
 	for (uint32_t i = 0; i < frame->slots; i++)
 		if (all || env->fresh_slots >> i & 1)
-			add_slot(env, &env->log, &frame->slot[i], i, frame->frameno);
+			add_slot(&env->log, &frame->slot[i], i, frame->frameno);
 	add_refs(&env->log, state);
 	if (frame->in_callback && all)
 		text_add(&env->log, " cb");

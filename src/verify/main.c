@@ -185,6 +185,8 @@ static int step_path(struct env *env)
 		return status;
 	if (env->observer && env->observer->step)
 		env->observer->step(env->observer->arg, env);
+	if (env->stopped)
+		return -ECANCELED;
 	trace_path_start(env);
 	env->show_path = false;
 	trace_insn(env, pc);
@@ -405,6 +407,8 @@ static void finish_result(struct env *env, uint64_t started)
 	result->states = env->states_total;
 	result->peak_states = env->states_peak;
 	result->longest_mark = env->states_per_insn_max;
+	result->stack_depth = env->stack_depth;
+	result->memory = env->arena.used;
 	result->time_us = now_us() - started;
 	if (env->log_level & 4) {
 		text_add(&env->log, "verification time %llu usec\n",
@@ -456,7 +460,12 @@ static void env_setup(struct env *env, const struct prog_spec *spec,
 int verify(const struct prog_spec *spec, const struct skep_verify_opts *opts,
 	   struct skep_verify_result *result, struct verified *out, struct skep_diag *diag)
 {
-	return verify_observed(spec, opts, NULL, result, out, diag);
+	struct view_of view;
+
+	if (!opts || !opts->observer)
+		return verify_observed(spec, opts, NULL, result, out, diag);
+	view_init(&view, opts->observer);
+	return verify_observed(spec, opts, &view.hooks, result, out, diag);
 }
 
 int verify_observed(const struct prog_spec *spec, const struct skep_verify_opts *opts,
@@ -485,8 +494,12 @@ int verify_observed(const struct prog_spec *spec, const struct skep_verify_opts 
 	result->error = error;
 	if (error < 0 && !env->rejected) {
 		skep_verify_result_done(result);
-		skep_report(diag, SKEP_OOM, NULL, "verifying program '%s' (error %d)",
-			    spec->name ? spec->name : "?", error);
+		if (env->stopped)
+			skep_report(diag, SKEP_VERIFY_STOPPED, NULL, "verification of '%s'",
+				    spec->name ? spec->name : "?");
+		else
+			skep_report(diag, SKEP_OOM, NULL, "verifying program '%s' (error %d)",
+				    spec->name ? spec->name : "?", error);
 		arena_done(&env->arena);
 		free(env);
 		return error;

@@ -16,6 +16,8 @@
 #ifndef VERIFY_OBSERVE_H
 #define VERIFY_OBSERVE_H
 
+#include <skep/observe.h>
+
 #include "verify/state.h"
 
 struct verify_observer {
@@ -36,5 +38,14 @@ struct verify_observer {
 int verify_observed(const struct prog_spec *spec, const struct skep_verify_opts *opts,
 		    const struct verify_observer *observer, struct skep_verify_result *result,
 		    struct verified *out, struct skep_diag *diag);
+
+/* The hooks that show a verification to an observer outside the library (view.c). */
+struct view_of {
+	const struct skep_observer *observer;
+	struct verify_observer hooks;
+	bool kept;               /* the state of the visit to come */
+};
+
+void view_init(struct view_of *view, const struct skep_observer *observer);
 
 #endif

@@ -85,6 +85,8 @@ struct frame *frame_new(struct env *env, uint32_t subprog, int32_t callsite, uin
 	if (!frame)
 		return NULL;
 	frame->subprog = subprog;
+	frame->start = env->subprog[subprog].start;
+	frame->name = env->subprog[subprog].name;
 	frame->callsite = callsite;
 	frame->frameno = (uint8_t)frameno;
 	frame->uid = ++env->next_uid;

@@ -233,7 +233,8 @@ struct frame {
 	struct slot *slot;
 	uint32_t slots;              /* entries in slot, up to STACK_SLOTS */
 	int32_t callsite;            /* the call instruction; -1: main */
-	uint32_t subprog;
+	uint32_t subprog, start;     /* start: its first instruction */
+	const char *name;            /* of the function; or NULL */
 	uint8_t frameno;
 	bool in_callback;            /* entered as a callback from its parent frame's call */
 	bool in_async;               /* timer or work queue callback: no parent */
@@ -397,6 +398,7 @@ struct env {
 	int64_t structural_insn;
 	bool show_path;              /* the next instruction starts another path */
 	bool rejected;
+	bool stopped;                /* by the observer */
 	uint32_t stack_depth;
 	const void *call_private;    /* for call.c and kfunc.c */
 };
@@ -430,6 +432,11 @@ const char *reg_type_name(enum reg_type type, uint32_t flags);
 /* " R0=4 R10=fp0 fp-8=ctx()": what changed in the frame, or all of it. No newline. */
 void trace_state(struct env *env, unsigned mask, const struct state *state, uint32_t frameno,
 		 bool all);
+/* The same of one register or slot of a frame, as text; a slot that holds nothing adds none. */
+void reg_write(struct skep_text *out, const struct reg *reg, uint32_t frameno);
+void slot_write(struct skep_text *out, const struct slot *slot, uint32_t frameno);
+/* A letter for each byte, from the highest address down. false: nothing is there. */
+bool slot_bytes(const struct slot *slot, char bytes[SLOT_SIZE + 1]);
 /* The instruction, its source line before it, the state after it (log.c). */
 void trace_insn(struct env *env, uint32_t pc);
 void trace_after(struct env *env);
