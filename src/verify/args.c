@@ -559,7 +559,7 @@ static int check_kind(struct env *env, struct call_check *call, int regno, const
 		call->ret_btf_id = reg->btf_id;
 		return 0;
 	case ARG_PTR_TO_SPIN_LOCK:
-		return check_spin_lock(env, regno, call->fn->id == 93);
+		return check_lock(env, regno, REF_LOCK, call->fn->id == 93);
 	case ARG_PTR_TO_TIMER:
 		return check_timer(env, call, regno);
 	case ARG_PTR_TO_FUNC:
@@ -569,7 +569,7 @@ static int check_kind(struct env *env, struct call_check *call, int regno, const
 		return check_const_string(env, regno, &text, &room);
 	case ARG_PTR_TO_DYNPTR:
 		return check_dynptr_arg(env, call, regno, arg->flags & ARG_UNINIT, false,
-					dynptr_kind_of(arg), 0, 0);
+					dynptr_kind_of(arg), 0);
 	case ARG_KPTR_XCHG_DEST:
 		return check_kptr_dest(env, call, regno);
 	case ARG_NONE: case ARG_ANYTHING: case ARG_PTR_TO_CTX: case ARG_PTR_TO_BTF_ID:

@@ -180,11 +180,6 @@ static bool is_listed(const struct skep_btf *btf, uint32_t id, const char *suffi
 	return false;
 }
 
-static bool in_rcu(const struct env *env)
-{
-	return env->cur->active_rcu || env->cur->active_locks || !env->cur->in_sleepable;
-}
-
 /* The flags of a pointer walked to from reg. */
 static uint32_t walked_flags(const struct env *env, const struct reg *reg,
 			     const struct step_to *to)
@@ -199,7 +194,7 @@ static uint32_t walked_flags(const struct env *env, const struct reg *reg,
 		return to->flags | REG_TRUSTED;
 	if (is_listed(reg->btf, reg->btf_id, "__safe_trusted_or_null", to))
 		return to->flags | REG_TRUSTED | REG_MAYBE_NULL;
-	if (in_rcu(env) && !reg_maybe_null(reg)) {
+	if (in_rcu_section(env) && !reg_maybe_null(reg)) {
 		if (is_listed(reg->btf, reg->btf_id, "__safe_rcu", to))
 			return to->flags | REG_RCU;
 		if (to->flags & REG_RCU ||

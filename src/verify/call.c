@@ -23,8 +23,6 @@ enum {
 	FN_dynptr_from_mem = 197, FN_dynptr_write = 202, FN_dynptr_data = 203,
 };
 
-#define MAX_ERRNO 4095
-
 const char *helper_text(uint32_t id)
 {
 	static _Thread_local char text[4][64];
@@ -58,15 +56,6 @@ static bool path_may_be_asked(const struct env *env)
 		if (strcmp(env->spec->attach_name, functions[i]) == 0)
 			return true;
 	return false;
-}
-
-static const char *region_name(const struct state *state)
-{
-	if (state->active_rcu)
-		return "rcu_read_lock region";
-	if (state->active_preempt)
-		return "non-preemptible region";
-	return state->active_irq ? "IRQ-disabled region" : NULL;
 }
 
 static int check_allowed(struct env *env, const struct helper *fn)
@@ -397,8 +386,7 @@ static int set_reference(struct env *env, const struct call_check *call, struct 
 		r0->id = (uint32_t)id;
 		r0->ref_id = (uint32_t)id;
 	} else if (call->fn->id == FN_dynptr_data) {
-		r0->dynptr_id = call->dynptr_id;
-		r0->ref_id = call->dynptr_ref;
+		set_slice(r0, call);
 	}
 	return 0;
 }
@@ -549,7 +537,8 @@ static int check_map_fits(struct env *env, const struct map_spec *map)
 		return -ENOMEM;
 	if (fields->problem)
 		return reject(env, -EINVAL, "map '%s' cannot be used: %s", map->name, fields->problem);
-	if (type == BPF_PROG_TYPE_SOCKET_FILTER && fields->mask & MAP_FIELD_SPIN_LOCK)
+	if (type == BPF_PROG_TYPE_SOCKET_FILTER &&
+	    fields->mask & (MAP_FIELD_SPIN_LOCK | MAP_FIELD_RES_SPIN_LOCK))
 		return reject(env, -EINVAL, "socket filter progs cannot use bpf_spin_lock yet");
 	for (size_t i = 0; is_tracing(type) && i < ARRAY_SIZE(unsafe); i++)
 		if (fields->mask & unsafe[i].fields)

@@ -12,6 +12,8 @@
 
 #include "verify/state.h"
 
+enum { MAX_ERRNO = 4095 };
+
 struct call_check {
 	uint32_t pc;
 	const struct helper *fn;         /* NULL: a kernel function */
@@ -69,6 +71,10 @@ int check_const_string(struct env *env, int regno, const char **text, size_t *ro
 /* ref.c: locks */
 int acquire_lock(struct env *env, enum ref_kind kind, uint32_t id, const void *ptr, uint32_t pc);
 int release_lock(struct env *env, enum ref_kind kind, uint32_t id, const void *ptr);
+/* Interrupts off: a new reference's id (or negative errno); the newest one given back. */
+int acquire_irq(struct env *env, uint32_t pc);
+void release_irq(struct env *env);
+const struct ref *last_irq(const struct state *state); /* NULL: none */
 
 /* map_use.c: which helper takes which map. */
 int check_map_use(struct env *env, const struct call_check *call);
@@ -84,7 +90,9 @@ bool helper_calls_back(uint32_t id);
 
 /* dynptr.c */
 int check_dynptr_arg(struct env *env, struct call_check *call, int regno, bool uninit, bool read_only,
-		     enum dynptr_kind kind, uint32_t clone_id, uint32_t clone_ref);
+		     enum dynptr_kind kind, uint32_t clone_ref);
+/* Memory that a call gives of its dynptr argument. */
+void set_slice(struct reg *slice, const struct call_check *call);
 /* Release of the dynptr on the stack that regno points to. */
 int release_dynptr(struct env *env, int regno);
 bool dynptr_kind_has_reference(enum dynptr_kind kind);
@@ -96,8 +104,18 @@ uint16_t kfunc_args(struct env *env, uint32_t pc); /* r1 to r5 it reads, as a ma
 bool kfunc_changes_packet(struct env *env, uint32_t pc);
 bool kfunc_might_sleep(struct env *env, uint32_t pc);
 
-/* lock.c */
-int check_spin_lock(struct env *env, int regno, bool lock);
+/* lock.c: take or give back the lock that regno points to */
+int check_lock(struct env *env, int regno, enum ref_kind kind, bool lock);
+
+/* section.c */
+/* Where the path is, if it may not sleep there: "rcu_read_lock region"; or NULL. */
+const char *region_name(const struct state *state);
+/* Is what RCU protects alive here? */
+bool in_rcu_section(const struct env *env);
+/* bpf_rcu_read_lock() and its kin, by name; any other function changes nothing. */
+int enter_or_leave(struct env *env, const char *name);
+enum irq_kind { IRQ_LOCAL, IRQ_LOCK };   /* who saved: the program, or a lock */
+int check_irq_flag(struct env *env, int regno, bool saves, enum irq_kind kind);
 
 /* fields.c: what a map value holds besides bytes. */
 enum field_type {

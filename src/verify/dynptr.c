@@ -6,9 +6,12 @@
  *   | slot n: first | slot n-1: second |     the program may not touch them
  *
  * Slices of a dynptr (memory from bpf_dynptr_data()) name it by id and die with
- * it. Dynptrs with a reference carry its id; their clones carry the same.
+ * it; those of packets also when the packet changes. A clone is a dynptr of its
+ * own, but shares the reference of the one it was made from: giving that up ends
+ * all of them.
  */
 #include "verify/call.h"
+#include "verify/passes.h"
 
 static const char *const kind_names[] = {
 	[DYNPTR_NONE] = "invalid", [DYNPTR_LOCAL] = "local", [DYNPTR_RINGBUF] = "ringbuf",
@@ -116,21 +119,22 @@ int stack_destroy_special(struct env *env, struct frame *frame, uint32_t slot)
 /* --- making --- */
 
 static int make_dynptr(struct env *env, uint32_t pc, int regno, enum dynptr_kind kind,
-		       uint32_t clone_id, uint32_t clone_ref)
+		       uint32_t clone_ref)
 {
 	struct frame *frame;
 	uint32_t slot, ref_id = clone_ref, id;
-	struct mem_use use = { .writes = true, .uninit = true };
 	int error;
 
 	if (!dynptr_slot(env, regno, &slot))
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
 				 "Dynptr has to be an uninitialized dynptr");
-	/* Writing there destroys what was there, or is refused. */
-	error = check_helper_mem(env, regno, 2 * SLOT_SIZE, use);
+	error = check_stack_bounds(env, regno, 0, 2 * SLOT_SIZE, ACCESS_WRITE, true);
+	frame = stack_frame(env, call_arg(env, regno));
+	/* Either half may be part of a dynptr that ends here. */
+	for (uint32_t i = 0; error == 0 && i < 2; i++)
+		error = stack_destroy_special(env, frame, slot - i);
 	if (error < 0)
 		return error;
-	frame = stack_frame(env, call_arg(env, regno));
 	if (dynptr_kind_has_reference(kind) && !ref_id) {
 		int acquired = acquire_reference(env, pc);
 
@@ -138,7 +142,7 @@ static int make_dynptr(struct env *env, uint32_t pc, int regno, enum dynptr_kind
 			return acquired;
 		ref_id = (uint32_t)acquired;
 	}
-	id = clone_id ? clone_id : new_id(env);
+	id = new_id(env);
 	for (uint32_t i = 0; i < 2; i++) {
 		struct slot *s = &frame->slot[slot - i];
 
@@ -168,7 +172,7 @@ static int find_dynptr(struct env *env, int regno, const struct reg **dynptr)
 	frame = stack_frame(env, reg);
 	if (!dynptr_slot(env, regno, &slot) || !is_dynptr(frame, slot))
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
-				 "Expected an initialized dynptr as arg #%d", regno - 1);
+				 "Expected an initialized dynptr as R%d", regno);
 	slot_mark_read(env, frame->frameno, slot);
 	slot_mark_read(env, frame->frameno, slot - 1);
 	*dynptr = &frame->slot[slot].reg;
@@ -176,20 +180,19 @@ static int find_dynptr(struct env *env, int regno, const struct reg **dynptr)
 }
 
 int check_dynptr_arg(struct env *env, struct call_check *call, int regno, bool uninit, bool read_only,
-		     enum dynptr_kind kind, uint32_t clone_id, uint32_t clone_ref)
+		     enum dynptr_kind kind, uint32_t clone_ref)
 {
 	const struct reg *reg = call_arg(env, regno), *dynptr = NULL;
 	int error;
 
 	if (reg->type != REG_STACK && reg->type != REG_DYNPTR)
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
-				 "arg#%d expected pointer to stack or const struct bpf_dynptr",
-				 regno - 1);
+				 "R%d expected pointer to stack or const struct bpf_dynptr", regno);
 	if (uninit) {
 		if (reg->type == REG_DYNPTR)
 			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
 					 "Dynptr has to be an uninitialized dynptr");
-		return make_dynptr(env, call->pc, regno, kind, clone_id, clone_ref);
+		return make_dynptr(env, call->pc, regno, kind, clone_ref);
 	}
 	if (reg->flags & REG_RDONLY && !read_only)
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
@@ -200,12 +203,25 @@ int check_dynptr_arg(struct env *env, struct call_check *call, int regno, bool u
 		return error;
 	if (kind != DYNPTR_NONE && dynptr->dynptr != kind)
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
-				 "Expected a dynptr of type %s as arg #%d", kind_names[kind],
-				 regno - 1);
+				 "Expected a dynptr of type %s as R%d", kind_names[kind], regno);
 	call->dynptr_id = dynptr->id;
 	call->dynptr_ref = dynptr->ref_id;
 	call->dynptr_kind = dynptr->dynptr;
 	return 0;
+}
+
+void set_slice(struct reg *slice, const struct call_check *call)
+{
+	static const uint32_t kinds[] = {
+		[DYNPTR_NONE] = 0, [DYNPTR_LOCAL] = REG_DYNPTR_LOCAL,
+		[DYNPTR_RINGBUF] = REG_DYNPTR_RINGBUF, [DYNPTR_SKB] = REG_DYNPTR_SKB,
+		[DYNPTR_XDP] = REG_DYNPTR_XDP, [DYNPTR_SKB_META] = REG_DYNPTR_SKB_META,
+		[DYNPTR_FILE] = REG_DYNPTR_FILE,
+	};
+
+	slice->flags |= kinds[call->dynptr_kind];
+	slice->dynptr_id = call->dynptr_id;
+	slice->ref_id = call->dynptr_ref;
 }
 
 uint32_t dynptr_slot_ref(struct env *env, int regno)

@@ -236,11 +236,6 @@ static bool is_rcu_safe(const struct env *env, const struct map_field *field)
 	return false;
 }
 
-static bool in_rcu(const struct env *env)
-{
-	return env->cur->active_rcu || env->cur->active_locks || !env->cur->in_sleepable;
-}
-
 static void load_pointer(struct env *env, const struct map_field *field, int value_regno)
 {
 	struct reg *reg = &state_regs(env->cur)[value_regno];
@@ -254,7 +249,7 @@ static void load_pointer(struct env *env, const struct map_field *field, int val
 		reg->id = new_id(env);
 		return;
 	}
-	if (is_rcu_safe(env, field) && in_rcu(env)) {
+	if (is_rcu_safe(env, field) && in_rcu_section(env)) {
 		flags = REG_MAYBE_NULL | REG_RCU;
 		if (field->type == MAP_FIELD_KPTR_PERCPU)
 			flags |= REG_PERCPU;

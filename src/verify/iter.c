@@ -32,7 +32,7 @@ static int find_slot(struct env *env, int regno, uint32_t type, uint32_t *slot)
 
 	if (reg->type != REG_STACK)
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
-				 "arg#%d expected pointer to an iterator on stack", regno - 1);
+				 "R%d expected pointer to an iterator on stack", regno);
 	if (!scalar_is_const(reg->var))
 		return reject_as(env, SKEP_VERIFY_MOVED, -EINVAL,
 				 "%s has to be at a constant offset", iter_name(env, type));
@@ -64,6 +64,13 @@ static bool is_iter(const struct env *env, const struct frame *frame, uint32_t s
 	       frame->slot[slot].reg.iter_btf_id == type;
 }
 
+/* The tasks of a cgroup are found with a lock that interrupts take too. */
+static bool may_iterate(const struct env *env, const char *type)
+{
+	return strcmp(type, "iter_css_task") != 0 || env->spec->type->id == BPF_PROG_TYPE_LSM ||
+	       env->spec->attach == BPF_TRACE_ITER || env->cur->in_sleepable;
+}
+
 int iter_new(struct env *env, struct kfunc_call *call, int regno, uint32_t type)
 {
 	uint32_t slot, count = iter_slots(env, type);
@@ -72,12 +79,16 @@ int iter_new(struct env *env, struct kfunc_call *call, int regno, uint32_t type)
 
 	if (error < 0)
 		return error;
+	if (!may_iterate(env, iter_name(env, type)))
+		return reject_as(env, SKEP_VERIFY_CALL, -EINVAL,
+				 "css_task_iter is only allowed in bpf_lsm, bpf_iter and sleepable "
+				 "progs");
 	frame = stack_frame(env, call_arg(env, regno));
 	for (uint32_t i = 0; i < count; i++)
 		if (is_iter_slot(frame, slot - i))
 			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
-					 "expected uninitialized %s as arg #%d",
-					 iter_name(env, type), regno - 1);
+					 "expected uninitialized %s as R%d", iter_name(env, type),
+					 regno);
 	error = check_helper_mem(env, regno, count * SLOT_SIZE,
 				 (struct mem_use){ .writes = true, .uninit = true });
 	if (error < 0)
@@ -112,10 +123,12 @@ int iter_find(struct env *env, struct kfunc_call *call, int regno, uint32_t type
 	frame = stack_frame(env, call_arg(env, regno));
 	if (!is_iter(env, frame, slot, type))
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
-				 "expected an initialized %s as arg #%d", iter_name(env, type),
-				 regno - 1);
+				 "expected an initialized %s as R%d", iter_name(env, type), regno);
 	for (uint32_t i = 0; i < count; i++)
 		slot_mark_read(env, frame->frameno, slot - i);
+	if (frame->slot[slot].reg.flags & REG_UNTRUSTED)
+		return reject_as(env, SKEP_VERIFY_REGION, -EINVAL,
+				 "expected an RCU CS when using %s", call->fn->name);
 	call->iter = &frame->slot[slot].reg;
 	call->iter_frame = frame;
 	call->iter_slot = slot;

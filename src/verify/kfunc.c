@@ -36,6 +36,12 @@ static int compare(const void *key, const void *row)
 	return strcmp(key, ((const struct kfunc *)row)->name);
 }
 
+bool kfunc_takes_lock(const struct kfunc *fn)
+{
+	return strcmp(fn->name, "bpf_res_spin_lock") == 0 ||
+	       strcmp(fn->name, "bpf_res_spin_lock_irqsave") == 0;
+}
+
 /* The rows are in the order of their names. */
 const struct kfunc *kfunc_find(const char *name)
 {
@@ -138,56 +144,14 @@ bool kfunc_might_sleep(struct env *env, uint32_t pc)
 	return call.fn && call.fn->flags & KF_SLEEPABLE;
 }
 
-/* --- sections --- */
-
-static void distrust_rcu(struct env *env, struct reg *reg, void *arg)
-{
-	(void)env;
-	(void)arg;
-	if (!(reg->flags & REG_RCU))
-		return;
-	reg->flags &= ~(uint32_t)(REG_RCU | REG_MAYBE_NULL);
-	reg->flags |= REG_UNTRUSTED;
-}
-
-static int enter_or_leave(struct env *env, const struct kfunc_call *call)
-{
-	struct state *state = env->cur;
-
-	if (is_called(call, "bpf_rcu_read_lock")) {
-		state->active_rcu++;
-	} else if (is_called(call, "bpf_rcu_read_unlock")) {
-		if (!state->active_rcu)
-			return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
-					 "unmatched rcu read unlock (kernel function %s)",
-					 call->fn->name);
-		if (--state->active_rcu == 0)
-			state_each_reg(env, state, distrust_rcu, NULL);
-	} else if (is_called(call, "bpf_preempt_disable")) {
-		state->active_preempt++;
-	} else if (is_called(call, "bpf_preempt_enable")) {
-		if (!state->active_preempt)
-			return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
-					 "unmatched attempt to enable preemption (kernel "
-					 "function %s)", call->fn->name);
-		state->active_preempt--;
-	}
-	return 0;
-}
-
 /* --- may it be called here? --- */
-
-static bool in_rcu(const struct env *env)
-{
-	return env->cur->active_rcu || env->cur->active_locks || !env->cur->in_sleepable;
-}
 
 /* What is not judged yet: collections of objects, callbacks, the scheduler's. */
 static bool is_supported(const struct kfunc *fn)
 {
 	static const char *const prefixes[] = {
-		"bpf_list_", "bpf_rbtree_", "bpf_wq_", "bpf_task_work_", "bpf_res_spin_",
-		"bpf_local_irq_", "bpf_arena_", "bpf_throw", "bpf_percpu_obj_",
+		"bpf_list_", "bpf_rbtree_", "bpf_wq_", "bpf_task_work_",
+		 "bpf_arena_", "bpf_throw", "bpf_percpu_obj_",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
@@ -199,6 +163,7 @@ static bool is_supported(const struct kfunc *fn)
 static int check_allowed(struct env *env, const struct kfunc_call *call, const char *name)
 {
 	const struct prog_spec *spec = env->spec->target ? env->spec->target : env->spec;
+	const char *region = region_name(env->cur);
 	const struct kfunc *fn = call->fn;
 
 	if (!fn || !(fn->types >> spec->type->id & 1))
@@ -213,15 +178,10 @@ static int check_allowed(struct env *env, const struct kfunc_call *call, const c
 	if (fn->flags & KF_SLEEPABLE && !env->sleepable && !env->cur->in_sleepable)
 		return reject_as(env, SKEP_VERIFY_SLEEP, -EACCES,
 				 "program must be sleepable to call sleepable kfunc %s", name);
-	if (fn->flags & KF_SLEEPABLE && env->cur->active_rcu)
+	if (fn->flags & KF_SLEEPABLE && region)
 		return reject_as(env, SKEP_VERIFY_REGION, -EACCES,
-				 "kernel func %s is sleepable within rcu_read_lock region",
-				 name);
-	if (fn->flags & KF_SLEEPABLE && env->cur->active_preempt)
-		return reject_as(env, SKEP_VERIFY_REGION, -EACCES,
-				 "kernel func %s is sleepable within non-preemptible region",
-				 name);
-	if (fn->flags & KF_RCU_PROTECTED && !in_rcu(env))
+				 "kernel func %s is sleepable within %s", name, region);
+	if (fn->flags & KF_RCU_PROTECTED && !in_rcu_section(env))
 		return reject_as(env, SKEP_VERIFY_REGION, -EACCES,
 				 "kernel func %s requires RCU critical section protection",
 				 name);
@@ -297,6 +257,20 @@ static int set_kernel_ctx(struct env *env, struct reg *r0)
 	return 0;
 }
 
+/* One that may be written changes the packet of whoever passes a packet's dynptr. */
+static int set_dynptr_slice(struct env *env, const struct kfunc_call *call, struct reg *r0)
+{
+	bool writable = is_called(call, "bpf_dynptr_slice_rdwr");
+
+	if (writable && !env->type->direct_packet_write)
+		return reject_as(env, SKEP_VERIFY_READ_ONLY, -EINVAL,
+				 "the prog does not allow writes to packet data");
+	reg_set_pointer(r0, REG_MEM, writable ? 0 : REG_RDONLY);
+	r0->mem_size = call->buffer_size;
+	set_slice(r0, &call->call);
+	return 0;
+}
+
 /* A pointer: to a kernel structure, or to bytes of a known size. */
 static int set_pointer(struct env *env, const struct kfunc_call *call, const struct btf_type *pointer,
 		       struct reg *r0)
@@ -321,13 +295,8 @@ static int set_pointer(struct env *env, const struct kfunc_call *call, const str
 		r0->btf_id = id;
 		return 0;
 	}
-	if (call->buffer_size) {
-		reg_set_pointer(r0, REG_MEM, is_called(call, "bpf_dynptr_slice") ? REG_RDONLY : 0);
-		r0->mem_size = call->buffer_size;
-		r0->dynptr_id = call->call.dynptr_id;
-		r0->ref_id = call->call.dynptr_ref;
-		return 0;
-	}
+	if (call->buffer_size)
+		return set_dynptr_slice(env, call, r0);
 	if (size <= 0 || btf_kind(type) != BTF_INT)
 		return reject(env, -EINVAL, "kernel function %s returns pointer type %s %s is not "
 			      "supported", call->fn->name, "UNKNOWN", btf_name(btf, type));
@@ -364,6 +333,18 @@ static int set_result(struct env *env, const struct kfunc_call *call, struct reg
 	return 0;
 }
 
+/* The path on which the lock was not taken, for it would have been a deadlock. */
+static int push_failed_lock(struct env *env, uint32_t pc)
+{
+	struct state *failed = push_state(env, pc + 1, pc, false);
+
+	if (!failed)
+		return env->rejected ? -E2BIG : -ENOMEM;
+	clear_caller_saved(env, state_regs(failed));
+	reg_set_scalar(env, &state_regs(failed)[0], scalar_srange(-MAX_ERRNO, -1));
+	return 0;
+}
+
 static int finish(struct env *env, struct kfunc_call *call)
 {
 	struct reg *regs = state_regs(env->cur);
@@ -386,6 +367,8 @@ static int finish(struct env *env, struct kfunc_call *call)
 		regs[0].id = (uint32_t)id;
 		regs[0].ref_id = (uint32_t)id;
 	}
+	if (kfunc_takes_lock(call->fn))
+		reg_set_const(env, &regs[0], 0);
 	if (flags & KF_ITER_NEXT)
 		return iter_next(env, call);
 	return 0;
@@ -420,10 +403,12 @@ int check_kfunc_call(struct env *env, uint32_t pc)
 	if (problem)
 		return reject(env, -EINVAL, "%s", problem);
 	error = check_allowed(env, &call, name);
+	if (error == 0 && kfunc_takes_lock(call.fn))
+		error = push_failed_lock(env, pc);
 	if (error == 0)
 		error = check_kfunc_args(env, &call);
 	if (error == 0)
-		error = enter_or_leave(env, &call);
+		error = enter_or_leave(env, name);
 	if (error == 0)
 		error = release(env, &call);
 	if (error == 0)

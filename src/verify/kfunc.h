@@ -56,6 +56,9 @@ const struct kfunc *kfunc_find(const char *name);
 /* Does the parameter's name end in this suffix? */
 bool param_has(const struct skep_btf *btf, const struct btf_param *param, const char *suffix);
 
+/* Does it take a lock, and can fail to? */
+bool kfunc_takes_lock(const struct kfunc *fn);
+
 /* kfunc_args.c */
 int check_kfunc_args(struct env *env, struct kfunc_call *call);
 

@@ -224,16 +224,37 @@ static int check_dynptr(struct env *env, struct kfunc_call *call, int regno,
 	enum dynptr_kind kind = DYNPTR_NONE;
 
 	if (!uninit)
-		return check_dynptr_arg(env, &call->call, regno, false, read_only, DYNPTR_NONE, 0, 0);
+		return check_dynptr_arg(env, &call->call, regno, false, read_only, DYNPTR_NONE, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(makers); i++)
 		if (strcmp(call->fn->name, makers[i].name) == 0)
 			kind = makers[i].kind;
 	if (strcmp(call->fn->name, "bpf_dynptr_clone") == 0) {
 		kind = call->call.dynptr_kind;
 		return check_dynptr_arg(env, &call->call, regno, true, false, kind,
-					call->call.dynptr_id, call->call.dynptr_ref);
+					call->call.dynptr_ref);
 	}
-	return check_dynptr_arg(env, &call->call, regno, true, false, kind, 0, 0);
+	return check_dynptr_arg(env, &call->call, regno, true, false, kind, 0);
+}
+
+/* bpf_res_spin_lock() and its three kin. */
+static int check_res_lock(struct env *env, struct kfunc_call *call, int regno)
+{
+	const struct reg *reg = call_arg(env, regno);
+	bool irq = strstr(call->fn->name, "_irq") != NULL;
+
+	if (reg->type != REG_MAP_VALUE && !(reg->type == REG_BTF && reg->flags & REG_ALLOC))
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "R%d doesn't point to map value or allocated object", regno);
+	return check_lock(env, regno, irq ? REF_RES_LOCK_IRQ : REF_RES_LOCK,
+			  kfunc_takes_lock(call->fn));
+}
+
+static int check_irq(struct env *env, struct kfunc_call *call, int regno)
+{
+	bool local = strncmp(call->fn->name, "bpf_local_irq_", 14) == 0;
+	bool saves = strstr(call->fn->name, "save") != NULL;
+
+	return check_irq_flag(env, regno, saves, local ? IRQ_LOCAL : IRQ_LOCK);
 }
 
 static int check_iter(struct env *env, struct kfunc_call *call, int regno, uint32_t type)
@@ -267,6 +288,10 @@ static int check_pointer(struct env *env, struct kfunc_call *call, int regno,
 		return check_dynptr(env, call, regno, param);
 	if (call->fn->flags & (KF_ITER_NEW | KF_ITER_NEXT | KF_ITER_DESTROY) && regno == 1)
 		return check_iter(env, call, regno, to.id);
+	if (strcmp(to.name, "bpf_res_spin_lock") == 0)
+		return check_res_lock(env, call, regno);
+	if (param_has(btf, param, "__irq_flag"))
+		return check_irq(env, call, regno);
 	if (param_has(btf, param, "__alloc"))
 		return check_allocated(env, call, regno, false);
 	if (param_has(btf, param, "__refcounted_kptr"))

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * lock.c - bpf_spin_lock: one may be held at a time, and only the one taken is
- * given back.
+ * lock.c - locks of programs: who may take one, and that it is given back.
+ *
+ *   bpf_spin_lock       a helper; one at a time, and nothing else inside
+ *   bpf_res_spin_lock   a kernel function that can fail (it finds deadlocks as it runs);
+ *                       several at a time, given back in the reverse order
  *
  * A lock is known by what it lies in: a map (and which of its values, by the
- * id of the register) or an allocated object.
+ * id of the register) or an allocated object. Each held one is an entry among
+ * the path's references.
  */
 #include "verify/call.h"
 
@@ -15,7 +19,20 @@ static void forget_borrowed(struct env *env, struct reg *reg, void *arg)
 		forget_pointer(env, reg);
 }
 
-static int find_lock(struct env *env, int regno, const void **ptr)
+struct lock {
+	const char *type;        /* "bpf_spin_lock" */
+	const char *unlock;
+	uint32_t field;          /* enum field_type */
+};
+
+static struct lock lock_of(enum ref_kind kind)
+{
+	if (kind == REF_LOCK)
+		return (struct lock){ "bpf_spin_lock", "bpf_spin_unlock", MAP_FIELD_SPIN_LOCK };
+	return (struct lock){ "bpf_res_spin_lock", "bpf_res_spin_unlock", MAP_FIELD_RES_SPIN_LOCK };
+}
+
+static int find_lock(struct env *env, int regno, struct lock lock, const void **ptr)
 {
 	const struct reg *reg = call_arg(env, regno);
 	const struct map_fields *fields;
@@ -25,13 +42,13 @@ static int find_lock(struct env *env, int regno, const void **ptr)
 
 	if (!scalar_is_const(reg->var))
 		return reject_as(env, SKEP_VERIFY_MOVED, -EINVAL,
-				 "R%d doesn't have constant offset. bpf_spin_lock has to be at "
-				 "the constant offset", regno);
+				 "R%d doesn't have constant offset. %s has to be at the constant "
+				 "offset", regno, lock.type);
 	if (reg->type == REG_MAP_VALUE) {
 		name = reg->map->name;
 		if (!reg->map->btf)
-			return reject(env, -EINVAL, "map '%s' has to have BTF in order to use "
-				      "bpf_spin_lock", name);
+			return reject(env, -EINVAL, "map '%s' has to have BTF in order to use %s",
+				      name, lock.type);
 		fields = map_fields(env, reg->map);
 		*ptr = reg->map;
 	} else {
@@ -39,36 +56,61 @@ static int find_lock(struct env *env, int regno, const void **ptr)
 		*ptr = reg->btf;
 	}
 	for (uint32_t i = 0; fields && i < fields->count; i++) {
-		if (fields->field[i].type != MAP_FIELD_SPIN_LOCK)
+		if (fields->field[i].type != lock.field)
 			continue;
 		if (fields->field[i].off != off)
-			return reject(env, -EINVAL, "off %llu doesn't point to 'struct bpf_spin_lock' "
-				      "that is at %u", (unsigned long long)off, fields->field[i].off);
+			return reject(env, -EINVAL, "off %llu doesn't point to 'struct %s' that is "
+				      "at %u", (unsigned long long)off, lock.type,
+				      fields->field[i].off);
 		return 0;
 	}
-	return reject(env, -EINVAL, "%s '%s' has no valid bpf_spin_lock", place, name);
+	return reject(env, -EINVAL, "%s '%s' has no valid %s", place, name, lock.type);
 }
 
-int check_spin_lock(struct env *env, int regno, bool lock)
+/* Is this lock held, as one of these kinds? */
+static bool holds(const struct state *state, uint32_t kinds, uint32_t id, const void *ptr)
+{
+	for (uint32_t i = 0; i < state->ref_count; i++)
+		if (kinds >> state->ref[i].kind & 1 && state->ref[i].id == id &&
+		    state->ref[i].ptr == ptr)
+			return true;
+	return false;
+}
+
+static int take(struct env *env, enum ref_kind kind, uint32_t id, const void *ptr)
+{
+	if (kind == REF_LOCK && env->cur->active_locks)
+		return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
+				 "Locking two bpf_spin_locks are not allowed");
+	if (kind != REF_LOCK &&
+	    holds(env->cur, 1u << REF_RES_LOCK | 1u << REF_RES_LOCK_IRQ, id, ptr))
+		return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
+				 "Acquiring the same lock again, AA deadlock detected");
+	return acquire_lock(env, kind, id, ptr, env->pc);
+}
+
+static int give_back(struct env *env, enum ref_kind kind, uint32_t id, const void *ptr)
+{
+	const char *name = lock_of(kind).unlock;
+
+	if (!env->cur->active_locks)
+		return reject_as(env, SKEP_VERIFY_REF, -EINVAL, "%s without taking a lock", name);
+	if (!holds(env->cur, 1u << kind, id, ptr))
+		return reject_as(env, SKEP_VERIFY_REF, -EINVAL, "%s of different lock", name);
+	if (env->cur->active_lock_id != id || env->cur->active_lock_ptr != ptr)
+		return reject_as(env, SKEP_VERIFY_REF, -EINVAL, "%s cannot be out of order", name);
+	release_lock(env, kind, id, ptr);
+	state_each_reg(env, env->cur, forget_borrowed, NULL);
+	return 0;
+}
+
+int check_lock(struct env *env, int regno, enum ref_kind kind, bool lock)
 {
 	const struct reg *reg = call_arg(env, regno);
 	const void *ptr = NULL;
-	int error = find_lock(env, regno, &ptr);
+	int error = find_lock(env, regno, lock_of(kind), &ptr);
 
 	if (error < 0)
 		return error;
-	if (lock) {
-		if (env->cur->active_locks)
-			return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
-					 "Locking two bpf_spin_locks are not allowed");
-		return acquire_lock(env, REF_LOCK, reg->id, ptr, env->pc);
-	}
-	if (!env->cur->active_locks)
-		return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
-				 "bpf_spin_unlock without taking a lock");
-	if (release_lock(env, REF_LOCK, reg->id, ptr) < 0)
-		return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
-				 "bpf_spin_unlock of different lock");
-	state_each_reg(env, env->cur, forget_borrowed, NULL);
-	return 0;
+	return lock ? take(env, kind, reg->id, ptr) : give_back(env, kind, reg->id, ptr);
 }

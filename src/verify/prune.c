@@ -67,6 +67,14 @@ static bool same_details(const struct reg *a, const struct reg *b)
 		       offsetof(struct reg, var) - offsetof(struct reg, range));
 }
 
+/* Which dynptr memory is a slice of is a matter of ids, as in same_ids(). */
+static bool same_object(struct id_map *ids, const struct reg *old, const struct reg *cur)
+{
+	if (old->type != REG_MEM)
+		return same_details(old, cur);
+	return old->mem_size == cur->mem_size && same_id(ids, old->dynptr_id, cur->dynptr_id);
+}
+
 static bool same_ids(struct id_map *ids, const struct reg *old, const struct reg *cur)
 {
 	return same_id(ids, old->id, cur->id) && same_id(ids, old->ref_id, cur->ref_id);
@@ -76,7 +84,7 @@ static bool reg_exact(struct id_map *ids, const struct reg *old, const struct re
 {
 	return old->type == cur->type && old->flags == cur->flags && old->off == cur->off &&
 	       old->link_add == cur->link_add && old->link_off == cur->link_off &&
-	       same_details(old, cur) && scalar_equal(old->var, cur->var) &&
+	       same_object(ids, old, cur) && scalar_equal(old->var, cur->var) &&
 	       same_ids(ids, old, cur);
 }
 
@@ -118,7 +126,7 @@ static bool reg_covers(struct id_map *ids, const struct reg *old, const struct r
 	case REG_MEM:
 	case REG_BUF:
 	case REG_TP_BUFFER:
-		return old->off == cur->off && same_details(old, cur) &&
+		return old->off == cur->off && same_object(ids, old, cur) &&
 		       scalar_in(old->var, cur->var) && same_ids(ids, old, cur);
 	case REG_PACKET:
 	case REG_PACKET_META:
@@ -191,11 +199,11 @@ static bool slot_special_covers(struct id_map *ids, const struct slot *old,
 	case SLOT_DYNPTR:
 		return old->reg.dynptr == cur->reg.dynptr &&
 		       old->reg.dynptr_first == cur->reg.dynptr_first &&
-		       old->reg.flags == cur->reg.flags &&
-		       same_id(ids, old->reg.ref_id, cur->reg.ref_id);
+		       old->reg.flags == cur->reg.flags && same_ids(ids, &old->reg, &cur->reg);
 	case SLOT_ITER:
 		return old->reg.iter_btf == cur->reg.iter_btf &&
 		       old->reg.iter_btf_id == cur->reg.iter_btf_id &&
+		       old->reg.flags == cur->reg.flags &&
 		       old->reg.iter_state == cur->reg.iter_state &&
 		       same_id(ids, old->reg.ref_id, cur->reg.ref_id);
 	case SLOT_IRQ_FLAG:

@@ -111,6 +111,38 @@ int release_lock(struct env *env, enum ref_kind kind, uint32_t id, const void *p
 	return -EINVAL;
 }
 
+/* --- interrupts --- */
+
+const struct ref *last_irq(const struct state *state)
+{
+	for (uint32_t i = state->ref_count; i-- > 0;)
+		if (state->ref[i].kind == REF_IRQ)
+			return &state->ref[i];
+	return NULL;
+}
+
+int acquire_irq(struct env *env, uint32_t pc)
+{
+	uint32_t id = new_id(env);
+	int error = push_reference(env, REF_IRQ, id, pc, NULL);
+
+	if (error < 0)
+		return error;
+	env->cur->active_irq = id;
+	return (int)id;
+}
+
+/* The one saved before becomes the one to be restored next. */
+void release_irq(struct env *env)
+{
+	const struct ref *last = last_irq(env->cur);
+
+	if (last)
+		remove_reference(env->cur, (uint32_t)(last - env->cur->ref));
+	last = last_irq(env->cur);
+	env->cur->active_irq = last ? last->id : 0;
+}
+
 /* --- at the end --- */
 
 /* A program of a kernel structure may return a reference it was given to return. */

@@ -269,7 +269,8 @@ struct state {
 	uint32_t depth;          /* index of the running frame */
 	struct ref *ref;
 	uint32_t ref_count, ref_size;
-	uint32_t active_locks, active_preempt, active_rcu, active_irq; /* nesting */
+	uint32_t active_locks, active_preempt, active_rcu; /* nesting */
+	uint32_t active_irq;     /* reference of the newest IRQ flag; 0: interrupts are on */
 	uint32_t active_lock_id;
 	const void *active_lock_ptr;
 	bool speculative, in_sleepable;

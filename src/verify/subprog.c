@@ -8,6 +8,7 @@
  * explored as a pending path whose exit returns to the call that took it, so
  * that the call is seen once more with what the callback left behind.
  */
+#include "verify/call.h"
 #include "verify/passes.h"
 
 #include <inttypes.h>
@@ -101,19 +102,17 @@ static int call_global(struct env *env, uint32_t *pc, uint32_t subprog)
 {
 	struct reg *regs = state_regs(env->cur);
 	struct subprog *callee = &env->subprog[subprog];
+	const char *region = region_name(env->cur);
 	int err;
 
 	if (env->cur->active_locks)
 		return reject_as(env, SKEP_VERIFY_REGION, -EINVAL,
 				 "global function calls are not allowed while holding a lock,\n"
 				 "use static function instead");
-	if (callee->might_sleep && (env->cur->active_rcu || env->cur->active_preempt ||
-				    env->cur->active_irq || !env->cur->in_sleepable))
+	if (callee->might_sleep && (region || !env->cur->in_sleepable))
 		return reject_as(env, SKEP_VERIFY_SLEEP, -EINVAL,
-				 "global functions that may sleep are not allowed in "
-				 "non-sleepable context,\n"
-				 "i.e., in a RCU/IRQ/preempt-disabled section, or in\n"
-				 "a non-sleepable BPF program context");
+				 "sleepable global function %s() called in %s",
+				 subprog_name(env, subprog), region ? region : "non-sleepable prog");
 	err = check_global_args(env, subprog, *pc);
 	if (err < 0) {
 		trace(env, 3, "Caller passes invalid args into func#%u ('%s')\n", subprog,
