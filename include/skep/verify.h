@@ -33,6 +33,7 @@ struct skep_verify_opts {
 	unsigned log_level;     /* 0: none; 1, 2 as Linux; |4: statistics */
 	unsigned flags;         /* enum skep_verify_flags, added to the program's */
 	bool unprivileged;
+	unsigned kernel;        /* follow only what this release could: 5 << 8 | 10; 0: the newest */
 	const struct skep_btf *kernel_btf; /* borrowed; NULL: the machine's own */
 	const struct skep_observer *observer; /* borrowed; may be NULL */
 };
@@ -48,6 +49,8 @@ struct skep_verify_result {
 	uint32_t stack_depth;   /* bytes, of the deepest chain of calls; 0 if not accepted */
 	uint64_t memory;        /* bytes the verifier needed at once, without the log */
 	uint64_t time_us;
+	uint32_t lacked;        /* what opts.kernel could not follow and was asked to: bits of the
+				 * verifier abilities in skep_object_check_kernel()'s table */
 	char *log;              /* free with skep_verify_result_done(); may be NULL */
 };
 

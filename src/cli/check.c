@@ -11,6 +11,7 @@ static const struct opt opts[] = {
 	OPT(OPT_TEXT, 0, "flags", flags, "F,...", "set program flags (see below)"),
 	OPT(OPT_NUMBER, 0, "log", log, "LEVEL", "show the verifier's log: 1, 2; add 4 for statistics"),
 	OPT(OPT_FLAG, 0, "unprivileged", unprivileged, NULL, "judge as for a user without privileges"),
+	OPT(OPT_TEXT, 0, "kernel", kernel, "V[=BTF],...", "on which Linux releases it loads; 'all': see below"),
 	OPT(OPT_FLAG, 'q', "quiet", quiet, NULL, "only programs that are not accepted"),
 	OPT(OPT_FLAG, 'j', "json", json, NULL, "one JSON object per program"),
 	{ 0 },
@@ -75,6 +76,8 @@ static int run(const struct verb *verb, void *arg, int argc, char **argv)
 		return usage(verb, "--log wants 1 or 2, and 4 more for statistics");
 	if (args->flags && (status = parse_flags(verb, args->flags, &flags)))
 		return status;
+	if (args->kernel)
+		return check_kernels(verb, args, flags, argc, argv);
 	check.diag = skep_diag_new();
 	if (args->btf) {
 		btf = kernel_types(args->btf, check.diag);
@@ -119,9 +122,15 @@ const struct verb verb_check = {
 		"Flags: strict_alignment, any_alignment, test_rnd_hi32, test_state_freq, sleepable,\n"
 		"xdp_has_frags, test_reg_invariants.\n"
 		"\n"
+		"--kernel 5.4,6.1 says for each release whether the program loads there and what it is\n"
+		"missing: instructions, helpers, kernel functions, map and program types, what its\n"
+		"verifier could not follow. 6.1=VMLINUX judges CO-RE fields and attach points by that\n"
+		"kernel's types too; a VMLINUX alone says its release itself.\n"
+		"\n"
 		"Exit status 0: all accepted; 1: not all; 2: usage.",
 	.example = "  skep check xdp_firewall.bpf.o\n"
 		   "  skep check -j /usr/lib/bpf/*.o\n"
+		   "  skep check --kernel 5.10,6.1,7.3 fw.o\n"
 		   "  skep check --log 2 --btf vmlinux tools.o:handle_exec",
 	.opts = opts,
 	.args_size = sizeof(struct args),

@@ -6,6 +6,7 @@
  *   check_judge.c   an operand into verdicts, one struct judged a program
  *   check_text.c    verdicts for people
  *   check_json.c    verdicts as JSON lines
+ *   check_kernels.c which releases of Linux would load them
  */
 #ifndef CLI_CHECK_H
 #define CLI_CHECK_H
@@ -19,7 +20,7 @@ extern const char *const verdict_names[VERDICTS];
 
 struct args {
 	struct list programs;
-	const char *btf, *flags;
+	const char *btf, *flags, *kernel;
 	uint64_t log;
 	bool json, quiet, unprivileged;
 };
@@ -49,6 +50,8 @@ struct check {
 	void (*print)(struct check *check, const struct judged *j);
 };
 
+int check_kernels(const struct verb *verb, const struct args *args, unsigned flags, int argc,
+		  char **argv);                                         /* check_kernels.c */
 void check_operand(struct check *check, const char *operand);   /* check_judge.c */
 
 void print_judged_text(struct check *check, const struct judged *j); /* check_text.c */

@@ -189,15 +189,15 @@ static void repeat_items(struct skep_diag *to, const struct skep_diag *from)
 	}
 }
 
-int skep_object_check(struct skep_object_prog *prog, const struct skep_verify_opts *opts,
-		      struct skep_verify_result *result, struct skep_diag *diag)
+int object_verify(struct skep_object_prog *prog, const struct skep_verify_opts *opts,
+		  struct prog_spec *spec, struct skep_verify_result *result, struct verified *out,
+		  struct skep_diag *diag)
 {
 	struct skep_where where = object_where(prog->object, prog->section,
 					       skep_object_prog_name(prog));
 	struct filled filled = { 0 };
 	struct skep_diag *quiet;
-	struct prog_spec spec;
-	int error = object_prog_spec(prog, opts, &spec, diag);
+	int error = object_prog_spec(prog, opts, spec, diag);
 
 	if (error)
 		return error;
@@ -205,11 +205,11 @@ int skep_object_check(struct skep_object_prog *prog, const struct skep_verify_op
 	quiet = prog->linked.poisons.count ? skep_diag_new() : NULL;
 	if (filled_init(&filled, prog->object) < 0 || (prog->linked.poisons.count && !quiet))
 		error = skep_fail(diag, SKEP_OOM, &where, "maps");
-	spec.maps = filled.list;
+	spec->maps = filled.list;
 	if (!error)
-		error = check_maps(&spec, &where, diag);
+		error = check_maps(spec, &where, diag);
 	if (!error)
-		error = verify(&spec, opts, result, NULL, quiet ? quiet : diag);
+		error = verify(spec, opts, result, out, quiet ? quiet : diag);
 	if (!error && quiet) {
 		error = object_explain_poison(prog, result, diag);
 		if (!error)
@@ -217,5 +217,14 @@ int skep_object_check(struct skep_object_prog *prog, const struct skep_verify_op
 	}
 	skep_diag_free(quiet);
 	filled_done(&filled);
+	spec->maps = prog->object->specs;
 	return error;
+}
+
+int skep_object_check(struct skep_object_prog *prog, const struct skep_verify_opts *opts,
+		      struct skep_verify_result *result, struct skep_diag *diag)
+{
+	struct prog_spec spec;
+
+	return object_verify(prog, opts, &spec, result, NULL, diag);
 }

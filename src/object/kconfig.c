@@ -96,10 +96,10 @@ static uint32_t kernel_version(void)
 	return version_code(debian ? debian + strlen("Debian ") : uts.release);
 }
 
-static bool virtual_value(const char *name, uint64_t *value)
+static bool virtual_value(const struct skep_object *object, const char *name, uint64_t *value)
 {
 	if (strcmp(name, "LINUX_KERNEL_VERSION") == 0)
-		*value = kernel_version();
+		*value = object->release ? object->release << 8 : kernel_version();
 	else if (strcmp(name, "LINUX_HAS_BPF_COOKIE") == 0)
 		*value = 1;
 	else if (strcmp(name, "LINUX_HAS_SYSCALL_WRAPPER") == 0)
@@ -224,7 +224,7 @@ static void fill_one(struct skep_object *object, struct object_extern *ext, cons
 				       "type";
 		return;
 	}
-	if (!virtual_value(ext->name, &value)) {
+	if (!virtual_value(object, ext->name, &value)) {
 		if (!ext->weak)
 			ext->problem = "the loader knows no such setting";
 		return;

@@ -169,6 +169,7 @@ struct skep_object {
 	uint32_t kconfig_map;    /* index + 1; 0: none */
 	uint32_t kconfig_size;   /* bytes of settings */
 	bool kconfig_filled;
+	uint32_t release;        /* that LINUX_KERNEL_VERSION tells of; 0: the running one */
 	struct located_list relos, func_records, line_records, core_records;
 	uint64_t linked_slots;   /* in all linked programs, to bound memory */
 };
@@ -233,6 +234,14 @@ int link_info(struct skep_object *object, struct linked *linked, struct skep_dia
 /* Everything the verifier and the machine need; borrowed from the program. */
 int object_prog_spec(struct skep_object_prog *prog, const struct skep_verify_opts *opts,
 		     struct prog_spec *spec, struct skep_diag *diag);
+
+struct verified;
+
+/* skep_object_check(), which also gives the spec (without filled-in maps) and, if
+ * out is not NULL, what was proved. */
+int object_verify(struct skep_object_prog *prog, const struct skep_verify_opts *opts,
+		  struct prog_spec *spec, struct skep_verify_result *result, struct verified *out,
+		  struct skep_diag *diag);
 
 /* Would the map be created? */
 int object_check_map(const struct map_spec *spec, const struct skep_where *where,

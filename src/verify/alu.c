@@ -111,7 +111,7 @@ static void link_sum(const struct env *env, const struct insn *insn, struct reg 
 
 	if (insn->op == ALU_SUB)
 		delta = -delta;
-	if (!env->privileged || (insn->op != ALU_ADD && insn->op != ALU_SUB) ||
+	if (!env->privileged || !env_can(env, ABILITY_LINKED_SUM) || (insn->op != ALU_ADD && insn->op != ALU_SUB) ||
 	    insn->width != 8 || !dst->id || dst->link_add || !scalar_is_const(by->var) ||
 	    delta != (int32_t)delta) {
 		unlink_number(dst);
@@ -127,9 +127,8 @@ static int check_number(struct env *env, const struct insn *insn, struct reg *ds
 	struct scalar result = scalar_alu((enum alu)insn->op, dst->var, src->var, insn->width,
 					  insn->from);
 
-	(void)env;
 	link_sum(env, insn, dst, src);
-	dst->var = result;
+	dst->var = env_can(env, ABILITY_BOUNDS32) ? result : scalar_forget_halves(result);
 	dst->subreg_only = insn->width == 4;
 	return 0;
 }

@@ -117,11 +117,11 @@ struct linked {
 	uint64_t slots;
 };
 
-static void collect_linked(struct state *state, const struct reg *number, struct linked *linked)
+static void collect_linked(const struct env *env, struct state *state, const struct reg *number, struct linked *linked)
 {
 	struct frame *frame = state_frame(state);
 
-	if (number->type != REG_SCALAR || !number->id)
+	if (number->type != REG_SCALAR || !number->id || !env_can(env, ABILITY_LINKED))
 		return;
 	for (unsigned i = 0; i < REG_FP; i++)
 		if (frame->reg[i].type == REG_SCALAR && frame->reg[i].id == number->id)
@@ -180,13 +180,31 @@ struct outcome {
 	struct scalar d[2], s[2]; /* [0]: not taken, [1]: taken */
 };
 
-static void work_out(struct outcome *out, const struct insn *insn, const struct reg *d,
-		     const struct reg *s)
+/* Did the verifier of that release learn from such a comparison? */
+static bool learns(const struct env *env, const struct insn *insn, const struct reg *d,
+		   const struct reg *s, int taken)
+{
+	bool unequal = insn->op == (taken ? COND_NE : COND_EQ);
+
+	if (!env->kernel)
+		return true;
+	if (unequal && !env_can(env, ABILITY_NOT_EQUAL))
+		return false;
+	if (!env_can(env, ABILITY_RANGE_COMPARE) && !scalar_is_const(d->var) &&
+	    !scalar_is_const(s->var))
+		return false;
+	return insn->width == 8 || env_can(env, ABILITY_BOUNDS32) ||
+	       (d->var.umax <= INT32_MAX && s->var.umax <= INT32_MAX);
+}
+
+static void work_out(const struct env *env, struct outcome *out, const struct insn *insn,
+		     const struct reg *d, const struct reg *s)
 {
 	for (int taken = 0; taken < 2; taken++) {
 		out->d[taken] = d->var;
 		out->s[taken] = s->var;
-		scalar_assume((enum cond)insn->op, !taken, &out->d[taken], &out->s[taken],
+		if (learns(env, insn, d, s, taken))
+			scalar_assume((enum cond)insn->op, !taken, &out->d[taken], &out->s[taken],
 			      insn->width);
 	}
 }
@@ -484,8 +502,8 @@ static int follow_both(struct env *env, uint32_t pc, const struct outcome *out, 
 
 	if (numbers) {
 		if (!insn->source_is_imm)
-			collect_linked(env->cur, &regs[insn->src], &linked);
-		collect_linked(env->cur, &regs[insn->dst], &linked);
+			collect_linked(env, env->cur, &regs[insn->src], &linked);
+		collect_linked(env, env->cur, &regs[insn->dst], &linked);
 		record_linked(env, &linked);
 	}
 	taken = push_state(env, (uint32_t)insn_target(insn, pc), pc, false);
@@ -514,7 +532,7 @@ int check_jump(struct env *env, uint32_t pc, uint32_t *next)
 	numbers = d->type == REG_SCALAR && s->type == REG_SCALAR;
 	decided = decide((enum cond)insn->op, d, s, insn->width);
 	if (decided < 0 && numbers) {
-		work_out(&out, insn, d, s);
+		work_out(env, &out, insn, d, s);
 		decided = impossible(&out, 1) ? 0 : impossible(&out, 0) ? 1 : -1;
 	}
 	*next = decided == 1 ? (uint32_t)insn_target(insn, pc) : pc + 1;

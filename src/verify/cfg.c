@@ -202,6 +202,12 @@ static bool names_subprog(const struct insn *insn)
 }
 
 /* Names and linkage, from the function records. */
+/* Before 5.6 a loader made them static, for want of a verifier of single functions. */
+static bool has_global_functions(const struct env *env)
+{
+	return !env->kernel || env->kernel >= KERNEL(5, 6);
+}
+
 static void describe_subprogs(struct env *env)
 {
 	const struct prog_spec *spec = env->spec;
@@ -214,7 +220,8 @@ static void describe_subprogs(struct env *env)
 			continue;
 		env->subprog[at].type = spec->funcs[i].type;
 		env->subprog[at].name = btf_name(spec->btf, func);
-		env->subprog[at].is_global = at > 0 && btf_vlen(func) == 1;
+		env->subprog[at].is_global = at > 0 && btf_vlen(func) == 1 &&
+						 has_global_functions(env);
 	}
 }
 
@@ -385,7 +392,8 @@ static int walk_from(struct env *env, struct walk *walk, uint32_t start)
 		to = next[walk->edge[pc]++];
 		if (to >= env->len)
 			return refuse_at(env, pc, SKEP_VERIFY_SHAPE, "jump out of range from insn %u to %u", pc, to);
-		if (walk->colour[to] == GREY && !env->privileged && !names_subprog(&env->insns[pc]))
+		if (walk->colour[to] == GREY && !names_subprog(&env->insns[pc]) &&
+		    (!env->privileged || !env_can(env, ABILITY_LOOPS)))
 			return refuse_at(env, pc, SKEP_VERIFY_SHAPE, "back-edge from insn %u to %u", pc, to);
 		if (walk->colour[to] != WHITE)
 			continue;

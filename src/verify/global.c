@@ -102,6 +102,9 @@ static int read_pointer(struct env *env, const struct skep_btf *btf, uint32_t fu
 		param->kind = PARAM_ARENA;
 		return 0;
 	}
+	if (!env_can(env, ABILITY_MEMORY_ARGS))
+		return reject(env, -EINVAL, "Arg#%u type PTR in %s() is not supported yet.", arg,
+			      btf_name(btf, btf_type(btf, function)));
 	size = skep_btf_size(btf, target);
 	if (size < 0)
 		return reject(env, -EINVAL, "arg#%u reference type('%s %s') size cannot be determined: "

@@ -162,6 +162,12 @@ static void trace_safe(struct env *env)
 		trace(env, 3, "%u: safe\n", env->pc);
 }
 
+/* Instructions that may be examined in all. */
+static uint32_t insn_budget(const struct env *env)
+{
+	return env_can(env, ABILITY_LONG) ? INSN_BUDGET : INSN_BUDGET_OLD;
+}
+
 /* One step of the current path. 1: it ended here; negative: rejected. */
 static int step_path(struct env *env)
 {
@@ -170,7 +176,7 @@ static int step_path(struct env *env)
 
 	if (pc >= env->len)
 		return reject(env, -EFAULT, "invalid insn idx %u insn_cnt %u", pc, env->len);
-	if (++env->processed > INSN_BUDGET)
+	if (++env->processed > insn_budget(env))
 		return reject_as(env, SKEP_VERIFY_BIG, -E2BIG,
 				 "BPF program is too large. Processed %u insn", env->processed);
 	if (env->info[pc].prune_point) {
@@ -426,7 +432,7 @@ static void finish_result(struct env *env, uint64_t started)
 
 static int check_size(struct env *env)
 {
-	uint32_t limit = env->privileged ? INSN_BUDGET : 4096;
+	uint32_t limit = env->privileged && env_can(env, ABILITY_LONG) ? INSN_BUDGET : 4096;
 
 	if (env->spec->len == 0 || env->spec->len > limit) {
 		env->structural_insn = -1;
@@ -449,6 +455,7 @@ static void env_setup(struct env *env, const struct prog_spec *spec,
 	env->flags = opts->flags | spec->flags;
 	env->log_level = opts->log_level;
 	env->privileged = !opts->unprivileged;
+	env->kernel = opts->kernel;
 	env->sleepable = env->flags & SKEP_VERIFY_SLEEPABLE;
 	env->strict_alignment = env->flags & SKEP_VERIFY_STRICT_ALIGNMENT;
 	env->gpl = license_is_gpl(spec->license);

@@ -52,6 +52,7 @@ static struct insn_fact make_fact(const struct insn_info *info)
 		.key = info->key,
 		.nonnull = info->never_null && !info->maybe_null,
 		.upper_zero = info->zero_ext,
+		.ctx_field = info->ctx_field ? info->ctx_field->name : NULL,
 	};
 }
 

@@ -218,6 +218,17 @@ static struct tnum tighten_bits(struct tnum bits, struct range r64, struct range
 	return bits;
 }
 
+struct scalar scalar_forget_halves(struct scalar a)
+{
+	struct scalar unknown = scalar_unknown();
+
+	a.smin32 = unknown.smin32;
+	a.smax32 = unknown.smax32;
+	a.umin32 = unknown.umin32;
+	a.umax32 = unknown.umax32;
+	return scalar_sync(a);
+}
+
 struct scalar scalar_sync(struct scalar a)
 {
 	struct range r64 = range_of(a, 64), r32 = range_of(a, 32);

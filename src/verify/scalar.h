@@ -43,6 +43,8 @@ bool scalar_is_unknown(struct scalar a);
 bool scalar_in(struct scalar outer, struct scalar inner);
 /* Each view tightened by the others. */
 struct scalar scalar_sync(struct scalar a);
+/* What the 64-bit views say of the low half, and no more. */
+struct scalar scalar_forget_halves(struct scalar a);
 /* No number satisfies all views: only on a branch that cannot be taken. */
 bool scalar_is_empty(struct scalar a);
 /* The low bytes, zero-extended or sign-extended to width (4 or 8) bytes. */

@@ -219,6 +219,13 @@ static int destroy_special(struct env *env, struct frame *frame, int32_t min, in
 	return 0;
 }
 
+/* Is what is known of a number kept when it is spilled? */
+static bool keeps_number(const struct env *env, const struct reg *value, uint32_t size)
+{
+	return env->privileged && (size == SLOT_SIZE || env_can(env, ABILITY_SPILL_NARROW)) &&
+	       (reg_is_const(value) || env_can(env, ABILITY_SPILL_BOUNDS));
+}
+
 static int write_fixed(struct env *env, uint32_t pc, struct frame *frame, int32_t off,
 		       uint32_t size, int value_regno)
 {
@@ -236,7 +243,7 @@ static int write_fixed(struct env *env, uint32_t pc, struct frame *frame, int32_
 		return reject_as(env, SKEP_VERIFY_LEAK, -EACCES,
 				 "attempt to corrupt spilled pointer on stack");
 	show_slot(env, s);
-	if (value && aligned && value->type == REG_SCALAR && env->privileged) {
+	if (value && aligned && value->type == REG_SCALAR && keeps_number(env, value, size)) {
 		bool fits = value_fits(value, size);
 
 		if (fits)
@@ -314,7 +321,7 @@ int stack_write(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t s
 	stack_span(reg, off, size, &min, &max);
 	if (scalar_is_const(reg->var))
 		return write_fixed(env, pc, frame, (int32_t)min, size, value_regno);
-	if (!env->privileged)
+	if (!env->privileged || !env_can(env, ABILITY_VAR_STACK))
 		return refuse_variable(env, regno, reg);
 	return write_variable(env, pc, frame, min, max, value_regno);
 }
@@ -329,7 +336,7 @@ static int check_readable(struct env *env, const struct frame *frame, int32_t of
 
 		if (type == SLOT_MISC || type == SLOT_ZERO || type == SLOT_SPILL)
 			continue;
-		if (type == SLOT_INVALID && env->privileged)
+		if (type == SLOT_INVALID && env->privileged && env_can(env, ABILITY_UNINIT_STACK))
 			continue;
 		if (type == SLOT_POISON)
 			return reject_as(env, SKEP_VERIFY_UNSET, -EFAULT,
@@ -457,7 +464,7 @@ int stack_read(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t si
 	stack_span(reg, off, size, &min, &max);
 	if (scalar_is_const(reg->var))
 		return read_fixed(env, frame, (int32_t)min, size, dst);
-	if (!env->privileged)
+	if (!env->privileged || !env_can(env, ABILITY_VAR_STACK))
 		return refuse_variable(env, regno, reg);
 	for (int64_t at = min; at + size <= max; at++) {
 		err = check_readable(env, frame, (int32_t)at, size);
@@ -484,7 +491,7 @@ static int use_byte(struct env *env, struct slot *slot, int byte, bool writes)
 	case SLOT_MISC:
 		return 0;
 	case SLOT_INVALID:
-		if (!env->privileged)
+		if (!env->privileged || !env_can(env, ABILITY_UNINIT_STACK))
 			return -EACCES;
 		if (writes)
 			slot->byte[byte] = SLOT_MISC;

@@ -26,6 +26,7 @@
 #include "btf/btf.h"
 #include "helper/helper.h"
 #include "map/map.h"
+#include "prog/kernel.h"
 #include "verify/scalar.h"
 #include "verify/verify.h"
 
@@ -37,6 +38,7 @@ enum {
 	STACK_SLOTS = INSN_STACK_SIZE / SLOT_SIZE,
 	SUBPROGS_MAX = 256,
 	INSN_BUDGET = 1000000,
+	INSN_BUDGET_OLD = 131072,    /* before 5.2 */
 	JUMPS_PENDING_MAX = 8192,
 	STATES_PER_INSN_MAX = 64,
 	PACKET_OFF_MAX = 0xffff,
@@ -364,6 +366,7 @@ struct env {
 	const struct skep_btf *kernel_btf;
 	uint32_t flags;              /* enum skep_verify_flags */
 	unsigned log_level;
+	uint32_t kernel;             /* its verifier's abilities; 0: all (prog/kernel.h) */
 	bool privileged;             /* pointers may be leaked, uninitialised stack read ... */
 	bool sleepable, strict_alignment, gpl;
 
@@ -403,6 +406,15 @@ struct env {
 	uint32_t stack_depth;
 	const void *call_private;    /* for call.c and kfunc.c */
 };
+
+/* May this be followed, by the release that is asked about? */
+static inline bool env_can(const struct env *env, enum ability ability)
+{
+	if (kernel_can(env->kernel, ability))
+		return true;
+	env->result->lacked |= UINT32_C(1) << ability;
+	return false;
+}
 
 /* --- errors (log.c) --- */
 

@@ -373,6 +373,9 @@ static int walk_depth(struct depth_walk *walk, uint32_t subprog, uint32_t depth,
 		return reject_as(env, SKEP_VERIFY_BIG, -E2BIG, "too many ways through the calls");
 	if (s->has_tail_call)
 		tail = true;
+	if (tail && env->subprog_count > 1 && !env_can(env, ABILITY_TAIL_CALLS))
+		return reject_as(env, SKEP_VERIFY_STACK, -EINVAL,
+				 "tail_calls are not allowed in programs with bpf-to-bpf calls");
 	if (walk->frame && tail && s->has_tail_call && depth >= TAIL_CALL_STACK_MAX)
 		return reject_as(env, SKEP_VERIFY_STACK, -EACCES,
 				 "tail_calls are not allowed when call stack of previous "

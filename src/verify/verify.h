@@ -24,6 +24,7 @@ struct insn_fact {
 	bool upper_zero;         /* ALU and LOAD: the upper half of dst is not needed or zero */
 	uint32_t map;
 	uint64_t key;
+	const char *ctx_field;   /* the context field it accesses; or NULL */
 };
 
 struct verified_subprog {
