@@ -213,9 +213,9 @@ static int link_insn(struct linker *l, struct frame *frame)
 	return refer(l, pc, target.section, target.slot);
 }
 
-static int link_all(struct linker *l, uint32_t func)
+static int link_rest(struct linker *l)
 {
-	int error = place(l, func);
+	int error = 0;
 
 	while (!error && l->frames.count) {
 		struct frame *frame = &l->frames.items[l->frames.count - 1];
@@ -226,6 +226,36 @@ static int link_all(struct linker *l, uint32_t func)
 			error = link_insn(l, frame);
 	}
 	return error;
+}
+
+/* The function that a tag on this one names as its exception callback: nothing in the
+ * instructions refers to it. func when there is none. */
+static uint32_t exception_callback(const struct skep_object *object, uint32_t func)
+{
+	const char *name = NULL;
+	uint32_t id = 0;
+
+	if (object->btf)
+		id = skep_btf_find(object->btf, object->funcs.items[func].name, BTF_FUNC);
+	if (id)
+		name = btf_decl_tag(object->btf, id, -1, "exception_callback:");
+	for (uint32_t i = 0; name && i < object->funcs.count; i++)
+		if (strcmp(object->funcs.items[i].name, name) == 0)
+			return i;
+	return func;
+}
+
+static int link_all(struct linker *l, uint32_t func)
+{
+	uint32_t callback = exception_callback(l->base.object, func);
+	int error = place(l, func);
+
+	if (!error)
+		error = link_rest(l);
+	if (error || l->at[callback])
+		return error;
+	error = place(l, callback);
+	return error ? error : link_rest(l);
 }
 
 static int compare_poisons(const void *a, const void *b)

@@ -225,10 +225,21 @@ static void describe_subprogs(struct env *env)
 	}
 }
 
+/* The exception callback, which nothing names; a throw may come from anywhere. */
+static int add_exception_callback(struct env *env, int64_t *start)
+{
+	int err = find_exception_callback(env, start);
+
+	return err < 0 || *start < 0 ? err : add_subprog(env, 0, *start);
+}
+
 int find_subprogs(struct env *env)
 {
+	int64_t exception = -1;
 	int err = add_subprog(env, 0, 0);
 
+	if (!err)
+		err = add_exception_callback(env, &exception);
 	for (uint32_t i = 0; i < env->len && !err; i++)
 		if (names_subprog(&env->insns[i]))
 			err = add_subprog(env, i, insn_callee(env, i));
@@ -240,6 +251,11 @@ int find_subprogs(struct env *env)
 		trace(env, 2, "func#%u @%u\n", i, env->subprog[i].start);
 	}
 	describe_subprogs(env);
+	if (exception >= 0) {
+		env->exception_subprog = subprog_at(env, (uint32_t)exception);
+		env->subprog[env->exception_subprog].is_exception = true;
+		env->subprog[env->exception_subprog].called = true;
+	}
 	return 0;
 }
 

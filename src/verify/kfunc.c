@@ -4,6 +4,7 @@
  * what is true after it.
  */
 #include "verify/kfunc.h"
+#include "verify/passes.h"
 
 #include <stdio.h>
 
@@ -151,7 +152,7 @@ static bool is_supported(const struct kfunc *fn)
 {
 	static const char *const prefixes[] = {
 		"bpf_list_", "bpf_rbtree_", "bpf_wq_", "bpf_task_work_",
-		 "bpf_arena_", "bpf_throw", "bpf_percpu_obj_",
+		 "bpf_arena_", "bpf_percpu_obj_",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
@@ -407,6 +408,8 @@ int check_kfunc_call(struct env *env, uint32_t pc)
 		error = push_failed_lock(env, pc);
 	if (error == 0)
 		error = check_kfunc_args(env, &call);
+	if (error == 0 && is_called(&call, "bpf_throw"))
+		return check_throw(env);
 	if (error == 0)
 		error = enter_or_leave(env, name);
 	if (error == 0)

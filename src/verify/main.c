@@ -302,8 +302,11 @@ static int explore_subprog(struct env *env, uint32_t subprog)
 	env->show_path = false;
 	env->fresh_regs = 1u << 1 | 1u << REG_FP;
 	env->exploring = true;
+	state->frame[0]->in_exception = env->subprog[subprog].is_exception;
 	error = subprog ? prepare_global_args(env, subprog, state_regs(state))
 			: prepare_main_args(env, state_regs(state));
+	if (!error && env->subprog[subprog].is_exception)
+		error = check_exception_callback(env, subprog);
 	if (!error) {
 		if (env->log_level & 3) {
 			trace(env, 3, "%u:", env->pc);

@@ -32,8 +32,22 @@ int check_local_call(struct env *env, uint32_t *pc);            /* subprog.c */
 /* An exit: 1 with *pc set where the caller goes on, 0 at the end of the path. */
 int check_exit(struct env *env, uint32_t *pc);
 int check_stack_depths(struct env *env);
+/* What register regno holds is what the program, global function or asynchronous callback
+ * that runs ends with: may it? */
+int check_return(struct env *env, int regno);
 /* subprog[].changes_packet and might_sleep. After prepare_calls(). */
 void summarise_subprogs(struct env *env);
+
+/* exception.c */
+/* Where the function that the main one names as its exception callback is; -1: none. */
+int find_exception_callback(struct env *env, int64_t *insn);
+/* Its prototype: a number for a number. */
+int check_exception_callback(struct env *env, uint32_t subprog);
+bool insn_throws(const struct env *env, uint32_t pc);
+/* The call of bpf_throw() at pc: 1, for the path ends here. */
+int check_throw(struct env *env);
+/* May pc throw in the last function of this chain of callers? */
+int check_throw_place(struct env *env, uint32_t pc, const uint32_t *chain, uint32_t count);
 
 /* stack.c */
 int stack_write(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t size,

@@ -325,7 +325,7 @@ struct subprog {
 	uint32_t start, end;
 	uint32_t stack;          /* bytes used, before rounding */
 	bool is_global, has_tail_call, has_ld_abs, is_callback, is_async, is_exception;
-	bool tail_call_reachable, changes_packet, might_sleep;
+	bool tail_call_reachable, changes_packet, might_sleep, throws;
 	bool called;             /* global: some verified code calls it */
 	bool verified;           /* global: done */
 	const char *name;

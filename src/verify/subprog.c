@@ -39,6 +39,7 @@ static bool summarise_one(struct env *env, uint32_t s)
 		if (insn->op != CALL_LOCAL) {
 			subprog->changes_packet |= call_changes_packet(env, i);
 			subprog->might_sleep |= call_might_sleep(env, i);
+			subprog->throws |= insn_throws(env, i);
 			continue;
 		}
 		callee = subprog_at(env, (uint32_t)insn_target(insn, i));
@@ -46,9 +47,10 @@ static bool summarise_one(struct env *env, uint32_t s)
 			continue;
 		subprog->changes_packet |= env->subprog[callee].changes_packet;
 		subprog->might_sleep |= env->subprog[callee].might_sleep;
+		subprog->throws |= env->subprog[callee].throws;
 	}
 	return before.changes_packet != subprog->changes_packet ||
-	       before.might_sleep != subprog->might_sleep;
+	       before.might_sleep != subprog->might_sleep || before.throws != subprog->throws;
 }
 
 void summarise_subprogs(struct env *env)
@@ -121,6 +123,11 @@ static int call_global(struct env *env, uint32_t *pc, uint32_t subprog)
 	}
 	trace(env, 3, "Func#%u ('%s') is global and assumed valid.\n", subprog,
 	      subprog_name(env, subprog));
+	if (callee->throws) {
+		err = check_resources(env, true, true, "bpf_throw");
+		if (err < 0)
+			return err;
+	}
 	if (callee->changes_packet)
 		clear_packet_pointers(env);
 	callee->called = true;
@@ -206,9 +213,10 @@ static bool in_range(const struct scalar *value, struct return_range range)
 	return value->smin >= range.min && value->smax <= range.max;
 }
 
-static int refuse_return(struct env *env, const struct reg *reg, struct return_range range,
+static int refuse_return(struct env *env, int regno, struct return_range range,
 			 const char *where)
 {
+	const struct reg *reg = &state_regs(env->cur)[regno];
 	char text[96] = "";
 	int len = 0;
 
@@ -218,8 +226,8 @@ static int refuse_return(struct env *env, const struct reg *reg, struct return_r
 		len += snprintf(text + len, sizeof(text) - (size_t)len, " smax=%" PRId64,
 				reg->var.smax);
 	return reject_as(env, SKEP_VERIFY_RETURN, -EINVAL,
-			 "%s the register R0 has%s should have been in [%" PRId64 ", %" PRId64
-			 "]", where, len ? text : " unknown scalar value", range.min,
+			 "%s the register R%d has%s should have been in [%" PRId64 ", %" PRId64
+			 "]", where, regno, len ? text : " unknown scalar value", range.min,
 			 range.max);
 }
 
@@ -243,7 +251,7 @@ static int leave(struct env *env, uint32_t *pc)
 		if (err < 0)
 			return err;
 		if (!in_range(&r0->var, callee->returns))
-			return refuse_return(env, r0, callee->returns, "At callback return");
+			return refuse_return(env, 0, callee->returns, "At callback return");
 	} else {
 		caller->reg[0] = *r0;
 	}
@@ -294,11 +302,10 @@ static bool returns_void(const struct env *env)
 	return target_return(env) == TARGET_RETURNS_VOID;
 }
 
-/* The end of the main program, a global function or an asynchronous callback. */
-static int check_return(struct env *env)
+int check_return(struct env *env, int regno)
 {
 	const struct frame *frame = state_frame(env->cur);
-	const struct reg *r0 = &frame->reg[0];
+	const struct reg *reg = &frame->reg[regno];
 	const char *where = frame->in_async ? "At async callback return" : "At program exit";
 	struct return_range range = frame->returns;
 	bool is_subprog = frame->subprog != 0 && !frame->in_async && !frame->in_exception;
@@ -306,32 +313,32 @@ static int check_return(struct env *env)
 
 	if (!is_subprog && !frame->in_async && returns_void(env))
 		return 0;
-	err = check_reg_read(env, 0);
+	err = check_reg_read(env, regno);
 	if (err < 0)
 		return err;
-	if (!may_leak(env, r0))
+	if (!may_leak(env, reg))
 		return reject_as(env, SKEP_VERIFY_LEAK, -EACCES,
-				 "R0 leaks addr as return value");
+				 "R%d leaks addr as return value", regno);
 	if (is_subprog) {
-		if (r0->type != REG_SCALAR)
+		if (reg->type != REG_SCALAR)
 			return reject_as(env, SKEP_VERIFY_RETURN, -EINVAL,
-					 "At subprogram exit the register R0 is not a scalar "
-					 "value (%s)", reg_type_text(r0));
+					 "At subprogram exit the register R%d is not a scalar "
+					 "value (%s)", regno, reg_type_text(reg));
 		return 0;
 	}
 	if (!frame->in_async)
 		range = program_returns(env);
 	if (!range.checked)
 		return 0;
-	if (r0->type != REG_SCALAR)
+	if (reg->type != REG_SCALAR)
 		return reject_as(env, SKEP_VERIFY_RETURN, -EINVAL,
-				 "%s the register R0 is not a known value (%s)", where,
-				 reg_type_text(r0));
-	err = mark_precise(env, 0);
+				 "%s the register R%d is not a known value (%s)", where, regno,
+				 reg_type_text(reg));
+	err = mark_precise(env, regno);
 	if (err < 0)
 		return err;
-	if (!in_range(&r0->var, range))
-		return refuse_return(env, r0, range, where);
+	if (!in_range(&reg->var, range))
+		return refuse_return(env, regno, range, where);
 	return 0;
 }
 
@@ -342,7 +349,7 @@ int check_exit(struct env *env, uint32_t *pc)
 	if (env->cur->depth) /* a static function need not return anything */
 		return leave(env, pc);
 	err = check_resources(env, false, true, "BPF_EXIT instruction in main prog");
-	return err < 0 ? err : check_return(env);
+	return err < 0 ? err : check_return(env, 0);
 }
 
 /* --- how deep the stacks can get --- */
@@ -369,6 +376,7 @@ static int walk_depth(struct depth_walk *walk, uint32_t subprog, uint32_t depth,
 	const struct subprog *s = &env->subprog[subprog];
 	int err;
 
+	walk->chain[walk->frame] = subprog;
 	if (++walk->steps > DEPTH_STEPS_MAX)
 		return reject_as(env, SKEP_VERIFY_BIG, -E2BIG, "too many ways through the calls");
 	if (s->has_tail_call)
@@ -391,11 +399,17 @@ static int walk_depth(struct depth_walk *walk, uint32_t subprog, uint32_t depth,
 		bool address = insn->kind == INSN_IMM64 && insn->op == IMM64_FUNC;
 		int callee;
 
+		err = check_throw_place(env, i, walk->chain, walk->frame + 1);
+		if (err < 0)
+			return err;
 		if (!(insn->kind == INSN_CALL && insn->op == CALL_LOCAL) && !address)
 			continue;
 		callee = subprog_at(env, (uint32_t)insn_callee(env, i));
 		if (callee < 0 || (address && env->subprog[callee].is_async))
 			continue;
+		if (env->subprog[callee].is_exception)
+			return reject_as(env, SKEP_VERIFY_CALL, -EINVAL,
+					 "insn %u cannot call exception cb directly", i);
 		if (walk->frame + 1 >= FRAMES_MAX)
 			return reject_as(env, SKEP_VERIFY_BIG, -E2BIG,
 					 "the call stack of %u frames is too deep !",
@@ -417,7 +431,7 @@ int check_stack_depths(struct env *env)
 	for (uint32_t i = 0; i < env->subprog_count; i++) {
 		int err;
 
-		if (i && !env->subprog[i].is_async)
+		if (i && !env->subprog[i].is_async && !env->subprog[i].is_exception)
 			continue;
 		walk.frame = 0;
 		err = walk_depth(&walk, i, 0, false);
