@@ -8,7 +8,7 @@
 #include "prog/prog.h"
 
 static const char *const kfunc_names[] = {
-#define KFUNC(name, flags, types) #name,
+#define KFUNC(name, flags, sets, kind) #name,
 #include "verify/kfunc.def"
 };
 

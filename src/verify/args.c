@@ -432,25 +432,10 @@ static int check_timer(struct env *env, struct call_check *call, int regno)
 {
 	const struct reg *reg = call_arg(env, regno);
 	const struct map_field *field;
-	uint64_t off;
+	int error = check_field_arg(env, regno, MAP_FIELD_TIMER, &field);
 
-	if (!scalar_is_const(reg->var))
-		return reject_as(env, SKEP_VERIFY_MOVED, -EINVAL,
-				 "R%d doesn't have constant offset. bpf_timer has to be at the "
-				 "constant offset", regno);
-	if (!reg->map->btf)
-		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
-				 "map '%s' has to have BTF in order to use bpf_timer",
-				 reg->map->name);
-	field = map_field_of(env, reg->map, MAP_FIELD_TIMER);
-	if (!field)
-		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
-				 "map '%s' has no valid bpf_timer", reg->map->name);
-	off = (uint64_t)reg->off + reg->var.umin;
-	if (field->off != off)
-		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
-				 "off %llu doesn't point to 'struct bpf_timer' that is at %u",
-				 (unsigned long long)off, field->off);
+	if (error < 0)
+		return error;
 	call->map = reg->map;
 	call->map_index = reg->map_index;
 	call->map_uid = reg->map_uid;
@@ -467,15 +452,7 @@ static int check_kptr_dest(struct env *env, struct call_check *call, int regno)
 		return reject_as(env, SKEP_VERIFY_MOVED, -EINVAL,
 				 "R%d doesn't have constant offset. kptr has to be at the "
 				 "constant offset", regno);
-	if (reg->type == REG_MAP_VALUE) {
-		if (!reg->map->btf)
-			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
-					 "map '%s' has to have BTF in order to use "
-					 "bpf_kptr_xchg", reg->map->name);
-		fields = map_fields(env, reg->map);
-	} else {
-		fields = record_fields(env, reg->btf, reg->btf_id);
-	}
+	fields = reg_fields(env, reg);
 	if (!fields || !(fields->mask & MAP_FIELD_KPTR))
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "R%d has no valid kptr", regno);
 	for (uint32_t i = 0; i < fields->count && !call->kptr; i++)

@@ -535,8 +535,6 @@ static int check_map_fits(struct env *env, const struct map_spec *map)
 			      "local storage maps");
 	if (!fields)
 		return -ENOMEM;
-	if (fields->problem)
-		return reject(env, -EINVAL, "map '%s' cannot be used: %s", map->name, fields->problem);
 	if (type == BPF_PROG_TYPE_SOCKET_FILTER &&
 	    fields->mask & (MAP_FIELD_SPIN_LOCK | MAP_FIELD_RES_SPIN_LOCK))
 		return reject(env, -EINVAL, "socket filter progs cannot use bpf_spin_lock yet");

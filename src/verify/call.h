@@ -117,6 +117,14 @@ int enter_or_leave(struct env *env, const char *name);
 enum irq_kind { IRQ_LOCAL, IRQ_LOCK };   /* who saved: the program, or a lock */
 int check_irq_flag(struct env *env, int regno, bool saves, enum irq_kind kind);
 
+/* lock.c */
+/* Does the path hold the lock of the value or object the register points to? Says why not. */
+bool holds_lock_of(struct env *env, const struct reg *reg);
+/* graph.c: is a frame of the path a tree's comparison? */
+bool in_comparison(const struct env *env);
+/* References borrowed from collections are no good any more. */
+void forget_borrowed(struct env *env);
+
 /* fields.c: what a map value holds besides bytes. */
 enum field_type {
 	MAP_FIELD_SPIN_LOCK = 1 << 0, MAP_FIELD_TIMER = 1 << 1, MAP_FIELD_KPTR_UNREF = 1 << 2,
@@ -126,19 +134,22 @@ enum field_type {
 	MAP_FIELD_RES_SPIN_LOCK = 1 << 12, MAP_FIELD_TASK_WORK = 1 << 13,
 };
 #define MAP_FIELD_KPTR (MAP_FIELD_KPTR_UNREF | MAP_FIELD_KPTR_REF | MAP_FIELD_KPTR_PERCPU)
+#define MAP_FIELD_GRAPH_ROOT (MAP_FIELD_LIST_HEAD | MAP_FIELD_RB_ROOT)
+#define MAP_FIELD_GRAPH_NODE (MAP_FIELD_LIST_NODE | MAP_FIELD_RB_NODE)
 
 struct map_field {
 	uint32_t type;                   /* enum field_type */
 	uint32_t off, size;
 	const struct skep_btf *btf;      /* kernel pointers: type pointed to */
-	uint32_t btf_id;
+	uint32_t btf_id;                 /* lists and trees: type of what they hold */
+	uint32_t node_off;               /* and where in it their node lies */
 };
 struct map_fields {
 	uint32_t count;
 	uint32_t mask;                   /* of enum field_type */
-	struct map_field field[11];
-	uint32_t looked;                 /* members looked at */
-	const char *problem;             /* why not all could be found; or NULL */
+	struct map_field field[11];      /* by offset */
+	const char *problem;             /* Linux refuses the type: why; or NULL. No fields then */
+	int error;                       /* and its errno */
 };
 /* The field of a type; NULL: the map has none. */
 const struct map_field *map_field_of(struct env *env, const struct map_spec *map, uint32_t type);
@@ -147,5 +158,15 @@ const struct map_field *map_field_at(struct env *env, const struct map_spec *map
 const char *field_type_name(uint32_t type);
 /* Fields of a record of the program's own BTF, for objects of bpf_obj_new. */
 const struct map_fields *record_fields(struct env *env, const struct skep_btf *btf, uint32_t id);
+/* Fields of the memory a register points to: a map value or such an object; or NULL. */
+const struct map_fields *reg_fields(struct env *env, const struct reg *reg);
+/* Is the map made with its value's type? Says why not. */
+bool map_has_types(struct env *env, const struct map_spec *map);
+/* An argument that must point to the one field of a type in a map value. */
+int check_field_arg(struct env *env, int regno, uint32_t type, const struct map_field **field);
+
+/* record.c: the special fields of a type, as Linux finds and judges them */
+void find_fields(struct env *env, struct map_fields *fields, const struct skep_btf *btf,
+		 uint32_t id, bool in_map);
 
 #endif

@@ -3,147 +3,11 @@
  * fields.c - what a map value (or an allocated object) holds besides bytes:
  * locks, timers, kernel pointers, list heads.
  *
- * They are found in the value's BTF by the name of a member's type, or by the
- * tag on a pointer. Programs may not touch them as bytes; kernel pointers may be
- * loaded and stored whole.
+ * record.c finds them in a type; here is which of them a map may have, and what
+ * programs may do with them. Programs may not touch them as bytes; kernel
+ * pointers may be loaded and stored whole.
  */
 #include "verify/call.h"
-
-static const struct {
-	const char *name;
-	uint32_t type, size;
-} kinds[] = {
-	{ "bpf_spin_lock", MAP_FIELD_SPIN_LOCK, 4 },
-	{ "bpf_res_spin_lock", MAP_FIELD_RES_SPIN_LOCK, 4 },
-	{ "bpf_timer", MAP_FIELD_TIMER, 16 },
-	{ "bpf_wq", MAP_FIELD_WORKQUEUE, 16 },
-	{ "bpf_list_head", MAP_FIELD_LIST_HEAD, 16 },
-	{ "bpf_list_node", MAP_FIELD_LIST_NODE, 24 },
-	{ "bpf_rb_root", MAP_FIELD_RB_ROOT, 16 },
-	{ "bpf_rb_node", MAP_FIELD_RB_NODE, 32 },
-	{ "bpf_refcount", MAP_FIELD_REFCOUNT, 4 },
-	{ "bpf_task_work", MAP_FIELD_TASK_WORK, 8 },
-};
-
-static const struct {
-	const char *tag;
-	uint32_t type;
-} pointer_tags[] = {
-	{ "kptr_untrusted", MAP_FIELD_KPTR_UNREF },
-	{ "kptr", MAP_FIELD_KPTR_REF },
-	{ "percpu_kptr", MAP_FIELD_KPTR_PERCPU },
-	{ "uptr", MAP_FIELD_UPTR },
-};
-
-const char *field_type_name(uint32_t type)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (kinds[i].type == type)
-			return kinds[i].name;
-	if (type & MAP_FIELD_KPTR)
-		return type == MAP_FIELD_KPTR_PERCPU ? "percpu_kptr" : "kptr";
-	return type == MAP_FIELD_UPTR ? "uptr" : "unknown";
-}
-
-static void add_field(struct map_fields *fields, uint32_t type, uint32_t off, uint32_t size,
-		      const struct skep_btf *btf, uint32_t id)
-{
-	if (fields->count == ARRAY_SIZE(fields->field)) {
-		fields->problem = "too many special fields";
-		return;
-	}
-	fields->field[fields->count++] = (struct map_field){
-		.type = type, .off = off, .size = size, .btf = btf, .btf_id = id,
-	};
-	fields->mask |= type;
-}
-
-/* A pointer: the tag before its target says what may be stored in it. */
-static void add_pointer(struct env *env, struct map_fields *fields, const struct skep_btf *btf,
-			const struct btf_type *pointer, uint32_t off)
-{
-	const struct btf_type *tag = btf_type(btf, pointer->type), *target;
-	uint32_t type = 0, id, kernel_id = 0;
-
-	if (btf_kind(tag) != BTF_TYPE_TAG)
-		return;
-	for (size_t i = 0; i < ARRAY_SIZE(pointer_tags); i++)
-		if (strcmp(btf_name(btf, tag), pointer_tags[i].tag) == 0)
-			type = pointer_tags[i].type;
-	if (!type)
-		return;
-	id = btf_skip_mods(btf, tag->type);
-	target = btf_type(btf, id);
-	if (btf_kind(target) != BTF_STRUCT && btf_kind(target) != BTF_FWD)
-		return;
-	if (env->kernel_btf)
-		kernel_id = skep_btf_find(env->kernel_btf, btf_name(btf, target), BTF_STRUCT);
-	if (kernel_id)
-		add_field(fields, type, off, 8, env->kernel_btf, kernel_id);
-	else
-		add_field(fields, type, off, 8, btf, id);
-}
-
-#define NESTING_MAX 8
-#define LOOK_MAX 100000
-
-static void find_in(struct env *env, struct map_fields *fields, const struct skep_btf *btf,
-		    uint32_t id, uint32_t off, unsigned depth);
-
-static void find_in_array(struct env *env, struct map_fields *fields, const struct skep_btf *btf,
-			  const struct btf_type *type, uint32_t off, unsigned depth)
-{
-	const struct btf_array *array = btf_data(type);
-	int64_t size = skep_btf_size(btf, array->type);
-
-	/* An element without fields has none anywhere. */
-	for (uint32_t i = 0; size > 0 && i < array->nelems && !fields->problem; i++) {
-		uint32_t count = fields->count;
-
-		find_in(env, fields, btf, array->type, off + i * (uint32_t)size, depth);
-		if (fields->count == count)
-			break;
-	}
-}
-
-static void find_in(struct env *env, struct map_fields *fields, const struct skep_btf *btf,
-		    uint32_t id, uint32_t off, unsigned depth)
-{
-	const struct btf_type *type;
-
-	/* Types can nest so that there is no end to looking. */
-	if (fields->problem || ++fields->looked > LOOK_MAX) {
-		fields->problem = "its type is too complex";
-		return;
-	}
-	id = btf_skip_mods_and_typedefs(btf, id);
-	type = btf_type(btf, id);
-	if (btf_kind(type) == BTF_PTR) {
-		add_pointer(env, fields, btf, type, off);
-	} else if (btf_kind(type) == BTF_ARRAY && depth) {
-		find_in_array(env, fields, btf, type, off, depth - 1);
-	} else if (btf_kind(type) == BTF_STRUCT && depth) {
-		const struct btf_member *member = btf_data(type);
-
-		for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-			if (strcmp(btf_name(btf, type), kinds[i].name) != 0 ||
-			    type->size != kinds[i].size)
-				continue;
-			add_field(fields, kinds[i].type, off, kinds[i].size, NULL, 0);
-			return;
-		}
-		for (uint32_t i = 0; i < btf_vlen(type); i++)
-			if (btf_member_bit_off(type, i) % 8 == 0 && !btf_member_bit_size(type, i))
-				find_in(env, fields, btf, member[i].type,
-					off + btf_member_bit_off(type, i) / 8, depth - 1);
-	} else if (btf_kind(type) == BTF_DATASEC) {
-		const struct btf_secinfo *info = btf_data(type);
-
-		for (uint32_t i = 0; i < btf_vlen(type); i++)
-			find_in(env, fields, btf, btf_type(btf, info[i].type)->type,
-				info[i].offset, depth);
-	}
-}
 
 /* --- remembered per environment --- */
 
@@ -154,11 +18,12 @@ struct cached {
 	struct map_fields fields;
 };
 
-static const struct map_fields *cached_fields(struct env *env, const void *owner,
-					      const struct skep_btf *btf, uint32_t id)
+/* The entry of an owner, new if there was none; NULL: no memory. */
+static struct map_fields *cached_fields(struct env *env, const void *owner, uint32_t id, bool *fresh)
 {
 	struct cached *entry = (struct cached *)env->call_private;
 
+	*fresh = false;
 	for (; entry; entry = entry->next)
 		if (entry->owner == owner && entry->id == id)
 			return &entry->fields;
@@ -169,21 +34,79 @@ static const struct map_fields *cached_fields(struct env *env, const void *owner
 	entry->id = id;
 	entry->next = (struct cached *)env->call_private;
 	env->call_private = entry;
-	if (btf)
-		find_in(env, &entry->fields, btf, id, 0, NESTING_MAX);
+	*fresh = true;
 	return &entry->fields;
+}
+
+/* --- which map may have which --- */
+
+#define MAP(name) (UINT64_C(1) << BPF_MAP_TYPE_##name)
+#define STORAGES (MAP(SK_STORAGE) | MAP(INODE_STORAGE) | MAP(TASK_STORAGE) | MAP(CGRP_STORAGE))
+
+static const struct {
+	uint32_t fields;
+	uint64_t maps;           /* 1 << BPF_MAP_TYPE_* */
+} allowed[] = {
+	{ MAP_FIELD_SPIN_LOCK | MAP_FIELD_RES_SPIN_LOCK,
+	  MAP(HASH) | MAP(ARRAY) | MAP(CGROUP_STORAGE) | STORAGES },
+	{ MAP_FIELD_TIMER | MAP_FIELD_WORKQUEUE | MAP_FIELD_TASK_WORK,
+	  MAP(HASH) | MAP(LRU_HASH) | MAP(ARRAY) },
+	{ MAP_FIELD_KPTR | MAP_FIELD_REFCOUNT,
+	  MAP(HASH) | MAP(PERCPU_HASH) | MAP(LRU_HASH) | MAP(LRU_PERCPU_HASH) | MAP(ARRAY) |
+	  MAP(PERCPU_ARRAY) | STORAGES },
+	{ MAP_FIELD_UPTR, MAP(TASK_STORAGE) },
+	{ MAP_FIELD_GRAPH_ROOT, MAP(HASH) | MAP(LRU_HASH) | MAP(ARRAY) },
+};
+
+static void check_map_type(const struct map_spec *map, struct map_fields *fields)
+{
+	if (!fields->mask)
+		return;
+	if (map->flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG)) {
+		fields->error = -EACCES;
+		fields->problem = "special fields do not go with a map that programs may not "
+				  "read and write";
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++) {
+		if (!(fields->mask & allowed[i].fields) ||
+		    (map->type < 64 && allowed[i].maps >> map->type & 1))
+			continue;
+		fields->error = -EOPNOTSUPP;
+		fields->problem = "maps of its type cannot have such a special field";
+	}
+	if (fields->problem)
+		fields->count = fields->mask = 0;
 }
 
 const struct map_fields *map_fields(struct env *env, const struct map_spec *map)
 {
-	if (!map->btf || !map->value_type)
-		return cached_fields(env, map, NULL, 0);
-	return cached_fields(env, map, map->btf, map->value_type);
+	bool fresh;
+	struct map_fields *fields = cached_fields(env, map, 0, &fresh);
+
+	if (!fields || !fresh || !map->btf || !map->value_type)
+		return fields;
+	find_fields(env, fields, map->btf, map->value_type, true);
+	check_map_type(map, fields);
+	return fields;
 }
 
 const struct map_fields *record_fields(struct env *env, const struct skep_btf *btf, uint32_t id)
 {
-	return cached_fields(env, btf, btf, id);
+	bool fresh;
+	struct map_fields *fields = cached_fields(env, btf, id, &fresh);
+
+	if (fields && fresh && btf != env->kernel_btf)
+		find_fields(env, fields, btf, id, false);
+	return fields;
+}
+
+const struct map_fields *reg_fields(struct env *env, const struct reg *reg)
+{
+	if (reg->type == REG_MAP_VALUE)
+		return map_fields(env, reg->map);
+	if (reg->type == REG_BTF && reg->flags & REG_ALLOC)
+		return record_fields(env, reg->btf, reg->btf_id);
+	return NULL;
 }
 
 const struct map_field *map_field_of(struct env *env, const struct map_spec *map, uint32_t type)
@@ -212,6 +135,41 @@ bool map_has_lock(struct env *env, const struct map_spec *map)
 	const struct map_fields *fields = map_fields(env, map);
 
 	return !fields || fields->mask & (MAP_FIELD_SPIN_LOCK | MAP_FIELD_RES_SPIN_LOCK);
+}
+
+/* A map whose types Linux refuses is made without them. */
+bool map_has_types(struct env *env, const struct map_spec *map)
+{
+	const struct map_fields *fields = map_fields(env, map);
+
+	if (map->btf && fields && fields->problem)
+		explain(env, "map '%s' cannot have its value's type: %s (%d)", map->name,
+			fields->problem, fields->error);
+	return map->btf && fields && !fields->problem;
+}
+
+int check_field_arg(struct env *env, int regno, uint32_t type, const struct map_field **field)
+{
+	const struct reg *reg = call_arg(env, regno);
+	const char *name = field_type_name(type), *map = reg->map->name;
+	uint64_t off = (uint64_t)reg->off + reg->var.umin;
+
+	if (!scalar_is_const(reg->var))
+		return reject_as(env, SKEP_VERIFY_MOVED, -EINVAL,
+				 "R%d doesn't have constant offset. %s has to be at the constant "
+				 "offset", regno, name);
+	if (!map_has_types(env, reg->map))
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "map '%s' has to have BTF in order to use %s", map, name);
+	*field = map_field_of(env, reg->map, type);
+	if (!*field)
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "map '%s' has no valid %s", map,
+				 name);
+	if ((*field)->off != off)
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "off %llu doesn't point to 'struct %s' that is at %u",
+				 (unsigned long long)off, name, (*field)->off);
+	return 0;
 }
 
 /* --- kernel pointers in map values --- */

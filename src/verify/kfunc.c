@@ -8,45 +8,10 @@
 
 #include <stdio.h>
 
-/* Program types in the groups that kernel functions are given to. */
-#define TYPE(name) (UINT64_C(1) << BPF_PROG_TYPE_##name)
-#define ON_ALL UINT64_MAX
-#define ON_TRACING (TYPE(TRACING) | TYPE(TRACEPOINT) | TYPE(PERF_EVENT) | TYPE(LSM))
-#define ON_LSM TYPE(LSM)
-#define ON_STRUCT_OPS TYPE(STRUCT_OPS)
-#define ON_SYSCALL TYPE(SYSCALL)
-#define ON_TC TYPE(SCHED_CLS)
-#define ON_ACT TYPE(SCHED_ACT)
-#define ON_XDP TYPE(XDP)
-#define ON_CGROUP                                                                       \
-	(TYPE(CGROUP_SKB) | TYPE(CGROUP_SOCK) | TYPE(CGROUP_DEVICE) | TYPE(CGROUP_SOCK_ADDR) | \
-	 TYPE(CGROUP_SOCKOPT) | TYPE(CGROUP_SYSCTL) | TYPE(SOCK_OPS))
-#define ON_KPROBE TYPE(KPROBE)
-#define ON_LWT (TYPE(LWT_IN) | TYPE(LWT_OUT) | TYPE(LWT_XMIT) | TYPE(LWT_SEG6LOCAL))
-#define ON_NETFILTER TYPE(NETFILTER)
-#define ON_SK_SKB TYPE(SK_SKB)
-#define ON_SOCKET_FILTER TYPE(SOCKET_FILTER)
-
-static const struct kfunc kfuncs[] = {
-#define KFUNC(name, flags, types) { #name, flags, types },
-#include "verify/kfunc.def"
-};
-
-static int compare(const void *key, const void *row)
-{
-	return strcmp(key, ((const struct kfunc *)row)->name);
-}
-
 bool kfunc_takes_lock(const struct kfunc *fn)
 {
 	return strcmp(fn->name, "bpf_res_spin_lock") == 0 ||
 	       strcmp(fn->name, "bpf_res_spin_lock_irqsave") == 0;
-}
-
-/* The rows are in the order of their names. */
-const struct kfunc *kfunc_find(const char *name)
-{
-	return bsearch(name, kfuncs, ARRAY_SIZE(kfuncs), sizeof(kfuncs[0]), compare);
 }
 
 static bool is_called(const struct kfunc_call *call, const char *name)
@@ -104,8 +69,7 @@ int prepare_kfuncs(struct env *env)
 		if (!call.fn)
 			continue;
 		env->info[pc].is_iter_next = call.fn->flags & KF_ITER_NEXT;
-		env->info[pc].calls_callback = strcmp(name, "bpf_rbtree_add_impl") == 0 ||
-					       strcmp(name, "bpf_rbtree_add") == 0;
+		env->info[pc].calls_callback = call.fn->kind == KFUNC_RBTREE_ADD;
 	}
 	return 0;
 }
@@ -147,18 +111,15 @@ bool kfunc_might_sleep(struct env *env, uint32_t pc)
 
 /* --- may it be called here? --- */
 
-/* What is not judged yet: collections of objects, callbacks, the scheduler's. */
-static bool is_supported(const struct kfunc *fn)
+/* One that takes the kernel's own arguments too, where its public form is there. */
+static bool is_superseded(const struct env *env, const struct kfunc *fn)
 {
-	static const char *const prefixes[] = {
-		"bpf_list_", "bpf_rbtree_", "bpf_wq_", "bpf_task_work_",
-		 "bpf_arena_", "bpf_percpu_obj_",
-	};
+	char name[64];
 
-	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
-		if (strncmp(fn->name, prefixes[i], strlen(prefixes[i])) == 0)
-			return false;
-	return true;
+	if (!(fn->flags & KF_SUPERSEDED))
+		return false;
+	snprintf(name, sizeof(name), "%.*s", (int)(strlen(fn->name) - strlen("_impl")), fn->name);
+	return skep_btf_find(env->kernel_btf, name, BTF_FUNC);
 }
 
 static int check_allowed(struct env *env, const struct kfunc_call *call, const char *name)
@@ -167,12 +128,9 @@ static int check_allowed(struct env *env, const struct kfunc_call *call, const c
 	const char *region = region_name(env->cur);
 	const struct kfunc *fn = call->fn;
 
-	if (!fn || !(fn->types >> spec->type->id & 1))
+	if (!fn || !kfunc_is_for(fn, spec) || is_superseded(env, fn))
 		return reject_as(env, SKEP_VERIFY_CALL, -EACCES,
 				 "calling kernel function %s is not allowed", name);
-	if (!is_supported(fn))
-		return reject_as(env, SKEP_VERIFY_CALL, -EOPNOTSUPP,
-				 "calling kernel function %s is not supported yet", name);
 	if (env->cur->active_locks && !(fn->flags & KF_SPINLOCK_SAFE))
 		return reject_as(env, SKEP_VERIFY_REGION, -EINVAL,
 				 "function calls are not allowed while holding a lock");
@@ -190,22 +148,6 @@ static int check_allowed(struct env *env, const struct kfunc_call *call, const c
 }
 
 /* --- the result --- */
-
-static int set_new_object(struct env *env, const struct kfunc_call *call, struct reg *r0)
-{
-	const struct skep_btf *btf = env->spec->btf;
-	uint32_t id = (uint32_t)call->constant;
-
-	if (!btf)
-		return reject(env, -EINVAL, "bpf_obj_new/bpf_percpu_obj_new requires prog BTF");
-	if (!id || id > skep_btf_count(btf) || btf_kind(btf_type(btf, id)) != BTF_STRUCT)
-		return reject(env, -EINVAL, "bpf_obj_new/bpf_percpu_obj_new type ID argument must be "
-			      "of a struct");
-	reg_set_pointer(r0, REG_BTF, REG_ALLOC);
-	r0->btf = btf;
-	r0->btf_id = id;
-	return 0;
-}
 
 static int set_cast(struct env *env, const struct kfunc_call *call, struct reg *r0)
 {
@@ -272,6 +214,14 @@ static int set_dynptr_slice(struct env *env, const struct kfunc_call *call, stru
 	return 0;
 }
 
+static bool is_graph_node(const struct skep_btf *btf, const struct btf_type *type)
+{
+	const char *name = btf_name(btf, type);
+
+	return strcmp(name, field_type_name(MAP_FIELD_LIST_NODE)) == 0 ||
+	       strcmp(name, field_type_name(MAP_FIELD_RB_NODE)) == 0;
+}
+
 /* A pointer: to a kernel structure, or to bytes of a known size. */
 static int set_pointer(struct env *env, const struct kfunc_call *call, const struct btf_type *pointer,
 		       struct reg *r0)
@@ -282,10 +232,14 @@ static int set_pointer(struct env *env, const struct kfunc_call *call, const str
 	int64_t size = skep_btf_size(btf, id);
 	bool iter_rcu = call->iter && call->iter->flags & REG_RCU;
 
+	if (call->root && is_graph_node(btf, type)) {
+		set_graph_node(env, call, r0);
+		return 0;
+	}
 	if (btf_kind(type) == BTF_STRUCT) {
 		uint32_t flags = call->fn->flags & KF_ACQUIRE ? 0 : REG_TRUSTED;
 
-		if (is_called(call, "bpf_get_kmem_cache"))
+		if (call->fn->kind == KFUNC_UNTRUSTED_RESULT)
 			flags = REG_UNTRUSTED;
 		else if (call->fn->flags & KF_RCU_PROTECTED || iter_rcu)
 			flags = REG_RCU;
@@ -316,18 +270,19 @@ static int set_result(struct env *env, const struct kfunc_call *call, struct reg
 		reg_set_not_init(r0);
 		return 0;
 	}
-	if (is_called(call, "bpf_obj_new") || is_called(call, "bpf_obj_new_impl"))
+	switch (call->fn->kind) {
+	case KFUNC_OBJ_NEW:
+	case KFUNC_PERCPU_OBJ_NEW:
 		return set_new_object(env, call, r0);
-	if (call->object_id) {
-		reg_set_pointer(r0, REG_BTF, REG_ALLOC);
-		r0->btf = call->object_btf;
-		r0->btf_id = call->object_id;
-		return 0;
-	}
-	if (is_called(call, "bpf_rdonly_cast"))
+	case KFUNC_REFCOUNT_ACQUIRE:
+		return set_shared_object(env, call, r0);
+	case KFUNC_RDONLY_CAST:
 		return set_cast(env, call, r0);
-	if (is_called(call, "bpf_cast_to_kern_ctx"))
+	case KFUNC_KERNEL_CONTEXT:
 		return set_kernel_ctx(env, r0);
+	default:
+		break;
+	}
 	if (btf_kind(type) == BTF_PTR)
 		return set_pointer(env, call, type, r0);
 	reg_set_unknown(env, r0);
@@ -346,6 +301,13 @@ static int push_failed_lock(struct env *env, uint32_t pc)
 	return 0;
 }
 
+static bool has_lock(struct env *env, const struct reg *reg)
+{
+	const struct map_fields *fields = reg_fields(env, reg);
+
+	return fields && fields->mask & (MAP_FIELD_SPIN_LOCK | MAP_FIELD_RES_SPIN_LOCK);
+}
+
 static int finish(struct env *env, struct kfunc_call *call)
 {
 	struct reg *regs = state_regs(env->cur);
@@ -356,6 +318,9 @@ static int finish(struct env *env, struct kfunc_call *call)
 	error = set_result(env, call, &regs[0]);
 	if (error < 0)
 		return error;
+	/* Who has a reference can always have another. */
+	if (call->owning)
+		flags &= ~(uint32_t)KF_RET_NULL;
 	if (reg_is_pointer(&regs[0]) && flags & KF_RET_NULL) {
 		regs[0].flags |= REG_MAYBE_NULL;
 		regs[0].id = new_id(env);
@@ -370,6 +335,8 @@ static int finish(struct env *env, struct kfunc_call *call)
 	}
 	if (kfunc_takes_lock(call->fn))
 		reg_set_const(env, &regs[0], 0);
+	if (reg_is_pointer(&regs[0]) && !regs[0].id && has_lock(env, &regs[0]))
+		regs[0].id = new_id(env); /* locks are told apart by it */
 	if (flags & KF_ITER_NEXT)
 		return iter_next(env, call);
 	return 0;
@@ -379,6 +346,11 @@ static int release(struct env *env, struct kfunc_call *call)
 {
 	if (call->fn->flags & KF_ITER_DESTROY)
 		return iter_destroy(env, call);
+	if (call->fn->kind == KFUNC_LIST_ADD || call->fn->kind == KFUNC_RBTREE_ADD)
+		return give_to_graph(env, call);
+	/* What was taken out may be what a borrowed reference is to. */
+	if (call->node_reg && call->fn->flags & KF_ACQUIRE)
+		forget_borrowed(env);
 	if (!(call->fn->flags & KF_RELEASE))
 		return 0;
 	if (call->call.dynptr_ref)
@@ -412,6 +384,8 @@ int check_kfunc_call(struct env *env, uint32_t pc)
 		return check_throw(env);
 	if (error == 0)
 		error = enter_or_leave(env, name);
+	if (error == 0)
+		error = enter_kfunc_callback(env, &call);
 	if (error == 0)
 		error = release(env, &call);
 	if (error == 0)

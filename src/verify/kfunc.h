@@ -25,12 +25,24 @@ enum kfunc_flags {
 	KF_IMPLICIT_ARGS = 1 << 14, /* the kernel adds last arguments itself */
 	KF_PERFMON = 1 << 15,
 	KF_SPINLOCK_SAFE = 1 << 16, /* allowed while holding a lock */
+	KF_SUPERSEDED = 1 << 17, /* "x_impl": only of kernels that have no "x" */
+};
+
+/* Functions whose effect their prototype and flags do not tell. */
+enum kfunc_kind {
+	KFUNC_PLAIN,
+	KFUNC_OBJ_NEW, KFUNC_OBJ_DROP, KFUNC_PERCPU_OBJ_NEW, KFUNC_PERCPU_OBJ_DROP,
+	KFUNC_REFCOUNT_ACQUIRE,
+	KFUNC_LIST_ADD, KFUNC_RBTREE_ADD, /* the collection takes the object over */
+	KFUNC_WQ_CALLBACK, KFUNC_TASK_WORK,
+	KFUNC_RDONLY_CAST, KFUNC_KERNEL_CONTEXT, KFUNC_UNTRUSTED_RESULT,
 };
 
 struct kfunc {
 	const char *name;
 	uint32_t flags;          /* enum kfunc_flags */
-	uint64_t types;          /* program types: 1 << BPF_PROG_TYPE_* */
+	uint64_t sets;           /* kfunc_table.c */
+	uint8_t kind;            /* enum kfunc_kind */
 };
 
 /* A call of one. */
@@ -49,10 +61,15 @@ struct kfunc_call {
 	bool buffer_writable;
 	const struct skep_btf *object_btf; /* type of an allocated object argument */
 	uint32_t object_id;
+	bool owning;             /* a __refcounted_kptr argument is an owning reference */
+	const struct map_field *root; /* the list head or tree root argument; or NULL */
+	const struct map_field *work; /* the work queue, task work or timer argument; or NULL */
+	uint32_t node_reg;       /* the first node argument; 0: none */
 };
 
-/* The row of a name; NULL: no program may call it. */
+/* kfunc_table.c: the row of a name; NULL: no program may call it. */
 const struct kfunc *kfunc_find(const char *name);
+bool kfunc_is_for(const struct kfunc *fn, const struct prog_spec *spec);
 /* Does the parameter's name end in this suffix? */
 bool param_has(const struct skep_btf *btf, const struct btf_param *param, const char *suffix);
 
@@ -60,7 +77,29 @@ bool param_has(const struct skep_btf *btf, const struct btf_param *param, const 
 bool kfunc_takes_lock(const struct kfunc *fn);
 
 /* kfunc_args.c */
+/* A number, or structures of nothing but numbers, at most depth deep. */
+bool is_plain_data(const struct skep_btf *btf, uint32_t id, unsigned depth);
 int check_kfunc_args(struct env *env, struct kfunc_call *call);
+
+/* object.c: objects of the program's own. Arguments, and what R0 is after. */
+int check_object_drop(struct env *env, struct kfunc_call *call, int regno);
+int check_refcounted(struct env *env, struct kfunc_call *call, int regno);
+int set_new_object(struct env *env, const struct kfunc_call *call, struct reg *r0);
+int set_shared_object(struct env *env, const struct kfunc_call *call, struct reg *r0);
+
+/* graph.c: lists and red-black trees of objects */
+int check_graph_root(struct env *env, struct kfunc_call *call, int regno, uint32_t type);
+int check_graph_node(struct env *env, struct kfunc_call *call, int regno, uint32_t type,
+		     bool borrowed_ok);
+/* The collection takes the node argument over: references to it are borrowed from now on. */
+int give_to_graph(struct env *env, struct kfunc_call *call);
+/* R0 is a node of call->root. */
+void set_graph_node(struct env *env, const struct kfunc_call *call, struct reg *r0);
+
+/* work.c: what runs later */
+int check_work(struct env *env, struct kfunc_call *call, int regno, uint32_t type);
+int check_work_map(struct env *env, struct kfunc_call *call, int regno);
+int enter_kfunc_callback(struct env *env, struct kfunc_call *call);
 
 /* iter.c: iterators on the stack */
 int iter_new(struct env *env, struct kfunc_call *call, int regno, uint32_t type);

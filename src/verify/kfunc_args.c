@@ -41,8 +41,7 @@ static bool is_number(const struct btf_type *type)
 	       btf_kind(type) == BTF_ENUM64;
 }
 
-/* A structure of numbers: plain memory. */
-static bool is_plain(const struct skep_btf *btf, uint32_t id, unsigned depth)
+bool is_plain_data(const struct skep_btf *btf, uint32_t id, unsigned depth)
 {
 	const struct btf_type *type;
 	const struct btf_member *member;
@@ -52,13 +51,13 @@ static bool is_plain(const struct skep_btf *btf, uint32_t id, unsigned depth)
 	if (is_number(type))
 		return true;
 	if (btf_kind(type) == BTF_ARRAY)
-		return depth && is_plain(btf, ((const struct btf_array *)btf_data(type))->type,
+		return depth && is_plain_data(btf, ((const struct btf_array *)btf_data(type))->type,
 					 depth - 1);
 	if (btf_kind(type) != BTF_STRUCT || !depth)
 		return false;
 	member = btf_data(type);
 	for (uint32_t i = 0; i < btf_vlen(type); i++)
-		if (!is_plain(btf, member[i].type, depth - 1))
+		if (!is_plain_data(btf, member[i].type, depth - 1))
 			return false;
 	return true;
 }
@@ -115,17 +114,31 @@ static int check_sized(struct env *env, struct kfunc_call *call, int regno,
 	return 0;
 }
 
+static const char *kind_text(const struct btf_type *type)
+{
+	static const char *const names[BTF_KIND_COUNT] = {
+		[BTF_STRUCT] = "STRUCT", [BTF_UNION] = "UNION", [BTF_INT] = "INT", [BTF_PTR] = "PTR",
+		[BTF_FWD] = "FWD", [BTF_ENUM] = "ENUM", [BTF_ENUM64] = "ENUM64", [BTF_FUNC] = "FUNC",
+		[BTF_FUNC_PROTO] = "FUNC_PROTO", [BTF_ARRAY] = "ARRAY", [BTF_FLOAT] = "FLOAT",
+	};
+	const char *name = btf_kind(type) < BTF_KIND_COUNT ? names[btf_kind(type)] : NULL;
+
+	return name ? name : "UNKNOWN";
+}
+
 static int check_memory(struct env *env, int regno, const struct pointed *to)
 {
 	int64_t size = skep_btf_size(env->kernel_btf, to->id);
 
-	if (size < 0 || !is_plain(env->kernel_btf, to->id, 4))
-		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
-				 "arg#%d pointer type %s %s must point to scalar, or struct "
-				 "with scalar", regno - 1,
-				 btf_kind(to->type) == BTF_STRUCT ? "STRUCT" : "UNKNOWN",
-				 to->name);
-	return check_helper_mem(env, regno, (uint32_t)size, (struct mem_use){ .writes = true });
+	if (size >= 0 && is_plain_data(env->kernel_btf, to->id, 4))
+		return check_helper_mem(env, regno, (uint32_t)size,
+					(struct mem_use){ .writes = true });
+	if (btf_kind(to->type) == BTF_STRUCT)
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "R%d is %s expected STRUCT %s", regno,
+				 reg_type_text(call_arg(env, regno)), to->name);
+	return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+			 "R%d pointer type %s %s must point to scalar, or struct with scalar", regno,
+			 kind_text(to->type), to->name);
 }
 
 /* --- objects --- */
@@ -155,32 +168,9 @@ static int check_object(struct env *env, struct kfunc_call *call, int regno,
 			    call->fn->flags & KF_RELEASE))
 		return 0;
 	return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
-			 "kernel function %s args#%d expected pointer to STRUCT %s but R%d has "
-			 "a pointer to STRUCT %s", call->fn->name, regno - 1, to->name, regno,
+			 "kernel function %s R%d expected pointer to STRUCT %s but R%d has "
+			 "a pointer to STRUCT %s", call->fn->name, regno, to->name, regno,
 			 skep_btf_type_name(btf, id));
-}
-
-static int check_allocated(struct env *env, struct kfunc_call *call, int regno, bool refcounted)
-{
-	const struct reg *reg = call_arg(env, regno);
-
-	if (reg->type != REG_BTF || !(reg->flags & REG_ALLOC))
-		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
-				 "arg#%d expected pointer to allocated object", regno - 1);
-	if (!refcounted && !reg->ref_id)
-		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
-				 "allocated object must be referenced");
-	if (refcounted) {
-		const struct map_fields *fields = record_fields(env, reg->btf, reg->btf_id);
-
-		if (!fields || !(fields->mask & MAP_FIELD_REFCOUNT))
-			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
-					 "arg#%d doesn't point to a type with bpf_refcount "
-					 "field", regno - 1);
-	}
-	call->object_btf = reg->btf;
-	call->object_id = reg->btf_id;
-	return 0;
 }
 
 /* --- pointers --- */
@@ -190,10 +180,22 @@ static bool is_null(const struct reg *reg)
 	return reg_is_zero(reg) || reg_maybe_null(reg);
 }
 
-static int check_reference(struct env *env, struct kfunc_call *call, int regno)
+static int check_reference(struct env *env, struct kfunc_call *call, int regno,
+			   const struct pointed *to)
 {
 	const struct reg *reg = call_arg(env, regno);
+	bool is_dynptr = strncmp(to->name, "bpf_dynptr", strlen("bpf_dynptr")) == 0;
 
+	if (call->fn->flags & KF_RELEASE && regno == 1 && !is_dynptr) {
+		if (!reg->ref_id)
+			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+					 "release kfunc %s expects referenced PTR_TO_BTF_ID passed "
+					 "to R1", call->fn->name);
+		if (reg->off)
+			return reject_as(env, SKEP_VERIFY_MOVED, -EINVAL,
+					 "R%d must have zero offset when passed to release func or "
+					 "trusted arg to kfunc", regno);
+	}
 	if (!reg->ref_id)
 		return 0;
 	if (call->fn->flags & KF_RELEASE && call->call.ref_id)
@@ -264,58 +266,114 @@ static int check_iter(struct env *env, struct kfunc_call *call, int regno, uint3
 	return iter_find(env, call, regno, type);
 }
 
+/* Structures that are special fields of map values and objects. */
+static const struct {
+	const char *name;
+	uint32_t type;           /* enum field_type */
+	int (*check)(struct env *env, struct kfunc_call *call, int regno, uint32_t type);
+} field_args[] = {
+	{ "bpf_list_head", MAP_FIELD_LIST_HEAD, check_graph_root },
+	{ "bpf_rb_root", MAP_FIELD_RB_ROOT, check_graph_root },
+	{ "bpf_wq", MAP_FIELD_WORKQUEUE, check_work },
+	{ "bpf_task_work", MAP_FIELD_TASK_WORK, check_work },
+	{ "bpf_timer", MAP_FIELD_TIMER, check_work },
+};
+
+static int check_callback(struct env *env, struct kfunc_call *call, int regno)
+{
+	const struct reg *reg = call_arg(env, regno);
+
+	if (reg->type != REG_FUNC)
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "R%d expected pointer to func",
+				 regno);
+	call->call.subprog = reg->subprog;
+	return 0;
+}
+
+/* What the parameter's own name says. 1: nothing. */
+static int check_suffixed(struct env *env, struct kfunc_call *call, int regno,
+			  const struct btf_param *param)
+{
+	const struct skep_btf *btf = env->kernel_btf;
+	const struct reg *reg = call_arg(env, regno);
+	const char *text;
+	size_t room;
+
+	if (param_has(btf, param, "__alloc"))
+		return check_object_drop(env, call, regno);
+	if (param_has(btf, param, "__refcounted_kptr"))
+		return check_refcounted(env, call, regno);
+	if (param_has(btf, param, "__irq_flag"))
+		return check_irq(env, call, regno);
+	if (param_has(btf, param, "__str"))
+		return check_const_string(env, regno, &text, &room);
+	if (param_has(btf, param, "__const_map"))
+		return check_work_map(env, call, regno);
+	/* Before there was __const_map, __map stood for both. */
+	if (param_has(btf, param, "__map") && call->work)
+		return check_work_map(env, call, regno);
+	if (param_has(btf, param, "__map") && reg->type != REG_BTF)
+		return reg->type == REG_MAP ? 0 :
+		       reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "pointer in R%d isn't map pointer", regno);
+	return 1;
+}
+
+/* What the type pointed to says. 1: nothing. */
+static int check_named(struct env *env, struct kfunc_call *call, int regno,
+		       const struct btf_param *param, const struct pointed *to)
+{
+	bool borrowed_ok = param_has(env->kernel_btf, param, "__nonown_allowed");
+
+	if (strcmp(to->name, "bpf_dynptr") == 0 || strcmp(to->name, "bpf_dynptr_kern") == 0)
+		return check_dynptr(env, call, regno, param);
+	if (call->fn->flags & (KF_ITER_NEW | KF_ITER_NEXT | KF_ITER_DESTROY) && regno == 1)
+		return check_iter(env, call, regno, to->id);
+	if (strcmp(to->name, "bpf_res_spin_lock") == 0)
+		return check_res_lock(env, call, regno);
+	if (strcmp(to->name, "bpf_list_node") == 0)
+		return check_graph_node(env, call, regno, MAP_FIELD_LIST_NODE, borrowed_ok);
+	if (strcmp(to->name, "bpf_rb_node") == 0)
+		return check_graph_node(env, call, regno, MAP_FIELD_RB_NODE, borrowed_ok);
+	for (size_t i = 0; i < ARRAY_SIZE(field_args); i++)
+		if (strcmp(to->name, field_args[i].name) == 0)
+			return field_args[i].check(env, call, regno, field_args[i].type);
+	return 1;
+}
+
 static int check_pointer(struct env *env, struct kfunc_call *call, int regno,
 			 const struct btf_param *param, const struct btf_type *pointer)
 {
 	const struct skep_btf *btf = env->kernel_btf;
 	struct pointed to = pointed_to(env, pointer);
 	const struct reg *reg = call_arg(env, regno);
-	const char *text;
-	size_t room;
+	bool sized = regno < 5 && (uint32_t)regno < call->count &&
+		     (param_has(btf, param + 1, "__sz") || param_has(btf, param + 1, "__szk"));
 	int error;
 
 	if (is_null(reg) && (param_has(btf, param, "__nullable") || param_has(btf, param, "__opt"))) {
 		if (reg_is_zero(reg))
-			return 0;
+			return sized ? check_sized(env, call, regno, param + 1) : 0;
 	} else if (is_null(reg)) {
 		return reject_as(env, SKEP_VERIFY_NULL, -EACCES,
-				 "Possibly NULL pointer passed to trusted arg%d", regno - 1);
+				 "Possibly NULL pointer passed to trusted R%d", regno);
 	}
-	error = check_reference(env, call, regno);
-	if (error < 0)
+	error = check_reference(env, call, regno, &to);
+	if (error == 0)
+		error = check_suffixed(env, call, regno, param);
+	if (error <= 0)
 		return error;
-	if (strcmp(to.name, "bpf_dynptr") == 0 || strcmp(to.name, "bpf_dynptr_kern") == 0)
-		return check_dynptr(env, call, regno, param);
-	if (call->fn->flags & (KF_ITER_NEW | KF_ITER_NEXT | KF_ITER_DESTROY) && regno == 1)
-		return check_iter(env, call, regno, to.id);
-	if (strcmp(to.name, "bpf_res_spin_lock") == 0)
-		return check_res_lock(env, call, regno);
-	if (param_has(btf, param, "__irq_flag"))
-		return check_irq(env, call, regno);
-	if (param_has(btf, param, "__alloc"))
-		return check_allocated(env, call, regno, false);
-	if (param_has(btf, param, "__refcounted_kptr"))
-		return check_allocated(env, call, regno, true);
-	if (param_has(btf, param, "__str"))
-		return check_const_string(env, regno, &text, &room);
-	if (param_has(btf, param, "__map") || param_has(btf, param, "__const_map"))
-		return reg->type == REG_MAP ? 0 :
-		       reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "arg#%d pointer must be a map",
-				 regno - 1);
+	error = check_named(env, call, regno, param, &to);
+	if (error <= 0)
+		return error;
 	if (reg->type == REG_CTX)
 		return check_ptr_off(env, reg, regno, false);
 	if (reg->type == REG_BTF || reg_kernel_type(env, reg))
 		return check_object(env, call, regno, &to);
-	if (regno < 5 && (uint32_t)regno < call->count && (param_has(btf, param + 1, "__sz") ||
-							   param_has(btf, param + 1, "__szk")))
+	if (btf_kind(to.type) == BTF_FUNC_PROTO)
+		return check_callback(env, call, regno);
+	if (sized)
 		return check_sized(env, call, regno, param + 1);
-	if (btf_kind(to.type) == BTF_FUNC_PROTO) {
-		if (reg->type != REG_FUNC)
-			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
-					 "arg%d expected pointer to func", regno - 1);
-		call->call.subprog = reg->subprog;
-		return 0;
-	}
 	return check_memory(env, regno, &to);
 }
 

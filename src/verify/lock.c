@@ -12,11 +12,35 @@
  */
 #include "verify/call.h"
 
-static void forget_borrowed(struct env *env, struct reg *reg, void *arg)
+static void forget_if_borrowed(struct env *env, struct reg *reg, void *arg)
 {
 	(void)arg;
 	if (reg->flags & REG_NON_OWN_REF)
 		forget_pointer(env, reg);
+}
+
+void forget_borrowed(struct env *env)
+{
+	state_each_reg(env, env->cur, forget_if_borrowed, NULL);
+}
+
+static bool is_lock(const struct ref *ref)
+{
+	return ref->kind == REF_LOCK || ref->kind == REF_RES_LOCK || ref->kind == REF_RES_LOCK_IRQ;
+}
+
+bool holds_lock_of(struct env *env, const struct reg *reg)
+{
+	const struct state *state = env->cur;
+	const void *ptr = reg->type == REG_MAP_VALUE ? (const void *)reg->map : reg->btf;
+
+	for (uint32_t i = 0; i < state->ref_count; i++)
+		if (is_lock(&state->ref[i]) && state->ref[i].id == reg->id &&
+		    state->ref[i].ptr == ptr)
+			return true;
+	if (state->active_locks)
+		explain(env, "held lock and object are not in the same allocation");
+	return false;
 }
 
 struct lock {
@@ -100,7 +124,7 @@ static int give_back(struct env *env, enum ref_kind kind, uint32_t id, const voi
 	if (env->cur->active_lock_id != id || env->cur->active_lock_ptr != ptr)
 		return reject_as(env, SKEP_VERIFY_REF, -EINVAL, "%s cannot be out of order", name);
 	release_lock(env, kind, id, ptr);
-	state_each_reg(env, env->cur, forget_borrowed, NULL);
+	forget_borrowed(env);
 	return 0;
 }
 
@@ -112,5 +136,9 @@ int check_lock(struct env *env, int regno, enum ref_kind kind, bool lock)
 
 	if (error < 0)
 		return error;
+	/* The tree being changed is guarded by the lock that is held. */
+	if (in_comparison(env))
+		return reject_as(env, SKEP_VERIFY_CALL, -EACCES,
+				 "can't spin_{lock,unlock} in rbtree cb");
 	return lock ? take(env, kind, reg->id, ptr) : give_back(env, kind, reg->id, ptr);
 }

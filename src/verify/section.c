@@ -60,7 +60,8 @@ static int leave_rcu(struct env *env, const char *name)
 	if (!env->cur->active_rcu)
 		return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
 				 "unmatched rcu read unlock (kernel function %s)", name);
-	if (--env->cur->active_rcu == 0) {
+	/* Programs that cannot sleep are in a section of their own all along. */
+	if (--env->cur->active_rcu == 0 && !in_rcu_section(env)) {
 		state_each_reg(env, env->cur, distrust_rcu, NULL);
 		distrust_iterators(env->cur);
 	}
@@ -71,6 +72,9 @@ int enter_or_leave(struct env *env, const char *name)
 {
 	struct state *state = env->cur;
 
+	if (strncmp(name, "bpf_rcu_read_", strlen("bpf_rcu_read_")) == 0 && in_comparison(env))
+		return reject_as(env, SKEP_VERIFY_CALL, -EACCES, "Calling bpf_rcu_read_{lock,unlock} "
+				 "in unnecessary rbtree callback");
 	if (strcmp(name, "bpf_rcu_read_lock") == 0)
 		state->active_rcu++;
 	else if (strcmp(name, "bpf_rcu_read_unlock") == 0)
