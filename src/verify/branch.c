@@ -549,7 +549,12 @@ int check_jump(struct env *env, uint32_t pc, uint32_t *next)
 /* The newest checkpoint on this path at the same instruction in the same calls. */
 struct state *previous_entry(struct env *env, uint32_t insn)
 {
-	for (struct state *state = env->cur->parent; state; state = state->parent) {
+	struct state *state = env->cur->parent;
+
+	/* The checkpoint made on the way into this instruction is this round's, not the last's. */
+	if (state && env->pc == insn && env->cur->first_insn == insn && env->cur->step_count == 1)
+		state = state->parent;
+	for (; state; state = state->parent) {
 		bool same = state->insn == insn && state->depth == env->cur->depth;
 
 		for (uint32_t f = 0; same && f <= state->depth; f++)

@@ -443,7 +443,7 @@ int check_helper_call(struct env *env, uint32_t pc)
 
 /* --- what other passes ask about calls --- */
 
-static const struct helper *helper_at(const struct env *env, uint32_t pc)
+const struct helper *helper_of_call(const struct env *env, uint32_t pc)
 {
 	const struct insn *insn = &env->insns[pc];
 	const struct prog_spec *spec = env->spec->target ? env->spec->target : env->spec;
@@ -458,7 +458,7 @@ static const struct helper *helper_at(const struct env *env, uint32_t pc)
 void call_uses(struct env *env, uint32_t pc, uint16_t *reads, uint16_t *writes)
 {
 	const struct insn *insn = &env->insns[pc];
-	const struct helper *fn = helper_at(env, pc);
+	const struct helper *fn = helper_of_call(env, pc);
 	uint16_t args = 0x3e; /* r1 to r5 */
 
 	/* bpf_trace_printk() takes as many as its format says. */
@@ -474,14 +474,14 @@ void call_uses(struct env *env, uint32_t pc, uint16_t *reads, uint16_t *writes)
 
 bool call_changes_packet(struct env *env, uint32_t pc)
 {
-	const struct helper *fn = helper_at(env, pc);
+	const struct helper *fn = helper_of_call(env, pc);
 
 	return fn ? fn->changes_packet : kfunc_changes_packet(env, pc);
 }
 
 bool call_might_sleep(struct env *env, uint32_t pc)
 {
-	const struct helper *fn = helper_at(env, pc);
+	const struct helper *fn = helper_of_call(env, pc);
 
 	return fn ? fn->may_sleep : kfunc_might_sleep(env, pc);
 }
@@ -572,7 +572,7 @@ int prepare_calls(struct env *env)
 	if (error < 0)
 		return error;
 	for (uint32_t pc = 0; pc < env->len; pc++) {
-		const struct helper *fn = helper_at(env, pc);
+		const struct helper *fn = helper_of_call(env, pc);
 
 		if (fn && helper_calls_back(fn->id))
 			env->info[pc].calls_callback = true;

@@ -56,6 +56,9 @@ static inline void forget_pointer(struct env *env, struct reg *reg)
 /* "bpf_map_lookup_elem#1" in messages; rotating buffers as reg_type_name(). */
 const char *helper_text(uint32_t id);
 
+/* The helper the instruction calls; NULL: none, or nobody knows it. */
+const struct helper *helper_of_call(const struct env *env, uint32_t pc);
+
 /* args.c: is register regno what the argument must be? Gathers into call. */
 int check_arg(struct env *env, struct call_check *call, int regno, const struct arg *arg);
 /* A pointer to kernel objects passed where type want_id is asked for. */

@@ -68,8 +68,6 @@ static void invalidate_dynptr(struct env *env, struct frame *frame, uint32_t slo
 
 	slot_set_invalid(&frame->slot[slot]);
 	slot_set_invalid(&frame->slot[slot - 1]);
-	slot_mark_written(env, frame->frameno, slot);
-	slot_mark_written(env, frame->frameno, slot - 1);
 	if (id)
 		state_each_reg(env, env->cur, forget_slice, &id);
 }
@@ -152,7 +150,6 @@ static int make_dynptr(struct env *env, uint32_t pc, int regno, enum dynptr_kind
 		s->reg.dynptr_first = i == 0;
 		s->reg.id = id;
 		s->reg.ref_id = ref_id;
-		slot_mark_written(env, frame->frameno, slot - i);
 	}
 	return 0;
 }
@@ -173,10 +170,8 @@ static int find_dynptr(struct env *env, int regno, const struct reg **dynptr)
 	if (!dynptr_slot(env, regno, &slot) || !is_dynptr(frame, slot))
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
 				 "Expected an initialized dynptr as R%d", regno);
-	slot_mark_read(env, frame->frameno, slot);
-	slot_mark_read(env, frame->frameno, slot - 1);
 	*dynptr = &frame->slot[slot].reg;
-	return 0;
+	return slot_used(env, frame->frameno, slot);
 }
 
 int check_dynptr_arg(struct env *env, struct call_check *call, int regno, bool uninit, bool read_only,

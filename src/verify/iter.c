@@ -107,15 +107,14 @@ int iter_new(struct env *env, struct kfunc_call *call, int regno, uint32_t type)
 		s->reg.iter_state = ITER_ACTIVE;
 		s->reg.iter_depth = 0;
 		s->reg.ref_id = i == 0 ? (uint32_t)id : 0;
-		slot_mark_written(env, frame->frameno, slot - i);
 	}
 	return 0;
 }
 
 int iter_find(struct env *env, struct kfunc_call *call, int regno, uint32_t type)
 {
-	uint32_t slot, count = iter_slots(env, type);
 	struct frame *frame;
+	uint32_t slot;
 	int error = find_slot(env, regno, type, &slot);
 
 	if (error < 0)
@@ -124,8 +123,6 @@ int iter_find(struct env *env, struct kfunc_call *call, int regno, uint32_t type
 	if (!is_iter(env, frame, slot, type))
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
 				 "expected an initialized %s as R%d", iter_name(env, type), regno);
-	for (uint32_t i = 0; i < count; i++)
-		slot_mark_read(env, frame->frameno, slot - i);
 	if (frame->slot[slot].reg.flags & REG_UNTRUSTED)
 		return reject_as(env, SKEP_VERIFY_REGION, -EINVAL,
 				 "expected an RCU CS when using %s", call->fn->name);
@@ -133,17 +130,15 @@ int iter_find(struct env *env, struct kfunc_call *call, int regno, uint32_t type
 	call->iter_frame = frame;
 	call->iter_slot = slot;
 	call->call.ref_id = call->iter->ref_id;
-	return 0;
+	return slot_used(env, frame->frameno, slot);
 }
 
 int iter_destroy(struct env *env, struct kfunc_call *call)
 {
 	uint32_t count = iter_slots(env, call->iter->iter_btf_id), ref_id = call->iter->ref_id;
 
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < count; i++)
 		slot_set_invalid(&call->iter_frame->slot[call->iter_slot - i]);
-		slot_mark_written(env, call->iter_frame->frameno, call->iter_slot - i);
-	}
 	return release_reference(env, ref_id);
 }
 

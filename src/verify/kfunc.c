@@ -87,6 +87,30 @@ uint16_t kfunc_args(struct env *env, uint32_t pc)
 	return args;
 }
 
+int64_t kfunc_arg_size(struct env *env, uint32_t pc, int index, int64_t next, bool *replaced)
+{
+	const struct skep_btf *btf = env->kernel_btf;
+	struct kfunc_call call = { .call.pc = pc };
+	const struct btf_param *param;
+	const struct btf_type *type;
+	const char *name;
+	int64_t size;
+
+	if (find(env, pc, &call, &name) || !call.fn || (uint32_t)index >= call.count)
+		return -1;
+	param = &call.params[index];
+	type = btf_type(btf, btf_skip_mods_and_typedefs(btf, param->type));
+	if (btf_kind(type) != BTF_PTR)
+		return -1;
+	if ((uint32_t)index + 1 < call.count &&
+	    (param_has(btf, param + 1, "__sz") || param_has(btf, param + 1, "__szk")))
+		return next;
+	*replaced = (index == 0 && call.fn->flags & KF_ITER_NEW) ||
+		    param_has(btf, param, "__uninit");
+	size = skep_btf_size(btf, btf_skip_mods_and_typedefs(btf, type->type));
+	return size > 0 ? size : -1;
+}
+
 bool kfunc_changes_packet(struct env *env, uint32_t pc)
 {
 	const struct insn *insn = &env->insns[pc];

@@ -101,6 +101,13 @@ int check_work(struct env *env, struct kfunc_call *call, int regno, uint32_t typ
 int check_work_map(struct env *env, struct kfunc_call *call, int regno);
 int enter_kfunc_callback(struct env *env, struct kfunc_call *call);
 
+/*
+ * Bytes that argument index (0..4) is the address of; -1: not known. next is
+ * the value of the argument after it, -1 unknown. *replaced: written whole
+ * without a look at what was there.
+ */
+int64_t kfunc_arg_size(struct env *env, uint32_t pc, int index, int64_t next, bool *replaced);
+
 /* iter.c: iterators on the stack */
 int iter_new(struct env *env, struct kfunc_call *call, int regno, uint32_t type);
 int iter_find(struct env *env, struct kfunc_call *call, int regno, uint32_t type);

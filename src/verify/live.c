@@ -9,9 +9,8 @@
  *
  *     live before = read here | (live after any successor - written here)
  *
- * Stack slots are found while exploring, because only then is it known where a
- * pointer points: a read marks the slot in every checkpoint back to the one
- * after which it was last written.
+ * The same for the stack, where it must first be known what points there:
+ * live_stack.c.
  */
 #include "verify/passes.h"
 
@@ -183,42 +182,4 @@ int compute_live_registers(struct env *env)
 	if (env->log_level & 2)
 		trace_live(env);
 	return 0;
-}
-
-/* --- stack slots --- */
-
-/* The same slot at an earlier checkpoint; NULL where that frame or slot did not exist. */
-static struct slot *slot_at(struct state *state, uint32_t frameno, uint32_t slot, uint64_t uid)
-{
-	struct frame *frame;
-
-	if (frameno > state->depth)
-		return NULL;
-	frame = state->frame[frameno];
-	return frame->uid == uid && slot < frame->slots ? &frame->slot[slot] : NULL;
-}
-
-void slot_mark_read(struct env *env, uint32_t frameno, uint32_t slot)
-{
-	uint64_t uid = env->cur->frame[frameno]->uid;
-	struct slot *here = slot_at(env->cur, frameno, slot, uid);
-
-	for (struct state *state = env->cur->parent; state; state = state->parent) {
-		if (here && (here->live & SLOT_WRITTEN))
-			return;
-		here = slot_at(state, frameno, slot, uid);
-		if (!here)
-			return;
-		if (here->live & SLOT_READ)
-			return; /* and so all before it are */
-		here->live |= SLOT_READ;
-	}
-}
-
-void slot_mark_written(struct env *env, uint32_t frameno, uint32_t slot)
-{
-	struct frame *frame = env->cur->frame[frameno];
-
-	if (slot < frame->slots)
-		frame->slot[slot].live |= SLOT_WRITTEN;
 }

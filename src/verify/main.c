@@ -208,16 +208,16 @@ static int step_path(struct env *env)
 	return status;
 }
 
-/* The path is done: take up the one left last. False when there is none. */
-static bool next_path(struct env *env)
+/* The path is done: take up the one left last. 0 when there is none. */
+static int next_path(struct env *env)
 {
 	struct pending *pending = env->pending;
+	int error = path_done(env, env->cur);
 
-	path_done(env->cur);
 	state_free(env, env->cur);
 	env->cur = NULL;
-	if (!pending)
-		return false;
+	if (error < 0 || !pending)
+		return error;
 	env->pending = pending->next;
 	env->pending_count--;
 	env->cur = pending->state;
@@ -235,7 +235,7 @@ static bool next_path(struct env *env)
 	env->fresh_slots = 0;
 	env->show_path = true;
 	env_free(env, pending);
-	return true;
+	return 1;
 }
 
 static int explore(struct env *env)
@@ -248,8 +248,9 @@ static int explore(struct env *env)
 		while (status == 0);
 		if (status < 0)
 			return status;
-	} while (next_path(env));
-	return 0;
+		status = next_path(env);
+	} while (status > 0);
+	return status;
 }
 
 /* --- starting points --- */

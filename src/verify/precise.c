@@ -367,10 +367,10 @@ static void mark_frame(struct wanted *w, struct state *state, uint32_t frameno, 
 	}
 }
 
-/* The way was lost: every number in every state on it may have mattered. */
-static void mark_everything(struct state *state)
+void mark_all_precise(struct state *state)
 {
-	for (; state; state = state->parent) {
+	for (; state && !state->all_precise; state = state->parent) {
+		state->all_precise = true;
 		for (uint32_t f = 0; f <= state->depth; f++) {
 			struct frame *frame = state->frame[f];
 
@@ -410,7 +410,7 @@ static void walk_back(struct env *env, struct wanted *w, struct state *state, ui
 		left = state->step_count;
 	}
 	if (!wanted_nothing(w)) {
-		mark_everything(start->parent);
+		mark_all_precise(start->parent);
 		*changed = true;
 	}
 }

@@ -19,8 +19,8 @@
  * When a checkpoint is made, and when one is dropped, follows Linux: the
  * number of instructions processed is a limit that programs are written to.
  */
+#include "verify/live_stack.h"
 #include "verify/observe.h"
-#include "verify/passes.h"
 
 enum likeness { COVERS, WITHIN, EXACT };
 
@@ -218,11 +218,44 @@ static bool slot_special_covers(struct id_map *ids, const struct slot *old,
 	return false;
 }
 
-static bool slot_covers(const struct env *env, struct id_map *ids, const struct slot *old,
-			const struct slot *cur, enum likeness like)
+/* Objects on the stack matter even where nobody reads them: writing there is not free. */
+static bool slot_is_special(const struct slot *slot)
 {
-	const struct reg *old_number = slot_number(env, old), *cur_number = slot_number(env, cur);
+	return slot->byte[0] == SLOT_DYNPTR || slot->byte[0] == SLOT_ITER ||
+	       slot->byte[0] == SLOT_IRQ_FLAG;
+}
 
+/* Only one half of the slot can be read, and neither state has eight bytes spilled there. */
+static bool half_covers(const struct env *env, struct id_map *ids, const struct slot *old,
+			const struct slot *cur, unsigned half, enum likeness like)
+{
+	int first = half == UPPER_HALF ? SLOT_SIZE / 2 : 0;
+
+	for (int i = first; i < first + SLOT_SIZE / 2; i++)
+		if (like == EXACT ? old->byte[i] != cur->byte[i]
+				  : !byte_covers(env, old->byte[i], cur->byte[i]))
+			return false;
+	if (first || !slot_is_spill(old) || !slot_is_spill(cur))
+		return true;
+	return reg_covers(ids, &old->reg, &cur->reg, like);
+}
+
+static bool slot_is_whole_spill(const struct slot *slot)
+{
+	return slot->byte[SLOT_SIZE - 1] == SLOT_SPILL;
+}
+
+/* half: which halves of it can be read (live_stack.h). */
+static bool slot_covers(const struct env *env, struct id_map *ids, const struct slot *old,
+			const struct slot *cur, unsigned half, enum likeness like)
+{
+	const struct reg *old_number, *cur_number;
+
+	if ((half == UPPER_HALF || half == LOWER_HALF) && !slot_is_special(old) &&
+	    !slot_is_special(cur) && !slot_is_whole_spill(old) && !slot_is_whole_spill(cur))
+		return half_covers(env, ids, old, cur, half, like);
+	old_number = slot_number(env, old);
+	cur_number = slot_number(env, cur);
 	if (like == EXACT && !slot_same_bytes(old, cur))
 		return false;
 	if (old_number && cur_number)
@@ -237,18 +270,22 @@ static bool slot_covers(const struct env *env, struct id_map *ids, const struct 
 }
 
 static bool stack_covers(const struct env *env, struct id_map *ids, const struct frame *old,
-			 const struct frame *cur, enum likeness like)
+			 const struct frame *cur, struct halves live, enum likeness like)
 {
 	static const struct slot nothing;
+	uint32_t slots = MAX(old->slots, cur->slots);
 
-	if (like == EXACT && old->slots != cur->slots)
-		return false;
-	for (uint32_t i = 0; i < old->slots; i++) {
+	if (like != EXACT) /* what old has not, nothing of what follows it read */
+		slots = old->slots;
+	for (uint32_t i = 0; i < slots; i++) {
+		const struct slot *was = i < old->slots ? &old->slot[i] : &nothing;
 		const struct slot *now = i < cur->slots ? &cur->slot[i] : &nothing;
 
-		if (like == COVERS && !(old->slot[i].live & SLOT_READ))
+		unsigned half = halves_of_slot(live, i);
+
+		if (!half && !slot_is_special(now))
 			continue;
-		if (!slot_covers(env, ids, &old->slot[i], now, like))
+		if (!slot_covers(env, ids, was, now, half, like))
 			return false;
 	}
 	return true;
@@ -279,7 +316,8 @@ static uint32_t frame_insn(const struct state *state, uint32_t frameno)
 }
 
 static bool frame_covers(const struct env *env, struct id_map *ids, const struct frame *old,
-			 const struct frame *cur, uint32_t insn, enum likeness like)
+			 const struct frame *cur, uint32_t insn, struct halves stack,
+			 enum likeness like)
 {
 	uint16_t live = env->info[insn].live | 1u << REG_FP;
 
@@ -289,7 +327,7 @@ static bool frame_covers(const struct env *env, struct id_map *ids, const struct
 	for (int i = 0; i < REG_COUNT; i++)
 		if (live >> i & 1 && !reg_covers(ids, &old->reg[i], &cur->reg[i], like))
 			return false;
-	return stack_covers(env, ids, old, cur, like);
+	return stack_covers(env, ids, old, cur, stack, like);
 }
 
 static bool state_covers(struct env *env, const struct state *old, const struct state *cur,
@@ -303,50 +341,12 @@ static bool state_covers(struct env *env, const struct state *old, const struct 
 		return false;
 	for (uint32_t i = 0; i <= old->depth; i++)
 		if (!frame_covers(env, &ids, old->frame[i], cur->frame[i], frame_insn(old, i),
-				  like))
+				  live_halves(cur, i, cur->insn), like))
 			return false;
 	return true;
 }
 
 /* --- loops whose end is found by exploring them --- */
-
-/* The outermost loop a state is known to be part of: its first state. */
-static struct state *loop_entry_of(struct state *state)
-{
-	struct state *entry = state->loop_entry;
-
-	while (entry && entry->loop_entry && entry != entry->loop_entry)
-		entry = entry->loop_entry;
-	if (state->loop_entry && entry->loop_entry)
-		state->loop_entry = entry;
-	return entry;
-}
-
-/* A path from state came back to head, which is on the way to it. */
-static void join_loop(struct state *state, struct state *head)
-{
-	struct state *inner = loop_entry_of(state), *outer = loop_entry_of(head);
-
-	if (!inner)
-		inner = state;
-	if (!outer)
-		outer = head;
-	if (outer->branches && outer->path_depth <= inner->path_depth) {
-		state->loop_entry = head;
-		head->used_as_loop_entry = true;
-	}
-}
-
-void path_done(struct state *state)
-{
-	while (state) {
-		if (--state->branches)
-			return;
-		if (state->parent && state->loop_entry)
-			join_loop(state->parent, state->loop_entry);
-		state = state->parent;
-	}
-}
 
 static bool iter_depths_differ(const struct state *old, const struct state *cur)
 {
@@ -403,23 +403,13 @@ static enum match match_unfinished(struct env *env, struct state *old, bool *lim
 	if (old->depth == cur->depth && !same_async_entry(old, cur))
 		return MISS;
 	if (info->is_iter_next) {
-		if (iter_running(env) && state_covers(env, old, cur, WITHIN)) {
-			join_loop(cur, old);
-			return HIT;
-		}
-		return MISS;
+		return iter_running(env) && state_covers(env, old, cur, WITHIN) ? HIT : MISS;
 	}
 	if (env->insns[env->pc].kind == INSN_MAY_GOTO &&
-	    old->may_goto_depth != cur->may_goto_depth && state_covers(env, old, cur, WITHIN)) {
-		join_loop(cur, old);
+	    old->may_goto_depth != cur->may_goto_depth && state_covers(env, old, cur, WITHIN))
 		return HIT;
-	}
-	if (info->calls_callback) {
-		if (!state_covers(env, old, cur, WITHIN))
-			return MISS;
-		join_loop(cur, old);
-		return HIT;
-	}
+	if (info->calls_callback)
+		return state_covers(env, old, cur, WITHIN) ? HIT : MISS;
 	if (state_covers(env, old, cur, EXACT) && !iter_depths_differ(old, cur) &&
 	    old->may_goto_depth == cur->may_goto_depth &&
 	    old->callback_unroll == cur->callback_unroll)
@@ -429,17 +419,7 @@ static enum match match_unfinished(struct env *env, struct state *old, bool *lim
 
 static enum match match_finished(struct env *env, struct state *old)
 {
-	struct state *entry = loop_entry_of(old);
-	/*
-	 * What a round of such a loop was closed with may have been read, or marked
-	 * precise, after it was: what the state's marks leave out proves nothing, even
-	 * when the loop is done.
-	 */
-	if (!state_covers(env, old, env->cur, entry ? WITHIN : COVERS))
-		return MISS;
-	if (entry && entry->branches > 0)
-		join_loop(env->cur, entry);
-	return HIT;
+	return state_covers(env, old, env->cur, loop_open(old) ? WITHIN : COVERS) ? HIT : MISS;
 }
 
 static int report_loop(struct env *env, const struct state *old)
@@ -455,25 +435,18 @@ static int report_loop(struct env *env, const struct state *old)
 	return error;
 }
 
-/* What later reads of the covered state need, this path needs too. */
-static void propagate_reads(struct env *env, const struct state *old)
-{
-	for (uint32_t f = 0; f <= old->depth; f++)
-		for (uint32_t i = 0; i < old->frame[f]->slots; i++)
-			if (old->frame[f]->slot[i].live & SLOT_READ)
-				slot_mark_read(env, f, i);
-}
-
 static int accept_match(struct env *env, struct explored *match)
 {
+	struct state *old = match->state;
 	bool changed = false;
+	int error = propagate_precision(env, old, env->cur, &changed);
 
 	match->hits++;
 	if (env->observer && env->observer->prune)
-		env->observer->prune(env->observer->arg, env, match->state,
-				     match->state->branches || loop_entry_of(match->state));
-	propagate_reads(env, match->state);
-	return propagate_precision(env, match->state, env->cur, &changed);
+		env->observer->prune(env->observer->arg, env, old, old->branches || loop_open(old));
+	if (!error && (old->branches || loop_open(old)))
+		error = close_loop(env, old);
+	return error;
 }
 
 /* --- keeping states --- */
@@ -492,11 +465,7 @@ static void drop_explored(struct env *env, struct explored **link)
 	struct explored *explored = *link;
 
 	*link = explored->next;
-	/* One with open branches is still somebody's parent. */
-	if (explored->state->branches == 0 && !explored->state->used_as_loop_entry) {
-		state_free(env, explored->state);
-		env->states_now--;
-	}
+	state_retire(env, explored->state);
 	env_free(env, explored);
 }
 
@@ -567,10 +536,9 @@ static void start_stretch(struct env *env, struct state *parent)
 	cur->first_insn = env->pc;
 	cur->step_count = 0;
 	cur->history = cur->history_at = 0;
-	cur->loop_entry = NULL;
-	for (uint32_t f = 0; f <= cur->depth; f++)
-		for (uint32_t i = 0; i < cur->frame[f]->slots; i++)
-			cur->frame[f]->slot[i].live = 0;
+	cur->loop = NULL;
+	cur->edges = NULL;
+	cur->is_loop_head = cur->all_precise = false;
 }
 
 static int keep_state(struct env *env)

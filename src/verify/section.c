@@ -137,7 +137,6 @@ static int save(struct env *env, int regno, enum irq_kind kind)
 	reg_set_pointer(&s->reg, REG_STACK, 0);
 	s->reg.ref_id = (uint32_t)id;
 	s->reg.irq_kind = kind;
-	slot_mark_written(env, frame->frameno, slot);
 	show_slot(env, slot);
 	return 0;
 }
@@ -149,13 +148,16 @@ static int restore(struct env *env, int regno, enum irq_kind kind)
 	const struct ref *expected;
 	uint32_t slot;
 	struct slot *s;
+	int error;
 
 	if (!flag_slot(env, regno, &slot) || slot >= frame->slots ||
 	    frame->slot[slot].byte[0] != SLOT_IRQ_FLAG)
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
 				 "expected an initialized irq flag as R%d", regno);
 	s = &frame->slot[slot];
-	slot_mark_read(env, frame->frameno, slot);
+	error = slot_used(env, frame->frameno, slot);
+	if (error < 0)
+		return error;
 	if (s->reg.irq_kind != kind)
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
 				 "irq flag acquired by %s kfuncs cannot be restored with %s "
@@ -169,7 +171,6 @@ static int restore(struct env *env, int regno, enum irq_kind kind)
 	}
 	release_irq(env);
 	slot_set_invalid(s);
-	slot_mark_written(env, frame->frameno, slot);
 	show_slot(env, slot);
 	return 0;
 }

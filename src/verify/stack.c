@@ -269,8 +269,6 @@ static int write_fixed(struct env *env, uint32_t pc, struct frame *frame, int32_
 	} else {
 		err = write_bytes(env, pc, frame, off, size, value_regno);
 	}
-	if (aligned && size == SLOT_SIZE)
-		slot_mark_written(env, frame->frameno, s);
 	return err;
 }
 
@@ -355,10 +353,13 @@ static bool all_zero(const struct frame *frame, int64_t min, int64_t max)
 	return true;
 }
 
-static void mark_span_read(struct env *env, const struct frame *frame, int64_t min, int64_t max)
+static int span_used(struct env *env, const struct frame *frame, int64_t min, int64_t max)
 {
-	for (int s = slot_of((int32_t)(max - 1)); s <= slot_of((int32_t)min); s++)
-		slot_mark_read(env, frame->frameno, (uint32_t)s);
+	int err = 0;
+
+	for (int s = slot_of((int32_t)(max - 1)); s <= slot_of((int32_t)min) && !err; s++)
+		err = slot_used(env, frame->frameno, (uint32_t)s);
+	return err;
 }
 
 static void show_span(struct env *env, int64_t min, int64_t max)
@@ -430,9 +431,10 @@ static int read_fixed(struct env *env, struct frame *frame, int32_t off, uint32_
 		      struct reg *dst)
 {
 	const struct slot *slot = &frame->slot[slot_of(off)];
-	int err;
+	int err = span_used(env, frame, off, off + (int64_t)size);
 
-	mark_span_read(env, frame, off, off + (int64_t)size);
+	if (err < 0)
+		return err;
 	show_span(env, off, off + (int64_t)size);
 	if (slot_is_spill(slot) && slot->reg.type == REG_SCALAR) {
 		struct reg scratch;
@@ -471,10 +473,10 @@ int stack_read(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t si
 		if (err < 0)
 			return err;
 	}
-	mark_span_read(env, frame, min, max);
+	err = span_used(env, frame, min, max);
 	show_span(env, min, max);
-	if (!dst)
-		return 0;
+	if (err < 0 || !dst)
+		return err;
 	if (all_zero(frame, min, max))
 		reg_set_const(env, dst, 0);
 	else
@@ -536,8 +538,7 @@ static int overwrite(struct env *env, struct frame *frame, int32_t min, int32_t 
 			return reject(env, -EACCES, "potential write to dynptr at off=%d disallowed",
 				      at);
 	for (int32_t at = min; at < max; at++) {
-		uint32_t s = (uint32_t)slot_of(at);
-		struct slot *slot = &frame->slot[s];
+		struct slot *slot = &frame->slot[slot_of(at)];
 
 		if (at == min || slot_byte_of(at) == 0) {
 			int err = destroy_special(env, frame, at, at + 1);
@@ -547,8 +548,6 @@ static int overwrite(struct env *env, struct frame *frame, int32_t min, int32_t 
 			forget_content(slot);
 		}
 		slot->byte[slot_byte_of(at)] = SLOT_MISC;
-		if (slot_byte_of(at) == SLOT_SIZE - 1 && at - (SLOT_SIZE - 1) >= min)
-			slot_mark_written(env, frame->frameno, s);
 	}
 	return 0;
 }
@@ -581,8 +580,7 @@ int check_stack_range(struct env *env, int regno, uint32_t size, struct mem_use 
 		if (use_byte(env, slot, slot_byte_of((int32_t)at), use.writes) < 0)
 			return refuse_byte(env, regno, reg, min, at, size);
 	}
-	mark_span_read(env, frame, min, max);
-	return 0;
+	return span_used(env, frame, min, max);
 }
 
 bool stack_const(struct env *env, const struct reg *reg, uint32_t size, uint64_t *value)

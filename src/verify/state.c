@@ -8,7 +8,7 @@
  *   | class | the block's bytes ... |      four classes to a doubling
  *   16 bytes
  */
-#include "verify/state.h"
+#include "verify/live_stack.h"
 
 struct free_block {
 	struct free_block *next;
@@ -90,6 +90,8 @@ struct frame *frame_new(struct env *env, uint32_t subprog, int32_t callsite, uin
 	frame->callsite = callsite;
 	frame->frameno = (uint8_t)frameno;
 	frame->uid = ++env->next_uid;
+	if (callsite < 0)
+		frame->view = root_view(env, subprog);
 	reg_set_pointer(&frame->reg[REG_FP], REG_STACK, 0);
 	frame->reg[REG_FP].frameno = (uint8_t)frameno;
 	return frame;

@@ -203,12 +203,6 @@ enum slot_byte {
 	SLOT_POISON,         /* a dead part of a slot that a pruned path ignored */
 };
 
-enum slot_live {
-	SLOT_READ = 1 << 0,      /* some path from here reads what it held here */
-	SLOT_WRITTEN = 1 << 1,   /* since the checkpoint, all 8 bytes */
-	SLOT_DONE = 1 << 2,      /* will not change any more */
-};
-
 /*
  * Eight bytes of stack. byte[i] describes the byte at address base + i, where
  * base is 8-aligned; slot 0 is fp-8..fp-1, slot 1 fp-16..fp-9, and so on. A
@@ -217,7 +211,6 @@ enum slot_live {
 struct slot {
 	struct reg reg;
 	uint8_t byte[SLOT_SIZE]; /* enum slot_byte */
-	uint8_t live;            /* enum slot_live */
 };
 
 static inline int slot_of(int32_t off) { return (-off - 1) / SLOT_SIZE; }     /* off < 0 */
@@ -230,10 +223,13 @@ static inline bool slot_is_spill(const struct slot *slot)
 
 /* --- frames, references, states --- */
 
+struct stack_view;
+
 struct frame {
 	struct reg reg[REG_COUNT];
 	struct slot *slot;
 	uint32_t slots;              /* entries in slot, up to STACK_SLOTS */
+	struct stack_view *view;     /* which of its stack is live where (live_stack.h); or NULL */
 	int32_t callsite;            /* the call instruction; -1: main */
 	uint32_t subprog, start;     /* start: its first instruction */
 	const char *name;            /* of the function; or NULL */
@@ -244,7 +240,7 @@ struct frame {
 	uint32_t async_entries;
 	uint32_t callback_depth;     /* iterations of the callback called from here */
 	struct return_range returns; /* callbacks: what they may return */
-	uint64_t uid;                /* distinct per call, for liveness */
+	uint64_t uid;                /* distinct per call */
 };
 
 enum ref_kind { REF_PTR, REF_LOCK, REF_RES_LOCK, REF_RES_LOCK_IRQ, REF_IRQ };
@@ -289,8 +285,10 @@ struct state {
 	uint32_t mark;           /* the observer's; see observe.h */
 	uint32_t callback_unroll, may_goto_depth;
 	uint32_t insn_seen, jump_seen; /* counters at the checkpoint */
-	bool used_as_loop_entry;
-	struct state *loop_entry;
+	struct state *loop;      /* loop.c: an earlier state that paths from here lead back to */
+	struct back_edge *edges; /* of a state that paths lead back to: those paths' ends */
+	bool is_loop_head, all_precise;
+	struct state *retired_next;
 };
 
 static inline struct frame *state_frame(const struct state *state)
@@ -328,6 +326,7 @@ struct subprog {
 	bool tail_call_reachable, changes_packet, might_sleep, throws;
 	bool called;             /* global: some verified code calls it */
 	bool verified;           /* global: done */
+	struct stack_view *views;
 	const char *name;
 	uint32_t type;           /* BTF id of its FUNC; 0: unknown */
 };
@@ -380,6 +379,7 @@ struct env {
 	uint32_t subprog_count;
 	int32_t exception_subprog;   /* -1: none */
 	uint64_t next_uid;
+	uint32_t view_insns;         /* in all stack views */
 
 	struct state *cur;
 	uint32_t pc, prev_pc;
@@ -389,6 +389,7 @@ struct env {
 	uint32_t next_id;
 
 	uint32_t processed, jumps, insn_at_checkpoint, jumps_at_checkpoint;
+	struct state *retired;       /* linked by retired_next, until their loops are done */
 	uint32_t states_total, states_now, states_peak, states_per_insn_max;
 	uint32_t longest_mark;
 
@@ -538,9 +539,8 @@ bool may_leak(const struct env *env, const struct reg *reg);
 struct frame *stack_frame(struct env *env, const struct reg *reg);
 /* Make room for slots down to off (negative). */
 int stack_grow(struct env *env, struct frame *frame, int32_t off);
-/* Liveness: the slot's present contents are used (read), or fully replaced. */
-void slot_mark_read(struct env *env, uint32_t frameno, uint32_t slot);
-void slot_mark_written(struct env *env, uint32_t frameno, uint32_t slot);
+/* The slot's present contents are used here: refused if it was taken for dead (live_stack.c). */
+int slot_used(struct env *env, uint32_t frameno, uint32_t slot);
 /* Replaced by unknown bytes; a dynptr or iterator there is destroyed or refused. */
 void slot_set_misc(struct slot *slot, int byte);
 void slot_set_invalid(struct slot *slot);
@@ -567,6 +567,8 @@ int mark_precise_slot(struct env *env, uint32_t frameno, uint32_t slot);
  * stretch that led here and in its parents. *changed is set if anything was new. */
 int propagate_precision(struct env *env, const struct state *old, struct state *cur,
 			bool *changed);
+/* Every number in the state and in those before it may have mattered. */
+void mark_all_precise(struct state *state);
 
 /* --- liveness and pruning (live.c, prune.c) --- */
 
@@ -578,8 +580,21 @@ int compute_live_registers(struct env *env);
  * negative: rejected, or out of memory. May make the current state a checkpoint.
  */
 int check_visited(struct env *env);
+
+/* --- loops (loop.c) --- */
+
+/*
+ * The current path ends because `old`, which is not done yet or depends on a
+ * state that is not, covers it: what will be found precise in old becomes so
+ * on the way here once that is known.
+ */
+int close_loop(struct env *env, struct state *old);
+/* Is what is marked in this finished state not all there is to mark? */
+bool loop_open(struct state *state);
 /* A path ended (exit, or pruned) with this state: its parents have one branch less. */
-void path_done(struct state *state);
+int path_done(struct env *env, struct state *state);
+/* Frees a state that is no longer kept for comparison, once nothing else needs it. */
+void state_retire(struct env *env, struct state *state);
 
 /* --- branches and subprograms (branch.c, subprog.c) --- */
 

@@ -9,7 +9,7 @@
  * that the call is seen once more with what the callback left behind.
  */
 #include "verify/call.h"
-#include "verify/passes.h"
+#include "verify/live_stack.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -79,6 +79,7 @@ static struct frame *enter(struct env *env, struct state *state, uint32_t subpro
 	frame = frame_new(env, subprog, (int32_t)pc, state->depth + 1);
 	if (!frame)
 		return NULL;
+	frame->view = callee_view(state_frame(state)->view, pc, subprog);
 	for (int i = 0; i < REG_FP; i++)
 		reg_set_not_init(&frame->reg[i]);
 	state->frame[++state->depth] = frame;

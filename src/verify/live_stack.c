@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * live_stack.c - what of the stack a path from here may still read.
+ *
+ * For each view of a function (live_stack.h) the smallest sets such that
+ *
+ *     live before = read here | (live after any successor - replaced here)
+ *
+ * A function that waits for a call to return may read, after it, what its own
+ * sets say there: what is live in a stack is the union over the frames from
+ * its owner's to the running one.
+ */
+#include "verify/live_stack.h"
+
+enum {
+	VIEWS_INSNS_MAX = 1 << 22, /* instructions in all views; beyond, everything is live */
+};
+
+/* --- backwards --- */
+
+struct rows {
+	struct halves *reads[FRAMES_MAX], *replaces[FRAMES_MAX];
+};
+
+static int add_rows(struct env *env, const struct stack_view *view, struct rows *rows, unsigned i)
+{
+	rows->reads[i] = env_alloc(env, view->len * sizeof(struct halves));
+	rows->replaces[i] = env_alloc(env, view->len * sizeof(struct halves));
+	return rows->reads[i] && rows->replaces[i] ? 0 : -ENOMEM;
+}
+
+static int note_effect(struct env *env, struct stack_view *view, uint32_t pc,
+		       const struct place *regs, void *arg)
+{
+	struct rows *rows = arg;
+	struct stack_effect effect;
+
+	stack_effect(env, view, pc, regs, &effect);
+	for (unsigned i = 0; effect.touched >> i; i++) {
+		if (!(effect.touched >> i & 1))
+			continue;
+		if (!rows->reads[i] && add_rows(env, view, rows, i) < 0)
+			return -ENOMEM;
+		rows->reads[i][pc - view->start] = effect.reads[i];
+		rows->replaces[i][pc - view->start] = effect.replaces[i];
+	}
+	return 0;
+}
+
+static struct halves live_after(const struct env *env, const struct stack_view *view,
+				const struct halves *live, uint32_t pc)
+{
+	struct halves after = HALVES_NONE;
+	uint32_t next[2];
+	unsigned count = insn_successors(env, pc, next);
+
+	for (unsigned i = 0; i < count; i++)
+		if (next[i] >= view->start && next[i] - view->start < view->len)
+			after = halves_or(after, live[next[i] - view->start]);
+	return after;
+}
+
+static void solve(const struct env *env, const struct stack_view *view, struct halves *live,
+		  const struct halves *reads, const struct halves *replaces)
+{
+	bool changed = true;
+
+	while (changed) {
+		changed = false;
+		for (uint32_t i = view->len; i-- > 0;) {
+			struct halves after = live_after(env, view, live, view->start + i);
+
+			after = halves_or(reads[i], halves_without(after, replaces[i]));
+			changed |= !halves_equal(after, live[i]);
+			live[i] = after;
+		}
+	}
+}
+
+static void free_rows(struct env *env, struct rows *rows)
+{
+	for (unsigned i = 0; i < FRAMES_MAX; i++) {
+		env_free(env, rows->reads[i]);
+		env_free(env, rows->replaces[i]);
+	}
+}
+
+static int work_out(struct env *env, struct stack_view *view)
+{
+	struct rows rows = { 0 };
+	int error = follow_places(env, view, note_effect, &rows);
+
+	for (unsigned i = 0; i < FRAMES_MAX && !error; i++) {
+		if (!rows.reads[i])
+			continue;
+		view->live[i] = env_alloc(env, view->len * sizeof(struct halves));
+		if (!view->live[i])
+			error = -ENOMEM;
+		else
+			solve(env, view, view->live[i], rows.reads[i], rows.replaces[i]);
+	}
+	free_rows(env, &rows);
+	return error;
+}
+
+/* --- views --- */
+
+static bool points_to_stacks(const struct place arg[6])
+{
+	for (int i = 1; i <= 5; i++)
+		if (arg[i].stacks)
+			return true;
+	return false;
+}
+
+static bool same_arguments(const struct place a[6], const struct place b[6])
+{
+	for (int i = 1; i <= 5; i++)
+		if (a[i].stacks != b[i].stacks ||
+		    (a[i].stacks && (a[i].kind != b[i].kind || a[i].off != b[i].off ||
+				     a[i].sure != b[i].sure)))
+			return false;
+	return true;
+}
+
+static unsigned calls_above(const struct stack_view *view)
+{
+	unsigned n = 0;
+
+	for (; view; view = view->caller)
+		n++;
+	return n;
+}
+
+/*
+ * A view of its own, or one made before. Where no argument points into a stack
+ * the caller makes no difference. *view stays NULL when it is too much.
+ */
+static int find_view(struct env *env, struct stack_view *caller, uint32_t s,
+		     const struct place arg[6], struct stack_view **found)
+{
+	struct subprog *subprog = &env->subprog[s];
+	struct stack_view *view;
+	int error;
+
+	if (!points_to_stacks(arg))
+		caller = NULL;
+	for (view = subprog->views; view; view = view->next)
+		if (view->caller == caller && same_arguments(view->arg, arg)) {
+			*found = view->broken ? NULL : view;
+			return 0;
+		}
+	env->view_insns += subprog->end - subprog->start;
+	if (env->view_insns > VIEWS_INSNS_MAX || calls_above(caller) >= FRAMES_MAX)
+		return 0;
+	view = env_alloc(env, sizeof(*view));
+	if (!view)
+		return -ENOMEM;
+	view->caller = caller;
+	view->subprog = s;
+	view->start = subprog->start;
+	view->len = subprog->end - subprog->start;
+	memcpy(view->arg, arg, sizeof(view->arg));
+	view->broken = true; /* until it is done: a function that calls itself finds it so */
+	view->next = subprog->views;
+	subprog->views = view;
+	error = work_out(env, view);
+	view->broken = error < 0;
+	*found = error < 0 ? NULL : view;
+	return error == -ENOMEM ? error : 0;
+}
+
+struct stack_view *stack_view_of(struct env *env, struct stack_view *caller, uint32_t callsite,
+				 uint32_t subprog, const struct place arg[6])
+{
+	struct stack_view *view = NULL;
+	struct callee_view *grown;
+
+	if (find_view(env, caller, subprog, arg, &view) < 0)
+		return NULL;
+	if (caller->callee_count == caller->callee_size) {
+		uint32_t size = caller->callee_size ? caller->callee_size * 2 : 4;
+
+		grown = env_alloc(env, size * sizeof(*grown));
+		if (!grown)
+			return view;
+		if (caller->callee_count)
+			memcpy(grown, caller->callee, caller->callee_count * sizeof(*grown));
+		env_free(env, caller->callee);
+		caller->callee = grown;
+		caller->callee_size = size;
+	}
+	caller->callee[caller->callee_count++] = (struct callee_view){ callsite, view };
+	return view;
+}
+
+/* --- what exploration asks --- */
+
+struct stack_view *root_view(struct env *env, uint32_t subprog)
+{
+	static const struct place nowhere[6];
+	struct stack_view *view = NULL;
+
+	return find_view(env, NULL, subprog, nowhere, &view) < 0 ? NULL : view;
+}
+
+struct stack_view *callee_view(const struct stack_view *caller, uint32_t callsite,
+			       uint32_t subprog)
+{
+	uint32_t low = 0, high = caller ? caller->callee_count : 0;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if (caller->callee[middle].callsite < callsite)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; caller && low < caller->callee_count && caller->callee[low].callsite == callsite;
+	     low++) {
+		struct stack_view *view = caller->callee[low].view;
+
+		if (view && view->subprog == subprog)
+			return view;
+	}
+	return NULL;
+}
+
+/* Where a frame goes on: after the call for those that wait, at it when it calls back. */
+static uint32_t goes_on_at(const struct state *state, uint32_t frameno, uint32_t pc)
+{
+	const struct frame *callee;
+
+	if (frameno == state->depth)
+		return pc;
+	callee = state->frame[frameno + 1];
+	return (uint32_t)callee->callsite + !callee->in_callback;
+}
+
+struct halves live_halves(const struct state *state, uint32_t frameno, uint32_t pc)
+{
+	struct halves live = HALVES_NONE;
+
+	for (uint32_t f = frameno; f <= state->depth; f++) {
+		const struct stack_view *view = state->frame[f]->view;
+		uint32_t at = goes_on_at(state, f, pc);
+
+		if (!view || at < view->start || at - view->start >= view->len)
+			return HALVES_ALL;
+		if (view->live[f - frameno])
+			live = halves_or(live, view->live[f - frameno][at - view->start]);
+	}
+	return live;
+}
+
+/* What the analysis promised would not be read is not. */
+int slot_used(struct env *env, uint32_t frameno, uint32_t slot)
+{
+	if (halves_of_slot(live_halves(env->cur, frameno, env->pc), slot))
+		return 0;
+	return reject_as(env, SKEP_VERIFY_UNSET, -EFAULT,
+			 "verifier bug: stack of frame %u at fp-%u is read, but not known as live",
+			 frameno, (slot + 1) * SLOT_SIZE);
+}
