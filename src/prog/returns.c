@@ -59,7 +59,7 @@ struct return_range returns_sock_addr(uint32_t attach)
 /* What is traced is not influenced; an iterator may ask for its item again. */
 struct return_range returns_tracing(uint32_t attach)
 {
-	if (attach == BPF_MODIFY_RETURN)
+	if (attach == BPF_MODIFY_RETURN || attach == BPF_TRACE_RAW_TP)
 		return anything;
 	if (attach == BPF_TRACE_ITER)
 		return between(0, 1);

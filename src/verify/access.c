@@ -104,9 +104,8 @@ int check_store(struct env *env, uint32_t pc)
 
 /* --- atomic operations --- */
 
-static bool atomic_allowed(const struct env *env, const struct reg *reg, bool load)
+static bool atomic_allowed(const struct reg *reg)
 {
-	(void)env, (void)load;
 	switch ((enum reg_type)reg->type) {
 	case REG_CTX: case REG_PACKET: case REG_PACKET_META: case REG_FLOW_KEYS:
 	case REG_SOCKET: case REG_SOCK_COMMON: case REG_TCP_SOCK: case REG_XDP_SOCK:
@@ -131,7 +130,7 @@ static int check_load_acquire(struct env *env, uint32_t pc)
 		err = check_reg_write(env, insn->dst);
 	if (err < 0)
 		return err;
-	if (!atomic_allowed(env, reg, true))
+	if (!atomic_allowed(reg))
 		return reject(env, -EACCES, "BPF_ATOMIC loads from R%d %s is not allowed",
 			      insn->src, reg_type_text(reg));
 	return check_mem(env, pc, insn->src, insn->off, insn->width, ACCESS_READ, insn->dst,
@@ -148,7 +147,7 @@ static int check_store_release(struct env *env, uint32_t pc)
 		err = check_reg_read(env, insn->dst);
 	if (err < 0)
 		return err;
-	if (!atomic_allowed(env, reg, false))
+	if (!atomic_allowed(reg))
 		return reject(env, -EACCES, "BPF_ATOMIC stores into R%d %s is not allowed",
 			      insn->dst, reg_type_text(reg));
 	return check_mem(env, pc, insn->dst, insn->off, insn->width, ACCESS_WRITE, insn->src,
@@ -178,7 +177,7 @@ static int check_atomic_operands(struct env *env, const struct insn *insn)
 	if (!may_leak(env, &regs[insn->src]))
 		return reject_as(env, SKEP_VERIFY_LEAK, -EACCES, "R%d leaks addr into mem",
 				 insn->src);
-	if (!atomic_allowed(env, &regs[insn->dst], false))
+	if (!atomic_allowed(&regs[insn->dst]))
 		return reject(env, -EACCES, "BPF_ATOMIC stores into R%d %s is not allowed",
 			      insn->dst, reg_type_text(&regs[insn->dst]));
 	return 0;
@@ -255,7 +254,7 @@ int check_load_packet(struct env *env, uint32_t pc)
 	return 0;
 }
 
-/* --- 64-bit immediates, address spaces --- */
+/* --- 64-bit immediates --- */
 
 static int load_func(struct env *env, uint32_t pc, struct reg *dst)
 {
@@ -278,8 +277,7 @@ static void load_map(struct env *env, const struct insn *insn, struct reg *dst)
 	if (insn->op == IMM64_MAP_INDEX || insn->op == IMM64_MAP_FD) {
 		reg_set_pointer(dst, REG_MAP, 0);
 	} else if (map->type == BPF_MAP_TYPE_ARENA) {
-		reg_set_unknown(env, dst);
-		dst->type = REG_ARENA;
+		arena_set_pointer(dst);
 		return;
 	} else {
 		reg_set_pointer(dst, map->type == BPF_MAP_TYPE_INSN_ARRAY ? REG_INSN :
@@ -312,32 +310,4 @@ int check_imm64(struct env *env, uint32_t pc)
 		return check_ld_btf_id(env, pc, dst);
 	}
 	return reject(env, -EINVAL, "unrecognized bpf_ld_imm64 insn");
-}
-
-static bool has_arena(const struct env *env)
-{
-	for (uint32_t i = 0; i < env->spec->map_count; i++)
-		if (env->spec->maps[i]->type == BPF_MAP_TYPE_ARENA)
-			return true;
-	return false;
-}
-
-int check_cast(struct env *env, uint32_t pc)
-{
-	const struct insn *insn = &env->insns[pc];
-	struct reg *regs = state_regs(env->cur);
-	int err = check_reg_read(env, insn->src);
-
-	if (!err)
-		err = check_reg_write(env, insn->dst);
-	if (err < 0)
-		return err;
-	if (!has_arena(env))
-		return reject(env, -EINVAL,
-			      "addr_space_cast insn can only be used in a program that has an associated arena");
-	/* From the arena's address space (1) to the program's (0) it becomes a pointer. */
-	reg_set_unknown(env, &regs[insn->dst]);
-	if (insn->imm == 1)
-		regs[insn->dst].type = REG_ARENA;
-	return 0;
 }

@@ -194,7 +194,7 @@ static void set_param(struct env *env, const struct param *param, struct reg *re
 		reg->btf_id = param->btf_id;
 		break;
 	case PARAM_ARENA:
-		reg_set_pointer(reg, REG_ARENA, 0);
+		arena_set_pointer(reg);
 		return;
 	}
 	if (null)

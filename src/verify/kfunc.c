@@ -294,6 +294,10 @@ static int set_result(struct env *env, const struct kfunc_call *call, struct reg
 		reg_set_not_init(r0);
 		return 0;
 	}
+	if (call->fn->flags & KF_ARENA_RET) { /* as the process sees it: the program casts it */
+		reg_set_unknown(env, r0);
+		return 0;
+	}
 	switch (call->fn->kind) {
 	case KFUNC_OBJ_NEW:
 	case KFUNC_PERCPU_OBJ_NEW:

@@ -100,6 +100,8 @@ void set_graph_node(struct env *env, const struct kfunc_call *call, struct reg *
 int check_work(struct env *env, struct kfunc_call *call, int regno, uint32_t type);
 int check_work_map(struct env *env, struct kfunc_call *call, int regno);
 int enter_kfunc_callback(struct env *env, struct kfunc_call *call);
+/* arena.c */
+int check_kfunc_arena_arg(struct env *env, int regno);
 
 /*
  * Bytes that argument index (0..4) is the address of; -1: not known. next is

@@ -351,6 +351,8 @@ static int check_pointer(struct env *env, struct kfunc_call *call, int regno,
 		     (param_has(btf, param + 1, "__sz") || param_has(btf, param + 1, "__szk"));
 	int error;
 
+	if (param_has(btf, param, "__arena") || param_has(btf, param, "__arena__nullable"))
+		return check_kfunc_arena_arg(env, regno);
 	if (is_null(reg) && (param_has(btf, param, "__nullable") || param_has(btf, param, "__opt"))) {
 		if (reg_is_zero(reg))
 			return sized ? check_sized(env, call, regno, param + 1) : 0;

@@ -353,27 +353,6 @@ static int explore_globals(struct env *env)
 
 /* --- verify() --- */
 
-/* Attach targets that the type cannot do without. */
-static int check_target(struct env *env)
-{
-	const struct prog_spec *spec = env->spec;
-	bool typed = spec->type->ctx && spec->type->ctx->btf_args;
-
-	env->structural_insn = -1;
-	if (env->sleepable && !spec->type->may_sleep)
-		return reject(env, -EINVAL,
-			      "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops "
-			      "programs can be sleepable");
-	if (spec->type->gpl_only && !env->gpl)
-		return reject_as(env, SKEP_VERIFY_GPL, -EINVAL,
-				 "%s programs must have a GPL compatible license",
-				 spec->type->id == BPF_PROG_TYPE_LSM ? "LSM" : "struct ops");
-	if (typed && spec->type->id != BPF_PROG_TYPE_SYSCALL && !spec->attach_btf_id &&
-	    !spec->target)
-		return reject(env, -EINVAL, "Tracing programs must provide btf_id");
-	return 0;
-}
-
 static int run_passes(struct env *env)
 {
 	int error = check_target(env);
@@ -384,6 +363,8 @@ static int run_passes(struct env *env)
 		error = check_jumps(env);
 	if (!error)
 		error = check_encodings(env);
+	if (!error)
+		error = check_arenas(env);
 	if (!error)
 		error = prepare_calls(env);
 	if (!error)

@@ -368,6 +368,8 @@ static int access_ctx(struct env *env, const struct place *p)
 	}
 	if (!layout || !ctx_access(layout, off, p->size, writes(p), env->spec->attach, &field))
 		return refuse_ctx(env, off, p->size);
+	if (p->sign_extend && field && field->kind != FIELD_SCALAR) /* half a pointer */
+		return refuse_ctx(env, off, p->size);
 	if (reads(p) && p->value_regno >= 0)
 		load_field(env, field, &state_regs(env->cur)[p->value_regno]);
 	return note_ctx_access(env, p, field, off);
@@ -525,6 +527,10 @@ static const char *map_struct_name(uint32_t type)
 		[BPF_MAP_TYPE_TASK_STORAGE] = "bpf_local_storage_map",
 		[BPF_MAP_TYPE_CGRP_STORAGE] = "bpf_local_storage_map",
 		[BPF_MAP_TYPE_BLOOM_FILTER] = "bpf_bloom_filter",
+		[BPF_MAP_TYPE_USER_RINGBUF] = "bpf_ringbuf_map",
+		[BPF_MAP_TYPE_STRUCT_OPS] = "bpf_struct_ops_map",
+		[BPF_MAP_TYPE_ARENA] = "bpf_arena",
+		[BPF_MAP_TYPE_INSN_ARRAY] = "bpf_insn_array",
 	};
 
 	return type < ARRAY_SIZE(names) && names[type] ? names[type] : "bpf_map";

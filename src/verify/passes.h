@@ -9,6 +9,14 @@
 
 #include "verify/state.h"
 
+/* arena.c: at most one, and only for who may. After find_subprogs(). */
+int check_arenas(struct env *env);
+
+/* attach.c: may the program be attached to what it names? */
+int check_target(struct env *env);
+/* The security hook it is attached to answers yes or no. */
+bool hook_returns_bool(const struct env *env);
+
 /* cfg.c */
 int decode_program(struct env *env);
 int check_encodings(struct env *env);
@@ -27,7 +35,7 @@ int check_store(struct env *env, uint32_t pc);
 int check_atomic(struct env *env, uint32_t pc);
 int check_load_packet(struct env *env, uint32_t pc);
 int check_imm64(struct env *env, uint32_t pc);
-int check_cast(struct env *env, uint32_t pc);
+int check_cast(struct env *env, uint32_t pc);                   /* arena.c */
 int check_local_call(struct env *env, uint32_t *pc);            /* subprog.c */
 /* An exit: 1 with *pc set where the caller goes on, 0 at the end of the path. */
 int check_exit(struct env *env, uint32_t *pc);

@@ -405,6 +405,7 @@ struct env {
 	bool rejected;
 	bool stopped;                /* by the observer */
 	uint32_t stack_depth;
+	const struct map_spec *arena_map; /* the one it refers to; or NULL (arena.c) */
 	const void *call_private;    /* for call.c and kfunc.c */
 };
 
@@ -670,6 +671,8 @@ int check_global_args(struct env *env, uint32_t subprog, uint32_t pc);
 /* Destroying a dynptr or iterator by a store into its slots (dynptr.c): 0, or refused.
  * Called before bytes [off, off+size) of frame's stack are overwritten. */
 int stack_destroy_special(struct env *env, struct frame *frame, uint32_t slot);
+/* A pointer into the program's arena (arena.c). */
+void arena_set_pointer(struct reg *reg);
 /* The next_id of IMM64_BTF_ID at pc: sets dst (btf_access.c). */
 int check_ld_btf_id(struct env *env, uint32_t pc, struct reg *dst);
 

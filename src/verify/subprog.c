@@ -286,7 +286,7 @@ static struct return_range program_returns(const struct env *env)
 		return range;
 	range = env->type->returns(attach);
 	if (env->type->id == BPF_PROG_TYPE_LSM && attach == BPF_LSM_MAC &&
-	    target_return(env) == TARGET_RETURNS_BOOL)
+	    (target_return(env) == TARGET_RETURNS_BOOL || hook_returns_bool(env)))
 		range = (struct return_range){ .min = 0, .max = 1, .checked = true };
 	if (env->type->id == BPF_PROG_TYPE_LSM && attach == BPF_LSM_CGROUP &&
 	    target_return(env) == TARGET_RETURNS_VOID)
