@@ -29,11 +29,20 @@ enum skep_verify_flags {
 	SKEP_VERIFY_REG_INVARIANTS = 1 << 7,   /* BPF_F_TEST_REG_INVARIANTS */
 };
 
+/* What who loads a program may do. CAP_SYS_ADMIN stands for all of them. */
+enum skep_caps {
+	SKEP_CAP_BPF = 1 << 0,
+	SKEP_CAP_PERFMON = 1 << 1,
+	SKEP_CAP_NET_ADMIN = 1 << 2,
+	SKEP_CAP_SYS_ADMIN = 1 << 3,
+};
+
 struct skep_verify_opts {
 	unsigned log_level;     /* 0: none; 1, 2 as Linux; |4: statistics */
 	unsigned flags;         /* enum skep_verify_flags, added to the program's */
-	bool unprivileged;
 	unsigned kernel;        /* follow only what this release could: 5 << 8 | 10; 0: the newest */
+	bool unprivileged;      /* judge as for a user who has just caps; else may do all */
+	unsigned caps;          /* enum skep_caps */
 	const struct skep_btf *kernel_btf; /* borrowed; NULL: the machine's own */
 	const struct skep_observer *observer; /* borrowed; may be NULL */
 };

@@ -10,8 +10,9 @@ static const struct opt opts[] = {
 	OPT(OPT_TEXT, 0, "btf", btf, "FILE", "kernel types: of this file (.BTF or raw), or 'machine'"),
 	OPT(OPT_TEXT, 0, "flags", flags, "F,...", "set program flags (see below)"),
 	OPT(OPT_NUMBER, 0, "log", log, "LEVEL", "show the verifier's log: 1, 2; add 4 for statistics"),
-	OPT(OPT_FLAG, 0, "unprivileged", unprivileged, NULL, "judge as for a user without privileges"),
 	OPT(OPT_TEXT, 0, "kernel", kernel, "V[=BTF],...", "on which Linux releases it loads; 'all': see below"),
+	OPT(OPT_FLAG, 0, "unprivileged", unprivileged, NULL, "judge as for a user without capabilities"),
+	OPT(OPT_TEXT, 0, "caps", caps, "C,...", "judge as for a user with only these (see below)"),
 	OPT(OPT_FLAG, 'q', "quiet", quiet, NULL, "only programs that are not accepted"),
 	OPT(OPT_FLAG, 'j', "json", json, NULL, "one JSON object per program"),
 	{ 0 },
@@ -61,13 +62,56 @@ static int parse_flags(const struct verb *verb, const char *text, unsigned *flag
 	return EXIT_DONE;
 }
 
+/* --- capabilities by name --- */
+
+static const struct {
+	const char *name;
+	unsigned cap;
+} cap_names[] = {
+	{ "bpf", SKEP_CAP_BPF },
+	{ "perfmon", SKEP_CAP_PERFMON },
+	{ "net_admin", SKEP_CAP_NET_ADMIN },
+	{ "sys_admin", SKEP_CAP_SYS_ADMIN },
+	{ "none", 0 },
+};
+
+/* With or without CAP_ in front. */
+static bool find_cap(const char *name, size_t len, unsigned *caps)
+{
+	if (len > 4 && strncasecmp(name, "CAP_", 4) == 0) {
+		name += 4;
+		len -= 4;
+	}
+	for (size_t i = 0; i < COUNT(cap_names); i++) {
+		if (strlen(cap_names[i].name) == len &&
+		    strncasecmp(cap_names[i].name, name, len) == 0) {
+			*caps |= cap_names[i].cap;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int parse_caps(const struct verb *verb, const char *text, unsigned *caps)
+{
+	while (*text) {
+		size_t len = strcspn(text, ",");
+
+		if (!find_cap(text, len, caps))
+			return usage(verb, "no capability '%.*s' matters to programs",
+				     (int)len, text);
+		text += len + (text[len] == ',');
+	}
+	return EXIT_DONE;
+}
+
 static int run(const struct verb *verb, void *arg, int argc, char **argv)
 {
 	const struct args *args = arg;
 	struct check check = { .args = args,
 			       .print = args->json ? print_judged_json : print_judged_text };
 	struct skep_btf *btf = NULL;
-	unsigned flags = 0;
+	unsigned flags = 0, caps = 0;
 	int status;
 
 	if (argc == 0)
@@ -76,8 +120,12 @@ static int run(const struct verb *verb, void *arg, int argc, char **argv)
 		return usage(verb, "--log wants 1 or 2, and 4 more for statistics");
 	if (args->flags && (status = parse_flags(verb, args->flags, &flags)))
 		return status;
+	if (args->caps && args->unprivileged)
+		return usage(verb, "--unprivileged is --caps none: give one of them");
+	if (args->caps && (status = parse_caps(verb, args->caps, &caps)))
+		return status;
 	if (args->kernel)
-		return check_kernels(verb, args, flags, argc, argv);
+		return check_kernels(verb, args, flags, caps, argc, argv);
 	check.diag = skep_diag_new();
 	if (args->btf) {
 		btf = kernel_types(args->btf, check.diag);
@@ -88,7 +136,8 @@ static int run(const struct verb *verb, void *arg, int argc, char **argv)
 		}
 	}
 	check.opts = (struct skep_verify_opts){ .log_level = (unsigned)args->log, .flags = flags,
-						.unprivileged = args->unprivileged,
+						.unprivileged = args->unprivileged || args->caps,
+						.caps = caps,
 						.kernel_btf = btf };
 	for (int i = 0; i < argc; i++)
 		check_operand(&check, argv[i]);
@@ -126,6 +175,11 @@ const struct verb verb_check = {
 		"missing: instructions, helpers, kernel functions, map and program types, what its\n"
 		"verifier could not follow. 6.1=VMLINUX judges CO-RE fields and attach points by that\n"
 		"kernel's types too; a VMLINUX alone says its release itself.\n"
+		"\n"
+		"Capabilities: bpf, perfmon, net_admin, sys_admin; none. --caps bpf,net_admin says\n"
+		"whether a service with just CAP_BPF and CAP_NET_ADMIN could load the program. Without\n"
+		"CAP_PERFMON it may not see addresses, and what a mispredicting processor would do is\n"
+		"checked too; without CAP_BPF it has no loops or functions and 4096 instructions.\n"
 		"\n"
 		"Exit status 0: all accepted; 1: not all; 2: usage.",
 	.example = "  skep check xdp_firewall.bpf.o\n"

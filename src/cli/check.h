@@ -20,7 +20,7 @@ extern const char *const verdict_names[VERDICTS];
 
 struct args {
 	struct list programs;
-	const char *btf, *flags, *kernel;
+	const char *btf, *flags, *kernel, *caps;
 	uint64_t log;
 	bool json, quiet, unprivileged;
 };
@@ -50,7 +50,7 @@ struct check {
 	void (*print)(struct check *check, const struct judged *j);
 };
 
-int check_kernels(const struct verb *verb, const struct args *args, unsigned flags, int argc,
+int check_kernels(const struct verb *verb, const struct args *args, unsigned flags, unsigned caps, int argc,
 		  char **argv);                                         /* check_kernels.c */
 void check_operand(struct check *check, const char *operand);   /* check_judge.c */
 

@@ -26,7 +26,7 @@ struct kernel {
 struct kernels {
 	const struct verb *verb;
 	const struct args *args;
-	unsigned flags;
+	unsigned flags, caps;
 	struct kernel list[KERNELS_MAX];
 	size_t count;
 	struct skep_diag *diag;
@@ -246,7 +246,8 @@ static void print_row_json(const struct kernels *k, const struct row *row)
 static int judge_on(struct kernels *k, size_t i, struct row *row)
 {
 	const struct kernel *kernel = &k->list[i];
-	struct skep_verify_opts opts = { .flags = k->flags, .unprivileged = k->args->unprivileged,
+	struct skep_verify_opts opts = { .flags = k->flags, .caps = k->caps,
+					 .unprivileged = k->args->unprivileged || k->args->caps,
 					 .kernel_btf = kernel->btf };
 	struct skep_kernel_verdict *v = &row->verdicts[i];
 	int error = skep_object_check_kernel(row->prog, &opts, kernel->release, v, k->diag);
@@ -360,10 +361,11 @@ static void print_footnote(const struct kernels *k)
 		       "--kernel 6.1=VMLINUX\nnames a release's own.\n");
 }
 
-int check_kernels(const struct verb *verb, const struct args *args, unsigned flags, int argc,
+int check_kernels(const struct verb *verb, const struct args *args, unsigned flags, unsigned caps, int argc,
 		  char **argv)
 {
-	struct kernels k = { .verb = verb, .args = args, .flags = flags, .diag = skep_diag_new() };
+	struct kernels k = { .verb = verb, .args = args, .flags = flags, .caps = caps,
+			     .diag = skep_diag_new() };
 	int status = parse_kernels(&k, args->kernel);
 
 	for (int i = 0; i < argc && status == EXIT_DONE; i++)

@@ -26,6 +26,7 @@ static uint64_t dynptr_from_mem(struct vm *vm, const uint64_t arg[5])
 const struct helper helper_dynptr_from_mem = {
 	.id = 197,
 	.name = "dynptr_from_mem",
+	.needs = NEEDS_BPF,
 	.prototype = "long bpf_dynptr_from_mem(void *data, u64 size, u64 flags, "
 	             "struct bpf_dynptr *ptr)",
 	.doc = "Makes a dynptr over a piece of memory.",
@@ -57,6 +58,7 @@ static uint64_t dynptr_read(struct vm *vm, const uint64_t arg[5])
 const struct helper helper_dynptr_read = {
 	.id = 201,
 	.name = "dynptr_read",
+	.needs = NEEDS_BPF,
 	.prototype = "long bpf_dynptr_read(void *dst, u64 len, const struct "
 	             "bpf_dynptr *src, u64 offset, u64 flags)",
 	.doc = "Copies bytes out of what a dynptr stands for.",
@@ -88,6 +90,7 @@ static uint64_t dynptr_write(struct vm *vm, const uint64_t arg[5])
 const struct helper helper_dynptr_write = {
 	.id = 202,
 	.name = "dynptr_write",
+	.needs = NEEDS_BPF,
 	.prototype = "long bpf_dynptr_write(const struct bpf_dynptr *dst, u64 "
 	             "offset, void *src, u64 len, u64 flags)",
 	.doc = "Copies bytes into what a dynptr stands for.",
@@ -116,6 +119,7 @@ static uint64_t dynptr_data(struct vm *vm, const uint64_t arg[5])
 const struct helper helper_dynptr_data = {
 	.id = 203,
 	.name = "dynptr_data",
+	.needs = NEEDS_BPF,
 	.prototype = "void *bpf_dynptr_data(const struct bpf_dynptr *ptr, u64 offset, u64 len)",
 	.doc = "Returns the address of a piece of what a dynptr stands for, or NULL.",
 	.types = TYPES_BASE,

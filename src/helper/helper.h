@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "helper/vm.h"
+#include "isa/needs.h"
 
 /* What an argument must be. The names follow Linux's ARG_*. */
 enum arg_kind {
@@ -89,6 +90,7 @@ struct helper {
 	const char *doc;         /* one sentence, our own words */
 	uint64_t types;          /* program types that may call it: 1 << BPF_PROG_TYPE_* */
 	uint64_t attaches;       /* and expected attach types, 1 << BPF_*; 0: any */
+	uint8_t needs;           /* enum needs: to load a program that calls it */
 	bool gpl_only;
 	bool may_sleep;
 	bool packet_access;      /* arguments may point into the packet */

@@ -15,6 +15,7 @@ static uint64_t spin_lock(struct vm *vm, const uint64_t arg[5])
 const struct helper helper_spin_lock = {
 	.id = 93,
 	.name = "spin_lock",
+	.needs = NEEDS_BPF,
 	.prototype = "long bpf_spin_lock(struct bpf_spin_lock *lock)",
 	.doc = "Takes the spin lock in a map value.",
 	.types = TYPES_BASE,
@@ -33,6 +34,7 @@ static uint64_t spin_unlock(struct vm *vm, const uint64_t arg[5])
 const struct helper helper_spin_unlock = {
 	.id = 94,
 	.name = "spin_unlock",
+	.needs = NEEDS_BPF,
 	.prototype = "long bpf_spin_unlock(struct bpf_spin_lock *lock)",
 	.doc = "Gives back the spin lock in a map value.",
 	.types = TYPES_BASE,
@@ -52,6 +54,7 @@ static uint64_t kptr_xchg(struct vm *vm, const uint64_t arg[5])
 const struct helper helper_kptr_xchg = {
 	.id = 194,
 	.name = "kptr_xchg",
+	.needs = NEEDS_BPF,
 	.prototype = "void *bpf_kptr_xchg(void *dst, void *ptr)",
 	.doc = "Exchanges the kernel pointer in a map value for another.",
 	.types = TYPES_BASE,

@@ -26,6 +26,7 @@ static uint64_t loop(struct vm *vm, const uint64_t arg[5])
 const struct helper helper_loop = {
 	.id = 181,
 	.name = "loop",
+	.needs = NEEDS_BPF,
 	.prototype = "long bpf_loop(u32 nr_loops, void *callback_fn, void "
 	             "*callback_ctx, u64 flags)",
 	.doc = "Calls a function a number of times, or until it returns 1.",

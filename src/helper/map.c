@@ -200,6 +200,7 @@ static uint64_t for_each_map_elem(struct vm *vm, const uint64_t arg[5])
 const struct helper helper_for_each_map_elem = {
 	.id = 164,
 	.name = "for_each_map_elem",
+	.needs = NEEDS_BPF,
 	.prototype = "long bpf_for_each_map_elem(struct bpf_map *map, void "
 	             "*callback_fn, void *callback_ctx, u64 flags)",
 	.doc = "Calls a function for each element of a map.",

@@ -64,6 +64,7 @@ static uint64_t trace_printk(struct vm *vm, const uint64_t arg[5])
 const struct helper helper_trace_printk = {
 	.id = 6,
 	.name = "trace_printk",
+	.needs = NEEDS_PERFMON,
 	.prototype = "long bpf_trace_printk(const char *fmt, u32 fmt_size, ...)",
 	.doc = "Formats a line with up to three numbers and writes it to the trace log.",
 	.types = TYPES_ALL,
@@ -84,6 +85,7 @@ static uint64_t trace_vprintk(struct vm *vm, const uint64_t arg[5])
 const struct helper helper_trace_vprintk = {
 	.id = 177,
 	.name = "trace_vprintk",
+	.needs = NEEDS_PERFMON,
 	.prototype = "long bpf_trace_vprintk(const char *fmt, u32 fmt_size, const "
 	             "void *data, u32 data_len)",
 	.doc = "Formats a line with any number of values and writes it to the trace log.",
@@ -119,6 +121,7 @@ static uint64_t print_snprintf(struct vm *vm, const uint64_t arg[5])
 const struct helper helper_snprintf = {
 	.id = 165,
 	.name = "snprintf",
+	.needs = NEEDS_PERFMON,
 	.prototype = "long bpf_snprintf(char *str, u32 str_size, const char *fmt, "
 	             "u64 *data, u32 data_len)",
 	.doc = "Formats text into a buffer.",

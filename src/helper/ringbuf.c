@@ -131,6 +131,7 @@ static uint64_t ringbuf_reserve_dynptr(struct vm *vm, const uint64_t arg[5])
 const struct helper helper_ringbuf_reserve_dynptr = {
 	.id = 198,
 	.name = "ringbuf_reserve_dynptr",
+	.needs = NEEDS_BPF,
 	.prototype = "long bpf_ringbuf_reserve_dynptr(void *ringbuf, u32 size, u64 "
 	             "flags, struct bpf_dynptr *ptr)",
 	.doc = "Reserves a record of any size in a ring buffer, behind a dynptr.",
@@ -160,6 +161,7 @@ static uint64_t ringbuf_submit_dynptr(struct vm *vm, const uint64_t arg[5])
 const struct helper helper_ringbuf_submit_dynptr = {
 	.id = 199,
 	.name = "ringbuf_submit_dynptr",
+	.needs = NEEDS_BPF,
 	.prototype = "void bpf_ringbuf_submit_dynptr(struct bpf_dynptr *ptr, u64 flags)",
 	.doc = "Hands a dynptr's record to the ring buffer's reader.",
 	.types = TYPES_BASE,
@@ -183,6 +185,7 @@ static uint64_t ringbuf_discard_dynptr(struct vm *vm, const uint64_t arg[5])
 const struct helper helper_ringbuf_discard_dynptr = {
 	.id = 200,
 	.name = "ringbuf_discard_dynptr",
+	.needs = NEEDS_BPF,
 	.prototype = "void bpf_ringbuf_discard_dynptr(struct bpf_dynptr *ptr, u64 flags)",
 	.doc = "Gives a dynptr's record up; the reader skips it.",
 	.types = TYPES_BASE,
@@ -195,6 +198,7 @@ const struct helper helper_ringbuf_discard_dynptr = {
 const struct helper helper_user_ringbuf_drain = {
 	.id = 209,
 	.name = "user_ringbuf_drain",
+	.needs = NEEDS_BPF,
 	.prototype = "long bpf_user_ringbuf_drain(struct bpf_map *map, void "
 	             "*callback_fn, void *ctx, u64 flags)",
 	.doc = "Calls a function for each record user space put in a user ring buffer.",

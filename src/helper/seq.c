@@ -60,6 +60,7 @@ const struct helper helper_seq_printf_btf = {
 const struct helper helper_snprintf_btf = {
 	.id = 149,
 	.name = "snprintf_btf",
+	.needs = NEEDS_PERFMON,
 	.prototype = "long bpf_snprintf_btf(char *str, u32 str_size, struct btf_ptr "
 	             "*ptr, u32 btf_ptr_size, u64 flags)",
 	.doc = "Prints a kernel object by its BTF type into a buffer.",

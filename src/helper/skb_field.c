@@ -206,6 +206,7 @@ static uint64_t get_cgroup_classid(struct vm *vm, const uint64_t arg[5])
 const struct helper helper_get_cgroup_classid = {
 	.id = 17,
 	.name = "get_cgroup_classid",
+	.needs = NEEDS_BPF,
 	.prototype = "u32 bpf_get_cgroup_classid(struct sk_buff *skb)",
 	.doc = "Returns the net_cls class of the cgroup the current task is in.",
 	.types = TYPES_BASE,

@@ -125,6 +125,7 @@ const struct helper helper_get_stack = {
 const struct helper helper_get_task_stack = {
 	.id = 141,
 	.name = "get_task_stack",
+	.needs = NEEDS_PERFMON,
 	.prototype = "long bpf_get_task_stack(struct task_struct *task, void *buf, "
 	             "u32 size, u64 flags)",
 	.doc = "Copies the return addresses on a task's stack into a buffer.",

@@ -103,6 +103,7 @@ const struct helper helper_inode_storage_delete = {
 const struct helper helper_task_storage_get = {
 	.id = 156,
 	.name = "task_storage_get",
+	.needs = NEEDS_BPF,
 	.prototype = "void *bpf_task_storage_get(struct bpf_map *map, struct "
 	             "task_struct *task, void *value, u64 flags)",
 	.doc = "Returns the value a task storage map keeps for a task.",
@@ -119,6 +120,7 @@ const struct helper helper_task_storage_get = {
 const struct helper helper_task_storage_delete = {
 	.id = 157,
 	.name = "task_storage_delete",
+	.needs = NEEDS_BPF,
 	.prototype = "long bpf_task_storage_delete(struct bpf_map *map, struct "
 	             "task_struct *task)",
 	.doc = "Removes the value a task storage map keeps for a task.",
@@ -133,6 +135,7 @@ const struct helper helper_task_storage_delete = {
 const struct helper helper_cgrp_storage_get = {
 	.id = 210,
 	.name = "cgrp_storage_get",
+	.needs = NEEDS_BPF,
 	.prototype = "void *bpf_cgrp_storage_get(struct bpf_map *map, struct cgroup "
 	             "*cgroup, void *value, u64 flags)",
 	.doc = "Returns the value a cgroup storage map keeps for a cgroup.",
@@ -149,6 +152,7 @@ const struct helper helper_cgrp_storage_get = {
 const struct helper helper_cgrp_storage_delete = {
 	.id = 211,
 	.name = "cgrp_storage_delete",
+	.needs = NEEDS_BPF,
 	.prototype = "long bpf_cgrp_storage_delete(struct bpf_map *map, struct cgroup *cgroup)",
 	.doc = "Removes the value a cgroup storage map keeps for a cgroup.",
 	.types = TYPES_BASE,

@@ -67,6 +67,7 @@ static uint64_t get_current_comm(struct vm *vm, const uint64_t arg[5])
 const struct helper helper_get_current_comm = {
 	.id = 16,
 	.name = "get_current_comm",
+	.needs = NEEDS_PERFMON,
 	.prototype = "long bpf_get_current_comm(void *buf, u32 size_of_buf)",
 	.doc = "Copies the name of the current thread.",
 	.types = TYPES_BASE,
@@ -85,6 +86,7 @@ static uint64_t get_current_task(struct vm *vm, const uint64_t arg[5])
 const struct helper helper_get_current_task = {
 	.id = 35,
 	.name = "get_current_task",
+	.needs = NEEDS_PERFMON,
 	.prototype = "u64 bpf_get_current_task(void)",
 	.doc = "Returns the address of the current task's task_struct as a number.",
 	.types = TYPES_BASE,
@@ -96,6 +98,7 @@ const struct helper helper_get_current_task = {
 const struct helper helper_get_current_task_btf = {
 	.id = 158,
 	.name = "get_current_task_btf",
+	.needs = NEEDS_PERFMON,
 	.prototype = "struct task_struct *bpf_get_current_task_btf(void)",
 	.doc = "Returns the current task as a typed pointer.",
 	.types = TYPES_BASE,
@@ -150,6 +153,7 @@ const struct helper helper_get_ns_current_pid_tgid = {
 const struct helper helper_task_pt_regs = {
 	.id = 175,
 	.name = "task_pt_regs",
+	.needs = NEEDS_PERFMON,
 	.prototype = "long bpf_task_pt_regs(struct task_struct *task)",
 	.doc = "Returns the registers a task entered the kernel with.",
 	.types = TYPES_BASE,
@@ -161,6 +165,7 @@ const struct helper helper_task_pt_regs = {
 const struct helper helper_find_vma = {
 	.id = 180,
 	.name = "find_vma",
+	.needs = NEEDS_PERFMON,
 	.prototype = "long bpf_find_vma(struct task_struct *task, u64 addr, void "
 	             "*callback_fn, void *callback_ctx, u64 flags)",
 	.doc = "Calls a function for the memory area of a task that holds an address.",
@@ -185,6 +190,7 @@ static uint64_t send_signal(struct vm *vm, const uint64_t arg[5])
 const struct helper helper_send_signal = {
 	.id = 109,
 	.name = "send_signal",
+	.needs = NEEDS_PERFMON,
 	.prototype = "long bpf_send_signal(u32 sig)",
 	.doc = "Sends a signal to the current process.",
 	.types = TYPES_BASE,
@@ -203,6 +209,7 @@ static uint64_t send_signal_thread(struct vm *vm, const uint64_t arg[5])
 const struct helper helper_send_signal_thread = {
 	.id = 117,
 	.name = "send_signal_thread",
+	.needs = NEEDS_PERFMON,
 	.prototype = "long bpf_send_signal_thread(u32 sig)",
 	.doc = "Sends a signal to the current thread.",
 	.types = TYPES_BASE,

@@ -90,6 +90,7 @@ static uint64_t jiffies64(struct vm *vm, const uint64_t arg[5])
 const struct helper helper_jiffies64 = {
 	.id = 118,
 	.name = "jiffies64",
+	.needs = NEEDS_BPF,
 	.prototype = "u64 bpf_jiffies64(void)",
 	.doc = "Returns the kernel's 64-bit tick counter.",
 	.types = TYPES_BASE,

@@ -124,6 +124,7 @@ static int bloom_next_key(struct map *map, const void *key, void *next)
 
 const struct map_type map_bloom_filter = {
 	.id = BPF_MAP_TYPE_BLOOM_FILTER,
+	.needs = NEEDS_BPF,
 	.name = "bloom_filter",
 	.doc = "Whether a value was perhaps added.",
 	.flags = BPF_F_NUMA_NODE | BPF_F_ZERO_SEED | MAP_ACCESS_FLAGS,

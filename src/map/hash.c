@@ -524,6 +524,7 @@ const struct map_type map_percpu_hash = {
 
 const struct map_type map_lru_hash = {
 	.id = BPF_MAP_TYPE_LRU_HASH,
+	.needs = NEEDS_BPF,
 	.name = "lru_hash",
 	.doc = "A hash that makes room by forgetting what was not used for long.",
 	.flags = HASH_FLAGS,
@@ -540,6 +541,7 @@ const struct map_type map_lru_hash = {
 
 const struct map_type map_lru_percpu_hash = {
 	.id = BPF_MAP_TYPE_LRU_PERCPU_HASH,
+	.needs = NEEDS_BPF,
 	.name = "lru_percpu_hash",
 	.doc = "An LRU hash with a value for each virtual CPU.",
 	.flags = HASH_FLAGS,

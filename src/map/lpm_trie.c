@@ -609,6 +609,7 @@ static int trie_next_key(struct map *map, const void *key, void *next)
 
 const struct map_type map_lpm_trie = {
 	.id = BPF_MAP_TYPE_LPM_TRIE,
+	.needs = NEEDS_BPF,
 	.name = "lpm_trie",
 	.doc = "Values under prefixes; a lookup finds the longest that matches.",
 	.flags = BPF_F_NO_PREALLOC | BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS,

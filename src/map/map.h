@@ -20,6 +20,7 @@
 #include <skep/btf.h>
 #include <skep/diag.h>
 #include "isa/abi.h"
+#include "isa/needs.h"
 #include "map/memory.h"
 #include "map/vcpu.h"
 
@@ -89,6 +90,7 @@ struct map_type {
 	bool no_btf;                /* Linux refuses BTF for it */
 	bool prog_rdonly;           /* programs may not write to values, whatever the flags */
 	bool takes;                 /* looking up and deleting in one is supported */
+	uint8_t needs;              /* enum needs: to create one */
 	bool size_first;            /* too large a value is told before wrong flags */
 	/* Is the spec one Linux would create? 0, -EINVAL, -E2BIG, ... */
 	int (*check)(const struct map_spec *spec, struct skep_diag *diag);

@@ -178,6 +178,7 @@ static int queue_next_key(struct map *map, const void *key, void *next)
 
 #define QUEUE_ROW(ID, NAME, DOC, POP, PEEK) {                \
 	.id = ID,                                            \
+	.needs = NEEDS_BPF,                                  \
 	.name = NAME,                                        \
 	.doc = DOC,                                          \
 	.flags = BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS,         \

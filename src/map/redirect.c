@@ -146,6 +146,7 @@ static int64_t redirect_remove(struct map *map, const void *key, struct vcpu *cp
 
 const struct map_type map_devmap = {
 	.id = BPF_MAP_TYPE_DEVMAP,
+	.needs = NEEDS_NET_ADMIN,
 	.name = "devmap",
 	.doc = "Network devices to redirect packets to, by index.",
 	.flags = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY,
@@ -162,6 +163,7 @@ const struct map_type map_devmap = {
 
 const struct map_type map_cpumap = {
 	.id = BPF_MAP_TYPE_CPUMAP,
+	.needs = NEEDS_BPF,
 	.name = "cpumap",
 	.doc = "CPUs to go on with a packet on, by index.",
 	.flags = BPF_F_NUMA_NODE,
@@ -195,6 +197,7 @@ static int64_t devmap_hash_update(struct map *map, const void *key, const void *
 
 const struct map_type map_devmap_hash = {
 	.id = BPF_MAP_TYPE_DEVMAP_HASH,
+	.needs = NEEDS_NET_ADMIN,
 	.name = "devmap_hash",
 	.doc = "Network devices to redirect packets to, by any number.",
 	.flags = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY,
@@ -248,6 +251,7 @@ static int64_t xskmap_remove(struct map *map, const void *key, struct vcpu *cpu)
 
 const struct map_type map_xskmap = {
 	.id = BPF_MAP_TYPE_XSKMAP,
+	.needs = NEEDS_NET_ADMIN,
 	.name = "xskmap",
 	.doc = "AF_XDP sockets to redirect packets to.",
 	.flags = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY,

@@ -186,6 +186,7 @@ static int stacks_next_key(struct map *map, const void *key, void *next)
 
 const struct map_type map_stack_trace = {
 	.id = BPF_MAP_TYPE_STACK_TRACE,
+	.needs = NEEDS_BPF,
 	.name = "stack_trace",
 	.doc = "Call stacks by number.",
 	.flags = BPF_F_NUMA_NODE | BPF_F_STACK_BUILD_ID,

@@ -22,10 +22,10 @@
 	{ .name = #member, .off = (off_), .size = 8, .unit = 8,                          \
 	  .native_off = offsetof(struct packet, member), .native_size = 8, __VA_ARGS__ }
 /* A pointer that programs see as a field of size_ bytes. */
-#define POINTER(name_, member, off_, size_, kind_)                                      \
+#define POINTER(name_, member, off_, size_, kind_, ...)                                 \
 	{ .name = (name_), .off = (off_), .size = (size_), .unit = (size_),             \
 	  .kind = (kind_), .native_off = offsetof(struct packet, member),               \
-	  .native_size = 8, READ }
+	  .native_size = 8, READ, __VA_ARGS__ }
 
 #define SKB_MARK(...) SKB(mark, 8, __VA_ARGS__)
 #define SKB_QUEUE(...) SKB(queue_mapping, 12, READ, NARROW, ##__VA_ARGS__)
@@ -43,9 +43,10 @@
 	SKB(gso_segs, 164, READ, NARROW), SKB(gso_size, 176, READ, NARROW),             \
 	POINTER("sk", sk, 168, 8, FIELD_SOCK_COMMON_OR_NULL)
 
-#define SKB_DATA                                                                        \
-	POINTER("data", data, 76, 4, FIELD_PACKET),                                     \
-	POINTER("data_end", end, 80, 4, FIELD_PACKET_END)
+#define SKB_DATA_NEEDS(needs)                                                           \
+	POINTER("data", data, 76, 4, FIELD_PACKET, .read_needs = (needs)),              \
+	POINTER("data_end", end, 80, 4, FIELD_PACKET_END, .read_needs = (needs))
+#define SKB_DATA SKB_DATA_NEEDS(0)
 
 /* The socket's addresses, where there is a socket. */
 #define SKB_ADDRESSES                                                                   \
@@ -74,9 +75,9 @@ static const struct ctx_field tc_rows[] = {
 };
 
 static const struct ctx_field cgroup_rows[] = {
-	SKB_BASE, SKB_DATA, SKB_ADDRESSES, SKB_MARK(READ, NARROW, WRITE), SKB_QUEUE(),
-	SKB_PRIORITY(WRITE), SKB_TC_INDEX(), SKB_CB(WRITE, NARROW_WRITE),
-	SKB64(tstamp, 152, READ, WRITE), SKB64(hwtstamp, 184, READ),
+	SKB_BASE, SKB_DATA_NEEDS(NEEDS_BPF), SKB_ADDRESSES, SKB_MARK(READ, NARROW, WRITE),
+	SKB_QUEUE(), SKB_PRIORITY(WRITE), SKB_TC_INDEX(), SKB_CB(WRITE, NARROW_WRITE),
+	SKB64(tstamp, 152, READ, WRITE, .write_needs = NEEDS_BPF), SKB64(hwtstamp, 184, READ),
 	FIELDS_END,
 };
 

@@ -17,6 +17,7 @@
 #include <skep/btf.h>
 #include <skep/insn.h>
 #include "isa/abi.h"
+#include "isa/needs.h"
 #include "map/map.h"
 
 /* What a context field holds, for the verifier. */
@@ -51,6 +52,7 @@ struct ctx_field {
 	uint8_t wide : 1;        /* aligned 8-byte accesses to two units of 4 too */
 	uint8_t narrow_write : 1; /* shorter aligned stores inside it too */
 	uint8_t unit;            /* bytes: 1, 2, 4, 8 */
+	uint8_t read_needs, write_needs; /* enum needs: to load a program that does */
 	uint16_t native_off;     /* where it lives in the native context */
 	uint16_t native_size;    /* 8 for pointers that programs see as 4 bytes */
 	const char *btf;         /* kernel type name for FIELD_BTF* */
@@ -86,6 +88,7 @@ struct prog_type {
 	bool packet;             /* runs on packets: skep_prog_run_packet() */
 	bool may_sleep;          /* sleepable programs allowed */
 	bool gpl_only;
+	uint8_t needs;           /* enum needs: to load one */
 	uint32_t max_insns;      /* 0: one million */
 	/* What it may return when attached so; may look at flags. NULL: anything. */
 	struct return_range (*returns)(uint32_t attach);

@@ -42,6 +42,7 @@ static const struct prog_type types[__MAX_BPF_PROG_TYPE] = {
 		.legacy_packet = true, .packet = true,
 	},
 	[BPF_PROG_TYPE_KPROBE] = {
+		.needs = NEEDS_BPF | NEEDS_PERFMON,
 		.id = BPF_PROG_TYPE_KPROBE, .name = "kprobe", .doc = "Runs at an instruction of the kernel or of a process.",
 		.ctx = &ctx_pt_regs,
 		.attach = POINTS(AT(PERF_EVENT), AT(TRACE_KPROBE_MULTI), AT(TRACE_UPROBE_MULTI),
@@ -49,6 +50,7 @@ static const struct prog_type types[__MAX_BPF_PROG_TYPE] = {
 		.any_attach = true, .may_sleep = true, .returns = returns_kprobe,
 	},
 	[BPF_PROG_TYPE_SCHED_CLS] = {
+		.needs = NEEDS_BPF | NEEDS_NET_ADMIN,
 		.id = BPF_PROG_TYPE_SCHED_CLS, .name = "sched_cls", .doc = "Classifies and rewrites packets in traffic control.",
 		.ctx = &ctx_sk_buff_tc,
 		.attach = POINTS(AT(TCX_INGRESS), AT(TCX_EGRESS), AT(NETKIT_PRIMARY),
@@ -57,22 +59,26 @@ static const struct prog_type types[__MAX_BPF_PROG_TYPE] = {
 		.legacy_packet = true, .packet = true,
 	},
 	[BPF_PROG_TYPE_SCHED_ACT] = {
+		.needs = NEEDS_BPF | NEEDS_NET_ADMIN,
 		.id = BPF_PROG_TYPE_SCHED_ACT, .name = "sched_act", .doc = "Acts on packets that traffic control has classified.",
 		.ctx = &ctx_sk_buff_tc, .attach = NOWHERE, .any_attach = true,
 		.direct_packet_read = true, .direct_packet_write = true, .legacy_packet = true,
 		.packet = true,
 	},
 	[BPF_PROG_TYPE_TRACEPOINT] = {
+		.needs = NEEDS_BPF | NEEDS_PERFMON,
 		.id = BPF_PROG_TYPE_TRACEPOINT, .name = "tracepoint", .doc = "Runs at a tracepoint, on the record it writes.",
 		.ctx = &ctx_tracepoint, .attach = POINTS(AT(PERF_EVENT)), .any_attach = true,
 	},
 	[BPF_PROG_TYPE_XDP] = {
+		.needs = NEEDS_BPF | NEEDS_NET_ADMIN,
 		.id = BPF_PROG_TYPE_XDP, .name = "xdp", .doc = "Sees a packet first, in the network driver.",
 		.ctx = &ctx_xdp_md,
 		.attach = POINTS(AT(XDP), AT(XDP_DEVMAP), AT(XDP_CPUMAP)), .any_attach = true,
 		.direct_packet_read = true, .direct_packet_write = true, .packet = true,
 	},
 	[BPF_PROG_TYPE_PERF_EVENT] = {
+		.needs = NEEDS_BPF | NEEDS_PERFMON,
 		.id = BPF_PROG_TYPE_PERF_EVENT, .name = "perf_event", .doc = "Runs when a performance counter overflows.",
 		.ctx = &ctx_perf_event, .attach = POINTS(AT(PERF_EVENT)), .any_attach = true,
 	},
@@ -83,6 +89,7 @@ static const struct prog_type types[__MAX_BPF_PROG_TYPE] = {
 		.direct_packet_read = true, .packet = true, .returns = returns_cgroup_skb,
 	},
 	[BPF_PROG_TYPE_CGROUP_SOCK] = {
+		.needs = NEEDS_BPF | NEEDS_NET_ADMIN,
 		.id = BPF_PROG_TYPE_CGROUP_SOCK, .name = "cgroup_sock",
 		.doc = "Decides about sockets that a control group creates, binds, releases.",
 		.ctx = &ctx_cgroup_sock,
@@ -91,27 +98,32 @@ static const struct prog_type types[__MAX_BPF_PROG_TYPE] = {
 		.returns = returns_bool,
 	},
 	[BPF_PROG_TYPE_LWT_IN] = {
+		.needs = NEEDS_BPF | NEEDS_NET_ADMIN,
 		.id = BPF_PROG_TYPE_LWT_IN, .name = "lwt_in", .doc = "Runs where a route's lightweight tunnel receives.",
 		.ctx = &ctx_sk_buff_lwt, .attach = NOWHERE, .any_attach = true,
 		.direct_packet_read = true, .packet = true,
 	},
 	[BPF_PROG_TYPE_LWT_OUT] = {
+		.needs = NEEDS_BPF | NEEDS_NET_ADMIN,
 		.id = BPF_PROG_TYPE_LWT_OUT, .name = "lwt_out", .doc = "Runs where a route's lightweight tunnel sends.",
 		.ctx = &ctx_sk_buff_lwt, .attach = NOWHERE, .any_attach = true,
 		.direct_packet_read = true, .packet = true,
 	},
 	[BPF_PROG_TYPE_LWT_XMIT] = {
+		.needs = NEEDS_BPF | NEEDS_NET_ADMIN,
 		.id = BPF_PROG_TYPE_LWT_XMIT, .name = "lwt_xmit",
 		.doc = "Runs just before a lightweight tunnel transmits; may rewrite packets.",
 		.ctx = &ctx_sk_buff_lwt, .attach = NOWHERE, .any_attach = true,
 		.direct_packet_read = true, .direct_packet_write = true, .packet = true,
 	},
 	[BPF_PROG_TYPE_SOCK_OPS] = {
+		.needs = NEEDS_BPF | NEEDS_NET_ADMIN,
 		.id = BPF_PROG_TYPE_SOCK_OPS, .name = "sock_ops", .doc = "Tunes TCP connections as they change state.",
 		.ctx = &ctx_sock_ops, .attach = POINTS(AT(CGROUP_SOCK_OPS)), .any_attach = true,
 		.direct_packet_read = true, .returns = returns_bool,
 	},
 	[BPF_PROG_TYPE_SK_SKB] = {
+		.needs = NEEDS_BPF | NEEDS_NET_ADMIN,
 		.id = BPF_PROG_TYPE_SK_SKB, .name = "sk_skb", .doc = "Parses a stream into messages and says where they go.",
 		.ctx = &ctx_sk_buff_stream,
 		.attach = POINTS(AT(SK_SKB_STREAM_PARSER), AT(SK_SKB_STREAM_VERDICT),
@@ -120,22 +132,26 @@ static const struct prog_type types[__MAX_BPF_PROG_TYPE] = {
 		.packet = true,
 	},
 	[BPF_PROG_TYPE_CGROUP_DEVICE] = {
+		.needs = NEEDS_BPF | NEEDS_NET_ADMIN,
 		.id = BPF_PROG_TYPE_CGROUP_DEVICE, .name = "cgroup_device",
 		.doc = "Decides whether a control group may use a device file.",
 		.ctx = &ctx_cgroup_dev, .attach = POINTS(AT(CGROUP_DEVICE)), .any_attach = true,
 		.returns = returns_bool,
 	},
 	[BPF_PROG_TYPE_SK_MSG] = {
+		.needs = NEEDS_BPF | NEEDS_NET_ADMIN,
 		.id = BPF_PROG_TYPE_SK_MSG, .name = "sk_msg", .doc = "Decides about each message sent on a socket in a map.",
 		.ctx = &ctx_sk_msg, .attach = POINTS(AT(SK_MSG_VERDICT)), .any_attach = true,
 		.direct_packet_read = true, .direct_packet_write = true,
 	},
 	[BPF_PROG_TYPE_RAW_TRACEPOINT] = {
+		.needs = NEEDS_BPF | NEEDS_PERFMON,
 		.id = BPF_PROG_TYPE_RAW_TRACEPOINT, .name = "raw_tracepoint",
 		.doc = "Runs at a tracepoint, on the arguments it was given.",
 		.ctx = &ctx_raw_tracepoint, .attach = NOWHERE, .any_attach = true,
 	},
 	[BPF_PROG_TYPE_CGROUP_SOCK_ADDR] = {
+		.needs = NEEDS_BPF | NEEDS_NET_ADMIN,
 		.id = BPF_PROG_TYPE_CGROUP_SOCK_ADDR, .name = "cgroup_sock_addr",
 		.doc = "Sees and changes the addresses a control group's sockets use.",
 		.ctx = &ctx_sock_addr,
@@ -151,15 +167,18 @@ static const struct prog_type types[__MAX_BPF_PROG_TYPE] = {
 		.returns = returns_sock_addr,
 	},
 	[BPF_PROG_TYPE_LWT_SEG6LOCAL] = {
+		.needs = NEEDS_BPF | NEEDS_NET_ADMIN,
 		.id = BPF_PROG_TYPE_LWT_SEG6LOCAL, .name = "lwt_seg6local", .doc = "Acts on IPv6 packets with segment routing.",
 		.ctx = &ctx_sk_buff_lwt, .attach = NOWHERE, .any_attach = true,
 		.direct_packet_read = true, .packet = true,
 	},
 	[BPF_PROG_TYPE_LIRC_MODE2] = {
+		.needs = NEEDS_BPF,
 		.id = BPF_PROG_TYPE_LIRC_MODE2, .name = "lirc_mode2", .doc = "Decodes infrared remote controls.",
 		.ctx = &ctx_lirc, .attach = POINTS(AT(LIRC_MODE2)), .any_attach = true,
 	},
 	[BPF_PROG_TYPE_SK_REUSEPORT] = {
+		.needs = NEEDS_BPF,
 		.id = BPF_PROG_TYPE_SK_REUSEPORT, .name = "sk_reuseport",
 		.doc = "Chooses the socket of a group that shares a port.",
 		.ctx = &ctx_sk_reuseport,
@@ -167,22 +186,26 @@ static const struct prog_type types[__MAX_BPF_PROG_TYPE] = {
 		.direct_packet_read = true,
 	},
 	[BPF_PROG_TYPE_FLOW_DISSECTOR] = {
+		.needs = NEEDS_BPF | NEEDS_NET_ADMIN,
 		.id = BPF_PROG_TYPE_FLOW_DISSECTOR, .name = "flow_dissector", .doc = "Takes a packet's flow keys out of its headers.",
 		.ctx = &ctx_sk_buff_flow, .attach = POINTS(AT(FLOW_DISSECTOR)),
 		.any_attach = true, .direct_packet_read = true, .packet = true,
 	},
 	[BPF_PROG_TYPE_CGROUP_SYSCTL] = {
+		.needs = NEEDS_BPF | NEEDS_NET_ADMIN,
 		.id = BPF_PROG_TYPE_CGROUP_SYSCTL, .name = "cgroup_sysctl",
 		.doc = "Decides about a control group's reads and writes of kernel settings.",
 		.ctx = &ctx_sysctl, .attach = POINTS(AT(CGROUP_SYSCTL)), .any_attach = true,
 		.returns = returns_bool,
 	},
 	[BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE] = {
+		.needs = NEEDS_BPF | NEEDS_PERFMON,
 		.id = BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, .name = "raw_tracepoint_writable",
 		.doc = "Runs at a tracepoint and may write what it shares.",
 		.ctx = &ctx_raw_tracepoint_writable, .attach = NOWHERE, .any_attach = true,
 	},
 	[BPF_PROG_TYPE_CGROUP_SOCKOPT] = {
+		.needs = NEEDS_BPF | NEEDS_NET_ADMIN,
 		.id = BPF_PROG_TYPE_CGROUP_SOCKOPT, .name = "cgroup_sockopt",
 		.doc = "Sees and changes socket options a control group gets and sets.",
 		.ctx = &ctx_sockopt,
@@ -191,6 +214,7 @@ static const struct prog_type types[__MAX_BPF_PROG_TYPE] = {
 		.returns = returns_bool,
 	},
 	[BPF_PROG_TYPE_TRACING] = {
+		.needs = NEEDS_BPF | NEEDS_PERFMON,
 		.id = BPF_PROG_TYPE_TRACING, .name = "tracing",
 		.doc = "Runs at a kernel function or tracepoint with typed arguments.",
 		.ctx = &ctx_btf_args,
@@ -201,28 +225,34 @@ static const struct prog_type types[__MAX_BPF_PROG_TYPE] = {
 		.may_sleep = true, .returns = returns_tracing,
 	},
 	[BPF_PROG_TYPE_STRUCT_OPS] = {
+		.needs = NEEDS_BPF | NEEDS_PERFMON,
 		.id = BPF_PROG_TYPE_STRUCT_OPS, .name = "struct_ops", .doc = "Implements one operation of a kernel structure.",
 		.ctx = &ctx_btf_args, .attach = POINTS(AT(STRUCT_OPS)), .any_attach = true,
 		.may_sleep = true, .gpl_only = true,
 	},
 	[BPF_PROG_TYPE_EXT] = {
+		.needs = NEEDS_BPF | NEEDS_NET_ADMIN | NEEDS_PERFMON,
 		.id = BPF_PROG_TYPE_EXT, .name = "ext", .doc = "Replaces a global function of another program.",
 		.ctx = &ctx_btf_args, .attach = NOWHERE,
 	},
 	[BPF_PROG_TYPE_LSM] = {
+		.needs = NEEDS_BPF | NEEDS_PERFMON,
 		.id = BPF_PROG_TYPE_LSM, .name = "lsm", .doc = "Decides at a security hook of the kernel.",
 		.ctx = &ctx_btf_args, .attach = POINTS(AT(LSM_MAC), AT(LSM_CGROUP)),
 		.may_sleep = true, .gpl_only = true, .returns = returns_lsm,
 	},
 	[BPF_PROG_TYPE_SK_LOOKUP] = {
+		.needs = NEEDS_BPF,
 		.id = BPF_PROG_TYPE_SK_LOOKUP, .name = "sk_lookup", .doc = "Chooses the socket that an arriving packet is for.",
 		.ctx = &ctx_sk_lookup, .attach = POINTS(AT(SK_LOOKUP)), .returns = returns_bool,
 	},
 	[BPF_PROG_TYPE_SYSCALL] = {
+		.needs = NEEDS_BPF,
 		.id = BPF_PROG_TYPE_SYSCALL, .name = "syscall", .doc = "Runs on behalf of a process and makes bpf() calls.",
 		.ctx = &ctx_syscall, .attach = NOWHERE, .may_sleep = true,
 	},
 	[BPF_PROG_TYPE_NETFILTER] = {
+		.needs = NEEDS_BPF | NEEDS_NET_ADMIN,
 		.id = BPF_PROG_TYPE_NETFILTER, .name = "netfilter", .doc = "Accepts or drops packets at a netfilter hook.",
 		.ctx = &ctx_netfilter, .attach = POINTS(AT(NETFILTER)), .returns = returns_bool,
 	},

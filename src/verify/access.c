@@ -28,7 +28,7 @@ int check_reg_write(struct env *env, int regno)
 
 bool may_leak(const struct env *env, const struct reg *reg)
 {
-	return env->privileged || !reg_is_pointer(reg);
+	return env->cap_perfmon || !reg_is_pointer(reg);
 }
 
 /* --- one instruction, one kind of pointer --- */

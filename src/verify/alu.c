@@ -111,7 +111,7 @@ static void link_sum(const struct env *env, const struct insn *insn, struct reg 
 
 	if (insn->op == ALU_SUB)
 		delta = -delta;
-	if (!env->privileged || !env_can(env, ABILITY_LINKED_SUM) || (insn->op != ALU_ADD && insn->op != ALU_SUB) ||
+	if (!env->cap_bpf || !env_can(env, ABILITY_LINKED_SUM) || (insn->op != ALU_ADD && insn->op != ALU_SUB) ||
 	    insn->width != 8 || !dst->id || dst->link_add || !scalar_is_const(by->var) ||
 	    delta != (int32_t)delta) {
 		unlink_number(dst);
@@ -126,7 +126,10 @@ static int check_number(struct env *env, const struct insn *insn, struct reg *ds
 {
 	struct scalar result = scalar_alu((enum alu)insn->op, dst->var, src->var, insn->width,
 					  insn->from);
+	int error = sanitize_numbers(env, insn);
 
+	if (error < 0)
+		return error;
 	link_sum(env, insn, dst, src);
 	dst->var = env_can(env, ABILITY_BOUNDS32) ? result : scalar_forget_halves(result);
 	dst->subreg_only = insn->width == 4;
@@ -247,12 +250,13 @@ static struct scalar distance_sum(struct scalar a, struct scalar b, bool subtrac
 }
 
 static int move_pointer(struct env *env, const struct insn *insn, struct reg *dst,
-			const struct reg *pointer, const struct reg *by)
+			const struct reg *pointer, const struct reg *by, const struct alu_window *window)
 {
 	bool subtract = insn->op == ALU_SUB;
 	int64_t off = subtract ? (int64_t)((uint64_t)(int64_t)pointer->off - (uint64_t)by->var.smin)
 			       : (int64_t)((uint64_t)(int64_t)pointer->off + (uint64_t)by->var.smin);
 	struct reg moved = *pointer;
+	int error;
 
 	if (scalar_is_const(by->var) && off == (int32_t)off) {
 		moved.off = (int32_t)off;
@@ -261,13 +265,15 @@ static int move_pointer(struct env *env, const struct insn *insn, struct reg *ds
 		restart_packet(env, &moved, subtract && by->var.smin >= 0);
 	}
 	*dst = moved;
-	return check_distance(env, dst, pointer);
+	error = check_distance(env, dst, pointer);
+	return error < 0 ? error : sanitize_after(env, insn, dst, window);
 }
 
 /* pointer is insn's dst, or its src where dst is the number. Copies: dst is written. */
 static int check_pointer(struct env *env, const struct insn *insn, struct reg *dst,
 			 struct reg pointer, struct reg by, bool pointer_is_dst)
 {
+	struct alu_window window;
 	int error;
 
 	if (scalar_is_empty(by.var)) {
@@ -275,7 +281,7 @@ static int check_pointer(struct env *env, const struct insn *insn, struct reg *d
 		return 0;
 	}
 	if (insn->width == 4) {
-		if (insn->op == ALU_SUB && env->privileged) {
+		if (insn->op == ALU_SUB && env->cap_perfmon) {
 			reg_set_scalar(env, dst, scalar_of_bytes(4));
 			return 0;
 		}
@@ -293,11 +299,13 @@ static int check_pointer(struct env *env, const struct insn *insn, struct reg *d
 	error = check_distance(env, &by, &pointer);
 	if (!error)
 		error = check_distance(env, &pointer, &pointer);
+	if (!error)
+		error = sanitize_before(env, insn, dst, &pointer, &by, pointer_is_dst, &window);
 	if (error < 0)
 		return error;
 	switch (insn->op) {
 	case ALU_ADD:
-		return move_pointer(env, insn, dst, &pointer, &by);
+		return move_pointer(env, insn, dst, &pointer, &by, &window);
 	case ALU_SUB:
 		if (!pointer_is_dst)
 			return reject_as(env, SKEP_VERIFY_ARITH, -EACCES,
@@ -307,7 +315,7 @@ static int check_pointer(struct env *env, const struct insn *insn, struct reg *d
 			return reject_as(env, SKEP_VERIFY_ARITH, -EACCES,
 					 "R%d subtraction from stack pointer prohibited",
 					 insn->dst);
-		return move_pointer(env, insn, dst, &pointer, &by);
+		return move_pointer(env, insn, dst, &pointer, &by, &window);
 	case ALU_AND:
 	case ALU_OR:
 	case ALU_XOR:
@@ -341,7 +349,7 @@ static int check_binary(struct env *env, const struct insn *insn, struct reg *ds
 	if (dst->type == REG_ARENA || src->type == REG_ARENA)
 		return check_arena_pointer(env, dst, src);
 	if (dst_pointer && src_pointer) {
-		if (insn->op == ALU_SUB && env->privileged) {
+		if (insn->op == ALU_SUB && env->cap_perfmon) {
 			reg_set_unknown(env, dst);
 			return 0;
 		}

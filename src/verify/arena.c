@@ -35,7 +35,7 @@ int check_arenas(struct env *env)
 		env->structural_insn = pc;
 		if (env->arena_map)
 			return reject(env, -EBUSY, "Only one arena per program");
-		if (!env->privileged)
+		if (!env->cap_bpf || !env->cap_perfmon)
 			return reject(env, -EPERM,
 				      "CAP_BPF and CAP_PERFMON are required to use arena");
 		env->arena_map = map;

@@ -11,7 +11,7 @@
  *   pointer == 0      every copy of a nullable pointer is NULL, or is not
  *   packet > end      how many bytes after the packet pointer can be read
  */
-#include "verify/state.h"
+#include "verify/passes.h"
 
 /* --- deciding --- */
 
@@ -539,7 +539,10 @@ int check_jump(struct env *env, uint32_t pc, uint32_t *next)
 	if (decided >= 0) {
 		if (reg_is_pointer(d) && insn->source_is_imm)
 			note_null_test(env, pc, d);
-		return mark_deciders(env, insn);
+		error = mark_deciders(env, insn);
+		return error < 0 ? error :
+		       explore_mispredicted(env, insn, decided ? pc + 1 :
+						       (uint32_t)insn_target(insn, pc));
 	}
 	return follow_both(env, pc, &out, numbers);
 }

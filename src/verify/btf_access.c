@@ -214,9 +214,10 @@ static int check_pointer(struct env *env, const struct reg *reg, int regno, int3
 {
 	const char *name = skep_btf_type_name(reg->btf, reg->btf_id);
 
-	if (!env->privileged)
-		return reject(env, -EPERM, "'struct %s' access is allowed only to CAP_PERFMON and "
-			      "CAP_SYS_ADMIN", name);
+	if (!env->cap_perfmon)
+		return reject_as(env, SKEP_VERIFY_CAPS, -EPERM,
+				 "'struct %s' access is allowed only to CAP_PERFMON and "
+				 "CAP_SYS_ADMIN", name);
 	if (!env->gpl && reg->btf == env->kernel_btf)
 		return reject_as(env, SKEP_VERIFY_GPL, -EINVAL,
 				 "Cannot access kernel 'struct %s' from non-GPL compatible "

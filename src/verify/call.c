@@ -126,6 +126,9 @@ static int find_helper(struct env *env, uint32_t id, const struct helper **fn)
 	*fn = helper_get(id, spec->type->id, spec->attach);
 	if (sockopt && !*fn)
 		*fn = sockopt_helper(env, id);
+	if (*fn && lacks(env, (*fn)->needs))
+		return reject_as(env, SKEP_VERIFY_CAPS, -EINVAL,
+				 "program of this type cannot use helper %s", helper_text(id));
 	if (sockopt && is_member(env, "tcp_congestion_ops", "release"))
 		*fn = NULL;
 	if (!*fn)

@@ -47,7 +47,7 @@ static inline struct reg *call_arg(struct env *env, int regno)
 /* The pointer is no longer one; who may see addresses keeps the number. */
 static inline void forget_pointer(struct env *env, struct reg *reg)
 {
-	if (env->privileged)
+	if (env->cap_perfmon)
 		reg_set_unknown(env, reg);
 	else
 		reg_set_not_init(reg);

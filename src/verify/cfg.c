@@ -16,7 +16,8 @@ static int refuse_at(struct env *env, int64_t insn, enum skep_code code, const c
 
 static int refuse_at(struct env *env, int64_t insn, enum skep_code code, const char *fmt, ...)
 {
-	int error = code == SKEP_VERIFY_BIG ? -E2BIG : code == SKEP_VERIFY ? -EBADF : -EINVAL;
+	int error = code == SKEP_VERIFY_BIG ? -E2BIG : code == SKEP_VERIFY ? -EBADF :
+		    code == SKEP_VERIFY_CAPS ? -EPERM : -EINVAL;
 	char text[200];
 	va_list args;
 
@@ -85,6 +86,9 @@ static int check_map_reference(struct env *env, uint32_t pc)
 	const struct map_spec *map;
 	bool value = insn->op == IMM64_MAP_INDEX_VALUE || insn->op == IMM64_MAP_VALUE;
 
+	if (insn->op == IMM64_MAP_FD || insn->op == IMM64_MAP_VALUE) /* a loader names maps by index */
+		return refuse_at(env, pc, SKEP_VERIFY, "fd %u is not pointing to valid bpf_map",
+				 index);
 	if (index >= env->spec->map_count)
 		return refuse_at(env, pc, SKEP_VERIFY, "fd_idx without fd_array is invalid");
 	map = env->spec->maps[index];
@@ -201,13 +205,18 @@ static bool names_subprog(const struct insn *insn)
 	       (insn->kind == INSN_IMM64 && insn->op == IMM64_FUNC);
 }
 
-/* Names and linkage, from the function records. */
+static bool is_kfunc_call(const struct insn *insn)
+{
+	return insn->kind == INSN_CALL && insn->op == CALL_KFUNC;
+}
+
 /* Before 5.6 a loader made them static, for want of a verifier of single functions. */
 static bool has_global_functions(const struct env *env)
 {
 	return !env->kernel || env->kernel >= KERNEL(5, 6);
 }
 
+/* Names and linkage, from the function records. */
 static void describe_subprogs(struct env *env)
 {
 	const struct prog_spec *spec = env->spec;
@@ -240,9 +249,16 @@ int find_subprogs(struct env *env)
 
 	if (!err)
 		err = add_exception_callback(env, &exception);
-	for (uint32_t i = 0; i < env->len && !err; i++)
-		if (names_subprog(&env->insns[i]))
+	for (uint32_t i = 0; i < env->len && !err; i++) {
+		bool calls = names_subprog(&env->insns[i]);
+
+		if ((calls || is_kfunc_call(&env->insns[i])) && !env->cap_bpf)
+			return refuse_at(env, i, SKEP_VERIFY_CAPS,
+					 "loading/calling other bpf or kernel functions are "
+					 "allowed for CAP_BPF and CAP_SYS_ADMIN");
+		if (calls)
 			err = add_subprog(env, i, insn_callee(env, i));
+	}
 	if (err)
 		return err;
 	for (uint32_t i = 0; i < env->subprog_count; i++) {
@@ -409,7 +425,7 @@ static int walk_from(struct env *env, struct walk *walk, uint32_t start)
 		if (to >= env->len)
 			return refuse_at(env, pc, SKEP_VERIFY_SHAPE, "jump out of range from insn %u to %u", pc, to);
 		if (walk->colour[to] == GREY && !names_subprog(&env->insns[pc]) &&
-		    (!env->privileged || !env_can(env, ABILITY_LOOPS)))
+		    (!env->cap_bpf || !env_can(env, ABILITY_LOOPS)))
 			return refuse_at(env, pc, SKEP_VERIFY_SHAPE, "back-edge from insn %u to %u", pc, to);
 		if (walk->colour[to] != WHITE)
 			continue;

@@ -160,6 +160,13 @@ static struct skep_where where_of(const struct env *env, int64_t insn)
 	return where;
 }
 
+/* What a speculative path must not do is prevented by a barrier. */
+bool may_speculate(const struct env *env, int error)
+{
+	return env->in_insn && env->cur->speculative &&
+	       (error == -EPERM || error == -EACCES || error == -EINVAL);
+}
+
 static int vreject(struct env *env, enum skep_code code, int error, const char *fmt,
 		   va_list args)
 {
@@ -168,6 +175,13 @@ static int vreject(struct env *env, enum skep_code code, int error, const char *
 
 	if (env->rejected)
 		return error;
+	if (env->tentative || may_speculate(env, error)) {
+		if (wants(env, 3)) {
+			vtrace(env, fmt, args);
+			text_add(&env->log, "\n");
+		}
+		return error;
+	}
 	env->rejected = true;
 	vsnprintf(result->message, sizeof(result->message), fmt, args);
 	result->insn = insn;

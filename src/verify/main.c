@@ -111,6 +111,22 @@ static int check_insn(struct env *env, uint32_t pc, uint32_t *next)
 	__builtin_unreachable();
 }
 
+/* As check_insn(), but what a speculative path must not do gets a barrier before it. */
+static int check_insn_guessing(struct env *env, uint32_t pc, uint32_t *next)
+{
+	int status;
+
+	env->in_insn = true;
+	status = check_insn(env, pc, next);
+	if (status < 0 && !env->rejected && may_speculate(env, status)) {
+		env->info[pc].nospec = true;
+		env->info[pc].alu_state = 0;
+		status = 1;
+	}
+	env->in_insn = false;
+	return status;
+}
+
 /* Linux counts every instruction of the jump classes when it spaces checkpoints. */
 static bool is_jump(const struct insn *insn)
 {
@@ -196,12 +212,15 @@ static int step_path(struct env *env)
 	trace_path_start(env);
 	env->show_path = false;
 	trace_insn(env, pc);
-	env->info[pc].seen = true;
+	env->info[pc].seen |= !env->cur->speculative;
+	if (env->cur->speculative && env->info[pc].nospec)
+		return 1;
 	if (is_jump(&env->insns[pc]))
 		env->jumps++;
-	status = check_insn(env, pc, &next);
-	if (status < 0)
-		return status;
+	status = check_insn_guessing(env, pc, &next);
+	if (status < 0 || (env->cur->speculative && (env->info[pc].nospec ||
+						     env->info[pc].nospec_result)))
+		return status < 0 ? status : 1;
 	trace_after(env);
 	env->prev_pc = pc;
 	env->pc = next;
@@ -358,6 +377,8 @@ static int run_passes(struct env *env)
 	int error = check_target(env);
 
 	if (!error)
+		error = check_caps(env);
+	if (!error)
 		error = find_subprogs(env);
 	if (!error)
 		error = check_jumps(env);
@@ -379,6 +400,8 @@ static int run_passes(struct env *env)
 		error = explore_globals(env);
 	if (!error)
 		error = check_stack_depths(env);
+	if (!error)
+		error = check_tail_calls(env);
 	return error;
 }
 
@@ -417,7 +440,7 @@ static void finish_result(struct env *env, uint64_t started)
 
 static int check_size(struct env *env)
 {
-	uint32_t limit = env->privileged && env_can(env, ABILITY_LONG) ? INSN_BUDGET : 4096;
+	uint32_t limit = env->cap_bpf && env_can(env, ABILITY_LONG) ? INSN_BUDGET : 4096;
 
 	if (env->spec->len == 0 || env->spec->len > limit) {
 		env->structural_insn = -1;
@@ -439,8 +462,8 @@ static void env_setup(struct env *env, const struct prog_spec *spec,
 	env->kernel_btf = opts->kernel_btf ? opts->kernel_btf : spec->kernel_btf;
 	env->flags = opts->flags | spec->flags;
 	env->log_level = opts->log_level;
-	env->privileged = !opts->unprivileged;
 	env->kernel = opts->kernel;
+	set_caps(env, opts);
 	env->sleepable = env->flags & SKEP_VERIFY_SLEEPABLE;
 	env->strict_alignment = env->flags & SKEP_VERIFY_STRICT_ALIGNMENT;
 	env->gpl = license_is_gpl(spec->license);

@@ -7,6 +7,7 @@
  * one or few map types only. Each rule is a row; a call must pass both tables.
  */
 #include "verify/call.h"
+#include "verify/passes.h"
 
 enum {
 	FN_map_lookup_elem = 1, FN_map_update_elem = 2, FN_map_delete_elem = 3, FN_tail_call = 12,
@@ -195,6 +196,24 @@ int record_map(struct env *env, const struct call_check *call)
 	else if (info->map != call->map_index)
 		info->map_poisoned = true;
 	info->map_seen = true;
+	return 0;
+}
+
+/*
+ * Without the right to guess wrong (sanitize.c), a tail call's slot is masked to the
+ * size of its array, so that must be the same one on all paths.
+ */
+int check_tail_calls(struct env *env)
+{
+	for (uint32_t i = 0; i < env->len && !env->cap_perfmon; i++) {
+		const struct insn *insn = &env->insns[i];
+
+		env->structural_insn = i;
+		if (env->info[i].seen && env->info[i].map_poisoned && insn->kind == INSN_CALL &&
+		    insn->op == CALL_HELPER && insn->imm == FN_tail_call)
+			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+					 "tail_call abusing map_ptr");
+	}
 	return 0;
 }
 

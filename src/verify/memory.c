@@ -366,7 +366,8 @@ static int access_ctx(struct env *env, const struct place *p)
 			state_regs(env->cur)[p->value_regno] = out;
 		return err;
 	}
-	if (!layout || !ctx_access(layout, off, p->size, writes(p), env->spec->attach, &field))
+	if (!layout || !ctx_access(layout, off, p->size, writes(p), env->spec->attach, &field) ||
+	    (field && lacks(env, writes(p) ? field->write_needs : field->read_needs)))
 		return refuse_ctx(env, off, p->size);
 	if (p->sign_extend && field && field->kind != FIELD_SCALAR) /* half a pointer */
 		return refuse_ctx(env, off, p->size);
@@ -545,9 +546,13 @@ static int access_map_struct(struct env *env, const struct place *p)
 	int64_t off = (int64_t)reg->off + p->off;
 	int err;
 
-	if (!id || !env->privileged)
+	if (!id)
 		return reject(env, -EACCES, "R%d invalid mem access '%s'", p->regno,
 			      reg_type_text(reg));
+	if (!env->cap_perfmon)
+		return reject_as(env, SKEP_VERIFY_CAPS, -EPERM,
+				 "'struct %s' access is allowed only to CAP_PERFMON and "
+				 "CAP_SYS_ADMIN", name);
 	if (off < 0)
 		return reject(env, -EACCES, "R%d is %s invalid negative access: off=%" PRId64,
 			      p->regno, name, off);

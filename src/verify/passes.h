@@ -16,6 +16,10 @@ int check_arenas(struct env *env);
 int check_target(struct env *env);
 /* The security hook it is attached to answers yes or no. */
 bool hook_returns_bool(const struct env *env);
+/* caps.c */
+void set_caps(struct env *env, const struct skep_verify_opts *opts);
+/* The program's type and its maps: may they be had? */
+int check_caps(struct env *env);
 
 /* cfg.c */
 int decode_program(struct env *env);
@@ -56,6 +60,8 @@ bool insn_throws(const struct env *env, uint32_t pc);
 int check_throw(struct env *env);
 /* May pc throw in the last function of this chain of callers? */
 int check_throw_place(struct env *env, uint32_t pc, const uint32_t *chain, uint32_t count);
+/* map_use.c */
+int check_tail_calls(struct env *env);
 
 /* stack.c */
 int stack_write(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t size,
@@ -66,6 +72,26 @@ int stack_read(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t si
 int check_stack_bounds(struct env *env, int regno, int32_t off, uint32_t size, enum access access,
 		       bool in_call);
 int check_stack_range(struct env *env, int regno, uint32_t size, struct mem_use use);
+
+/*
+ * sanitize.c: all say 0, or the error of a refusal; nothing to do with CAP_PERFMON.
+ * before and after surround the making of a pointer's sum; dst is what it is written to.
+ */
+struct alu_window {
+	bool open, to_left;
+	uint32_t state, limit;
+};
+int sanitize_before(struct env *env, const struct insn *insn, struct reg *dst,
+		    const struct reg *pointer, const struct reg *number, bool pointer_is_dst,
+		    struct alu_window *window);
+int sanitize_after(struct env *env, const struct insn *insn, const struct reg *sum,
+		   const struct alu_window *window);
+int sanitize_numbers(struct env *env, const struct insn *insn);
+/* The way that a decided jump does not go. */
+int explore_mispredicted(struct env *env, const struct insn *insn, uint32_t next);
+/* Before size bytes of the slot get value (NULL: a constant). */
+void note_stack_store(struct env *env, uint32_t pc, const struct slot *slot,
+		      const struct reg *value, uint32_t size);
 
 /* rewrite.c */
 int make_verified(struct env *env, struct verified *out);

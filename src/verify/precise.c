@@ -434,6 +434,8 @@ int mark_precise_regs(struct env *env, uint16_t regs)
 {
 	struct wanted w = { .frame = env->cur->depth };
 
+	if (!env->cap_bpf) /* every number is precise from the start */
+		return 0;
 	for (unsigned i = 0; i < REG_FP; i++)
 		if (regs >> i & 1 && state_regs(env->cur)[i].type == REG_SCALAR)
 			want_reg(&w, i);
@@ -444,6 +446,8 @@ int mark_precise_slot(struct env *env, uint32_t frameno, uint32_t slot)
 {
 	struct wanted w = { .frame = env->cur->depth };
 
+	if (!env->cap_bpf)
+		return 0;
 	w.slots[frameno] = UINT64_C(1) << slot;
 	return mark_wanted(env, &w);
 }
@@ -469,6 +473,8 @@ int propagate_precision(struct env *env, const struct state *old, struct state *
 {
 	struct wanted w = { .frame = cur->depth };
 
+	if (!env->cap_bpf)
+		return 0;
 	want_marked(&w, old);
 	walk_back(env, &w, cur, cur->step_count, changed);
 	return 0;

@@ -29,6 +29,7 @@ enum likeness { COVERS, WITHIN, EXACT };
 enum { IDS_MAX = (REG_COUNT + STACK_SLOTS) * FRAMES_MAX };
 
 struct id_map {
+	bool exact_numbers;      /* their bounds say how sums are masked (sanitize.c) */
 	uint32_t count;
 	struct { uint32_t old, cur; } pair[IDS_MAX];
 };
@@ -91,6 +92,9 @@ static bool reg_exact(struct id_map *ids, const struct reg *old, const struct re
 static bool scalar_covers(struct id_map *ids, const struct reg *old, const struct reg *cur,
 			  enum likeness like)
 {
+	if (ids->exact_numbers)
+		return scalar_equal(old->var, cur->var) && old->link_off == cur->link_off &&
+		       same_scalar_id(ids, old->id, cur->id);
 	if (!old->precise && like == COVERS)
 		return true;
 	if (old->link_add != cur->link_add && old->id)
@@ -169,10 +173,9 @@ static const struct reg *slot_number(const struct env *env, const struct slot *s
 		whole &= slot->byte[i] == SLOT_SPILL;
 	if (whole)
 		return slot->reg.type == REG_SCALAR ? &slot->reg : NULL;
-	if (!env->privileged)
-		return NULL;
 	for (int i = 0; i < SLOT_SIZE; i++)
-		if (slot->byte[i] != SLOT_MISC && slot->byte[i] != SLOT_INVALID)
+		if (slot->byte[i] != SLOT_MISC &&
+		    !(env->cap_perfmon && slot->byte[i] == SLOT_INVALID))
 			return NULL;
 	return slot->byte[0] == SLOT_MISC ? &unknown : NULL;
 }
@@ -184,7 +187,7 @@ static bool slot_same_bytes(const struct slot *old, const struct slot *cur)
 
 static bool byte_covers(const struct env *env, uint8_t old, uint8_t cur)
 {
-	if (old == SLOT_INVALID || old == SLOT_POISON || (env->privileged && old == SLOT_MISC))
+	if (old == SLOT_INVALID || old == SLOT_POISON || (env->cap_perfmon && old == SLOT_MISC))
 		return true;
 	return old == cur || (old == SLOT_MISC && cur == SLOT_ZERO);
 }
@@ -336,6 +339,7 @@ static bool state_covers(struct env *env, const struct state *old, const struct 
 	struct id_map ids;
 
 	ids.count = 0;
+	ids.exact_numbers = env->explore_alu_limits;
 	if (old->depth != cur->depth || (old->speculative && !cur->speculative) ||
 	    old->in_sleepable != cur->in_sleepable || !refs_cover(&ids, old, cur))
 		return false;
@@ -547,7 +551,7 @@ static int keep_state(struct env *env)
 
 	if (!explored)
 		return -ENOMEM;
-	if (env->privileged)
+	if (env->cap_bpf)
 		state_each_reg(env, env->cur, forget_precision, NULL);
 	drop_single_ids(env);
 	explored->state = state_copy(env, env->cur);
@@ -635,7 +639,7 @@ int check_visited(struct env *env)
 			drop_explored(env, link);
 	}
 	env->states_per_insn_max = MAX(env->states_per_insn_max, seen);
-	if (!keep || (!env->privileged && seen > STATES_PER_INSN_MAX))
+	if (!keep || (!env->cap_bpf && seen > STATES_PER_INSN_MAX))
 		return 0;
 	return keep_state(env);
 }

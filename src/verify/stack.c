@@ -80,12 +80,14 @@ int check_stack_bounds(struct env *env, int regno, int32_t off, uint32_t size,
 		       enum access access, bool in_call)
 {
 	const struct reg *reg = &state_regs(env->cur)[regno];
-	int64_t min, max;
+	int64_t min, max, lowest = -INSN_STACK_SIZE;
 
 	(void)in_call;
+	if (access == ACCESS_READ && !env->cap_perfmon) /* nothing was written below */
+		lowest = -(int64_t)stack_frame(env, reg)->slots * SLOT_SIZE;
 	if (scalar_is_const(reg->var)) {
 		min = (int64_t)reg->var.bits.value + reg->off + off;
-		if (min < -INSN_STACK_SIZE || min >= 0 || min + size > 0)
+		if (min < lowest || min >= 0 || min + size > 0)
 			return reject(env, -EACCES, "invalid%s stack R%d off=%" PRId64 " size=%u",
 				      access_words(access), regno, min, size);
 		return stack_grow(env, stack_frame(env, reg), (int32_t)min);
@@ -95,7 +97,7 @@ int check_stack_bounds(struct env *env, int regno, int32_t off, uint32_t size,
 				 "invalid unbounded variable-offset%s stack R%d",
 				 access_words(access), regno);
 	stack_span(reg, off, size, &min, &max);
-	if (min < -INSN_STACK_SIZE || min >= 0 || max > 0)
+	if (min < lowest || min >= 0 || max > 0)
 		return reject_as(env, SKEP_VERIFY_BOUNDS, -EACCES,
 				 "invalid variable-offset%s stack R%d var_off=(0x%" PRIx64
 				 "; 0x%" PRIx64 ") off=%d size=%u", access_words(access), regno,
@@ -114,21 +116,20 @@ static int refuse_variable(struct env *env, int regno, const struct reg *reg)
 /* --- writes --- */
 
 /* Bytes that a narrower spill leaves in its slot. */
-static void keep_as_misc(const struct env *env, uint8_t *byte)
+static void keep_as_misc(uint8_t *byte)
 {
-	if (*byte == SLOT_ZERO || (env->privileged && *byte == SLOT_INVALID))
-		return;
-	*byte = SLOT_MISC;
+	if (*byte != SLOT_ZERO && *byte != SLOT_INVALID)
+		*byte = SLOT_MISC;
 }
 
-static void spill(struct env *env, struct slot *slot, const struct reg *reg, uint32_t size)
+static void spill(struct slot *slot, const struct reg *reg, uint32_t size)
 {
 	slot->reg = *reg;
 	for (uint32_t i = 0; i < SLOT_SIZE; i++)
 		if (i < size)
 			slot->byte[i] = SLOT_SPILL;
 		else
-			keep_as_misc(env, &slot->byte[i]);
+			keep_as_misc(&slot->byte[i]);
 }
 
 static bool value_fits(const struct reg *reg, uint32_t size)
@@ -199,7 +200,7 @@ static int spill_pointer(struct env *env, struct frame *frame, struct slot *slot
 	if (frame != state_frame(env->cur) && value->type == REG_STACK)
 		return reject(env, -EINVAL,
 			      "cannot spill pointers to stack into stack frame of the caller");
-	spill(env, slot, value, size);
+	spill(slot, value, size);
 	return 0;
 }
 
@@ -222,7 +223,7 @@ static int destroy_special(struct env *env, struct frame *frame, int32_t min, in
 /* Is what is known of a number kept when it is spilled? */
 static bool keeps_number(const struct env *env, const struct reg *value, uint32_t size)
 {
-	return env->privileged && (size == SLOT_SIZE || env_can(env, ABILITY_SPILL_NARROW)) &&
+	return env->cap_bpf && (size == SLOT_SIZE || env_can(env, ABILITY_SPILL_NARROW)) &&
 	       (reg_is_const(value) || env_can(env, ABILITY_SPILL_BOUNDS));
 }
 
@@ -238,28 +239,29 @@ static int write_fixed(struct env *env, uint32_t pc, struct frame *frame, int32_
 
 	if (err < 0)
 		return err;
-	if (!env->privileged && slot_is_spill(slot) && slot->reg.type != REG_SCALAR &&
+	if (!env->cap_perfmon && slot_is_spill(slot) && slot->reg.type != REG_SCALAR &&
 	    size != SLOT_SIZE)
 		return reject_as(env, SKEP_VERIFY_LEAK, -EACCES,
 				 "attempt to corrupt spilled pointer on stack");
+	note_stack_store(env, pc, slot, value, size);
 	show_slot(env, s);
 	if (value && aligned && value->type == REG_SCALAR && keeps_number(env, value, size)) {
 		bool fits = value_fits(value, size);
 
 		if (fits)
 			link_spill(env, value);
-		spill(env, slot, value, size);
+		spill(slot, value, size);
 		if (!fits) {
 			slot->reg.id = 0;
 			slot->reg.link_add = false;
 		}
 		step_stack_access(env, frame->frameno, s);
-	} else if (!value && aligned && env->privileged && insn->kind == INSN_STORE &&
+	} else if (!value && aligned && env->cap_bpf && insn->kind == INSN_STORE &&
 		   insn->source_is_imm) {
 		struct reg constant;
 
 		reg_set_const(env, &constant, (uint64_t)insn->imm);
-		spill(env, slot, &constant, size);
+		spill(slot, &constant, size);
 		step_stack_access(env, frame->frameno, s);
 	} else if (value && reg_is_pointer(value)) {
 		err = spill_pointer(env, frame, slot, value, size);
@@ -297,7 +299,7 @@ static int write_variable(struct env *env, uint32_t pc, struct frame *frame, int
 			zero_used = true;
 			continue;
 		}
-		if (slot->byte[byte] == SLOT_INVALID && !env->privileged)
+		if (slot->byte[byte] == SLOT_INVALID && !env->cap_perfmon)
 			return reject_as(env, SKEP_VERIFY_UNSET, -EINVAL,
 					 "uninit stack in range of var-offset write prohibited "
 					 "for !root; off: %d", (int)at);
@@ -319,7 +321,7 @@ int stack_write(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t s
 	stack_span(reg, off, size, &min, &max);
 	if (scalar_is_const(reg->var))
 		return write_fixed(env, pc, frame, (int32_t)min, size, value_regno);
-	if (!env->privileged || !env_can(env, ABILITY_VAR_STACK))
+	if (!env->cap_perfmon || !env_can(env, ABILITY_VAR_STACK))
 		return refuse_variable(env, regno, reg);
 	return write_variable(env, pc, frame, min, max, value_regno);
 }
@@ -334,7 +336,7 @@ static int check_readable(struct env *env, const struct frame *frame, int32_t of
 
 		if (type == SLOT_MISC || type == SLOT_ZERO || type == SLOT_SPILL)
 			continue;
-		if (type == SLOT_INVALID && env->privileged && env_can(env, ABILITY_UNINIT_STACK))
+		if (type == SLOT_INVALID && env->cap_perfmon && env_can(env, ABILITY_UNINIT_STACK))
 			continue;
 		if (type == SLOT_POISON)
 			return reject_as(env, SKEP_VERIFY_UNSET, -EFAULT,
@@ -421,7 +423,7 @@ static int fill_pointer(struct env *env, struct frame *frame, const struct slot 
 		step_stack_access(env, frame->frameno, (uint32_t)slot_of(off));
 		return 0;
 	}
-	if (!env->privileged)
+	if (!env->cap_perfmon)
 		return reject_as(env, SKEP_VERIFY_LEAK, -EACCES,
 				 "leaking pointer from stack off %d", off);
 	return 0;
@@ -466,7 +468,7 @@ int stack_read(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t si
 	stack_span(reg, off, size, &min, &max);
 	if (scalar_is_const(reg->var))
 		return read_fixed(env, frame, (int32_t)min, size, dst);
-	if (!env->privileged || !env_can(env, ABILITY_VAR_STACK))
+	if (!env->cap_perfmon || !env_can(env, ABILITY_VAR_STACK))
 		return refuse_variable(env, regno, reg);
 	for (int64_t at = min; at + size <= max; at++) {
 		err = check_readable(env, frame, (int32_t)at, size);
@@ -493,7 +495,7 @@ static int use_byte(struct env *env, struct slot *slot, int byte, bool writes)
 	case SLOT_MISC:
 		return 0;
 	case SLOT_INVALID:
-		if (!env->privileged || !env_can(env, ABILITY_UNINIT_STACK))
+		if (!env->cap_perfmon || !env_can(env, ABILITY_UNINIT_STACK))
 			return -EACCES;
 		if (writes)
 			slot->byte[byte] = SLOT_MISC;
@@ -503,7 +505,7 @@ static int use_byte(struct env *env, struct slot *slot, int byte, bool writes)
 			slot->byte[byte] = SLOT_MISC;
 		return 0;
 	case SLOT_SPILL:
-		if (slot->reg.type != REG_SCALAR && !env->privileged)
+		if (slot->reg.type != REG_SCALAR && !env->cap_perfmon)
 			return -EACCES;
 		if (writes)
 			forget_content(slot);
@@ -564,7 +566,7 @@ int check_stack_range(struct env *env, int regno, uint32_t size, struct mem_use 
 	err = check_stack_bounds(env, regno, 0, size, use.writes ? ACCESS_WRITE : ACCESS_READ, true);
 	if (err < 0)
 		return err;
-	if (!scalar_is_const(reg->var) && !env->privileged)
+	if (!scalar_is_const(reg->var) && !env->cap_perfmon)
 		return reject(env, -EACCES,
 			      "R%d variable offset stack access prohibited for !root, var_off=(0x%" PRIx64
 			      "; 0x%" PRIx64 ")",

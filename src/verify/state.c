@@ -253,7 +253,7 @@ void reg_set_scalar(struct env *env, struct reg *reg, struct scalar value)
 {
 	memset(reg, 0, sizeof(*reg));
 	reg->type = REG_SCALAR;
-	reg->precise = !env->privileged;
+	reg->precise = !env->cap_bpf;
 	reg->var = value;
 }
 
@@ -298,7 +298,7 @@ void state_each_reg(struct env *env, struct state *state, reg_visit_fn *fn, void
 /* What is left of a pointer to something gone. */
 static void reg_invalidate(struct env *env, struct reg *reg)
 {
-	if (env->privileged)
+	if (env->cap_perfmon)
 		reg_set_unknown(env, reg);
 	else
 		reg_set_not_init(reg);

@@ -338,7 +338,9 @@ struct insn_info {
 	bool zero_ext;
 	bool fault_zero;
 	uint16_t live;           /* registers live before it */
-	uint32_t alu_state;
+	bool nospec;             /* a barrier before it: speculation never gets there */
+	bool nospec_result;      /* a barrier after it */
+	uint32_t alu_state, alu_limit; /* how a sum with a pointer is masked (sanitize.c) */
 	const struct ctx_field *ctx_field; /* the context field it accesses; same on all paths */
 	uint8_t ctx_off, ctx_size;         /* bytes inside the field */
 	uint8_t ptr_type;        /* 1 + enum reg_type of the memory it accessed; 0: none yet */
@@ -366,7 +368,9 @@ struct env {
 	uint32_t flags;              /* enum skep_verify_flags */
 	unsigned log_level;
 	uint32_t kernel;             /* its verifier's abilities; 0: all (prog/kernel.h) */
-	bool privileged;             /* pointers may be leaked, uninitialised stack read ... */
+	unsigned caps;               /* enum needs: what who loads it has (caps.c) */
+	bool cap_bpf;                /* loops, functions, precision */
+	bool cap_perfmon;            /* addresses may be seen, speculation does not matter */
 	bool sleepable, strict_alignment, gpl;
 
 	struct arena arena;
@@ -404,6 +408,9 @@ struct env {
 	bool show_path;              /* the next instruction starts another path */
 	bool rejected;
 	bool stopped;                /* by the observer */
+	bool tentative;              /* a refusal goes to the log, and is no verdict */
+	bool in_insn;                /* so does one of a speculative path here */
+	bool explore_alu_limits;     /* sums are masked: numbers are told apart exactly */
 	uint32_t stack_depth;
 	const struct map_spec *arena_map; /* the one it refers to; or NULL (arena.c) */
 	const void *call_private;    /* for call.c and kfunc.c */
@@ -436,6 +443,8 @@ static inline enum skep_code misfit_code(const struct reg *reg)
 /* As reject(), with a verifier code other than the one error implies. */
 int reject_as(struct env *env, enum skep_code code, int error, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* Is a refusal with this error no verdict here, because it can only be reached by a guess? */
+bool may_speculate(const struct env *env, int error);
 /* A line that goes before the verdict, or informs. No final newline in fmt. */
 void explain(struct env *env, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Text as it is, in the log only, when log_level & mask. */
@@ -459,6 +468,11 @@ void trace_after(struct env *env);
 void trace_text(struct env *env, uint32_t pc);
 static inline void show_reg(struct env *env, int regno) { env->fresh_regs |= (uint16_t)(1u << regno); }
 static inline void show_slot(struct env *env, uint32_t slot) { env->fresh_slots |= UINT64_C(1) << slot; }
+
+/* --- who loads it (caps.c) --- */
+
+/* Those of needs that are not there. */
+static inline unsigned lacks(const struct env *env, unsigned needs) { return needs & ~env->caps; }
 
 /* --- allocation (state.c): zeroed; NULL out of memory --- */
 

@@ -111,3 +111,19 @@ load helper
 	python3 -c 'import json, sys; name = json.loads(open("out.json", "rb").read().decode("utf-8"))["object"]
 assert name == "caf\u00e9-\ufffd-\ufffd\ufffd\ufffd.o", ascii(name)'
 }
+
+@test "check: capabilities that whoever loads it will have" {
+	objects filter
+	run skep check --unprivileged filter.o
+	[ "$status" = 1 ]
+	[[ "$output" == *'a program of type xdp needs CAP_BPF and CAP_NET_ADMIN'* ]]
+	run skep check --caps bpf,CAP_NET_ADMIN filter.o
+	[[ "$output" == *'R2 pointer -= pointer prohibited'* ]]
+	run skep check --caps bpf,CAP_NET_ADMIN,perfmon filter.o
+	[ "$status" = 0 ]
+	run skep check --caps bpf,chown filter.o
+	[ "$status" = 2 ]
+	[[ "$output" == *"no capability 'chown' matters to programs"* ]]
+	run skep check --caps bpf --unprivileged filter.o
+	[ "$status" = 2 ]
+}

@@ -303,6 +303,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	spec.maps = lab.spec_list;
 	spec.map_count = MAP_COUNT;
 	opts.unprivileged = (how & HOW_UNPRIVILEGED) == HOW_UNPRIVILEGED;
+	opts.caps = spec.type->needs; /* no more than to load it at all */
 	opts.flags = (how & HOW_STATES ? SKEP_VERIFY_STATE_FREQ : 0u) |
 		     ((how & HOW_STRICT) == HOW_STRICT ? SKEP_VERIFY_STRICT_ALIGNMENT : 0u);
 	lab.inputs++;

@@ -51,6 +51,37 @@ static inline int kernel_load(uint32_t type, uint32_t attach, uint32_t flags,
 	return 0;
 }
 
+/* The head of what capget() and capset() take; version 3 has two words of bits. */
+struct kernel_caps {
+	struct { uint32_t version; int pid; } head;
+	struct { uint32_t effective, permitted, inheritable; } word[2];
+};
+
+/*
+ * From now on the thread acts with just these of CAP_NET_ADMIN (12), CAP_SYS_ADMIN
+ * (21), CAP_PERFMON (38) and CAP_BPF (39): bits of numbers. What it had comes back in *old.
+ */
+static inline int kernel_take_caps(uint64_t numbers, struct kernel_caps *old)
+{
+	const uint64_t all = UINT64_C(1) << 12 | UINT64_C(1) << 21 | UINT64_C(1) << 38 |
+			     UINT64_C(1) << 39;
+	struct kernel_caps caps = { .head = { 0x20080522, 0 } };
+
+	if (syscall(SYS_capget, &caps.head, caps.word) < 0)
+		return -errno;
+	*old = caps;
+	for (int i = 0; i < 2; i++) {
+		caps.word[i].effective &= ~(uint32_t)(all >> i * 32);
+		caps.word[i].effective |= (uint32_t)(numbers >> i * 32);
+	}
+	return syscall(SYS_capset, &caps.head, caps.word) < 0 ? -errno : 0;
+}
+
+static inline int kernel_give_caps(struct kernel_caps *old)
+{
+	return syscall(SYS_capset, &old->head, old->word) < 0 ? -errno : 0;
+}
+
 static inline int kernel_answers(void)
 {
 	static const struct skep_insn nothing[] = { { .code = 0xb7 }, { .code = 0x95 } };

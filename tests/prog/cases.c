@@ -10,6 +10,7 @@
  *   type sched_cls [attach]        program type (and attach type by name)
  *   map hash 4 8 16                maps: type, key, value, entries; map[idx:0] is the first
  *   flags 16                       load flags
+ *   caps none | bpf net_admin ...  who loads it has just these capabilities
  *   accept | reject LAST LINE OF THE LOG
  *   not on linux REASON            the running kernel is not asked
  *   result N                       what an accepted program returns, interpreted and compiled,
@@ -37,6 +38,8 @@ struct test_case {
 	char type[32], attach[40];
 	struct map_spec map[MAPS_MAX];
 	uint32_t map_count, flags;
+	bool limited;            /* just caps, enum skep_caps */
+	unsigned caps;
 	bool accept, not_on_linux, has_result;
 	uint64_t result;
 	char message[256];
@@ -94,18 +97,60 @@ static const char *last_line(char *log)
 	return start ? start + 1 : log;
 }
 
+static const struct {
+	const char *name;
+	unsigned cap;
+	int number;              /* on Linux */
+} cap_names[] = {
+	{ "bpf", SKEP_CAP_BPF, 39 },
+	{ "perfmon", SKEP_CAP_PERFMON, 38 },
+	{ "net_admin", SKEP_CAP_NET_ADMIN, 12 },
+};
+
+/* Without CAP_BPF the kernel may be set up not to look at programs at all. */
+static bool may_ask_limited(const struct test_case *test)
+{
+	FILE *file = fopen("/proc/sys/kernel/unprivileged_bpf_disabled", "r");
+	int disabled = 1;
+
+	if (file) {
+		if (fscanf(file, "%d", &disabled) != 1)
+			disabled = 1;
+		fclose(file);
+	}
+	return !test->limited || (test->caps & SKEP_CAP_BPF) || !disabled;
+}
+
+static int take_caps(const struct test_case *test, struct kernel_caps *old)
+{
+	uint64_t numbers = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cap_names); i++)
+		if (test->caps & cap_names[i].cap)
+			numbers |= UINT64_C(1) << cap_names[i].number;
+	return kernel_take_caps(numbers, old);
+}
+
 static void compare_with_kernel(const struct test_case *test, const struct skep_insn *insns,
 				size_t count, const struct prog_type *type, uint32_t attach)
 {
-	struct skep_insn *copy = malloc(count * sizeof(*copy));
+	struct skep_insn *copy;
 	int fds[MAPS_MAX], error;
+	struct kernel_caps old;
 	const char *line;
 
+	if (test->limited && take_caps(test, &old) < 0) {
+		printf("%s: these capabilities cannot be had\n", test->claim);
+		return;
+	}
+	copy = malloc(count * sizeof(*copy));
 	memcpy(copy, insns, count * sizeof(*copy));
 	for (uint32_t i = 0; i < test->map_count; i++)
 		fds[i] = kernel_map(&test->map[i]);
 	name_maps(copy, count, fds, test->map_count);
 	error = kernel_load(type->id, attach, test->flags, copy, count);
+	if (test->limited)
+		kernel_give_caps(&old);
 	line = error ? last_line(kernel_log) : "";
 	if ((error == 0) != test->accept || (error && strcmp(line, test->message) != 0)) {
 		printf("FAILED %s: the kernel says: %s %s\n", test->claim,
@@ -182,7 +227,8 @@ static void judge(const struct test_case *test, const struct skep_insn *insns, s
 		.flags = test->flags, .insns = insns, .len = (uint32_t)count, .maps = maps,
 		.map_count = test->map_count, .license = "GPL",
 	};
-	struct skep_verify_opts opts = { .log_level = 2 };
+	struct skep_verify_opts opts = { .log_level = 2, .unprivileged = test->limited,
+					 .caps = test->caps };
 	struct skep_verify_result result = { 0 };
 	struct verified verified = { 0 };
 	int error;
@@ -224,7 +270,7 @@ static void run_case(const struct test_case *test)
 		failed++;
 	} else {
 		judge(test, insns, count, type, attach);
-		if (ask_kernel && !test->not_on_linux)
+		if (ask_kernel && !test->not_on_linux && may_ask_limited(test))
 			compare_with_kernel(test, insns, count, type, attach);
 	}
 	free(insns);
@@ -269,6 +315,13 @@ static bool read_head(struct test_case *test, const char *line)
 	if ((rest = after(line, "flags"))) {
 		test->flags = (uint32_t)strtoul(rest, NULL, 0);
 		return true;
+	}
+	if ((rest = after(line, "caps"))) {
+		test->limited = true;
+		for (size_t i = 0; i < ARRAY_SIZE(cap_names); i++)
+			if (strstr(rest, cap_names[i].name))
+				test->caps |= cap_names[i].cap;
+		return test->caps || strcmp(rest, "none") == 0;
 	}
 	if ((rest = after(line, "reject"))) {
 		snprintf(test->message, sizeof(test->message), "%.*s",

@@ -57,12 +57,12 @@ static const struct rejection rejections[] = {
 	{ "r10 = 0\nr0 = 0\nexit\n", SKEP_VERIFY_READ_ONLY, "frame pointer is read only" },
 };
 
-static void reject_one(const struct rejection *want, bool unprivileged)
+static void reject_one(const struct rejection *want, unsigned caps)
 {
 	static const struct map_spec *const maps[] = { &hash, &ring };
 	struct skep_diag *diag = skep_diag_new();
 	struct skep_insn *insns = NULL;
-	struct skep_verify_opts opts = { .unprivileged = unprivileged };
+	struct skep_verify_opts opts = { .unprivileged = true, .caps = caps };
 	struct skep_verify_result result = { 0 };
 	const struct skep_diag_item *item;
 	size_t count = 0;
@@ -92,11 +92,15 @@ static void rejection__has_the_code_of_its_kind(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rejections); i++)
-		reject_one(&rejections[i], false);
-	/* Only what may not be done without privileges. */
+		reject_one(&rejections[i], SKEP_CAP_SYS_ADMIN);
+	/* Only what may not be done without a capability. */
+	reject_one(&(struct rejection){ "r0 = 0\nexit\n", SKEP_VERIFY_CAPS,
+					"a program of type sched_cls needs CAP_NET_ADMIN" },
+		   SKEP_CAP_BPF);
 	reject_one(&(struct rejection){ LOOKUP "if r0 == 0 goto l\n*(u64 *)(r0 +0) = r10\nl:\n"
 					"r0 = 0\nexit\n", SKEP_VERIFY_LEAK,
-					"R10 leaks addr into map" }, true);
+					"R10 leaks addr into map" },
+		   SKEP_CAP_BPF | SKEP_CAP_NET_ADMIN);
 }
 
 /* Types: 1 is a number; nothing is a function. */
