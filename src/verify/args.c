@@ -225,7 +225,7 @@ static int check_object_type(struct env *env, const struct call_check *call, int
 
 	if (reg_maybe_null(reg) && (!(arg->flags & ARG_MAYBE_NULL) || release))
 		return reject_as(env, SKEP_VERIFY_NULL, -EACCES,
-				 "Possibly NULL pointer passed to helper arg%d", regno);
+				 "Possibly NULL pointer passed to helper R%d", regno);
 	if (call->fn && call->fn->id == 194) {
 		if (!call->kptr || (reg->btf == call->kptr->btf &&
 				    btf_types_match(reg->btf, reg->btf_id, reg->off, call->kptr->btf,
@@ -265,8 +265,8 @@ static int check_type(struct env *env, const struct call_check *call, int regno,
 		    (arg->kind == ARG_MAP_VALUE && !(arg->flags & ARG_UNINIT)))
 			return 0;
 		return reject_as(env, SKEP_VERIFY_READ_ONLY, -EACCES,
-				 "%s() may write into memory pointed by R%d type=%s",
-				 helper_text(call->fn->id), regno, reg_type_text(reg));
+				 "bpf_%s() may write into memory pointed by R%d type=%s",
+				 call->fn->name, regno, reg_type_text(reg));
 	}
 	if (reg->flags & (REG_PERCPU | REG_ALLOC) && arg->kind != ARG_PTR_TO_BTF_ID)
 		return 0;
@@ -535,6 +535,7 @@ static int check_kind(struct env *env, struct call_check *call, int regno, const
 					 "Helper has invalid btf_id in R%d", regno);
 		call->ret_btf = reg->btf;
 		call->ret_btf_id = reg->btf_id;
+		call->ret_own = reg->flags & REG_RCU;
 		return 0;
 	case ARG_PTR_TO_SPIN_LOCK:
 		return check_lock(env, regno, REF_LOCK, call->fn->id == 93);

@@ -88,6 +88,8 @@ static int walk(struct env *env, const struct skep_btf *btf, uint32_t id, uint32
 	const struct btf_type *type = btf_type(btf, id);
 	unsigned depth = 0;
 
+	if (btf_kind(type) == BTF_UNION && btf_vlen(type) != 1)
+		to->flags |= REG_UNTRUSTED;
 again:
 	if (off + size > type->size) {
 		const struct btf_type *element = flexible_end(btf, type, &off);

@@ -187,6 +187,17 @@ static int check_special(struct env *env, struct call_check *call)
 
 /* --- the reference that is given up --- */
 
+/* What is in a map now is freed only after an RCU grace period. */
+static void share_percpu(struct env *env, struct reg *reg, void *arg)
+{
+	(void)env;
+	if (reg->type != REG_BTF || reg->ref_id != *(const uint32_t *)arg ||
+	    (reg->flags & (REG_ALLOC | REG_PERCPU)) != (REG_ALLOC | REG_PERCPU))
+		return;
+	reg->ref_id = 0;
+	reg->flags = (reg->flags & ~(uint32_t)REG_ALLOC) | REG_RCU;
+}
+
 static int release_argument(struct env *env, struct call_check *call)
 {
 	const struct reg *reg;
@@ -198,6 +209,8 @@ static int release_argument(struct env *env, struct call_check *call)
 		return release_dynptr(env, call->release_reg);
 	if (!call->ref_id && reg_is_zero(reg))
 		return 0;
+	if (call->fn->id == FN_kptr_xchg && call->ref_id && in_rcu_section(env))
+		state_each_reg(env, env->cur, share_percpu, &call->ref_id);
 	if (call->ref_id && release_reference(env, call->ref_id) == 0)
 		return 0;
 	return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
@@ -268,10 +281,7 @@ static int set_percpu(struct env *env, const struct call_check *call, struct reg
 	int64_t size;
 
 	if (kind == BTF_STRUCT) {
-		const struct reg *arg = call_arg(env, 1);
-
-		/* An object of the program's own, allocated for every CPU. */
-		if (arg->type == REG_BTF && arg->flags & REG_PERCPU && arg->flags & REG_RCU)
+		if (call->ret_own)
 			flags |= REG_ALLOC | REG_RCU;
 		reg_set_pointer(r0, REG_BTF, flags);
 		r0->btf = btf;

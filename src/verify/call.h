@@ -36,6 +36,7 @@ struct call_check {
 
 	const struct skep_btf *ret_btf;  /* type of the result, where an argument says */
 	uint32_t ret_btf_id;
+	bool ret_own;                    /* an object the program allocated for every CPU */
 	const struct map_field *kptr;    /* ARG_KPTR_XCHG_DEST */
 };
 

@@ -5,9 +5,9 @@
  * A collection lies in a map value or object beside the lock that guards it. An
  * object that is put in changes owner: the collection has it, and the program's
  * pointers to it are borrowed (REG_NON_OWN_REF), good until the lock is given
- * back, because until then nobody else can take the object out. What takes an
- * object out gives the program a reference again; borrowed pointers may be to
- * that same object, so they all end there.
+ * back, because until then nobody can free the object. What takes an object out
+ * gives the program a reference again, or NULL: a borrowed pointer may be to an
+ * object that is in no collection any more, which only running tells.
  */
 #include "verify/kfunc.h"
 

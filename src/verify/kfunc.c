@@ -376,9 +376,6 @@ static int release(struct env *env, struct kfunc_call *call)
 		return iter_destroy(env, call);
 	if (call->fn->kind == KFUNC_LIST_ADD || call->fn->kind == KFUNC_RBTREE_ADD)
 		return give_to_graph(env, call);
-	/* What was taken out may be what a borrowed reference is to. */
-	if (call->node_reg && call->fn->flags & KF_ACQUIRE)
-		forget_borrowed(env);
 	if (!(call->fn->flags & KF_RELEASE))
 		return 0;
 	if (call->call.dynptr_ref)
