@@ -2,19 +2,28 @@
 /* check.c - skep check OBJECT: say whether each program is safe, and why not. */
 #include "cli/check.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 static const struct opt opts[] = {
 	OPT(OPT_LIST, 'p', "program", programs, "NAME", "only this program (repeatable)"),
+	OPT(OPT_LIST, 'f', "filter", filters, "FILTER", "only what matches (repeatable; see below)"),
 	OPT(OPT_TEXT, 0, "btf", btf, "FILE", "kernel types: of this file (.BTF or raw), or 'machine'"),
 	OPT(OPT_TEXT, 0, "flags", flags, "F,...", "set program flags (see below)"),
-	OPT(OPT_NUMBER, 0, "log", log, "LEVEL", "show the verifier's log: 1, 2; add 4 for statistics"),
 	OPT(OPT_TEXT, 0, "kernel", kernel, "V[=BTF],...", "on which Linux releases it loads; 'all': see below"),
 	OPT(OPT_FLAG, 0, "unprivileged", unprivileged, NULL, "judge as for a user without capabilities"),
 	OPT(OPT_TEXT, 0, "caps", caps, "C,...", "judge as for a user with only these (see below)"),
+	OPT(OPT_NUMBER, 0, "log", log, "LEVEL", "show the verifier's log: 1, 2; add 4 for statistics"),
 	OPT(OPT_FLAG, 'q', "quiet", quiet, NULL, "only programs that are not accepted"),
+	OPT(OPT_TEXT, 'e', "columns", columns, "NAME,...", "what the table shows (see below)"),
+	OPT(OPT_TEXT, 's', "sort", sort, "NAME,...", "order by these; < or > behind a name: up or down"),
+	OPT(OPT_NUMBER, 'n', "top", top, "N", "show only the first N"),
+	OPT(OPT_TEXT, 'C', "compare", compare, "OLD.json", "with the output of an earlier check -j"),
+	OPT(OPT_TEXT, 'o', "format", format, "FORMAT", "text (default), json, csv or sarif"),
 	OPT(OPT_FLAG, 'j', "json", json, NULL, "one JSON object per program"),
+	OPT(OPT_NUMBER, 0, "jobs", jobs, "N", "verify N at a time (default: one per processor)"),
 	{ 0 },
 };
 
@@ -105,53 +114,195 @@ static int parse_caps(const struct verb *verb, const char *text, unsigned *caps)
 	return EXIT_DONE;
 }
 
-static int run(const struct verb *verb, void *arg, int argc, char **argv)
+/* --- the order of things --- */
+
+enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV, FORMAT_SARIF, FORMATS };
+
+struct run {
+	const struct verb *verb;
+	const struct args *args;
+	enum format format;
+	struct filters filters;
+	struct sorting *sorting;
+	struct columns columns;
+	struct results earlier, results;
+	struct judging judging;
+	struct skep_btf *btf;
+	struct skep_diag *diag;
+	unsigned flags, caps;
+};
+
+static int parse_format(struct run *run)
 {
-	const struct args *args = arg;
-	struct check check = { .args = args,
-			       .print = args->json ? print_judged_json : print_judged_text };
-	struct skep_btf *btf = NULL;
-	unsigned flags = 0, caps = 0;
+	static const char *const names[FORMATS] = { "text", "json", "csv", "sarif" };
+	const char *name = run->args->format;
+
+	if (run->args->json && name && strcmp(name, "json") != 0)
+		return usage(run->verb, "-j and --format %s contradict each other", name);
+	run->format = run->args->json ? FORMAT_JSON : FORMAT_TEXT;
+	if (!name)
+		return EXIT_DONE;
+	for (run->format = 0; run->format < FORMATS; run->format++)
+		if (strcmp(names[run->format], name) == 0)
+			return EXIT_DONE;
+	return usage(run->verb, "--format wants text, json, csv or sarif, not '%s'", name);
+}
+
+/* Everything that may be wrong with a command line, before any work is done. */
+static int prepare(struct run *run, int argc)
+{
+	const struct args *args = run->args;
 	int status;
 
 	if (argc == 0)
-		return usage(verb, "which object?");
+		return usage(run->verb, "which object?");
 	if (args->log > 7)
-		return usage(verb, "--log wants 1 or 2, and 4 more for statistics");
-	if (args->flags && (status = parse_flags(verb, args->flags, &flags)))
-		return status;
+		return usage(run->verb, "--log wants 1 or 2, and 4 more for statistics");
+	if (args->jobs > 4096)
+		return usage(run->verb, "--jobs wants at most 4096");
 	if (args->caps && args->unprivileged)
-		return usage(verb, "--unprivileged is --caps none: give one of them");
-	if (args->caps && (status = parse_caps(verb, args->caps, &caps)))
+		return usage(run->verb, "--unprivileged is --caps none: give one of them");
+	if ((status = parse_format(run)) ||
+	    (args->caps && (status = parse_caps(run->verb, args->caps, &run->caps))) ||
+	    (args->flags && (status = parse_flags(run->verb, args->flags, &run->flags))) ||
+	    (status = columns_parse(run->verb, args->columns, args, argc > 1, &run->columns)) ||
+	    (status = filters_parse(run->verb, &args->filters, &run->filters)) ||
+	    (status = sorting_parse(run->verb, args->sort, args->compare, &run->sorting)))
 		return status;
-	if (args->kernel)
-		return check_kernels(verb, args, flags, caps, argc, argv);
-	check.diag = skep_diag_new();
-	if (args->btf) {
-		btf = kernel_types(args->btf, check.diag);
-		if (!btf) {
-			status = report(check.diag, args->json);
-			skep_diag_free(check.diag);
-			return status;
+	if ((args->btf && !(run->btf = kernel_types(args->btf, run->diag))) ||
+	    (args->compare && earlier_read(args->compare, &run->earlier, run->diag) < 0))
+		return report(run->diag, run->format == FORMAT_JSON);
+	run->judging = (struct judging){
+		.args = args,
+		.names = run->filters.names,
+		.opts = { .log_level = (unsigned)args->log, .flags = run->flags,
+			  .unprivileged = args->unprivileged || args->caps, .caps = run->caps,
+			  .kernel_btf = run->btf },
+	};
+	return EXIT_DONE;
+}
+
+/* Is it printed at once, not sorted, counted or compared first? */
+static bool streams(const struct run *run)
+{
+	return run->format == FORMAT_JSON && !run->args->sort && !run->args->top &&
+	       !run->args->compare;
+}
+
+static bool is_shown(const struct run *run, const struct verdict_row *row)
+{
+	if (run->args->quiet && row->now && row->now->n.verdict == ACCEPTED)
+		return false;
+	return row_wanted(run->filters.stats, row);
+}
+
+/* A verdict as it comes; in order. */
+static void show(void *arg, const struct judged *j)
+{
+	const struct run *run = arg;
+	struct verdict_row row = { .now = j };
+
+	if (run->format == FORMAT_TEXT) {
+		/* With --compare, a filter may ask for more than is known yet. */
+		if (run->args->compare || is_shown(run, &row))
+			show_failure_text(j, run->args);
+	} else if (streams(run) && is_shown(run, &row)) {
+		progress_clear();
+		print_verdict_json(&row, run->args->log);
+		fflush(stdout);
+	}
+}
+
+static void print_report(struct run *run)
+{
+	struct report report = { .args = run->args, .columns = run->columns,
+				 .results = &run->results, .compare = run->args->compare };
+	size_t count = 0;
+	struct verdict_row *rows = rows_pair(&run->results, &run->earlier, &count);
+
+	for (size_t i = 0; rows && i < count; i++) {
+		if (rows[i].now && rows[i].old) {
+			report.paired++;
+			report.changed += rows[i].now->n.verdict != rows[i].old->n.verdict;
 		}
+		/* A file that could not be read has been told of, and is no row of a table. */
+		bool file = rows[i].now && !rows[i].now->program &&
+			    (run->format == FORMAT_TEXT || run->format == FORMAT_CSV);
+
+		if (!file && is_shown(run, &rows[i]))
+			rows[report.count++] = rows[i];
 	}
-	check.opts = (struct skep_verify_opts){ .log_level = (unsigned)args->log, .flags = flags,
-						.unprivileged = args->unprivileged || args->caps,
-						.caps = caps,
-						.kernel_btf = btf };
-	for (int i = 0; i < argc; i++)
-		check_operand(&check, argv[i]);
-	progress_clear();
-	if (args->programs.count && !check.selected) {
+	if (rows)
+		rows_sort(run->sorting, rows, report.count);
+	if (run->args->top && report.count > run->args->top)
+		report.count = run->args->top;
+	report.rows = rows;
+	if (run->format == FORMAT_TEXT)
+		print_report_text(&report);
+	else if (run->format == FORMAT_CSV)
+		print_report_csv(&report);
+	else if (run->format == FORMAT_SARIF)
+		print_report_sarif(&report);
+	else
+		for (size_t i = 0; i < report.count; i++)
+			print_verdict_json(&rows[i], run->args->log);
+	free(rows);
+}
+
+static size_t default_jobs(void)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return processors > 0 ? (size_t)processors : 1;
+}
+
+static int exit_status(const struct run *run, int argc)
+{
+	const struct results *results = &run->results;
+	bool all = !results->interrupted;
+
+	for (size_t i = 0; i < results->count; i++)
+		all &= results->rows[i]->n.verdict == ACCEPTED;
+	if (results->interrupted)
+		fprintf(stderr, "skep check: interrupted: %zu of %d objects are done\n",
+			results->operands_done, argc);
+	if (!results->counts.selected && results->counts.objects && !results->interrupted &&
+	    (run->args->programs.count || run->filters.names)) {
 		fprintf(stderr, "skep check: none of the objects has the programs asked for\n");
-		check.bad_objects++;
+		all = false;
 	}
-	if (!args->json)
-		print_summary_text(&check);
-	skep_btf_unref(btf);
-	skep_diag_free(check.diag);
-	return check.counts[REJECTED] + check.counts[UNLOADABLE] + check.bad_objects ?
-		       EXIT_REJECTED : EXIT_DONE;
+	return all ? EXIT_DONE : EXIT_REJECTED;
+}
+
+static int judge_and_print(struct run *run, int argc, char **argv)
+{
+	size_t jobs = run->args->jobs ? run->args->jobs : default_jobs();
+
+	if (!judge_all(&run->judging, jobs, argc, argv, show, run, &run->results)) {
+		fprintf(stderr, "skep check: no process can be started\n");
+		return EXIT_REJECTED;
+	}
+	if (!streams(run))
+		print_report(run);
+	return exit_status(run, argc);
+}
+
+static int run(const struct verb *verb, void *arg, int argc, char **argv)
+{
+	struct run run = { .verb = verb, .args = arg, .diag = skep_diag_new() };
+	int status = prepare(&run, argc);
+
+	if (status == EXIT_DONE && run.args->kernel)
+		status = check_kernels(verb, run.args, run.flags, run.caps, argc, argv);
+	else if (status == EXIT_DONE)
+		status = judge_and_print(&run, argc, argv);
+	results_done(&run.results);
+	results_done(&run.earlier);
+	sorting_done(run.sorting);
+	filters_done(&run.filters);
+	skep_btf_unref(run.btf);
+	skep_diag_free(run.diag);
+	return status;
 }
 
 const struct verb verb_check = {
@@ -181,10 +332,28 @@ const struct verb verb_check = {
 		"CAP_PERFMON it may not see addresses, and what a mispredicting processor would do is\n"
 		"checked too; without CAP_BPF it has no loops or functions and 4096 instructions.\n"
 		"\n"
-		"Exit status 0: all accepted; 1: not all; 2: usage.",
+		"What is wrong with a program is explained as it is found; a table and totals follow.\n"
+		"Its columns: object, program, section, type, attach, verdict, time, processed\n"
+		"(instructions), states, peak, max_states, memory, size (instructions), stack, line,\n"
+		"source, message. veristat's names for them work too: insns is processed.\n"
+		"\n"
+		"A filter is a pattern for the name of an object or program ('xdp_*'), OBJECT/PROGRAM\n"
+		"(each a pattern, or nothing for any), a condition ('processed>10k', 'verdict=rejected',\n"
+		"several joined by '&&'), or @FILE with one a line. A '!' in front leaves out what\n"
+		"matches. Of several filters of a kind, one must match. Names decide what is checked,\n"
+		"conditions what is shown.\n"
+		"\n"
+		"With --compare, a name's value in the earlier run is NAME_a, in this one NAME or NAME_b,\n"
+		"their difference NAME_d, in percent NAME_p, and |NAME_d| its amount: -s '|processed_p|',\n"
+		"-f 'verdict=changed'. Programs are paired by their names and those of their objects.\n"
+		"\n"
+		"Exit status 0: all accepted; 1: not all, or interrupted; 2: usage.",
 	.example = "  skep check xdp_firewall.bpf.o\n"
-		   "  skep check -j /usr/lib/bpf/*.o\n"
 		   "  skep check --kernel 5.10,6.1,7.3 fw.o\n"
+		   "  skep check -s time -n 10 /usr/lib/bpf/*.o\n"
+		   "  skep check -f 'xdp*' -f 'processed>10k&&verdict=accepted' *.bpf.o\n"
+		   "  skep check -j build/*.o > old.json; skep check --compare old.json build/*.o\n"
+		   "  skep check -o sarif *.bpf.c > skep.sarif\n"
 		   "  skep check --log 2 --btf vmlinux tools.o:handle_exec",
 	.opts = opts,
 	.args_size = sizeof(struct args),

@@ -8,38 +8,56 @@ static void add_program(struct json *json, const struct judged *j)
 	json_text(json, "section", j->section);
 	json_text(json, "type", j->type);
 	json_text(json, "attach", j->attach);
-	json_uint(json, "insns", j->insns);
+	json_uint(json, "insns", j->n.insns);
 }
 
-static void add_result(struct json *json, const struct skep_verify_result *r)
+static void add_cost(struct json *json, const struct judged *j)
 {
-	json_uint(json, "processed", r->processed);
-	json_uint(json, "states", r->states);
-	json_uint(json, "peak_states", r->peak_states);
-	json_uint(json, "time_us", r->time_us);
+	if (j->n.verdict == UNLOADABLE)
+		return;
+	json_uint(json, "processed", j->n.processed);
+	json_uint(json, "states", j->n.states);
+	json_uint(json, "peak_states", j->n.peak_states);
+	json_uint(json, "max_states_per_insn", j->n.max_states);
+	json_uint(json, "stack_depth", j->n.stack_depth);
+	json_uint(json, "memory", j->n.memory);
+	json_uint(json, "time_us", j->n.time_us);
 }
 
-void print_judged_json(struct check *check, const struct judged *j)
+static void add_judged(struct json *json, const struct judged *j, bool log)
 {
-	const struct skep_verify_result *r = &j->result;
+	json_text(json, "verdict", verdict_names[j->n.verdict]);
+	if (j->n.verdict != ACCEPTED) {
+		json_text(json, "errno", errno_name((int)j->n.error));
+		json_text(json, "message", j->message);
+	}
+	if (j->n.verdict == REJECTED && j->n.insn >= 0)
+		json_int(json, "insn", j->n.insn);
+	if (j->file)
+		json_source(json, &(struct skep_where){ .file = j->file, .text = j->line_text,
+							.line = (uint32_t)j->n.line });
+	add_cost(json, j);
+	if (log && j->log)
+		json_text(json, "log", j->log);
+}
+
+/* A program that this run has not is a line without a verdict. */
+void print_verdict_json(const struct verdict_row *row, bool log)
+{
+	const struct judged *named = row->now ? row->now : row->old;
 	struct json json;
 
 	json_begin(&json, stdout);
-	json_text(&json, "object", j->object);
-	if (j->program)
-		add_program(&json, j);
-	json_text(&json, "verdict", verdict_names[j->verdict]);
-	if (j->verdict != ACCEPTED) {
-		json_text(&json, "errno", errno_name(j->error));
-		json_text(&json, "message", j->message);
+	json_text(&json, "object", named->object);
+	if (named->program)
+		add_program(&json, named);
+	if (row->now)
+		add_judged(&json, row->now, log);
+	if (row->old) {
+		json_open(&json, "old", '{');
+		json_text(&json, "verdict", verdict_names[row->old->n.verdict]);
+		add_cost(&json, row->old);
+		json_close(&json, '}');
 	}
-	if (j->verdict == REJECTED && r->insn >= 0)
-		json_int(&json, "insn", r->insn);
-	if (j->where.line)
-		json_source(&json, &j->where);
-	if (j->verdict != UNLOADABLE)
-		add_result(&json, r);
-	if (check->args->log && r->log)
-		json_text(&json, "log", r->log);
 	json_end(&json);
 }

@@ -4,105 +4,184 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 const char *const verdict_names[VERDICTS] = { "accepted", "rejected", "unloadable" };
 
-static void hand_over(struct check *check, struct judged *j)
+void judged_done(struct judged *j)
 {
-	char *why = skep_diag_count(check->diag)
-			    ? skep_diag_text(check->diag,
-					     colour_on(j->program ? stdout : stderr))
-			    : NULL;
-
-	j->why = why;
-	progress_clear();
-	check->print(check, j);
-	fflush(stdout);
-	free(why);
-}
-
-static void judge(struct check *check, const char *object, struct skep_object_prog *prog)
-{
-	struct judged j = { .object = object, .program = skep_object_prog_name(prog),
-			    .section = skep_object_prog_section(prog),
-			    .type = skep_object_prog_type(prog),
-			    .attach = skep_object_prog_attach(prog), .message = "",
-			    .where = SKEP_NOWHERE, .result.insn = -1 };
-	const struct skep_insn *insns;
-
-	progress(check->done++, 0, j.program);
-	skep_diag_clear(check->diag);
-	if (skep_object_prog_insns(prog, &insns, &j.insns, NULL) < 0)
-		j.insns = 0;
-	j.error = skep_object_check(prog, &check->opts, &j.result, check->diag);
-	if (j.error) {
-		j.verdict = UNLOADABLE;
-		j.message = last_message(check->diag);
-	} else if (j.result.error) {
-		j.verdict = REJECTED;
-		j.error = j.result.error;
-		j.message = j.result.message;
-		if (j.result.insn < 0 ||
-		    !skep_object_prog_source(prog, (size_t)j.result.insn, &j.where))
-			j.where.line = 0;
+	if (!j)
+		return;
+#define JUDGED_TEXT(name) free(j->name);
+	JUDGED_TEXTS(JUDGED_TEXT)
+#undef JUDGED_TEXT
+	for (size_t i = 0; i < j->note_count; i++) {
+		free(j->notes[i].message);
+		free(j->notes[i].file);
 	}
-	check->counts[j.verdict]++;
-	hand_over(check, &j);
-	skep_verify_result_done(&j.result);
+	free(j->notes);
+	free(j);
 }
 
-/* A file that is no object: still one line for each name given. */
-static void bad_object(struct check *check, const char *operand)
+static char *copy(const char *text)
 {
-	struct judged j = { .object = operand, .verdict = UNLOADABLE, .where = SKEP_NOWHERE,
-			    .message = last_message(check->diag) };
-	const struct skep_diag_item *item = skep_diag_get(check->diag, 0);
-
-	j.error = item ? skep_code_errno(item->code) : EINVAL;
-	check->bad_objects++;
-	hand_over(check, &j);
+	return text ? strdup(text) : NULL;
 }
 
-static void judge_programs(struct check *check, const struct object_arg *arg,
-			   struct skep_object *object)
+static void *must(void *ptr)
 {
-	size_t selected = 0;
+	if (!ptr) {
+		fprintf(stderr, "skep: out of memory\n");
+		exit(EXIT_REJECTED);
+	}
+	return ptr;
+}
 
-	for (size_t i = 0; i < skep_object_prog_count(object); i++) {
+/* What the first item says beyond its message. */
+static void take_diag(struct judged *j, const struct skep_diag *diag)
+{
+	const struct skep_diag_item *item = skep_diag_get(diag, 0);
+
+	if (!item)
+		return;
+	j->n.code = item->code;
+	j->help = copy(item->help);
+	j->why = skep_diag_text(diag, colour_on(j->program ? stdout : stderr));
+	if (!item->note_count)
+		return;
+	j->notes = must(calloc(item->note_count, sizeof(*j->notes)));
+	for (; j->note_count < item->note_count; j->note_count++) {
+		const struct skep_note *note = &item->notes[j->note_count];
+
+		j->notes[j->note_count] = (struct judged_note){
+			.message = copy(note->message), .file = copy(note->where.file),
+			.line = note->where.line, .column = note->where.column,
+		};
+	}
+}
+
+static void take_result(struct judged *j, const struct skep_object_prog *prog,
+			struct skep_verify_result *r)
+{
+	struct skep_where where = SKEP_NOWHERE;
+
+	j->n.verdict = r->error ? REJECTED : ACCEPTED;
+	j->n.error = r->error;
+	j->n.insn = r->insn;
+	j->n.processed = r->processed;
+	j->n.states = r->states;
+	j->n.peak_states = r->peak_states;
+	j->n.max_states = r->longest_mark;
+	j->n.stack_depth = r->stack_depth;
+	j->n.memory = r->memory;
+	j->n.time_us = r->time_us;
+	j->message = copy(r->message);
+	if (r->error && r->insn >= 0 && skep_object_prog_source(prog, (size_t)r->insn, &where) &&
+	    where.line) {
+		j->file = copy(where.file);
+		j->line_text = copy(where.text);
+		j->n.line = where.line;
+		j->n.column = where.column;
+	}
+	j->log = r->log;
+	r->log = NULL;
+}
+
+static struct judged *judged_new(const char *object, size_t operand, size_t index)
+{
+	struct judged *j = must(calloc(1, sizeof(*j)));
+
+	j->n.operand = operand;
+	j->n.index = index;
+	j->n.insn = -1;
+	j->object = copy(object);
+	return j;
+}
+
+static void judge(const struct judging *judging, struct judged *j,
+		  struct skep_object_prog *prog, struct skep_diag *diag)
+{
+	struct skep_verify_result result = { .insn = -1 };
+	const struct skep_insn *insns;
+	size_t count;
+
+	j->program = copy(skep_object_prog_name(prog));
+	j->section = copy(skep_object_prog_section(prog));
+	j->type = copy(skep_object_prog_type(prog));
+	j->attach = copy(skep_object_prog_attach(prog));
+	skep_diag_clear(diag);
+	if (skep_object_prog_insns(prog, &insns, &count, NULL) == 0)
+		j->n.insns = count;
+	j->n.error = skep_object_check(prog, &judging->opts, &result, diag);
+	if (j->n.error) {
+		j->n.verdict = UNLOADABLE;
+		j->message = copy(last_message(diag));
+	} else {
+		take_result(j, prog, &result);
+	}
+	take_diag(j, diag);
+	skep_verify_result_done(&result);
+	judging->emit(judging->arg, j);
+}
+
+/* A file that is no object: still one verdict for each name given. */
+static void bad_object(const struct judging *judging, size_t operand, const char *name,
+		       const struct skep_diag *diag)
+{
+	const struct skep_diag_item *item = skep_diag_get(diag, 0);
+	struct judged *j = judged_new(name, operand, 0);
+
+	j->n.verdict = UNLOADABLE;
+	j->n.error = item ? skep_code_errno(item->code) : EINVAL;
+	j->message = copy(last_message(diag));
+	take_diag(j, diag);
+	judging->emit(judging->arg, j);
+}
+
+static void judge_programs(const struct judging *judging, size_t operand,
+			   const struct object_arg *arg, struct skep_object *object,
+			   struct skep_diag *diag, struct judge_counts *counts)
+{
+	size_t count = skep_object_prog_count(object);
+
+	for (size_t i = 0; i < count; i++) {
 		struct skep_object_prog *prog = skep_object_prog_at(object, i);
 
-		if (!object_arg_selects(arg, prog) || !list_selects(&check->args->programs, prog))
+		if (!object_arg_selects(arg, prog) ||
+		    !list_selects(&judging->args->programs, prog) ||
+		    !name_wanted(judging->names, arg->path, skep_object_prog_name(prog)))
 			continue;
-		selected++;
-		judge(check, arg->path, prog);
+		counts->selected++;
+		if (i % judging->slices == judging->slice)
+			judge(judging, judged_new(arg->path, operand, i), prog, diag);
 	}
-	check->selected += selected;
-	if (!selected && arg->program) {
-		no_such_program(object, arg->program, check->diag);
-		bad_object(check, arg->path);
-	} else if (skep_object_prog_count(object) == 0 && !check->args->json) {
-		printf("(no programs)\n");
-	}
+	counts->empty = count == 0;
 }
 
-void check_operand(struct check *check, const char *operand)
+void judge_object(const struct judging *judging, size_t operand, const char *name,
+		   struct judge_counts *counts)
 {
+	struct skep_diag *diag = skep_diag_new();
 	struct object_arg arg = { 0 };
-	struct skep_object *object;
+	struct skep_object *object = object_arg_open(&arg, name, diag);
 
-	skep_diag_clear(check->diag);
-	object = object_arg_open(&arg, operand, check->diag);
+	*counts = (struct judge_counts){ 0 };
 	if (!object) {
-		bad_object(check, operand);
+		if (judging->slice == 0)
+			bad_object(judging, operand, name, diag);
+		skep_diag_free(diag);
 		return;
 	}
-	check->objects++;
-	if (check->opts.kernel_btf)
-		skep_object_set_kernel_btf(object, check->opts.kernel_btf);
-	if (!check->args->json && !check->args->quiet)
-		printf("%s%s%s\n", colour(stdout, COLOUR_BOLD), arg.path,
-		       colour(stdout, COLOUR_NONE));
-	judge_programs(check, &arg, object);
+	counts->objects = 1;
+	if (judging->opts.kernel_btf)
+		skep_object_set_kernel_btf(object, judging->opts.kernel_btf);
+	judge_programs(judging, operand, &arg, object, diag, counts);
+	if (!counts->selected && arg.program && judging->slice == 0) {
+		skep_diag_clear(diag);
+		no_such_program(object, arg.program, diag);
+		bad_object(judging, operand, name, diag);
+	}
 	skep_object_free(object);
 	object_arg_done(&arg);
+	skep_diag_free(diag);
 }

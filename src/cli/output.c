@@ -100,10 +100,15 @@ void progress(size_t done, size_t total, const char *what)
 	if (now - start < 2 || now - last < 0.1 || !isatty(STDERR_FILENO))
 		return;
 	last = now;
-	if (total)
-		fprintf(stderr, "\r\033[K[%zu/%zu] %s", done, total, what);
-	else
+	if (total) {
+		size_t filled = done * 24 / total;
+
+		fprintf(stderr, "\r\033[K[%.*s%.*s] %zu/%zu %.40s", (int)filled,
+			"########################", (int)(24 - filled),
+			"........................", done, total, what);
+	} else {
 		fprintf(stderr, "\r\033[K%zu %s", done, what);
+	}
 	fflush(stderr);
 	progress_shown = true;
 }

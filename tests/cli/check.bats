@@ -6,7 +6,8 @@ load helper
 	objects filter
 	run skep check filter.o
 	[ "$status" = 0 ]
-	[[ "$output" =~ accepted\ +filter\ +xdp\ +[0-9]+\ insns,\ +[0-9]+\ processed ]]
+	[[ "$output" =~ verdict\ +program\ +type\ +time\ +processed ]]
+	[[ "$output" =~ accepted\ +filter\ +xdp\ +[0-9.]+\ ms\ +[0-9]+\ +[0-9]+ ]]
 }
 
 @test "check: a rejection has the verifier's reason and the source line" {
