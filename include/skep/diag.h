@@ -50,15 +50,36 @@ struct skep_where {
 
 #define SKEP_NOWHERE ((struct skep_where){ .insn = -1 })
 
+/*
+ * A remark, or an event on the way to an error. Events are in the order in which
+ * they happened; their kinds:
+ *
+ *   start      what a function or program was given
+ *   value      a value was read, set or returned
+ *   change     it was computed with, copied or moved
+ *   check      a branch taken or not, and what follows from it
+ *   call       something was called
+ *   acquire    a reference, lock or section that must be given back
+ *   release    it was given back
+ *   lost       what was known or allowed before is not any more
+ *   loop       a loop goes round
+ *   stop       what the verifier does not allow
+ */
 struct skep_note {
 	struct skep_where where;
 	const char *message;
+	const char *event;   /* its kind; NULL: a remark */
+	const char *state;   /* events: the instruction and what it found, as in the verifier's
+			      * log; NULL: unknown */
+	int detail;          /* only for who wants every step */
 };
 
 struct skep_diag_item {
 	enum skep_code code;
 	struct skep_where where;
 	const char *message; /* one line, no final newline */
+	const char *cause;   /* the same for this very case and in plain words; may be NULL */
+	struct skep_where blame; /* the line at fault, where that is another; else line is 0 */
 	const char *help;    /* what usually fixes it; may be NULL */
 	const struct skep_note *notes; /* in the order they were added */
 	size_t note_count;
@@ -92,15 +113,25 @@ void skep_note(struct skep_diag *diag, const struct skep_where *where, const cha
 void skep_help(struct skep_diag *diag, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Add an event: its message, kind, state and detail are note's. */
+void skep_event(struct skep_diag *diag, const struct skep_note *note);
+/* Say what is at fault, and where (NULL: where it was found). */
+void skep_blame(struct skep_diag *diag, const struct skep_where *where, const char *cause);
+
 /* A macro, so that compilers and analysers know the result is negative. */
 #define skep_fail(diag, code, ...) (skep_report((diag), (code), __VA_ARGS__), -code##_ERRNO)
 
+enum skep_diag_style {
+	SKEP_DIAG_COLOUR = 1, /* escape sequences for a terminal */
+	SKEP_DIAG_DETAIL = 2, /* every event, with its state */
+};
+
 /*
  * Render every item: text for people ("error[L003]: ..." with the source line
- * and a caret), or one JSON object a line. The caller frees the string; NULL
- * when out of memory.
+ * and a caret, and the events that led to it), or one JSON object a line. The
+ * caller frees the string; NULL when out of memory.
  */
-char *skep_diag_text(const struct skep_diag *diag, int colour);
+char *skep_diag_text(const struct skep_diag *diag, int style); /* enum skep_diag_style */
 char *skep_diag_json(const struct skep_diag *diag);
 
 #pragma GCC visibility pop

@@ -43,6 +43,9 @@ struct skep_verify_opts {
 	unsigned kernel;        /* follow only what this release could: 5 << 8 | 10; 0: the newest */
 	bool unprivileged;      /* judge as for a user who has just caps; else may do all */
 	unsigned caps;          /* enum skep_caps */
+	bool explain;           /* tell in the diagnostic how a rejection came about; costs
+				 * verifying a rejected program twice more */
+	bool all;               /* with explain: report independent errors after the first */
 	const struct skep_btf *kernel_btf; /* borrowed; NULL: the machine's own */
 	const struct skep_observer *observer; /* borrowed; may be NULL */
 };

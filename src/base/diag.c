@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * diag.c - collecting diagnostics and rendering them as text or JSON.
+ * diag.c - collecting diagnostics, and rendering them as JSON.
  *
  * All strings of an item are copies in the diag's own arena. Running out of
  * memory while reporting is remembered and rendered as one last item.
@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/base.h"
+#include "base/diag_text.h"
 
 struct item {
 	struct skep_diag_item view;
@@ -114,6 +115,35 @@ static struct skep_where keep_where(struct skep_diag *diag, const struct skep_wh
 	return copy;
 }
 
+void skep_event(struct skep_diag *diag, const struct skep_note *from)
+{
+	struct skep_note *note;
+
+	if (!diag || diag->items.count == 0)
+		return;
+	note = vec_push(&diag->items.items[diag->items.count - 1].notes);
+	if (!note) {
+		diag->lost = true;
+		return;
+	}
+	*note = *from;
+	note->where = keep_where(diag, &from->where);
+	note->message = keep(diag, from->message);
+	note->event = keep(diag, from->event);
+	note->state = keep(diag, from->state);
+}
+
+void skep_blame(struct skep_diag *diag, const struct skep_where *where, const char *cause)
+{
+	struct skep_diag_item *item;
+
+	if (!diag || diag->items.count == 0)
+		return;
+	item = &diag->items.items[diag->items.count - 1].view;
+	item->cause = keep(diag, cause);
+	item->blame = keep_where(diag, where);
+}
+
 static const char *keep_message(struct skep_diag *diag, const char *fmt, va_list args)
 {
 	va_list again;
@@ -190,86 +220,7 @@ void skep_help(struct skep_diag *diag, const char *fmt, ...)
 	va_end(args);
 }
 
-/* --- as text --- */
-
-struct palette {
-	const char *error, *place, *note, *help, *off;
-};
-
-static const struct palette plain = { "", "", "", "", "" };
-static const struct palette coloured = { "\033[1;31m", "\033[1;34m", "\033[1;36m", "\033[1;32m",
-					 "\033[0m" };
-
-static bool where_known(const struct skep_where *w)
-{
-	return w->object || w->section || w->program || w->file || w->insn >= 0;
-}
-
-/* "fw.o: xdp_fw (section xdp), instruction 57, fw.c:88" */
-static void where_line(struct skep_text *out, const struct skep_where *w)
-{
-	const char *gap = "";
-
-	if (w->object) {
-		text_add(out, "%s", w->object);
-		gap = ": ";
-	}
-	if (w->program) {
-		text_add(out, "%s%s", gap, w->program);
-		gap = ", ";
-	} else if (w->section) {
-		text_add(out, "%ssection %s", gap, w->section);
-		gap = ", ";
-	}
-	if (w->insn >= 0) {
-		text_add(out, "%sinstruction %lld", gap, (long long)w->insn);
-		gap = ", ";
-	}
-	if (w->file && w->line)
-		text_add(out, "%s%s:%u", gap, w->file, w->line);
-	else if (w->file)
-		text_add(out, "%s%s", gap, w->file);
-	text_add(out, "\n");
-}
-
-/* The source line and a caret under its column, or under its first character. */
-static void where_source(struct skep_text *out, const struct skep_where *w,
-			 const struct palette *c)
-{
-	const char *text = w->text;
-	size_t column = w->column ? w->column - 1 : 0;
-	size_t indent;
-
-	if (!text || !*text)
-		return;
-	indent = strspn(text, " \t");
-	column = column > indent && column < strlen(text) ? column - indent : 0;
-	text_add(out, "%s%6u |%s %s\n", c->place, w->line, c->off, text + indent);
-	text_add(out, "%s       |%s ", c->place, c->off);
-	for (size_t i = 0; i < column; i++)
-		text_add_bytes(out, text[indent + i] == '\t' ? "\t" : " ", 1);
-	text_add(out, "%s^%s\n", c->error, c->off);
-}
-
-static void item_text(struct skep_text *out, const struct skep_diag_item *item,
-		      const struct palette *c)
-{
-	text_add(out, "%serror[%s]%s: %s\n", c->error, skep_code_id(item->code), c->off,
-		 item->message);
-	if (where_known(&item->where)) {
-		text_add(out, "%s   -->%s ", c->place, c->off);
-		where_line(out, &item->where);
-		where_source(out, &item->where, c);
-	}
-	for (size_t i = 0; i < item->note_count; i++) {
-		const struct skep_note *note = &item->notes[i];
-
-		text_add(out, "%s  note:%s %s\n", c->note, c->off, note->message);
-		where_source(out, &note->where, c);
-	}
-	if (item->help)
-		text_add(out, "%s  help:%s %s\n", c->help, c->off, item->help);
-}
+/* --- as text: diag_text.c --- */
 
 static char *finish(struct skep_text *out)
 {
@@ -281,12 +232,12 @@ static char *finish(struct skep_text *out)
 	return out->data;
 }
 
-char *skep_diag_text(const struct skep_diag *diag, int colour)
+char *skep_diag_text(const struct skep_diag *diag, int style)
 {
 	struct skep_text out = { 0 };
 
 	for (size_t i = 0; i < skep_diag_count(diag); i++)
-		item_text(&out, skep_diag_get(diag, i), colour ? &coloured : &plain);
+		diag_item_text(&out, skep_diag_get(diag, i), style);
 	if (diag && diag->lost)
 		text_add(&out, "error[%s]: %s\n", skep_code_id(SKEP_OOM),
 			 skep_code_title(SKEP_OOM));
@@ -313,7 +264,7 @@ static void json_where(struct skep_text *out, const struct skep_where *w)
 	if (w->file) {
 		text_add(out, ",\"source\":{\"line\":%u,\"column\":%u", w->line, w->column);
 		json_text(out, "file", w->file);
-		json_text(out, "text", w->text);
+		json_text(out, "text", w->text ? w->text + strspn(w->text, " \t") : NULL);
 		text_add(out, "}");
 	}
 }
@@ -323,11 +274,13 @@ static void item_json(struct skep_text *out, const struct skep_diag_item *item)
 	text_add(out, "{\"v\":1,\"id\":\"%s\"", skep_code_id(item->code));
 	json_text(out, "message", item->message);
 	json_where(out, &item->where);
+	json_text(out, "cause", item->cause);
 	if (item->note_count) {
 		text_add(out, ",\"notes\":[");
 		for (size_t i = 0; i < item->note_count; i++) {
 			text_add(out, "%s{\"message\":", i ? "," : "");
 			text_add_json_string(out, item->notes[i].message);
+			json_text(out, "event", item->notes[i].event);
 			json_where(out, &item->notes[i].where);
 			text_add(out, "}");
 		}

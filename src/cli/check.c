@@ -16,6 +16,9 @@ static const struct opt opts[] = {
 	OPT(OPT_FLAG, 0, "unprivileged", unprivileged, NULL, "judge as for a user without capabilities"),
 	OPT(OPT_TEXT, 0, "caps", caps, "C,...", "judge as for a user with only these (see below)"),
 	OPT(OPT_NUMBER, 0, "log", log, "LEVEL", "show the verifier's log: 1, 2; add 4 for statistics"),
+	OPT(OPT_FLAG, 0, "all", all, NULL, "report independent errors after the first, too"),
+	OPT(OPT_COUNT, 'v', "verbose", verbose, NULL,
+	    "show each step to the error and its state; twice: the whole log"),
 	OPT(OPT_FLAG, 'q', "quiet", quiet, NULL, "only programs that are not accepted"),
 	OPT(OPT_TEXT, 'e', "columns", columns, "NAME,...", "what the table shows (see below)"),
 	OPT(OPT_TEXT, 's', "sort", sort, "NAME,...", "order by these; < or > behind a name: up or down"),
@@ -175,7 +178,8 @@ static int prepare(struct run *run, int argc)
 	run->judging = (struct judging){
 		.args = args,
 		.names = run->filters.names,
-		.opts = { .log_level = (unsigned)args->log, .flags = run->flags,
+		.opts = { .log_level = (unsigned)args->log | (args->verbose > 1 ? 2 : 0),
+			  .explain = run->format != FORMAT_CSV, .all = args->all, .flags = run->flags,
 			  .unprivileged = args->unprivileged || args->caps, .caps = run->caps,
 			  .kernel_btf = run->btf },
 	};
@@ -208,7 +212,7 @@ static void show(void *arg, const struct judged *j)
 			show_failure_text(j, run->args);
 	} else if (streams(run) && is_shown(run, &row)) {
 		progress_clear();
-		print_verdict_json(&row, run->args->log);
+		print_verdict_json(&row, wants_log(run->args));
 		fflush(stdout);
 	}
 }
@@ -245,7 +249,7 @@ static void print_report(struct run *run)
 		print_report_sarif(&report);
 	else
 		for (size_t i = 0; i < report.count; i++)
-			print_verdict_json(&rows[i], run->args->log);
+			print_verdict_json(&rows[i], wants_log(run->args));
 	free(rows);
 }
 
@@ -318,6 +322,19 @@ const struct verb verb_check = {
 		"Kernel types are those of the running kernel, or of --btf; 'machine' names those of\n"
 		"the objects that Skep itself shows to programs, which are the default where the\n"
 		"kernel does not tell its own.\n"
+		"\n"
+		"A rejection is explained: Linux's words, the line at fault, how the program gets\n"
+		"there (where a value came from, which branch was taken, where a bound was lost, where\n"
+		"a reference was acquired) and the usual fix. -v shows every step that the value took,\n"
+		"with the registers there; -vv the log of all paths, as Linux's at level 2. --all goes on\n"
+		"with other paths and functions after the first error, and reports what has nothing to\n"
+		"do with the errors before.\n"
+		"\n"
+		"With -j, a rejected program has \"cause\" (in plain words), \"blame\" (the line at fault:\n"
+		"insn and source), \"path\" (a list of {insn, source, event, text}, in the order in which\n"
+		"things happen; event is start, value, change, check, call, acquire, release, lost,\n"
+		"loop or stop; \"detail\":true marks what only -v shows) and \"fix\"; --all adds\n"
+		"\"errors\", a list of the others, each with id, message, insn, source and the same.\n"
 		"\n"
 		"Flags: strict_alignment, any_alignment, test_rnd_hi32, test_state_freq, sleepable,\n"
 		"xdp_has_frags, test_reg_invariants.\n"

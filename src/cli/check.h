@@ -8,6 +8,7 @@
  *   check_stats.c     the statistics of a verdict by name: columns, filters, sorting
  *   check_text.c      for people: rejections explained, a table, totals
  *   check_compare.c   against the verdicts of an earlier run
+ *   check_why.c       why a program was rejected
  *   check_kernels.c   which releases of Linux would load them
  *   check_json.c, check_csv.c, check_sarif.c    for programs
  */
@@ -25,7 +26,8 @@ struct args {
 	struct list programs, filters;
 	const char *btf, *flags, *kernel, *caps, *format, *sort, *columns, *compare;
 	uint64_t log, jobs, top;
-	bool json, quiet, unprivileged;
+	bool json, quiet, unprivileged, all;
+	unsigned verbose;        /* 1: every step and its state; 2: and Linux's log */
 };
 
 /* --- one program judged --- */
@@ -39,6 +41,7 @@ struct args {
 	_(message) /* "" if accepted */                                               \
 	_(help)    /* what usually fixes it; or NULL */                               \
 	_(why)     /* the diagnostics as text for people; NULL if there are none */   \
+	_(story)   /* the same as members of a JSON object; NULL if there are none */  \
 	_(file)    /* source line to blame; NULL: unknown */                          \
 	_(line_text)                                                                  \
 	_(log)
@@ -95,6 +98,15 @@ struct judge_counts {
 
 void judge_object(const struct judging *judging, size_t operand, const char *name,
 		   struct judge_counts *counts);
+
+/*
+ * What the diagnostics say (check_why.c): as text for people, and as members of a JSON
+ * object. The caller frees them; NULL: nothing.
+ */
+char *why_text(const struct skep_diag *diag, const struct args *args, FILE *out);
+char *why_json(const struct skep_diag *diag);
+/* Is Linux's log asked for? */
+static inline bool wants_log(const struct args *args) { return args->log || args->verbose > 1; }
 
 /* --- over processes (check_jobs.c) --- */
 

@@ -36,6 +36,8 @@ static void add_judged(struct json *json, const struct judged *j, bool log)
 	if (j->file)
 		json_source(json, &(struct skep_where){ .file = j->file, .text = j->line_text,
 							.line = (uint32_t)j->n.line });
+	if (j->story)
+		fprintf(json->out, ",%s", j->story);
 	add_cost(json, j);
 	if (log && j->log)
 		json_text(json, "log", j->log);

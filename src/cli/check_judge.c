@@ -38,7 +38,7 @@ static void *must(void *ptr)
 }
 
 /* What the first item says beyond its message. */
-static void take_diag(struct judged *j, const struct skep_diag *diag)
+static void take_diag(struct judged *j, const struct args *args, const struct skep_diag *diag)
 {
 	const struct skep_diag_item *item = skep_diag_get(diag, 0);
 
@@ -46,14 +46,18 @@ static void take_diag(struct judged *j, const struct skep_diag *diag)
 		return;
 	j->n.code = item->code;
 	j->help = copy(item->help);
-	j->why = skep_diag_text(diag, colour_on(j->program ? stdout : stderr));
+	j->why = why_text(diag, args, j->program ? stdout : stderr);
+	if (j->n.verdict == REJECTED)
+		j->story = why_json(diag);
 	if (!item->note_count)
 		return;
 	j->notes = must(calloc(item->note_count, sizeof(*j->notes)));
-	for (; j->note_count < item->note_count; j->note_count++) {
-		const struct skep_note *note = &item->notes[j->note_count];
+	for (size_t i = 0; i < item->note_count; i++) {
+		const struct skep_note *note = &item->notes[i];
 
-		j->notes[j->note_count] = (struct judged_note){
+		if (note->detail)
+			continue;
+		j->notes[j->note_count++] = (struct judged_note){
 			.message = copy(note->message), .file = copy(note->where.file),
 			.line = note->where.line, .column = note->where.column,
 		};
@@ -119,7 +123,7 @@ static void judge(const struct judging *judging, struct judged *j,
 	} else {
 		take_result(j, prog, &result);
 	}
-	take_diag(j, diag);
+	take_diag(j, judging->args, diag);
 	skep_verify_result_done(&result);
 	judging->emit(judging->arg, j);
 }
@@ -134,7 +138,7 @@ static void bad_object(const struct judging *judging, size_t operand, const char
 	j->n.verdict = UNLOADABLE;
 	j->n.error = item ? skep_code_errno(item->code) : EINVAL;
 	j->message = copy(last_message(diag));
-	take_diag(j, diag);
+	take_diag(j, judging->args, diag);
 	judging->emit(judging->arg, j);
 }
 

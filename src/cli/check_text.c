@@ -34,7 +34,7 @@ void show_failure_text(const struct judged *j, const struct args *args)
 		if (j->program)
 			fputc('\n', out);
 	}
-	if (args->log && j->log) {
+	if (wants_log(args) && j->log) {
 		fputs(j->log, stdout);
 		if (*j->log && j->log[strlen(j->log) - 1] != '\n')
 			fputc('\n', stdout);

@@ -28,6 +28,7 @@ enum opt_kind {
 	OPT_TEXT,   /* const char * */
 	OPT_NUMBER, /* uint64_t; decimal, or hexadecimal after 0x */
 	OPT_LIST,   /* struct list: may be given more than once */
+	OPT_COUNT,  /* unsigned: how often it was given */
 };
 
 struct list {

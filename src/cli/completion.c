@@ -11,7 +11,7 @@ static void print_options(const struct verb *verb)
 		printf(" --%s", opt->name);
 	printf("'; values='");
 	for (const struct opt *opt = verb->opts; opt && opt->kind != OPT_END; opt++) {
-		if (opt->kind == OPT_FLAG)
+		if (opt->kind == OPT_FLAG || opt->kind == OPT_COUNT)
 			continue;
 		printf(" --%s ", opt->name);
 		if (opt->letter)

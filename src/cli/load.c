@@ -51,7 +51,7 @@ bool loaded_load(struct loaded *loaded, struct skep_object_prog *const *chosen, 
 {
 	struct skep_machine_opts opts = { .engine = interpret ? SKEP_ENGINE_INTERPRETER :
 								SKEP_ENGINE_AUTO };
-	struct skep_verify_opts verify = { .kernel_btf = loaded->kernel };
+	struct skep_verify_opts verify = { .kernel_btf = loaded->kernel, .explain = true };
 
 	for (size_t i = 0; i < skep_object_prog_count(loaded->object); i++) {
 		struct skep_object_prog *prog = skep_object_prog_at(loaded->object, i);

@@ -130,6 +130,11 @@ static int set_list(const struct parser *p, const struct opt *opt, const char *v
 	return EXIT_DONE;
 }
 
+static bool wants_value(const struct opt *opt)
+{
+	return opt->kind != OPT_FLAG && opt->kind != OPT_COUNT;
+}
+
 static int set_value(const struct parser *p, const struct opt *opt, const char *value)
 {
 	bool yes = true;
@@ -145,6 +150,9 @@ static int set_value(const struct parser *p, const struct opt *opt, const char *
 		return set_number(p, opt, value);
 	case OPT_LIST:
 		return set_list(p, opt, value);
+	case OPT_COUNT:
+		++*(unsigned *)(void *)((char *)p->args + opt->offset);
+		return EXIT_DONE;
 	case OPT_END:
 		break;
 	}
@@ -167,9 +175,9 @@ static int parse_long(struct parser *p, const char *word, bool *help)
 				    near) :
 			      usage(p->verb, "unknown option '--%s'", word);
 	}
-	if (opt->kind == OPT_FLAG && value)
+	if (!wants_value(opt) && value)
 		return usage(p->verb, "--%s takes no value", opt->name);
-	if (opt->kind != OPT_FLAG && !value) {
+	if (wants_value(opt) && !value) {
 		if (p->at + 1 >= p->argc)
 			return usage(p->verb, "--%s wants %s", opt->name, opt->value);
 		value = p->argv[++p->at];
@@ -190,7 +198,7 @@ static int parse_letters(struct parser *p, const char *letters, bool *help)
 		}
 		if (!opt)
 			return usage(p->verb, "unknown option '-%c'", *letters);
-		if (opt->kind != OPT_FLAG) {
+		if (wants_value(opt)) {
 			value = letters[1] ? letters + 1 : NULL;
 			if (!value && p->at + 1 >= p->argc)
 				return usage(p->verb, "-%c wants %s", *letters, opt->value);

@@ -184,8 +184,9 @@ static void repeat_items(struct skep_diag *to, const struct skep_diag *from)
 		skep_report(to, item->code, &item->where, "%s", item->message);
 		if (item->help)
 			skep_help(to, "%s", item->help);
+		skep_blame(to, item->blame.line ? &item->blame : NULL, item->cause);
 		for (size_t n = 0; n < item->note_count; n++)
-			skep_note(to, &item->notes[n].where, "%s", item->notes[n].message);
+			skep_event(to, &item->notes[n]);
 	}
 }
 

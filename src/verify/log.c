@@ -8,7 +8,7 @@
  *
  *   5: (0f) r2 += r3                      ; R2=pkt(...) R3=4
  */
-#include "verify/state.h"
+#include "verify/observe.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -109,6 +109,14 @@ void explain(struct env *env, const char *fmt, ...)
 {
 	va_list args;
 
+	if (env->observer && env->observer->remark) {
+		char line[256];
+
+		va_start(args, fmt);
+		vsnprintf(line, sizeof(line), fmt, args);
+		va_end(args);
+		env->observer->remark(env->observer->arg, line);
+	}
 	if (!wants(env, 3))
 		return;
 	va_start(args, fmt);
@@ -137,7 +145,7 @@ static const struct line_info *line_at(const struct env *env, int64_t insn)
 	return low ? &spec->lines[low - 1] : NULL;
 }
 
-static struct skep_where where_of(const struct env *env, int64_t insn)
+struct skep_where insn_where(const struct env *env, int64_t insn)
 {
 	const struct line_info *line = line_at(env, insn);
 	struct skep_where where = {
@@ -148,12 +156,8 @@ static struct skep_where where_of(const struct env *env, int64_t insn)
 	};
 
 	if (line) {
-		const char *text = btf_str(env->spec->btf, line->line_off);
-
-		while (*text == ' ' || *text == '\t')
-			text++;
 		where.file = btf_str(env->spec->btf, line->file_off);
-		where.text = text;
+		where.text = btf_str(env->spec->btf, line->line_off);
 		where.line = line->line_col >> 10;
 		where.column = line->line_col & 0x3ff;
 	}
@@ -183,12 +187,15 @@ static int vreject(struct env *env, enum skep_code code, int error, const char *
 		return error;
 	}
 	env->rejected = true;
+	env->rejected_outside = !env->exploring;
+	env->code = code;
+	env->errors++;
 	vsnprintf(result->message, sizeof(result->message), fmt, args);
 	result->insn = insn;
 	if (wants(env, 3))
 		text_add(&env->log, "%s\n", result->message);
 	if (env->diag) {
-		struct skep_where where = where_of(env, insn);
+		struct skep_where where = insn_where(env, insn);
 
 		skep_report(env->diag, code, &where, "%s", result->message);
 	}

@@ -8,6 +8,7 @@
  * itself, path by path until none is left or one is wrong. Last, what needs
  * all paths: stack depths, and the facts for the engines.
  */
+#include "verify/explain.h"
 #include "verify/observe.h"
 #include "verify/passes.h"
 
@@ -257,6 +258,16 @@ static int next_path(struct env *env)
 	return 1;
 }
 
+/* A path failed, and somebody wants to know what is wrong with the others. */
+static bool leave_failed_path(struct env *env, int error)
+{
+	if (!env->observer || env->errors >= env->observer->errors || !env->rejected ||
+	    error == -E2BIG)
+		return false;
+	env->rejected = false;
+	return true;
+}
+
 static int explore(struct env *env)
 {
 	int status;
@@ -265,7 +276,7 @@ static int explore(struct env *env)
 		do
 			status = step_path(env);
 		while (status == 0);
-		if (status < 0)
+		if (status < 0 && !leave_failed_path(env, status))
 			return status;
 		status = next_path(env);
 	} while (status > 0);
@@ -342,6 +353,16 @@ static int explore_subprog(struct env *env, uint32_t subprog)
 	return error;
 }
 
+/* Does any code call it? What follows an error was not seen doing so. */
+static bool is_called(const struct env *env, uint32_t subprog)
+{
+	for (uint32_t i = 0; i < env->len; i++)
+		if (env->insns[i].kind == INSN_CALL && env->insns[i].op == CALL_LOCAL &&
+		    insn_target(&env->insns[i], i) == (int64_t)env->subprog[subprog].start)
+			return true;
+	return false;
+}
+
 /* Global functions are checked once each, as soon as checked code calls them. */
 static int explore_globals(struct env *env)
 {
@@ -353,7 +374,8 @@ static int explore_globals(struct env *env)
 			struct subprog *subprog = &env->subprog[i];
 			int error;
 
-			if (!subprog->is_global || !subprog->called || subprog->verified)
+			if (!subprog->is_global || subprog->verified ||
+			    (!subprog->called && !(env->errors && is_called(env, i))))
 				continue;
 			trace(env, 3, "Validating %s() func#%u...\n",
 			      subprog->name ? subprog->name : "?", i);
@@ -476,11 +498,15 @@ int verify(const struct prog_spec *spec, const struct skep_verify_opts *opts,
 	   struct skep_verify_result *result, struct verified *out, struct skep_diag *diag)
 {
 	struct view_of view;
+	int error;
 
-	if (!opts || !opts->observer)
-		return verify_observed(spec, opts, NULL, result, out, diag);
-	view_init(&view, opts->observer);
-	return verify_observed(spec, opts, &view.hooks, result, out, diag);
+	if (opts && opts->observer)
+		view_init(&view, opts->observer);
+	error = verify_observed(spec, opts, opts && opts->observer ? &view.hooks : NULL, result,
+				out, diag);
+	if (!error && result->error && diag && opts && opts->explain)
+		explain_rejection(spec, opts, result, diag);
+	return error;
 }
 
 int verify_observed(const struct prog_spec *spec, const struct skep_verify_opts *opts,
@@ -507,6 +533,8 @@ int verify_observed(const struct prog_spec *spec, const struct skep_verify_opts 
 		error = make_verified(env, out);
 	finish_result(env, started);
 	result->error = error;
+	if (observer && observer->end)
+		observer->end(observer->arg, env);
 	if (error < 0 && !env->rejected) {
 		skep_verify_result_done(result);
 		if (env->stopped)

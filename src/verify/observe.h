@@ -22,6 +22,8 @@
 
 struct verify_observer {
 	void *arg;
+	uint32_t errors;             /* paths that fail are left for others until there were so
+				      * many; 0: the first error is the verdict */
 	/* The instruction at env->pc is about to be checked in env->cur. */
 	void (*step)(void *arg, struct env *env);
 	/* env->cur was kept as a checkpoint before its step at env->pc; kept is the copy. */
@@ -32,6 +34,10 @@ struct verify_observer {
 	 * what the paths from old looked at (precise numbers, live registers, slots read).
 	 */
 	void (*prune)(void *arg, struct env *env, const struct state *old, bool whole);
+	/* A line that goes before the verdict; see explain() in state.h. */
+	void (*remark)(void *arg, const char *line);
+	/* The verdict is there, and nothing is freed yet. */
+	void (*end)(void *arg, struct env *env);
 };
 
 /* As verify(), watched. */

@@ -411,6 +411,9 @@ struct env {
 	bool tentative;              /* a refusal goes to the log, and is no verdict */
 	bool in_insn;                /* so does one of a speculative path here */
 	bool explore_alu_limits;     /* sums are masked: numbers are told apart exactly */
+	enum skep_code code;         /* of the rejection */
+	bool rejected_outside;       /* found without running anything */
+	uint32_t errors;             /* rejections so far; see verify_observer */
 	uint32_t stack_depth;
 	const struct map_spec *arena_map; /* the one it refers to; or NULL (arena.c) */
 	const void *call_private;    /* for call.c and kfunc.c */
@@ -433,6 +436,9 @@ static inline bool env_can(const struct env *env, enum ability ability)
  */
 int reject(struct env *env, int error, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* The place of an instruction (-1: of the program), its line as it stands in the source. */
+struct skep_where insn_where(const struct env *env, int64_t insn);
 
 /* Why a register is no argument of the type asked for. */
 static inline enum skep_code misfit_code(const struct reg *reg)

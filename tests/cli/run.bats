@@ -109,10 +109,10 @@ load helper
 	[ "$status" = 1 ]
 	[[ "$output" == *'offset is outside of the packet'* ]]
 	# The same words as check's: the instruction, the source line, what to do.
-	reason=$(grep -A 4 'error\[V005\]' <<<"$output")
+	reason=$(sed -n '/error\[V005\]/,/  fix:/p' <<<"$output")
 	[[ "$reason" == *'bad.bpf.c:22'* ]]
 	[[ "$reason" == *'return data[14] ? XDP_DROP : XDP_PASS;'* ]]
-	[[ "$reason" == *'data_end first'* ]]
+	[[ "$reason" == *'fix: '*'> data_end) return'* ]]
 	run skep check bad.o:past_the_end
 	[[ "$output" == *"$reason"* ]]
 }

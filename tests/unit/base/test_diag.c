@@ -58,8 +58,45 @@ static void diag__the_caret_stands_under_the_column(void **state)
 	assert_string_equal(text, "error[G003]: bad\n"
 				  "   --> fw.o: fw, instruction 57, fw.c:88\n"
 				  "    88 | return ip->saddr;\n"
-				  "       |        ^\n"
+				  "       |        ^~\n"
 				  "  note: because\n");
+	free(text);
+	skep_diag_free(diag);
+}
+
+static void diag__events_of_a_line_share_it_and_details_wait_to_be_asked_for(void **state)
+{
+	struct skep_diag *diag = skep_diag_new();
+	struct skep_where stop = { .object = "dir/fw.o", .program = "fw", .file = "fw.c", .line = 9,
+				   .text = "\tx = *p;", .column = 7, .insn = 5 };
+	struct skep_where got = { .file = "fw.c", .line = 7, .text = "\tp = get();", .column = 6,
+				  .insn = 2 };
+	char *text;
+
+	(void)state;
+	skep_report(diag, SKEP_ARG, &stop, "bad");
+	skep_blame(diag, &got, "it is NULL");
+	skep_event(diag, &(struct skep_note){ .where = got, .event = "value", .message = "one" });
+	skep_event(diag, &(struct skep_note){ .where = got, .event = "check", .message = "two" });
+	skep_event(diag, &(struct skep_note){ .where = stop, .event = "change", .detail = 1,
+					      .message = "copied", .state = "5: r1 = r0" });
+	skep_help(diag, "test it");
+	text = skep_diag_text(diag, 0);
+	assert_string_equal(text, "error[G003]: bad\n"
+				  "   --> fw.c:7 in fw (fw.o); the verifier stopped at line 9, "
+				  "instruction 5\n"
+				  "     7 | p = get();\n"
+				  "       |     ^~~\n"
+				  "       = it is NULL\n"
+				  "  how it comes to this:\n"
+				  "     7 | p = get();\n"
+				  "       |   one\n"
+				  "       |   two\n"
+				  "  fix: test it\n");
+	free(text);
+	text = skep_diag_text(diag, SKEP_DIAG_DETAIL);
+	assert_non_null(strstr(text, "     9 | x = *p;\n       |   copied\n"
+				     "       |   5: r1 = r0\n"));
 	free(text);
 	skep_diag_free(diag);
 }
@@ -85,6 +122,7 @@ int main(void)
 		cmocka_unit_test(diag__null_only_computes_the_errno),
 		cmocka_unit_test(diag__strings_are_copied),
 		cmocka_unit_test(diag__the_caret_stands_under_the_column),
+		cmocka_unit_test(diag__events_of_a_line_share_it_and_details_wait_to_be_asked_for),
 		cmocka_unit_test(diag__json_survives_any_bytes),
 	};
 

@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * story_state.c - the stories of things in a wrong state: not set yet, gone
+ * already, not given back, or done in a section that forbids it.
+ */
+#include "verify/explain.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* --- registers not set --- */
+
+void tell_unset_reg(struct story *story)
+{
+	struct env *env = story->env;
+	int regno = story_message_reg(story->message);
+	const struct link *last;
+	struct chain chain;
+	uint32_t insn;
+
+	if (!story->has_path || regno < 0)
+		return;
+	chain_find(env, story->path, story->moment, story_place(story, (unsigned)regno), &chain);
+	last = &chain.link[0];
+	insn = story->path->moments.items[last->moment].insn;
+	if (last->how == LINK_LOST && env->insns[insn].kind == INSN_CALL) {
+		story_event(story, last->moment, "lost", "%s leaves registers R1 to R5 without a value",
+			    callee_words(env, insn));
+		story->origin = insn;
+		story_cause(story, story->insn, "R%d is read after %s, which destroys it", regno,
+			    callee_words(env, insn));
+		story_fix(story, "keep in R6 to R9 or on the stack what must outlive a call; in C the "
+			  "compiler does, unless the function lacks a return or a parameter");
+		return;
+	}
+	story_event(story, story->moment, "stop", "read here, and nothing on this way wrote it");
+	if (env->insns[story->insn].kind == INSN_EXIT)
+		story_cause(story, story->insn, "%s ends here without a return value",
+			    subprog_words(env, subprog_of(env, (uint32_t)story->insn)));
+	else
+		story_cause(story, story->insn, "R%d is read here, but on this way nothing gave it a "
+			    "value: a variable that is not initialised, or a parameter that the caller "
+			    "does not pass", regno);
+	story_fix(story, env->insns[story->insn].kind == INSN_EXIT
+			  ? "return a value on every way out" : "initialise the variable where it is "
+			    "declared");
+}
+
+/* --- stack not set --- */
+
+struct stack_use {
+	int64_t first, size;         /* relative to the frame's end: first < 0 */
+	int64_t bad;                 /* the first byte that is not set */
+	uint32_t frame;
+};
+
+/* "off -16+4 size 8", "off=-16 size=8": the range, and which byte of it. */
+static bool parse_stack_use(struct story *story, struct stack_use *use)
+{
+	const char *off = strstr(story->message, "off"), *size = strstr(story->message, "size");
+	long long first, index = 0, bytes;
+	int regno = story_message_reg(story->message);
+	const struct reg *reg = regno < 0 ? NULL : story_reg(story, story->moment,
+							     story_place(story, (unsigned)regno));
+
+	if (!off || !size || sscanf(off + 3, "%*[ =]%lld+%lld", &first, &index) < 1 ||
+	    sscanf(size + 4, "%*[ =]%lld", &bytes) < 1)
+		return false;
+	*use = (struct stack_use){ first, bytes, first + index,
+				   story->path->moments.items[story->moment].depth };
+	if (reg && reg->type == REG_STACK)
+		use->frame = reg->frameno;
+	return first < 0 && bytes > 0 && use->bad < 0;
+}
+
+static bool byte_is_set(const struct story *story, uint32_t frame, int64_t off)
+{
+	const struct change *change = path_value(story->path, story->moment,
+						 place_slot(frame, (unsigned)slot_of((int32_t)off)));
+	uint8_t byte = change ? change->byte[slot_byte_of((int32_t)off)] : SLOT_INVALID;
+
+	return byte != SLOT_INVALID && byte != SLOT_POISON;
+}
+
+/* Does the store of a moment write to the range? */
+static bool stores_into(const struct story *story, uint32_t moment, const struct stack_use *use,
+			int64_t *first, int64_t *size)
+{
+	const struct insn *insn = story_insn(story, moment);
+	uint32_t depth = story->path->moments.items[moment].depth;
+	const struct reg *to;
+
+	if (insn->kind != INSN_STORE)
+		return false;
+	to = story_reg(story, moment, place_reg(depth, insn->dst));
+	if (to->type != REG_STACK || to->frameno != use->frame || !scalar_is_const(to->var))
+		return false;
+	*first = to->off + (int64_t)to->var.bits.value + insn->off;
+	*size = insn->width;
+	return *first + *size > use->first && *first < use->first + use->size;
+}
+
+/* The member of a record that a byte belongs to: its name, or what is before the gap. */
+static const char *member_words(struct env *env, const struct skep_btf *btf, uint32_t id,
+				uint32_t at)
+{
+	const struct btf_type *type;
+	const struct btf_member *members;
+	const char *before = NULL;
+
+	id = btf_skip_mods_and_typedefs(btf, id);
+	type = btf_type(btf, id);
+	if (!type || btf_kind(type) != BTF_STRUCT)
+		return "";
+	members = btf_data(type);
+	for (uint32_t i = 0; i < btf_vlen(type); i++) {
+		uint32_t off = btf_member_bit_off(type, i) / 8;
+		int64_t size = skep_btf_size(btf, members[i].type);
+
+		if (size >= 0 && at >= off && at < off + size)
+			return words(env, "member '%s' of struct %s",
+				     btf_str(btf, members[i].name_off), btf_name(btf, type));
+		if (off <= at)
+			before = btf_str(btf, members[i].name_off);
+	}
+	return before ? words(env, "padding after member '%s' of struct %s", before,
+			      btf_name(btf, type)) : "";
+}
+
+/* What the map says the bytes passed to a helper are. */
+static const char *argument_member(struct story *story, const struct stack_use *use)
+{
+	struct env *env = story->env;
+	const struct reg *map = story_reg(story, story->moment, story_place(story, 1));
+	int regno = story_message_reg(story->message);
+	uint32_t at = (uint32_t)(use->bad - use->first);
+
+	if (env->insns[story->insn].kind != INSN_CALL || map->type != REG_MAP || !map->map->btf)
+		return "";
+	if (regno == 2 && map->map->key_type)
+		return member_words(env, map->map->btf, map->map->key_type, at);
+	if (regno == 3 && map->map->value_type)
+		return member_words(env, map->map->btf, map->map->value_type, at);
+	return "";
+}
+
+void tell_unset_stack(struct story *story)
+{
+	struct env *env = story->env;
+	struct stack_use use;
+	int64_t end, first, size, writer = -1;
+	const char *member, *bytes;
+
+	if (!story->has_path || !parse_stack_use(story, &use)) {
+		tell_value(story);
+		return;
+	}
+	for (end = use.bad; end < use.first + use.size && !byte_is_set(story, use.frame, end);)
+		end++;
+	for (uint32_t i = 0; i < story->moment; i++) {
+		if (!stores_into(story, i, &use, &first, &size))
+			continue;
+		if (writer < 0)
+			writer = i;
+		story_event(story, i, "value", "writes byte%s %" PRId64 "%s of it", size > 1 ? "s" : "",
+			    first - use.first,
+			    size > 1 ? words(env, " to %" PRId64, first - use.first + size - 1) : "");
+	}
+	bytes = end - use.bad == 1 ? words(env, "byte %" PRId64 " of %" PRId64, use.bad - use.first,
+					   use.size)
+				   : words(env, "bytes %" PRId64 " to %" PRId64 " of %" PRId64,
+					   use.bad - use.first, end - 1 - use.first, use.size);
+	member = argument_member(story, &use);
+	story->origin = use.first;
+	story_event(story, story->moment, "stop", "all %" PRId64 " bytes are read here%s", use.size,
+		    env->insns[story->insn].kind == INSN_CALL
+			    ? words(env, ", by %s", callee_words(env, (uint32_t)story->insn)) : "");
+	story_cause(story, writer >= 0 ? (int64_t)story->path->moments.items[writer].insn : story->insn,
+		    "%s %s never written%s%s%s", bytes, end - use.bad == 1 ? "is" : "are",
+		    *member ? ": " : writer >= 0 ? ": padding, or a member without a value" : "", member,
+		    "");
+	story_fix(story, writer >= 0
+			  ? "clear all of it first: __builtin_memset(&x, 0, sizeof(x)); an initialiser "
+			    "such as { .a = 1 } leaves padding as it was"
+			  : "initialise the variable before its address is passed on");
+}
+
+/* --- pointers that are none any more --- */
+
+static bool has_packet_pointer(const struct reg *reg)
+{
+	return reg_is_packet(reg) || reg->type == REG_PACKET_END;
+}
+
+static void tell_taken_away(struct story *story, const struct link *lost)
+{
+	struct env *env = story->env;
+	uint32_t insn = story->path->moments.items[lost->moment].insn;
+	const struct reg *before = story_reg(story, lost->moment, lost->place);
+	const char *callee = callee_words(env, insn);
+
+	story->origin = insn;
+	if (env->insns[insn].kind != INSN_CALL) {
+		story_event(story, lost->moment, "lost", "the pointer ends its life here");
+		story_cause(story, story->insn, "this was %s, until line %u",
+			    reg_words(env, before), source_line(env, insn));
+		return;
+	}
+	if (has_packet_pointer(before)) {
+		story_event(story, lost->moment, "lost", "%s may move the packet: every pointer into it "
+			    "is useless afterwards", callee);
+		story_cause(story, story->insn, "this is a pointer into the packet from before %s at line "
+			    "%u, which may move the packet", callee, source_line(env, insn));
+		story_fix(story, "after %s, read ctx->data and ctx->data_end again, and check the bounds "
+			  "again", callee);
+		return;
+	}
+	if (before->ref_id || before->flags & (REG_NON_OWN_REF | REG_RCU)) {
+		bool borrowed = before->flags & (REG_NON_OWN_REF | REG_RCU);
+
+		story_event(story, lost->moment, borrowed ? "lost" : "release", borrowed
+			    ? "%s ends what the pointer lives on" : "%s takes it: the program does not "
+			      "own it any more", callee);
+		story_cause(story, story->insn, "this was %s, until %s at line %u",
+			    reg_words(env, before), callee, source_line(env, insn));
+		story_fix(story, "use it before %s, not after; copy what is needed later", callee);
+		return;
+	}
+	story_event(story, lost->moment, "lost", "%s makes it useless", callee);
+	story_cause(story, story->insn, "this was %s, until %s at line %u", reg_words(env, before),
+		    callee, source_line(env, insn));
+	story_fix(story, "use it before %s, or get it again afterwards", callee);
+}
+
+/* A number is used as a pointer: it never was one, or is none any more. */
+void tell_gone(struct story *story)
+{
+	struct env *env = story->env;
+	int regno = story_message_reg(story->message);
+	const struct link *origin;
+	struct chain chain;
+	bool call;
+
+	if (regno < 0 && strncmp(story->message, "arg ", 4) == 0)
+		regno = story->message[4] - '0';
+	if (!story->has_path || regno < 0 || regno > REG_FP) {
+		tell_value(story);
+		return;
+	}
+	call = env->insns[story->insn].kind == INSN_CALL;
+	chain_find(env, story->path, story->moment, story_place(story, (unsigned)regno), &chain);
+	story_chain(story, &chain);
+	story_event(story, story->moment, "stop", call ? "passed to %s here, which needs a pointer"
+						       : "%sused as a pointer here",
+		    call ? callee_words(env, (uint32_t)story->insn) : "");
+	for (unsigned i = 0; i < chain.count; i++) {
+		const struct link *link = &chain.link[i];
+
+		if (reg_is_pointer(story_reg(story, link->moment, link->place)) &&
+		    story_reg_after(story, link->moment, link->place)->type == REG_SCALAR &&
+		    link->how == LINK_LOST) {
+			story->events.count = 0;
+			story_origin(story, chain_origin(&chain));
+			tell_taken_away(story, link);
+			story_event(story, story->moment, "stop", "and used here");
+			return;
+		}
+	}
+	origin = chain_origin(&chain);
+	if (origin->how == LINK_LOADED) {
+		story_cause(story, story->insn, "this is a number that was read from memory at line %u: "
+			    "the verifier cannot know that it is an address",
+			    source_line(env, story->path->moments.items[origin->moment].insn));
+		story_fix(story, "read what it points to with bpf_probe_read_kernel() or "
+			  "bpf_probe_read_user(); in a typed structure, with BPF_CORE_READ()");
+	} else {
+		story_cause(story, story->insn, "this is %s, not a pointer",
+			    reg_words(env, story_reg(story, story->moment,
+						     story_place(story, (unsigned)regno))));
+		story_fix(story, call ? "pass the address of a variable: &x, not x"
+				      : "keep a pointer a pointer: no 32-bit types, no arithmetic other "
+					"than + and - with bounded numbers");
+	}
+}
+
+/* --- references and sections not left --- */
+
+enum { REACH_WORDS = 64 };
+
+/* Can code that `wanted` names be reached from insn, inside its function? */
+static bool reaches(struct env *env, uint32_t insn, bool (*wanted)(struct env *, uint32_t, const void *),
+		    const void *arg)
+{
+	uint32_t *todo = env_alloc(env, (env->len + 1) * 2 * sizeof(*todo));
+	uint8_t *seen = env_alloc(env, env->len + 1);
+	uint32_t count = 0, next[2];
+	bool found = false;
+
+	if (!todo || !seen)
+		return true;
+	todo[count++] = insn;
+	while (count && !found) {
+		uint32_t at = todo[--count];
+		unsigned n;
+
+		if (at >= env->len || seen[at])
+			continue;
+		seen[at] = 1;
+		found = wanted(env, at, arg);
+		n = insn_successors(env, at, next);
+		for (unsigned i = 0; i < n; i++)
+			todo[count++] = next[i];
+	}
+	env_free(env, todo);
+	env_free(env, seen);
+	return found;
+}
+
+/* What opens and what closes. */
+static const struct pair {
+	const char *opens, *closes[3];
+	const char *what;
+} pairs[] = {
+	{ "bpf_ringbuf_reserve", { "bpf_ringbuf_submit", "bpf_ringbuf_discard" }, "the record" },
+	{ "bpf_ringbuf_reserve_dynptr", { "bpf_ringbuf_submit_dynptr", "bpf_ringbuf_discard_dynptr" },
+	  "the record" },
+	{ "bpf_spin_lock", { "bpf_spin_unlock" }, "the lock" },
+	{ "bpf_res_spin_lock", { "bpf_res_spin_unlock" }, "the lock" },
+	{ "bpf_res_spin_lock_irqsave", { "bpf_res_spin_unlock_irqrestore" }, "the lock" },
+	{ "bpf_rcu_read_lock", { "bpf_rcu_read_unlock" }, "the RCU section" },
+	{ "bpf_preempt_disable", { "bpf_preempt_enable" }, "the section" },
+	{ "bpf_local_irq_save", { "bpf_local_irq_restore" }, "the section" },
+	{ "bpf_sk_lookup_tcp", { "bpf_sk_release" }, "the socket" },
+	{ "bpf_skc_lookup_tcp", { "bpf_sk_release" }, "the socket" },
+	{ "bpf_sk_lookup_udp", { "bpf_sk_release" }, "the socket" },
+	{ "bpf_task_acquire", { "bpf_task_release" }, "the task" },
+	{ "bpf_task_from_pid", { "bpf_task_release" }, "the task" },
+	{ "bpf_task_from_vpid", { "bpf_task_release" }, "the task" },
+	{ "bpf_cgroup_acquire", { "bpf_cgroup_release" }, "the control group" },
+	{ "bpf_cgroup_from_id", { "bpf_cgroup_release" }, "the control group" },
+	{ "bpf_cpumask_create", { "bpf_cpumask_release" }, "the CPU mask" },
+	{ "bpf_cpumask_acquire", { "bpf_cpumask_release" }, "the CPU mask" },
+	{ "bpf_obj_new_impl", { "bpf_obj_drop_impl" }, "the object" },
+	{ "bpf_obj_new", { "bpf_obj_drop" }, "the object" },
+	{ "bpf_percpu_obj_new_impl", { "bpf_percpu_obj_drop_impl" }, "the object" },
+	{ "bpf_get_task_exe_file", { "bpf_put_file" }, "the file" },
+	{ "bpf_get_mem_cgroup", { "bpf_put_mem_cgroup" }, "the memory group" },
+	{ "bpf_kptr_xchg", { "bpf_task_release", "bpf_cgroup_release", "bpf_obj_drop_impl" },
+	  "what was taken out of the map" },
+};
+
+static const struct pair *pair_of(struct env *env, const char *opens)
+{
+	size_t len = strlen(opens);
+	struct pair *made;
+
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
+		if (strcmp(pairs[i].opens, opens) == 0)
+			return &pairs[i];
+	made = env_alloc(env, sizeof(*made));
+	if (!made)
+		return NULL;
+	/* Iterators: bpf_iter_KIND_new and bpf_iter_KIND_destroy. */
+	*made = (struct pair){ .opens = opens, .what = "the reference" };
+	if (strncmp(opens, "bpf_iter_", 9) == 0 && len > 13 && strcmp(opens + len - 4, "_new") == 0) {
+		made->closes[0] = words(env, "%.*s_destroy", (int)len - 4, opens);
+		made->what = "the iterator";
+	}
+	return made;
+}
+
+static bool closes(struct env *env, uint32_t insn, const void *arg)
+{
+	const struct pair *pair = arg;
+	const char *name = callee_name(env, insn);
+
+	if (env->insns[insn].kind != INSN_CALL)
+		return false;
+	/* A function of the program's own may do it. */
+	if (env->insns[insn].op == CALL_LOCAL) {
+		int callee = subprog_at(env, (uint32_t)insn_target(&env->insns[insn], insn));
+
+		for (uint32_t i = callee < 0 ? 0 : env->subprog[callee].start;
+		     callee >= 0 && i < env->subprog[callee].end; i++)
+			if (env->insns[i].kind == INSN_CALL && env->insns[i].op != CALL_LOCAL &&
+			    closes(env, i, arg))
+				return true;
+		return false;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(pair->closes) && pair->closes[i]; i++)
+		if (strcmp(pair->closes[i], name) == 0)
+			return true;
+	return false;
+}
+
+static const char *closers(struct env *env, const struct pair *pair)
+{
+	if (!pair->closes[0])
+		return "its release function";
+	if (!pair->closes[1])
+		return words(env, "%s()", pair->closes[0]);
+	return words(env, "%s() or %s()", pair->closes[0], pair->closes[1]);
+}
+
+/* The step after which nothing that closes can be reached any more. */
+static uint32_t point_of_no_return(struct story *story, uint32_t opened, const struct pair *pair)
+{
+	uint32_t depth = story->path->moments.items[opened].depth;
+	uint32_t last = opened;
+
+	for (uint32_t i = opened + 1; i < story->path->moments.count; i++) {
+		const struct moment *m = &story->path->moments.items[i];
+
+		if (m->depth > depth)
+			continue;
+		depth = m->depth; /* returned to the caller */
+		if (!reaches(story->env, m->insn, closes, pair))
+			return last;
+		last = i;
+	}
+	return last;
+}
+
+/* The line of the return behind the branch: the last one before code that ways share. */
+static int64_t return_line(struct story *story, uint32_t branch)
+{
+	const struct path *path = story->path;
+	int64_t found = -1;
+
+	for (uint32_t i = branch + 1; i < path->moments.count; i++) {
+		uint32_t insn = path->moments.items[i].insn;
+		uint32_t line = source_line(story->env, insn);
+
+		if (line > source_line(story->env, path->moments.items[branch].insn) &&
+		    story->env->insns[insn].kind != INSN_EXIT && found < 0)
+			found = i;
+	}
+	return found;
+}
+
+static void tell_not_closed(struct story *story, uint32_t opened, const struct pair *pair)
+{
+	struct env *env = story->env;
+	const struct path *path = story->path;
+	uint32_t insn = path->moments.items[opened].insn, branch;
+	const char *name = source_assigned(env, insn);
+	bool anywhere = reaches(env, env->subprog[subprog_of(env, insn)].start, closes, pair);
+	bool after = reaches(env, insn + 1, closes, pair);
+
+	story->origin = insn;
+	story_event(story, opened, "acquire", "%s: %s%s%s must be given back on every way out",
+		    callee_words(env, insn), pair->what, *name ? " in " : "", name);
+	if (!after) {
+		story_event(story, story->moment, "stop", "the program ends here, still having it");
+		story_cause(story, insn, "%s is never given back%s", pair->what,
+			    anywhere ? " after this" : "");
+		story_fix(story, "call %s on every way from here to the end", closers(env, pair));
+		return;
+	}
+	branch = point_of_no_return(story, opened, pair);
+	if (env->insns[path->moments.items[branch].insn].kind == INSN_JUMP)
+		story_event(story, branch, "check", "here the way branches off that misses %s",
+			    closers(env, pair));
+	if (return_line(story, branch) >= 0)
+		story_detail(story, (uint32_t)return_line(story, branch), "change", "on to the end");
+	story_event(story, story->moment, "stop", "the program ends here, still having it");
+	story_cause(story, path->moments.items[branch].insn, "the way that is taken here ends the program "
+		    "without giving %s back, which %s got at line %u", pair->what,
+		    callee_words(env, insn), source_line(env, insn));
+	story_fix(story, "before this way leaves, call %s", closers(env, pair));
+}
+
+/* The innermost section or lock that is open: where it was entered; -1: unknown. */
+static int64_t opened_at(const struct story *story, size_t count_offset)
+{
+	const struct moment *moments = story->path->moments.items;
+	int64_t opened = -1;
+
+	for (uint32_t i = 0; i < story->moment; i++) {
+		uint8_t before = ((const uint8_t *)&moments[i])[count_offset];
+		uint8_t after = ((const uint8_t *)&moments[i + 1])[count_offset];
+
+		if (after > before)
+			opened = i;
+	}
+	return opened;
+}
+
+static int64_t section_opened(const struct story *story)
+{
+	const struct moment *now = &story->path->moments.items[story->moment];
+
+	if (now->locks)
+		return opened_at(story, offsetof(struct moment, locks));
+	if (now->irq)
+		return opened_at(story, offsetof(struct moment, irq));
+	if (now->rcu)
+		return opened_at(story, offsetof(struct moment, rcu));
+	if (now->preempt)
+		return opened_at(story, offsetof(struct moment, preempt));
+	return -1;
+}
+
+/* The program ends, and still holds something. */
+void tell_leak(struct story *story)
+{
+	struct env *env = story->env;
+	const char *at = strstr(story->remark, "alloc_insn=");
+	int64_t opened;
+
+	if (!story->has_path)
+		return;
+	opened = strstr(story->message, "reference leak") && at
+			 ? path_find(story->path, story->moment, (uint32_t)atoi(at + 11))
+			 : section_opened(story);
+	if (opened < 0) {
+		tell_value(story);
+		return;
+	}
+	if (env->insns[story->insn].kind != INSN_EXIT) {
+		tell_region(story);
+		return;
+	}
+	tell_not_closed(story, (uint32_t)opened,
+			pair_of(env, callee_name(env, story->path->moments.items[opened].insn)));
+}
+
+/* Something is done inside a section that does not allow it. */
+void tell_region(struct story *story)
+{
+	struct env *env = story->env;
+	int64_t opened = story->has_path ? section_opened(story) : -1;
+	const char *what = callee_words(env, story->insn >= 0 ? (uint32_t)story->insn : 0);
+	const struct pair *pair;
+	uint32_t insn;
+
+	if (!story->has_path)
+		return;
+	if (opened < 0) {
+		story_event(story, story->moment, "stop", "%s is called here", what);
+		if (story->code == SKEP_VERIFY_SLEEP) {
+			story_cause(story, story->insn, "%s may sleep, and this program may not", what);
+			story_fix(story, "make the program sleepable, where its type can be: "
+				  "SEC(\"fentry.s/...\"), SEC(\"lsm.s/...\"), SEC(\"iter.s/...\"), "
+				  "SEC(\"syscall\")");
+		} else if (strstr(story->message, "unlock")) {
+			story_cause(story, story->insn, "nothing is locked here on this way");
+			story_fix(story, "lock before, or unlock only on the ways that locked");
+		}
+		return;
+	}
+	insn = story->path->moments.items[opened].insn;
+	pair = pair_of(env, callee_name(env, insn));
+	story->origin = insn;
+	story_event(story, (uint32_t)opened, "acquire", "from here on the program is in a section that "
+		    "%s opened", callee_words(env, insn));
+	story_event(story, story->moment, "stop", "and still is where %s is called", what);
+	story_cause(story, story->insn, "%s cannot be called between %s at line %u and %s", what,
+		    callee_words(env, insn), source_line(env, insn), closers(env, pair));
+	story_fix(story, "call %s first, or move this before line %u", closers(env, pair),
+		  source_line(env, insn));
+}
