@@ -248,6 +248,9 @@ int check_load_packet(struct env *env, uint32_t pc)
 	err = check_ptr_off(env, &regs[6], 6, false);
 	if (err < 0)
 		return err;
+	err = push_early_return(env, "cannot use BPF_LD_[ABS|IND]", false);
+	if (err < 0)
+		return err;
 	clear_caller_saved(env, regs);
 	show_reg(env, 0);
 	reg_set_unknown(env, &regs[0]);

@@ -308,12 +308,10 @@ static int check_release(struct env *env, struct call_check *call, int regno, co
 	const struct reg *reg = call_arg(env, regno);
 
 	if (arg->kind == ARG_PTR_TO_DYNPTR) {
-		if (reg->type != REG_STACK)
+		/* One on the stack of the right kind has a reference: see check_dynptr_arg(). */
+		if (reg->type == REG_DYNPTR)
 			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
-					 "cannot release unowned const bpf_dynptr");
-		if (!dynptr_slot_ref(env, regno))
-			return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
-					 "arg %d is an unacquired reference", regno);
+					 "CONST_PTR_TO_DYNPTR cannot be released");
 	} else if (!reg->ref_id && !reg_is_zero(reg)) {
 		return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
 				 "R%d must be referenced when passed to release function",
@@ -526,7 +524,7 @@ static int check_kind(struct env *env, struct call_check *call, int regno, const
 	case ARG_CONST_ALLOC_SIZE_OR_ZERO:
 		if (!scalar_is_const(reg->var))
 			return reject_as(env, SKEP_VERIFY_ARG, -EACCES,
-					 "R%d is not a known constant'", regno);
+					 "R%d is not a const", regno);
 		call->alloc_size = reg->var.umin;
 		return mark_precise(env, regno);
 	case ARG_PTR_TO_PERCPU_BTF_ID:
@@ -547,7 +545,7 @@ static int check_kind(struct env *env, struct call_check *call, int regno, const
 	case ARG_PTR_TO_CONST_STR:
 		return check_const_string(env, regno, &text, &room);
 	case ARG_PTR_TO_DYNPTR:
-		return check_dynptr_arg(env, call, regno, arg->flags & ARG_UNINIT, false,
+		return check_dynptr_arg(env, call, regno, arg->flags & ARG_UNINIT,
 					dynptr_kind_of(arg), 0);
 	case ARG_KPTR_XCHG_DEST:
 		return check_kptr_dest(env, call, regno);

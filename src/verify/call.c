@@ -7,6 +7,7 @@
  * a helper calls back, gives a range to, or derives from its argument.
  */
 #include "verify/call.h"
+#include "verify/passes.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -160,12 +161,14 @@ static int check_func_ip(struct env *env)
 static int check_special(struct env *env, struct call_check *call)
 {
 	const struct reg *regs = state_regs(env->cur);
+	int error;
 
 	switch (call->fn->id) {
 	case FN_get_func_ip:
 		return check_func_ip(env);
 	case FN_tail_call:
-		return check_resources(env, false, true, "tail_call");
+		error = check_resources(env, false, true, "tail_call");
+		return error < 0 ? error : push_early_return(env, "cannot tail call", true);
 	case FN_get_local_storage:
 		/* flags is a constant, so that the storage can be found ahead. */
 		if (!reg_is_zero(&regs[2]))
@@ -423,7 +426,8 @@ static int finish(struct env *env, const struct call_check *call)
 	error = check_map_use(env, call);
 	if (error < 0)
 		return error;
-	if (call->fn->changes_packet ||
+	/* A tail call that comes back has failed. */
+	if ((call->fn->changes_packet && call->fn->id != FN_tail_call) ||
 	    (call->fn->id == FN_dynptr_write && (call->dynptr_kind == DYNPTR_SKB ||
 						 call->dynptr_kind == DYNPTR_SKB_META)))
 		clear_packet_pointers(env);

@@ -93,12 +93,14 @@ int check_callbacks(struct env *env, struct call_check *call);
 bool helper_calls_back(uint32_t id);
 
 /* dynptr.c */
-int check_dynptr_arg(struct env *env, struct call_check *call, int regno, bool uninit, bool read_only,
-		     enum dynptr_kind kind, uint32_t clone_ref);
+int check_dynptr_arg(struct env *env, struct call_check *call, int regno, bool uninit,
+		     enum dynptr_kind kind, uint32_t source_ref);
 /* Memory that a call gives of its dynptr argument. */
 void set_slice(struct reg *slice, const struct call_check *call);
 /* Release of the dynptr on the stack that regno points to. */
 int release_dynptr(struct env *env, int regno);
+/* All that live by a reference that was given up are gone. */
+void forget_dynptrs(struct env *env, uint32_t ref_id);
 bool dynptr_kind_has_reference(enum dynptr_kind kind);
 uint32_t dynptr_slot_ref(struct env *env, int regno); /* 0: no reference */
 

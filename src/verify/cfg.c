@@ -299,6 +299,27 @@ static bool ends_subprog(const struct env *env, uint32_t insn)
 	return code == 0x95 || code == 0x05 || code == 0x06 || code == 0x0d;
 }
 
+/* Both may end the function with a number, as if it had returned that. */
+static int check_early_returns(struct env *env, uint32_t s)
+{
+	const struct subprog *subprog = &env->subprog[s];
+	const char *what = subprog->has_ld_abs ? "LD_ABS" : "tail_call";
+	const struct skep_btf *btf = env->spec->btf;
+	const struct btf_type *proto, *ret;
+
+	if (!s || !(subprog->has_ld_abs || subprog->has_tail_call))
+		return 0;
+	if (!subprog->type)
+		return refuse_at(env, subprog->start, SKEP_VERIFY_SHAPE,
+				 "%s is not allowed in subprogs without BTF", what);
+	proto = btf_type(btf, btf_type(btf, subprog->type)->type);
+	ret = btf_type(btf, btf_skip_mods_and_typedefs(btf, proto->type));
+	if (btf_kind(ret) == BTF_INT || btf_kind(ret) == BTF_ENUM || btf_kind(ret) == BTF_ENUM64)
+		return 0;
+	return refuse_at(env, subprog->start, SKEP_VERIFY_SHAPE,
+			 "%s is only allowed in functions that return 'int'.", what);
+}
+
 int check_jumps(struct env *env)
 {
 	for (uint32_t s = 0; s < env->subprog_count; s++) {
@@ -321,6 +342,12 @@ int check_jumps(struct env *env)
 		if (!ends_subprog(env, subprog->end - 1))
 			return refuse_at(env, subprog->end - 1, SKEP_VERIFY_SHAPE,
 					 "last insn is not an exit or jmp");
+	}
+	for (uint32_t s = 0; s < env->subprog_count; s++) {
+		int error = check_early_returns(env, s);
+
+		if (error < 0)
+			return error;
 	}
 	return 0;
 }

@@ -19,6 +19,11 @@ static const char *const kind_names[] = {
 	[DYNPTR_FILE] = "file",
 };
 
+const char *dynptr_kind_name(enum dynptr_kind kind)
+{
+	return kind_names[kind];
+}
+
 bool dynptr_kind_has_reference(enum dynptr_kind kind)
 {
 	return kind == DYNPTR_RINGBUF || kind == DYNPTR_FILE;
@@ -85,7 +90,7 @@ static unsigned dynptrs_with(const struct state *state, uint32_t ref_id)
 	return count;
 }
 
-static void invalidate_with(struct env *env, uint32_t ref_id)
+void forget_dynptrs(struct env *env, uint32_t ref_id)
 {
 	struct state *state = env->cur;
 
@@ -117,10 +122,10 @@ int stack_destroy_special(struct env *env, struct frame *frame, uint32_t slot)
 /* --- making --- */
 
 static int make_dynptr(struct env *env, uint32_t pc, int regno, enum dynptr_kind kind,
-		       uint32_t clone_ref)
+		       uint32_t source_ref, bool is_clone)
 {
 	struct frame *frame;
-	uint32_t slot, ref_id = clone_ref, id;
+	uint32_t slot, ref_id = source_ref, id;
 	int error;
 
 	if (!dynptr_slot(env, regno, &slot))
@@ -133,8 +138,9 @@ static int make_dynptr(struct env *env, uint32_t pc, int regno, enum dynptr_kind
 		error = stack_destroy_special(env, frame, slot - i);
 	if (error < 0)
 		return error;
-	if (dynptr_kind_has_reference(kind) && !ref_id) {
-		int acquired = acquire_reference(env, pc);
+	/* A clone shares the reference. */
+	if (dynptr_kind_has_reference(kind) && !is_clone) {
+		int acquired = acquire_child_reference(env, pc, source_ref);
 
 		if (acquired < 0)
 			return acquired;
@@ -174,8 +180,8 @@ static int find_dynptr(struct env *env, int regno, const struct reg **dynptr)
 	return slot_used(env, frame->frameno, slot);
 }
 
-int check_dynptr_arg(struct env *env, struct call_check *call, int regno, bool uninit, bool read_only,
-		     enum dynptr_kind kind, uint32_t clone_ref)
+int check_dynptr_arg(struct env *env, struct call_check *call, int regno, bool uninit,
+		     enum dynptr_kind kind, uint32_t source_ref)
 {
 	const struct reg *reg = call_arg(env, regno), *dynptr = NULL;
 	int error;
@@ -187,13 +193,11 @@ int check_dynptr_arg(struct env *env, struct call_check *call, int regno, bool u
 		if (reg->type == REG_DYNPTR)
 			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
 					 "Dynptr has to be an uninitialized dynptr");
-		return make_dynptr(env, call->pc, regno, kind, clone_ref);
+		return make_dynptr(env, call->pc, regno, kind, source_ref, call->dynptr_id);
 	}
-	if (reg->flags & REG_RDONLY && !read_only)
-		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
-				 "cannot pass pointer to const bpf_dynptr, the helper mutates "
-				 "it");
-	error = find_dynptr(env, regno, &dynptr);
+	error = reg->type == REG_DYNPTR ? check_ptr_off(env, reg, regno, false) : 0;
+	if (error == 0)
+		error = find_dynptr(env, regno, &dynptr);
 	if (error < 0)
 		return error;
 	if (kind != DYNPTR_NONE && dynptr->dynptr != kind)
@@ -242,6 +246,5 @@ int release_dynptr(struct env *env, int regno)
 	if (!ref_id)
 		return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
 				 "arg %d is an unacquired reference", regno);
-	invalidate_with(env, ref_id);
 	return release_reference(env, ref_id);
 }

@@ -252,7 +252,7 @@ static int check_param(struct env *env, uint32_t pc, int regno, const struct par
 	case PARAM_MEMORY:
 		return check_memory(env, regno, param->size, param->maybe_null);
 	case PARAM_DYNPTR:
-		return check_dynptr_arg(env, &call, regno, false, true, DYNPTR_NONE, 0);
+		return check_dynptr_arg(env, &call, regno, false, DYNPTR_NONE, 0);
 	case PARAM_OBJECT:
 		if (reg_is_zero(reg) && (param->maybe_null || param->flags & REG_UNTRUSTED))
 			return 0;

@@ -9,12 +9,17 @@
  */
 #include "verify/kfunc.h"
 
-static const char *iter_name(const struct env *env, uint32_t type)
+const char *iter_type_name(const struct skep_btf *btf, uint32_t type)
 {
 	/* Messages leave the "bpf_" of the type's name out. */
-	const char *name = skep_btf_type_name(env->kernel_btf, type);
+	const char *name = skep_btf_type_name(btf, type);
 
 	return strncmp(name, "bpf_", 4) == 0 ? name + 4 : name;
+}
+
+static const char *iter_name(const struct env *env, uint32_t type)
+{
+	return iter_type_name(env->kernel_btf, type);
 }
 
 static uint32_t iter_slots(const struct env *env, uint32_t type)
@@ -24,7 +29,9 @@ static uint32_t iter_slots(const struct env *env, uint32_t type)
 	return size > 0 ? (uint32_t)(size + SLOT_SIZE - 1) / SLOT_SIZE : 1;
 }
 
-static int find_slot(struct env *env, int regno, uint32_t type, uint32_t *slot)
+/* Where an iterator argument's first slot is. wanted: what should be there, if it cannot. */
+static int find_slot(struct env *env, int regno, uint32_t type, const char *wanted,
+		     uint32_t *slot)
 {
 	const struct reg *reg = call_arg(env, regno);
 	uint32_t count = iter_slots(env, type);
@@ -33,14 +40,17 @@ static int find_slot(struct env *env, int regno, uint32_t type, uint32_t *slot)
 	if (reg->type != REG_STACK)
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
 				 "R%d expected pointer to an iterator on stack", regno);
-	if (!scalar_is_const(reg->var))
-		return reject_as(env, SKEP_VERIFY_MOVED, -EINVAL,
-				 "%s has to be at a constant offset", iter_name(env, type));
+	if (!scalar_is_const(reg->var)) {
+		explain(env, "iter has to be at a constant offset");
+		return reject_as(env, SKEP_VERIFY_MOVED, -EINVAL, "expected %s %s as R%d", wanted,
+				 iter_name(env, type), regno);
+	}
 	off = reg->off + (int64_t)reg->var.umin;
-	if (off % SLOT_SIZE || off > -(int64_t)count * SLOT_SIZE || off < -INSN_STACK_SIZE)
-		return reject_as(env, SKEP_VERIFY_MOVED, -EINVAL,
-				 "cannot pass in %s at an offset=%lld", iter_name(env, type),
-				 (long long)off);
+	if (off % SLOT_SIZE || off > -(int64_t)count * SLOT_SIZE || off < -INSN_STACK_SIZE) {
+		explain(env, "cannot pass in iter at an offset=%lld", (long long)off);
+		return reject_as(env, SKEP_VERIFY_MOVED, -EINVAL, "expected %s %s as R%d", wanted,
+				 iter_name(env, type), regno);
+	}
 	*slot = (uint32_t)slot_of((int32_t)off);
 	return 0;
 }
@@ -75,7 +85,7 @@ int iter_new(struct env *env, struct kfunc_call *call, int regno, uint32_t type)
 {
 	uint32_t slot, count = iter_slots(env, type);
 	struct frame *frame;
-	int error = find_slot(env, regno, type, &slot), id;
+	int error = find_slot(env, regno, type, "uninitialized", &slot), id;
 
 	if (error < 0)
 		return error;
@@ -115,7 +125,7 @@ int iter_find(struct env *env, struct kfunc_call *call, int regno, uint32_t type
 {
 	struct frame *frame;
 	uint32_t slot;
-	int error = find_slot(env, regno, type, &slot);
+	int error = find_slot(env, regno, type, "an initialized", &slot);
 
 	if (error < 0)
 		return error;

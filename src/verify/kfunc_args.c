@@ -102,16 +102,22 @@ static int check_sized(struct env *env, struct kfunc_call *call, int regno,
 	if (call_arg(env, regno + 1)->type != REG_SCALAR)
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "R%d is not a scalar",
 				 regno + 1);
-	if (param_has(env->kernel_btf, size, "__szk"))
+	if (param_has(env->kernel_btf, size, "__szk")) {
+		if (!scalar_is_const(call_arg(env, regno + 1)->var))
+			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+					 "R%d must be a known constant", regno + 1);
 		call->buffer_size = (uint32_t)call_arg(env, regno + 1)->var.umin;
+	}
 	if (nullable && reg_is_zero(reg))
 		return 0;
-	error = check_mem_size_reg(env, regno, regno + 1, use);
+	error = check_mem_size_reg(env, regno, regno + 1,
+				   (struct mem_use){ .zero_size_ok = true, .nullable = nullable });
+	if (error == 0 && !read_only)
+		error = check_mem_size_reg(env, regno, regno + 1, use);
 	if (error < 0)
-		return reject_as(env, SKEP_VERIFY_ARG, error,
-				 "arg#%d arg#%d memory, len pair leads to invalid memory "
-				 "access", regno - 1, regno);
-	return 0;
+		trace(env, 3, "R%d and R%d memory, len pair leads to invalid memory access\n", regno,
+		      regno + 1);
+	return error;
 }
 
 static const char *kind_text(const struct btf_type *type)
@@ -143,6 +149,13 @@ static int check_memory(struct env *env, int regno, const struct pointed *to)
 
 /* --- objects --- */
 
+/* What programs of networking know a packet as, and what it is. */
+static bool is_view_of(const char *view, const char *name)
+{
+	return (strcmp(view, "__sk_buff") == 0 && strcmp(name, "sk_buff") == 0) ||
+	       (strcmp(view, "xdp_md") == 0 && strcmp(name, "xdp_buff") == 0);
+}
+
 static int check_object(struct env *env, struct kfunc_call *call, int regno,
 			const struct pointed *to)
 {
@@ -165,7 +178,8 @@ static int check_object(struct env *env, struct kfunc_call *call, int regno,
 	if (check_ptr_off(env, reg, regno, true) < 0)
 		return -EINVAL;
 	if (btf_types_match(btf, id, reg->off, env->kernel_btf, to->id,
-			    call->fn->flags & KF_RELEASE))
+			    call->fn->flags & KF_RELEASE) ||
+	    is_view_of(to->name, skep_btf_type_name(btf, id)))
 		return 0;
 	return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
 			 "kernel function %s R%d expected pointer to STRUCT %s but R%d has "
@@ -208,34 +222,33 @@ static int check_reference(struct env *env, struct kfunc_call *call, int regno,
 	return 0;
 }
 
+static const struct dynptr_kfunc {
+	const char *name;
+	enum dynptr_kind kind;   /* it makes, or takes */
+} dynptr_kfuncs[] = {
+	{ "bpf_dynptr_from_skb", DYNPTR_SKB }, { "bpf_dynptr_from_xdp", DYNPTR_XDP },
+	{ "bpf_dynptr_from_skb_meta", DYNPTR_SKB_META }, { "bpf_dynptr_from_file", DYNPTR_FILE },
+	{ "bpf_dynptr_file_discard", DYNPTR_FILE },
+};
+
 static int check_dynptr(struct env *env, struct kfunc_call *call, int regno,
 			const struct btf_param *param)
 {
-	static const struct {
-		const char *name;
-		enum dynptr_kind kind;
-	} makers[] = {
-		{ "bpf_dynptr_from_skb", DYNPTR_SKB }, { "bpf_dynptr_from_xdp", DYNPTR_XDP },
-		{ "bpf_dynptr_from_skb_meta", DYNPTR_SKB_META },
-		{ "bpf_dynptr_from_file", DYNPTR_FILE },
-	};
 	bool uninit = param_has(env->kernel_btf, param, "__uninit");
-	const struct btf_type *pointer = btf_type(
-		env->kernel_btf, btf_skip_mods_and_typedefs(env->kernel_btf, param->type));
-	bool read_only = btf_kind(btf_type(env->kernel_btf, pointer->type)) == BTF_CONST;
 	enum dynptr_kind kind = DYNPTR_NONE;
+	uint32_t source_ref = call->call.ref_id;
 
-	if (!uninit)
-		return check_dynptr_arg(env, &call->call, regno, false, read_only, DYNPTR_NONE, 0);
-	for (size_t i = 0; i < ARRAY_SIZE(makers); i++)
-		if (strcmp(call->fn->name, makers[i].name) == 0)
-			kind = makers[i].kind;
-	if (strcmp(call->fn->name, "bpf_dynptr_clone") == 0) {
+	for (size_t i = 0; i < ARRAY_SIZE(dynptr_kfuncs); i++)
+		if (strcmp(call->fn->name, dynptr_kfuncs[i].name) == 0)
+			kind = dynptr_kfuncs[i].kind;
+	if (uninit && call->call.dynptr_id) {
 		kind = call->call.dynptr_kind;
-		return check_dynptr_arg(env, &call->call, regno, true, false, kind,
-					call->call.dynptr_ref);
+		source_ref = call->call.dynptr_ref;
 	}
-	return check_dynptr_arg(env, &call->call, regno, true, false, kind, 0);
+	if (call->fn->flags & KF_RELEASE && call_arg(env, regno)->type == REG_DYNPTR)
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "CONST_PTR_TO_DYNPTR cannot be released");
+	return check_dynptr_arg(env, &call->call, regno, uninit, kind, uninit ? source_ref : 0);
 }
 
 /* bpf_res_spin_lock() and its three kin. */
@@ -341,6 +354,18 @@ static int check_named(struct env *env, struct kfunc_call *call, int regno,
 	return 1;
 }
 
+/* The context is what programs of this type know it as, or anything. */
+static int check_ctx(struct env *env, int regno, const struct pointed *to)
+{
+	const struct prog_spec *spec = env->spec->target ? env->spec->target : env->spec;
+	const char *name = spec->type->ctx->name;
+
+	if (btf_kind(to->type) != BTF_VOID && (!name || strcmp(name, to->name) != 0))
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "R%d is %s expected %s %s", regno,
+				 reg_type_text(call_arg(env, regno)), kind_text(to->type), to->name);
+	return check_ptr_off(env, call_arg(env, regno), regno, false);
+}
+
 static int check_pointer(struct env *env, struct kfunc_call *call, int regno,
 			 const struct btf_param *param, const struct btf_type *pointer)
 {
@@ -369,7 +394,7 @@ static int check_pointer(struct env *env, struct kfunc_call *call, int regno,
 	if (error <= 0)
 		return error;
 	if (reg->type == REG_CTX)
-		return check_ptr_off(env, reg, regno, false);
+		return check_ctx(env, regno, &to);
 	if (reg->type == REG_BTF || reg_kernel_type(env, reg))
 		return check_object(env, call, regno, &to);
 	if (btf_kind(to.type) == BTF_FUNC_PROTO)

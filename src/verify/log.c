@@ -322,15 +322,20 @@ static void add_map(struct skep_text *out, const struct reg *reg, const char **c
 static void add_pointer_details(struct skep_text *out, const struct reg *reg,
 				const char **comma)
 {
-	if (reg->id) {
+	/* What a dynptr or another object keeps alive names that; the rest is its own reference. */
+	uint32_t parent = reg->type == REG_MEM && reg->dynptr_id ? reg->dynptr_id : reg->ref_id;
+	bool owns = reg->ref_id && !(reg->type == REG_MEM && reg->dynptr_id);
+	uint32_t id = reg->id || !owns ? reg->id : reg->ref_id;
+
+	if (id) {
 		add_attribute(out, comma, "id=");
-		text_add(out, "%u", reg->id);
+		text_add(out, "%u", id);
 		if (reg->link_add)
 			text_add(out, "%+d", reg->link_off);
 	}
-	if (reg->ref_id) {
-		add_attribute(out, comma, "ref_obj_id=");
-		text_add(out, "%u", reg->ref_id);
+	if (parent && parent != id) {
+		add_attribute(out, comma, "parent_id=");
+		text_add(out, "%u", parent);
 	}
 	if (reg->flags & REG_NON_OWN_REF)
 		add_attribute(out, comma, "non_own_ref");
@@ -414,7 +419,18 @@ void slot_write(struct skep_text *out, const struct slot *slot, uint32_t frameno
 	if (!slot_bytes(slot, bytes))
 		return;
 	if (slot->byte[0] == SLOT_DYNPTR && slot->reg.dynptr_first) {
-		text_add(out, "dynptr(id=%u,ref_id=%u)", slot->reg.id, slot->reg.ref_id);
+		text_add(out, "dynptr_%s(id=%u", dynptr_kind_name(slot->reg.dynptr), slot->reg.id);
+		if (slot->reg.ref_id)
+			text_add(out, ",parent_id=%u", slot->reg.ref_id);
+		text_add(out, ")");
+		return;
+	}
+	if (slot->byte[0] == SLOT_ITER && slot->reg.ref_id) {
+		text_add(out, "%s(id=%u,state=%s,depth=%u)",
+			 iter_type_name(slot->reg.iter_btf, slot->reg.iter_btf_id),
+			 slot->reg.ref_id,
+			 slot->reg.iter_state == ITER_DRAINED ? "drained" : "active",
+			 slot->reg.iter_depth);
 		return;
 	}
 	if (slot_is_spill(slot))

@@ -43,6 +43,18 @@ int check_cast(struct env *env, uint32_t pc);                   /* arena.c */
 int check_local_call(struct env *env, uint32_t *pc);            /* subprog.c */
 /* An exit: 1 with *pc set where the caller goes on, 0 at the end of the path. */
 int check_exit(struct env *env, uint32_t *pc);
+/*
+ * A failed packet load, or a tail call that succeeds, ends the running function too, which
+ * then returns any number to its caller: another path. Nothing where the program ends.
+ * what: "cannot tail call"
+ */
+int push_early_return(struct env *env, const char *what, bool changes_packet);
+static inline bool insn_ends_early(const struct insn *insn)
+{
+	return insn->kind == INSN_LOAD_PACKET ||
+	       (insn->kind == INSN_CALL && insn->op == CALL_HELPER &&
+		insn->imm == 12); /* bpf_tail_call() */
+}
 int check_stack_depths(struct env *env);
 /* What register regno holds is what the program, global function or asynchronous callback
  * that runs ends with: may it? */

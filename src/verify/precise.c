@@ -18,7 +18,7 @@
  * number there is marked; what was marked already needs no further search.
  * Where the way cannot be followed, every number is marked: slow, never wrong.
  */
-#include "verify/state.h"
+#include "verify/passes.h"
 
 #include <stdio.h>
 
@@ -225,11 +225,25 @@ static int back_into_caller(struct wanted *w, bool callback)
 	return 0;
 }
 
+/* From a caller back to where a function ended early: its result was any number. */
+static int back_early_return(struct wanted *w)
+{
+	if ((w->regs[w->frame] & REGS_ARGS) || w->frame + 1 >= FRAMES_MAX)
+		return LOST;
+	drop_reg(w, 0);
+	w->frame++;
+	w->regs[w->frame] = 0;
+	w->slots[w->frame] = 0;
+	return 0;
+}
+
 static int back_call(struct env *env, struct wanted *w, uint32_t pc, int64_t later)
 {
 	const struct insn *insn = &env->insns[pc];
 	bool entered = later >= 0 && later != (int64_t)pc + 1;
 
+	if (entered && insn_ends_early(insn))
+		return back_early_return(w);
 	if (insn->op == CALL_LOCAL) {
 		int subprog = subprog_at(env, (uint32_t)insn_target(insn, pc));
 
@@ -292,6 +306,8 @@ static int back_insn(struct env *env, struct wanted *w, uint32_t pc, int64_t lat
 	case INSN_ATOMIC:
 		return back_atomic(w, insn, step);
 	case INSN_LOAD_PACKET:
+		if (later >= 0 && later != (int64_t)pc + 1)
+			return back_early_return(w);
 		return wanted_reg(w, 0) ? LOST : 0;
 	case INSN_JUMP:
 		back_jump(w, insn);

@@ -306,7 +306,8 @@ static bool refs_cover(struct id_map *ids, const struct state *old, const struct
 		return false;
 	for (uint32_t i = 0; i < old->ref_count; i++)
 		if (old->ref[i].kind != cur->ref[i].kind || old->ref[i].ptr != cur->ref[i].ptr ||
-		    !same_id(ids, old->ref[i].id, cur->ref[i].id))
+		    !same_id(ids, old->ref[i].id, cur->ref[i].id) ||
+		    !same_id(ids, old->ref[i].parent, cur->ref[i].parent))
 			return false;
 	return true;
 }

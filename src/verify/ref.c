@@ -4,8 +4,9 @@
  *
  * A call that acquires adds an entry with a fresh id, which the result carries
  * as its ref_id; so does everything derived from it. Giving it up removes the
- * entry and makes every register with that id useless. An entry left when the
- * program exits is a leak.
+ * entry and makes every register and dynptr with that id useless. An entry left when
+ * the program exits is a leak. One that was made from another (the dynptr of a file)
+ * must be given up first.
  */
 #include "verify/call.h"
 
@@ -31,12 +32,20 @@ static int push_reference(struct env *env, enum ref_kind kind, uint32_t id, uint
 	return 0;
 }
 
-int acquire_reference(struct env *env, uint32_t pc)
+int acquire_child_reference(struct env *env, uint32_t pc, uint32_t parent)
 {
 	uint32_t id = new_id(env);
 	int error = push_reference(env, REF_PTR, id, pc, NULL);
 
-	return error < 0 ? error : (int)id;
+	if (error < 0)
+		return error;
+	env->cur->ref[env->cur->ref_count - 1].parent = parent;
+	return (int)id;
+}
+
+int acquire_reference(struct env *env, uint32_t pc)
+{
+	return acquire_child_reference(env, pc, 0);
 }
 
 static void remove_reference(struct state *state, uint32_t index)
@@ -47,14 +56,29 @@ static void remove_reference(struct state *state, uint32_t index)
 	state->ref_count--;
 }
 
+static int check_children(struct env *env, uint32_t id)
+{
+	const struct state *state = env->cur;
+
+	for (uint32_t i = 0; i < state->ref_count; i++)
+		if (state->ref[i].parent == id)
+			return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
+					 "Leaking reference id=%u alloc_insn=%u. Release it first.",
+					 state->ref[i].id, state->ref[i].insn);
+	return 0;
+}
+
 int release_reference(struct env *env, uint32_t id)
 {
 	struct state *state = env->cur;
 
+	if (check_children(env, id) < 0)
+		return -EINVAL;
 	for (uint32_t i = 0; i < state->ref_count; i++) {
 		if (state->ref[i].kind != REF_PTR || state->ref[i].id != id)
 			continue;
 		remove_reference(state, i);
+		forget_dynptrs(env, id);
 		invalidate_reference(env, id);
 		return 0;
 	}

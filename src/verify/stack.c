@@ -535,10 +535,6 @@ static int refuse_byte(struct env *env, int regno, const struct reg *reg, int64_
 /* All of it is replaced: what was there does not matter. */
 static int overwrite(struct env *env, struct frame *frame, int32_t min, int32_t max)
 {
-	for (int32_t at = min; at < max; at++)
-		if (frame->slot[slot_of(at)].byte[0] == SLOT_DYNPTR)
-			return reject(env, -EACCES, "potential write to dynptr at off=%d disallowed",
-				      at);
 	for (int32_t at = min; at < max; at++) {
 		struct slot *slot = &frame->slot[slot_of(at)];
 

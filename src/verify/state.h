@@ -249,6 +249,7 @@ struct ref {
 	uint8_t kind;            /* enum ref_kind */
 	uint32_t id;
 	uint32_t insn;           /* where it was acquired */
+	uint32_t parent;         /* the reference that must outlive it; 0: none */
 	const void *ptr;         /* locks: map or BTF they belong to */
 };
 
@@ -663,6 +664,7 @@ bool call_might_sleep(struct env *env, uint32_t pc);
 
 /* References (ref.c). acquire: the new id, or negative errno. */
 int acquire_reference(struct env *env, uint32_t pc);
+int acquire_child_reference(struct env *env, uint32_t pc, uint32_t parent);
 int release_reference(struct env *env, uint32_t id); /* -EINVAL, nothing said: not held */
 const struct ref *find_reference(const struct state *state, uint32_t id);
 /* At exit (or LD_ABS, tail call: prefix says which): locks, sections, references. */
@@ -688,6 +690,9 @@ int check_map_fields(struct env *env, uint32_t pc, int regno, int32_t off, uint3
  * checks a call against it. In global.c. */
 int prepare_global_args(struct env *env, uint32_t subprog, struct reg *regs);
 int check_global_args(struct env *env, uint32_t subprog, uint32_t pc);
+/* For the log: "ringbuf" (dynptr.c), "iter_num" (iter.c). */
+const char *dynptr_kind_name(enum dynptr_kind kind);
+const char *iter_type_name(const struct skep_btf *btf, uint32_t type);
 /* Destroying a dynptr or iterator by a store into its slots (dynptr.c): 0, or refused.
  * Called before bytes [off, off+size) of frame's stack are overwritten. */
 int stack_destroy_special(struct env *env, struct frame *frame, uint32_t slot);

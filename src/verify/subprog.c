@@ -276,6 +276,40 @@ static int leave(struct env *env, uint32_t *pc)
 	return 1;
 }
 
+static bool called_back(const struct state *state)
+{
+	for (uint32_t i = 0; i <= state->depth; i++)
+		if (state->frame[i]->in_callback || state->frame[i]->in_async)
+			return true;
+	return false;
+}
+
+int push_early_return(struct env *env, const char *what, bool changes_packet)
+{
+	struct state *cur = env->cur, *state;
+	uint32_t pc = env->pc;
+	int status;
+
+	if (called_back(cur))
+		return reject_as(env, SKEP_VERIFY_CALL, -EINVAL, "%s within callback", what);
+	if (!cur->depth)
+		return 0;
+	state = push_state(env, pc, env->prev_pc, false);
+	if (!state)
+		return env->rejected ? -E2BIG : -ENOMEM;
+	env->cur = state;
+	clear_caller_saved(env, state_regs(state));
+	reg_set_unknown(env, &state_regs(state)[0]);
+	if (changes_packet)
+		clear_packet_pointers(env);
+	status = leave(env, &pc);
+	env->cur = cur;
+	if (status < 0)
+		return status;
+	state->insn = env->pending->insn = pc;
+	return 0;
+}
+
 /* What the main program may return: by its type, and by what it is attached to. */
 static struct return_range program_returns(const struct env *env)
 {
@@ -309,7 +343,9 @@ int check_return(struct env *env, int regno)
 	const struct reg *reg = &frame->reg[regno];
 	const char *where = frame->in_async ? "At async callback return" : "At program exit";
 	struct return_range range = frame->returns;
-	bool is_subprog = frame->subprog != 0 && !frame->in_async && !frame->in_exception;
+	/* What is thrown ends the program wherever it is thrown. */
+	bool is_subprog = frame->subprog != 0 && !frame->in_async && !frame->in_exception &&
+			  regno == 0;
 	int err;
 
 	if (!is_subprog && !frame->in_async && returns_void(env))

@@ -153,7 +153,7 @@ static void state__shows_functions_stack_and_what_is_held(void **state)
 			assert_string_equal(seen->hold[i].what, "reference");
 			assert_int_equal(seen->hold[i].insn, 4);
 		} else if (insn == 8) {
-			assert_non_null(strstr(seen->slot[i], "ringbuf_mem(ref_obj_id="));
+			assert_non_null(strstr(seen->slot[i], "ringbuf_mem(id="));
 		} else if (insn == 12) {
 			assert_int_equal(seen->holds[i], 0);
 		}
