@@ -36,7 +36,8 @@ unsigned skep_machine_cpus(const struct skep_machine *machine);
 
 /*
  * Create the object's maps and load its programs (those with autoload set),
- * all or nothing. log_level and friends come from opts, which may be NULL.
+ * all or nothing. log_level and friends come from opts, which may be NULL; the logs,
+ * of a program that is refused too, are in skep_object_prog_result().
  *
  * Programs see the machine's own kernel objects: of the types that the machine
  * has (skep_btf_open_machine()), its own take the place of the kernel's from

@@ -65,6 +65,11 @@ int skep_object_prog_insns(struct skep_object_prog *prog, const struct skep_insn
 /* The source place of an instruction; false where there is none. */
 bool skep_object_prog_source(const struct skep_object_prog *prog, size_t insn,
 			     struct skep_where *where);
+/*
+ * What the verifier said when skep_machine_load() last judged it, its log too if
+ * opts asked for one; NULL before. Borrowed until the next load or the object's end.
+ */
+const struct skep_verify_result *skep_object_prog_result(const struct skep_object_prog *prog);
 /* The name of the (sub)program an instruction starts, or NULL. */
 const char *skep_object_prog_subprog_at(const struct skep_object_prog *prog, size_t insn);
 

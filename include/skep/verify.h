@@ -29,6 +29,9 @@ enum skep_verify_flags {
 	SKEP_VERIFY_REG_INVARIANTS = 1 << 7,   /* BPF_F_TEST_REG_INVARIANTS */
 };
 
+/* In log_level, besides the levels: keep the beginning of a log that is too long. */
+#define SKEP_LOG_FIXED 8u
+
 /* What who loads a program may do. CAP_SYS_ADMIN stands for all of them. */
 enum skep_caps {
 	SKEP_CAP_BPF = 1 << 0,
@@ -38,7 +41,8 @@ enum skep_caps {
 };
 
 struct skep_verify_opts {
-	unsigned log_level;     /* 0: none; 1, 2 as Linux; |4: statistics */
+	unsigned log_level;     /* 0: none; 1, 2 as Linux; |4: statistics; | SKEP_LOG_FIXED */
+	size_t log_size;        /* keep the last bytes of the log, NUL included; 0: 16 MiB */
 	unsigned flags;         /* enum skep_verify_flags, added to the program's */
 	unsigned kernel;        /* follow only what this release could: 5 << 8 | 10; 0: the newest */
 	bool unprivileged;      /* judge as for a user who has just caps; else may do all */
@@ -64,6 +68,8 @@ struct skep_verify_result {
 	uint32_t lacked;        /* what opts.kernel could not follow and was asked to: bits of the
 				 * verifier abilities in skep_object_check_kernel()'s table */
 	char *log;              /* free with skep_verify_result_done(); may be NULL */
+	size_t log_true_size;   /* log_size that would have kept all; 0: none was asked for */
+	size_t log_lost;        /* bytes that are not in log, before (FIXED: after) it */
 };
 
 void skep_verify_result_done(struct skep_verify_result *result);

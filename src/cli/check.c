@@ -16,6 +16,7 @@ static const struct opt opts[] = {
 	OPT(OPT_FLAG, 0, "unprivileged", unprivileged, NULL, "judge as for a user without capabilities"),
 	OPT(OPT_TEXT, 0, "caps", caps, "C,...", "judge as for a user with only these (see below)"),
 	OPT(OPT_NUMBER, 0, "log", log, "LEVEL", "show the verifier's log: 1, 2; add 4 for statistics"),
+	OPT(OPT_NUMBER, 0, "log-size", log_size, "BYTES", "at most this much of its end (16777216)"),
 	OPT(OPT_FLAG, 0, "all", all, NULL, "report independent errors after the first, too"),
 	OPT(OPT_COUNT, 'v', "verbose", verbose, NULL,
 	    "show each step to the error and its state; twice: the whole log"),
@@ -179,7 +180,7 @@ static int prepare(struct run *run, int argc)
 		.args = args,
 		.names = run->filters.names,
 		.opts = { .log_level = (unsigned)args->log | (args->verbose > 1 ? 2 : 0),
-			  .explain = run->format != FORMAT_CSV, .all = args->all, .flags = run->flags,
+			  .log_size = args->log_size, .explain = run->format != FORMAT_CSV, .all = args->all, .flags = run->flags,
 			  .unprivileged = args->unprivileged || args->caps, .caps = run->caps,
 			  .kernel_btf = run->btf },
 	};

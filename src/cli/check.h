@@ -25,7 +25,7 @@ extern const char *const verdict_names[VERDICTS];
 struct args {
 	struct list programs, filters;
 	const char *btf, *flags, *kernel, *caps, *format, *sort, *columns, *compare;
-	uint64_t log, jobs, top;
+	uint64_t log, log_size, jobs, top;
 	bool json, quiet, unprivileged, all;
 	unsigned verbose;        /* 1: every step and its state; 2: and Linux's log */
 };
@@ -55,6 +55,7 @@ struct judged_numbers {
 	int64_t insn;            /* where it was rejected; -1 */
 	uint64_t line, column;   /* 0: unknown */
 	uint64_t processed, states, peak_states, max_states, stack_depth, memory, time_us;
+	uint64_t log_lost;       /* bytes of the log that were too many */
 };
 
 struct judged_note {

@@ -41,6 +41,8 @@ static void add_judged(struct json *json, const struct judged *j, bool log)
 	add_cost(json, j);
 	if (log && j->log)
 		json_text(json, "log", j->log);
+	if (log && j->n.log_lost)
+		json_uint(json, "log_lost", j->n.log_lost);
 }
 
 /* A program that this run has not is a line without a verdict. */

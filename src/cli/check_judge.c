@@ -88,6 +88,7 @@ static void take_result(struct judged *j, const struct skep_object_prog *prog,
 		j->n.column = where.column;
 	}
 	j->log = r->log;
+	j->n.log_lost = r->log_lost;
 	r->log = NULL;
 }
 

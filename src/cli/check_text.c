@@ -34,6 +34,9 @@ void show_failure_text(const struct judged *j, const struct args *args)
 		if (j->program)
 			fputc('\n', out);
 	}
+	if (wants_log(args) && j->log && j->n.log_lost)
+		printf("[%llu bytes of the log are left out here: see --log-size]\n",
+		       (unsigned long long)j->n.log_lost);
 	if (wants_log(args) && j->log) {
 		fputs(j->log, stdout);
 		if (*j->log && j->log[strlen(j->log) - 1] != '\n')

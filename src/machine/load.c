@@ -95,7 +95,8 @@ static int judge(struct loading *l, size_t index)
 		error = object_explain_poison(prog, &result, l->diag);
 	if (!error)
 		error = result.error;
-	skep_verify_result_done(&result);
+	skep_verify_result_done(&prog->judged);
+	prog->judged = result;
 	return error;
 }
 

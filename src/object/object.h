@@ -92,6 +92,7 @@ struct skep_object_prog {
 	uint32_t ops_map;        /* index of the map that refers to it */
 	uint32_t ops_member;
 	bool ops_bound;
+	struct skep_verify_result judged; /* when it was last loaded into a machine */
 };
 
 enum object_map_kind {

@@ -320,6 +320,7 @@ static void forget_relocated(struct skep_object *object)
 {
 	for (size_t i = 0; object->progs && i < object->prog_count; i++) {
 		linked_done(&object->progs[i].linked);
+		skep_verify_result_done(&object->progs[i].judged);
 		object->progs[i].is_linked = false;
 	}
 	for (size_t i = 0; i < object->funcs.count; i++) {

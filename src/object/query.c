@@ -48,6 +48,11 @@ const char *skep_object_prog_section(const struct skep_object_prog *prog)
 	return prog->section;
 }
 
+const struct skep_verify_result *skep_object_prog_result(const struct skep_object_prog *prog)
+{
+	return prog->judged.processed || prog->judged.error ? &prog->judged : NULL;
+}
+
 const char *skep_object_prog_type(const struct skep_object_prog *prog)
 {
 	return prog->match.type ? prog->match.type->name : "unspec";

@@ -13,7 +13,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { COLUMN = 40, COLUMN_STEP = 8, LOG_MAX = 256 << 20 };
+enum { COLUMN = 40, COLUMN_STEP = 8 };
 
 /* --- names of types --- */
 
@@ -78,7 +78,7 @@ const char *reg_type_text(const struct reg *reg)
 
 static bool wants(const struct env *env, unsigned mask)
 {
-	return (env->log_level & mask) && env->log.len < LOG_MAX;
+	return env->log_level & mask;
 }
 
 static void vtrace(struct env *env, const char *fmt, va_list args)
@@ -92,6 +92,7 @@ static void vtrace(struct env *env, const char *fmt, va_list args)
 	va_end(again);
 	if (len > 0)
 		text_add_bytes(&env->log, line, MIN((size_t)len, sizeof(line) - 1));
+	log_trim(env);
 }
 
 void trace(struct env *env, unsigned mask, const char *fmt, ...)
@@ -541,11 +542,12 @@ void trace_insn(struct env *env, uint32_t pc)
 {
 	if (!wants(env, 3))
 		return;
+	log_trim(env);
 	trace_source(env, pc);
-	env->insn_line = env->log.len;
+	env->insn_line = log_position(env);
 	text_add(&env->log, "%u: ", pc);
 	trace_text(env, pc);
-	env->insn_end = env->log.len;
+	env->insn_end = log_position(env);
 }
 
 void trace_after(struct env *env)
@@ -554,9 +556,9 @@ void trace_after(struct env *env)
 
 	if (!wants(env, 3) || (!env->fresh_regs && !env->fresh_slots))
 		return;
-	if (env->insn_end && env->insn_end == env->log.len) {
+	if (env->insn_end && env->insn_end == log_position(env)) {
 		width = env->insn_end - env->insn_line;
-		env->log.data[--env->log.len] = '\0';
+		log_go_back(env, env->insn_end - 1);
 		text_add(&env->log, "%*c;",
 			 (int)((MAX(width + COLUMN_STEP / 2, (size_t)COLUMN) + COLUMN_STEP - 1) /
 				       COLUMN_STEP * COLUMN_STEP - width - 1), ' ');

@@ -244,9 +244,8 @@ static int next_path(struct env *env)
 	env->pc = pending->insn;
 	env->prev_pc = pending->prev;
 	/* Level 1 shows only the path to the verdict. */
-	if (!(env->log_level & 2) && env->log.data && pending->log_len < env->log.len) {
-		env->log.len = pending->log_len;
-		env->log.data[env->log.len] = '\0';
+	if (!(env->log_level & 2) && pending->log_len < log_position(env)) {
+		log_go_back(env, pending->log_len);
 		if (env->log.len) /* a summary may have taken the place of the line's end */
 			env->log.data[env->log.len - 1] = '\n';
 		env->insn_end = 0;
@@ -457,7 +456,7 @@ static void finish_result(struct env *env, uint64_t started)
 			 "peak_states %u mark_read %u\n",
 			 env->processed, INSN_BUDGET, env->states_per_insn_max, env->states_total,
 			 env->states_peak, env->longest_mark);
-	result->log = env->log.data;
+	log_hand_out(env, result);
 }
 
 static int check_size(struct env *env)
@@ -483,7 +482,7 @@ static void env_setup(struct env *env, const struct prog_spec *spec,
 	env->type = spec->type;
 	env->kernel_btf = opts->kernel_btf ? opts->kernel_btf : spec->kernel_btf;
 	env->flags = opts->flags | spec->flags;
-	env->log_level = opts->log_level;
+	log_setup(env, opts);
 	env->kernel = opts->kernel;
 	set_caps(env, opts);
 	env->sleepable = env->flags & SKEP_VERIFY_SLEEPABLE;

@@ -21,6 +21,10 @@ void set_caps(struct env *env, const struct skep_verify_opts *opts);
 /* The program's type and its maps: may they be had? */
 int check_caps(struct env *env);
 
+/* logbuf.c */
+void log_setup(struct env *env, const struct skep_verify_opts *opts);
+void log_hand_out(struct env *env, struct skep_verify_result *result);
+
 /* cfg.c */
 int decode_program(struct env *env);
 int check_encodings(struct env *env);

@@ -199,7 +199,7 @@ static struct pending *push_pending(struct env *env, uint32_t insn, uint32_t pre
 	}
 	pending->insn = insn;
 	pending->prev = prev;
-	pending->log_len = env->log.len;
+	pending->log_len = log_position(env);
 	pending->next = env->pending;
 	env->pending = pending;
 	env->pending_count++;

@@ -400,6 +400,8 @@ struct env {
 
 	struct skep_text log;        /* of the path being explored; kept from the last branch
 	                              * at level 1 when a path is accepted */
+	size_t log_keep;             /* bytes to keep of it (logbuf.c) */
+	size_t log_lost, log_most;   /* not in log; the most there ever was */
 	size_t insn_line, insn_end;  /* log positions around the instruction printed last */
 	uint16_t fresh_regs;         /* of the running frame, to be shown after it */
 	uint64_t fresh_slots;
@@ -480,6 +482,14 @@ static inline void show_slot(struct env *env, uint32_t slot) { env->fresh_slots 
 
 /* Those of needs that are not there. */
 static inline unsigned lacks(const struct env *env, unsigned needs) { return needs & ~env->caps; }
+
+/* --- how much of the log is kept (logbuf.c) --- */
+
+size_t log_position(const struct env *env);
+/* Forget what was said since; not what is gone already. */
+void log_go_back(struct env *env, size_t position);
+/* After adding to it. */
+void log_trim(struct env *env);
 
 /* --- allocation (state.c): zeroed; NULL out of memory --- */
 

@@ -146,6 +146,31 @@ static void load__is_all_or_nothing(void **state)
 	bench_free(&b);
 }
 
+static void load__leaves_the_log_of_each_program(void **state)
+{
+	struct bench b = bench_new(FIXTURE("machine"), SKEP_ENGINE_AUTO);
+	struct skep_object_prog *unsafe = prog_named(b.object, "unsafe");
+	struct skep_verify_opts opts = { .log_level = 1 };
+	const struct skep_verify_result *result;
+
+	(void)state;
+	assert_null(skep_object_prog_result(unsafe));
+	skep_object_prog_set_autoload(unsafe, true);
+	assert_int_equal(skep_machine_load(b.machine, b.object, &opts, b.diag), -EACCES);
+	result = skep_object_prog_result(unsafe);
+	assert_int_equal(result->error, -EACCES);
+	assert_non_null(strstr(result->log, result->message));
+	assert_int_equal(result->log_true_size, strlen(result->log) + 1);
+	skep_object_prog_set_autoload(unsafe, false);
+	opts.log_size = 20;
+	assert_int_equal(skep_machine_load(b.machine, b.object, &opts, b.diag), 0);
+	result = skep_object_prog_result(prog_named(b.object, "last"));
+	assert_int_equal(result->error, 0);
+	assert_int_equal(strlen(result->log), 19);
+	assert_true(result->log_true_size > 20);
+	bench_free(&b);
+}
+
 static void load__maps_hold_maps_from_the_start(void **state)
 {
 	struct bench b = bench_loaded(FIXTURE("maps"), SKEP_ENGINE_AUTO);
@@ -553,6 +578,7 @@ int main(void)
 		cmocka_unit_test(load__globals_start_as_the_object_says_and_change),
 		cmocka_unit_test(load__constants_may_be_set_before),
 		cmocka_unit_test(load__is_all_or_nothing),
+		cmocka_unit_test(load__leaves_the_log_of_each_program),
 		cmocka_unit_test(load__maps_hold_maps_from_the_start),
 		cmocka_unit_test(load__missing_fields_matter_only_where_they_are_reached),
 		cmocka_unit_test(prog__info_tells_type_tag_and_runs),
