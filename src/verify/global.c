@@ -9,9 +9,12 @@
  */
 #include "verify/call.h"
 
+#include <stdio.h>
+
 #define ARGS_MAX 5
 
-enum param_kind { PARAM_SCALAR, PARAM_CTX, PARAM_MEMORY, PARAM_DYNPTR, PARAM_OBJECT, PARAM_ARENA };
+enum param_kind { PARAM_SCALAR, PARAM_CTX, PARAM_MEMORY, PARAM_DYNPTR, PARAM_OBJECT, PARAM_ARENA,
+		  PARAM_UNTRUSTED_MEMORY };
 
 struct param {
 	enum param_kind kind;
@@ -54,65 +57,201 @@ static bool points_to_ctx(const struct env *env, const struct skep_btf *btf, uin
 	return false;
 }
 
-static bool has_tag(const struct skep_btf *btf, uint32_t function, uint32_t arg, const char *tag)
+/* --- tags --- */
+
+enum tag {
+	TAG_CTX = 1 << 0, TAG_TRUSTED = 1 << 1, TAG_UNTRUSTED = 1 << 2, TAG_NONNULL = 1 << 3,
+	TAG_NULLABLE = 1 << 4, TAG_ARENA = 1 << 5,
+	TAG_UNKNOWN = 1 << 6,
+};
+
+/* What the argument's "arg:..." tags say together. */
+static unsigned read_tags(const struct skep_btf *btf, uint32_t function, uint32_t arg)
 {
-	return btf_decl_tag(btf, function, (int)arg, tag) != NULL;
+	static const char *const names[] = { "ctx", "trusted", "untrusted", "nonnull", "nullable",
+					     "arena" };
+	unsigned tags = 0;
+
+	for (uint32_t id = 1; id <= skep_btf_count(btf); id++) {
+		const struct btf_type *type = btf_type(btf, id);
+		unsigned tag = TAG_UNKNOWN;
+
+		if (btf_kind(type) != BTF_DECL_TAG || type->type != function ||
+		    *(const int32_t *)btf_data(type) != (int32_t)arg ||
+		    strncmp(btf_name(btf, type), "arg:", 4) != 0)
+			continue;
+		for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+			if (strcmp(btf_name(btf, type) + 4, names[i]) == 0)
+				tag = 1u << i;
+		tags |= tag;
+	}
+	return tags;
 }
 
-static int read_object(struct env *env, const struct skep_btf *btf, uint32_t target, uint32_t arg,
-		       struct param *param)
+static const char *kind_text(const struct btf_type *type)
 {
-	const char *name = btf_name(btf, btf_type(btf, target));
-	uint32_t id = env->kernel_btf ? skep_btf_find(env->kernel_btf, name, BTF_STRUCT) : 0;
+	static const char *const names[] = {
+#define KIND(name, ...) [BTF_##name] = #name,
+#include "btf/kind.def"
+	};
+	unsigned kind = btf_kind(type);
 
-	if (!id)
-		return reject(env, -EINVAL, "arg#%u type %s is not found in the kernel", arg, name);
-	param->kind = PARAM_OBJECT;
-	param->btf_id = id;
+	return kind < ARRAY_SIZE(names) && names[kind] ? names[kind] : "UNKNOWN";
+}
+
+/* --- one parameter --- */
+
+static bool is_number(const struct btf_type *type)
+{
+	return btf_kind(type) == BTF_INT || btf_kind(type) == BTF_ENUM ||
+	       btf_kind(type) == BTF_ENUM64;
+}
+
+struct reading {
+	struct env *env;
+	const struct skep_btf *btf;      /* the program's */
+	uint32_t arg, pointer;           /* its index; its type past modifiers */
+	uint32_t target;                 /* what it points to, past modifiers and typedefs */
+	unsigned tags;
+	struct param *param;
+};
+
+static int refuse_tags(const struct reading *r)
+{
+	return reject(r->env, -EINVAL, "arg#%u has invalid combination of tags", r->arg);
+}
+
+/* The types that stand for the context where the program's own says nothing of it. */
+static bool is_words(const struct btf_type *type)
+{
+	return btf_kind(type) == BTF_INT && type->size == 8;
+}
+
+static bool fits_ctx(const struct env *env, const char *name, const struct btf_type *type)
+{
+	const struct prog_spec *spec = env->spec->target ? env->spec->target : env->spec;
+
+	switch (spec->type->id) {
+	case BPF_PROG_TYPE_TRACEPOINT: case BPF_PROG_TYPE_SYSCALL: case BPF_PROG_TYPE_EXT:
+		return true;
+	case BPF_PROG_TYPE_RAW_TRACEPOINT: case BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE:
+		return is_words(type) || strcmp(name, "bpf_raw_tracepoint_args") == 0;
+	case BPF_PROG_TYPE_LSM: case BPF_PROG_TYPE_STRUCT_OPS:
+		return is_words(type);
+	case BPF_PROG_TYPE_PERF_EVENT:
+		return strcmp(name, "pt_regs") == 0 || strcmp(name, "user_pt_regs") == 0 ||
+		       strcmp(name, "user_regs_struct") == 0 || is_ctx_name(env, name);
+	case BPF_PROG_TYPE_TRACING:
+		if (spec->attach == BPF_TRACE_ITER)
+			return strncmp(name, "bpf_iter__", 10) == 0;
+		return is_words(type) || (spec->attach == BPF_TRACE_RAW_TP &&
+					  strcmp(name, "bpf_raw_tracepoint_args") == 0);
+	default:
+		return is_ctx_name(env, name);
+	}
+}
+
+/* Called a context by its tag: is it one? Any void pointer may be. */
+static int read_ctx(const struct reading *r)
+{
+	const struct prog_spec *spec = r->env->spec->target ? r->env->spec->target : r->env->spec;
+	const struct btf_type *type = btf_type(r->btf, r->target);
+	const char *name = btf_name(r->btf, type), *want = spec->type->ctx->name;
+
+	r->param->kind = PARAM_CTX;
+	if (points_to_ctx(r->env, r->btf, r->pointer) || btf_kind(type) == BTF_VOID)
+		return 0;
+	if (!*name)
+		return reject(r->env, -EINVAL, "arg#%u type doesn't have a name", r->arg);
+	if (fits_ctx(r->env, name, type))
+		return 0;
+	return reject(r->env, -EINVAL, "arg#%u should be `struct %s *`", r->arg,
+		      want ? want : name);
+}
+
+/* A flavour of a type ("task_struct___old") stands for the type. */
+static int read_object(const struct reading *r)
+{
+	const struct btf_type *type = btf_type(r->btf, r->target);
+	const char *full = btf_name(r->btf, type), *flavour = strstr(full, "___");
+	char name[128];
+	uint32_t id = 0;
+
+	snprintf(name, sizeof(name), "%.*s", flavour ? (int)(flavour - full) : (int)strlen(full), full);
+	if (!*name)
+		return reject(r->env, -EINVAL, "arg#%u reference type('%s %s') candidate matching "
+			      "error: %d", r->arg, kind_text(type), "(anon)", -EINVAL);
+	if (r->env->kernel_btf)
+		id = skep_btf_find(r->env->kernel_btf, name,
+				   btf_kind(type) == BTF_FWD ? BTF_STRUCT : btf_kind(type));
+	if (!id || btf_kind(type) == BTF_FWD)
+		return reject(r->env, -ENOENT, "arg#%u reference type('%s %s') has no matches",
+			      r->arg, kind_text(type), full);
+	r->param->kind = PARAM_OBJECT;
+	r->param->btf_id = id;
 	return 0;
 }
 
-static int read_pointer(struct env *env, const struct skep_btf *btf, uint32_t function,
-			uint32_t pointer, uint32_t arg, struct param *param)
+static int read_trusted(const struct reading *r)
 {
-	uint32_t target = btf_skip_mods_and_typedefs(btf, btf_type(btf, pointer)->type);
-	const struct btf_type *type = btf_type(btf, target);
-	int64_t size;
+	if (r->tags & TAG_NONNULL)
+		return refuse_tags(r);
+	r->param->flags = REG_TRUSTED;
+	r->param->maybe_null = r->tags & TAG_NULLABLE;
+	return read_object(r);
+}
 
-	param->maybe_null = !has_tag(btf, function, arg, "arg:nonnull");
-	if (has_tag(btf, function, arg, "arg:ctx") || points_to_ctx(env, btf, pointer)) {
-		param->kind = PARAM_CTX;
+/* Read through, with faults giving zero: numbers and bytes, or a kernel structure. */
+static int read_untrusted(const struct reading *r)
+{
+	const struct btf_type *type = btf_type(r->btf, r->target);
+
+	if (btf_kind(type) == BTF_VOID || btf_kind(type) == BTF_FLOAT || is_number(type)) {
+		r->param->kind = PARAM_UNTRUSTED_MEMORY;
 		return 0;
 	}
-	if (strcmp(btf_name(btf, type), "bpf_dynptr") == 0) {
-		param->kind = PARAM_DYNPTR;
-		return 0;
-	}
-	if (has_tag(btf, function, arg, "arg:trusted")) {
-		param->flags = REG_TRUSTED;
-		param->maybe_null = has_tag(btf, function, arg, "arg:nullable");
-		return read_object(env, btf, target, arg, param);
-	}
-	if (has_tag(btf, function, arg, "arg:untrusted")) {
-		param->flags = REG_UNTRUSTED;
-		param->maybe_null = false;
-		return read_object(env, btf, target, arg, param);
-	}
-	if (has_tag(btf, function, arg, "arg:arena")) {
-		param->kind = PARAM_ARENA;
-		return 0;
-	}
-	if (!env_can(env, ABILITY_MEMORY_ARGS))
-		return reject(env, -EINVAL, "Arg#%u type PTR in %s() is not supported yet.", arg,
-			      btf_name(btf, btf_type(btf, function)));
-	size = skep_btf_size(btf, target);
-	if (size < 0)
-		return reject(env, -EINVAL, "arg#%u reference type('%s %s') size cannot be determined: "
-			      "%d", arg, btf_kind(type) == BTF_FWD ? "FWD" : "UNKNOWN",
-			      btf_name(btf, type), (int)size);
-	param->kind = PARAM_MEMORY;
-	param->size = (uint32_t)size;
+	r->param->flags = REG_UNTRUSTED;
+	return read_object(r);
+}
+
+static int read_memory(const struct reading *r)
+{
+	const struct btf_type *type = btf_type(r->btf, r->target);
+	int64_t size = skep_btf_size(r->btf, r->target);
+
+	if (r->tags & TAG_NULLABLE)
+		return refuse_tags(r);
+	if (size < 0 || btf_kind(type) == BTF_VOID)
+		return reject(r->env, -EINVAL, "arg#%u reference type('%s %s') size cannot be "
+			      "determined: %d", r->arg, kind_text(type), btf_name(r->btf, type),
+			      -EINVAL);
+	r->param->kind = PARAM_MEMORY;
+	r->param->size = (uint32_t)size;
+	r->param->maybe_null = !(r->tags & TAG_NONNULL);
 	return 0;
+}
+
+static int read_pointer(const struct reading *r)
+{
+	if (r->tags & TAG_CTX || points_to_ctx(r->env, r->btf, r->pointer))
+		return r->tags & ~(unsigned)TAG_CTX ? refuse_tags(r) : read_ctx(r);
+	if (strcmp(btf_name(r->btf, btf_type(r->btf, r->target)), "bpf_dynptr") == 0) {
+		r->param->kind = PARAM_DYNPTR;
+		return r->tags ? refuse_tags(r) : 0;
+	}
+	if (r->tags & TAG_TRUSTED)
+		return read_trusted(r);
+	if (r->tags & TAG_UNTRUSTED)
+		return r->tags == TAG_UNTRUSTED ? read_untrusted(r) :
+		       reject(r->env, -EINVAL, "arg#%u untrusted cannot be combined with any other "
+			      "tags", r->arg);
+	if (r->tags & TAG_ARENA) {
+		r->param->kind = PARAM_ARENA;
+		return r->tags == TAG_ARENA ? 0 :
+		       reject(r->env, -EINVAL, "arg#%u arena cannot be combined with any other tags",
+			      r->arg);
+	}
+	return read_memory(r);
 }
 
 static const struct btf_type *prototype(const struct env *env, uint32_t subprog)
@@ -127,6 +266,38 @@ static const struct btf_type *prototype(const struct env *env, uint32_t subprog)
 		return NULL;
 	function = btf_type(btf, function->type);
 	return btf_kind(function) == BTF_FUNC_PROTO ? function : NULL;
+}
+
+bool global_returns_void(const struct env *env, uint32_t subprog)
+{
+	const struct btf_type *proto = prototype(env, subprog);
+
+	return proto && btf_kind(btf_type(env->spec->btf, btf_skip_mods_and_typedefs(
+						  env->spec->btf, proto->type))) == BTF_VOID;
+}
+
+static int read_param(struct env *env, uint32_t subprog, uint32_t arg, uint32_t type,
+		      struct param *param)
+{
+	const struct skep_btf *btf = env->spec->btf;
+	uint32_t id = btf_skip_mods_and_typedefs(btf, type);
+	const struct btf_type *t = btf_type(btf, id);
+	struct reading r = { env, btf, arg, id, 0,
+			     read_tags(btf, env->subprog[subprog].type, arg), param };
+
+	*param = (struct param){ .kind = PARAM_SCALAR };
+	if (r.tags & TAG_UNKNOWN)
+		return reject(env, -EOPNOTSUPP, "arg#%u has unsupported set of tags", arg);
+	if (r.tags && btf_kind(t) != BTF_PTR)
+		return reject(env, -EINVAL, "arg#%u has pointer tag, but is not a pointer type", arg);
+	if (btf_kind(t) == BTF_PTR) {
+		r.target = btf_skip_mods_and_typedefs(btf, t->type);
+		return read_pointer(&r);
+	}
+	if (is_number(t))
+		return 0;
+	return reject(env, -EINVAL, "Arg#%u type %s in %s() is not supported yet.", arg, kind_text(t),
+		      env->subprog[subprog].name ? env->subprog[subprog].name : "");
 }
 
 /* The parameters of a global function; their number, or a negative errno. */
@@ -146,21 +317,12 @@ static int read_params(struct env *env, uint32_t subprog, struct param params[AR
 		return reject(env, -EINVAL, "Global function %s() with %u > %u args. Buggy compiler.",
 			      name, count, ARGS_MAX);
 	ret = btf_type(btf, btf_skip_mods_and_typedefs(btf, proto->type));
-	if (btf_kind(ret) != BTF_INT && btf_kind(ret) != BTF_ENUM && btf_kind(ret) != BTF_ENUM64 &&
-	    btf_kind(ret) != BTF_VOID)
+	if (!is_number(ret) && btf_kind(ret) != BTF_VOID)
 		return reject(env, -EINVAL, "Global function %s() return value not void or scalar. Only "
 			      "those are supported.", name);
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t id = btf_skip_mods_and_typedefs(btf, args[i].type);
-		enum btf_kind kind = btf_kind(btf_type(btf, id));
-		int error = 0;
+		int error = read_param(env, subprog, i, args[i].type, &params[i]);
 
-		params[i] = (struct param){ .kind = PARAM_SCALAR };
-		if (kind == BTF_PTR)
-			error = read_pointer(env, btf, env->subprog[subprog].type, id, i, &params[i]);
-		else if (kind != BTF_INT && kind != BTF_ENUM && kind != BTF_ENUM64)
-			error = reject(env, -EINVAL, "arg#%u type %s in %s() is not supported yet.", i,
-				       kind == BTF_STRUCT ? "STRUCT" : "UNKNOWN", name);
 		if (error < 0)
 			return error;
 	}
@@ -195,6 +357,9 @@ static void set_param(struct env *env, const struct param *param, struct reg *re
 		break;
 	case PARAM_ARENA:
 		arena_set_pointer(reg);
+		return;
+	case PARAM_UNTRUSTED_MEMORY:
+		reg_set_pointer(reg, REG_MEM, REG_RDONLY | REG_UNTRUSTED);
 		return;
 	}
 	if (null)
@@ -233,6 +398,12 @@ static int check_memory(struct env *env, int regno, uint32_t size, bool maybe_nu
 	return error;
 }
 
+static bool is_trusted_object(const struct reg *reg)
+{
+	return reg->type == REG_BTF && (reg->ref_id || reg->flags & (REG_TRUSTED | REG_RCU)) &&
+	       !(reg->flags & ~(uint32_t)(REG_TRUSTED | REG_RCU | REG_MAYBE_NULL));
+}
+
 static int check_param(struct env *env, uint32_t pc, int regno, const struct param *param)
 {
 	const struct reg *reg = call_arg(env, regno);
@@ -253,16 +424,16 @@ static int check_param(struct env *env, uint32_t pc, int regno, const struct par
 		return check_memory(env, regno, param->size, param->maybe_null);
 	case PARAM_DYNPTR:
 		return check_dynptr_arg(env, &call, regno, false, DYNPTR_NONE, 0);
+	case PARAM_UNTRUSTED_MEMORY:
+		return 0;
 	case PARAM_OBJECT:
-		if (reg_is_zero(reg) && (param->maybe_null || param->flags & REG_UNTRUSTED))
+		/* Read only, and where a fault gives zero: anything will do. */
+		if (param->flags & REG_UNTRUSTED || (reg_is_zero(reg) && param->maybe_null))
 			return 0;
-		if (reg->type != REG_BTF || (!(param->flags & REG_UNTRUSTED) && !reg_is_trusted(reg)))
+		if (!is_trusted_object(reg) || (reg_maybe_null(reg) && !param->maybe_null))
 			return reject_as(env, misfit_code(reg), -EACCES,
 					 "R%d type=%s expected=ptr_, trusted_ptr_, rcu_ptr_",
 					 regno, reg_type_text(reg));
-		if (reg_maybe_null(reg) && !param->maybe_null)
-			return reject_as(env, SKEP_VERIFY_NULL, -EACCES,
-					 "Possibly NULL pointer passed to helper arg%d", regno);
 		if (!btf_types_match(reg->btf, reg->btf_id, reg->off, env->kernel_btf, param->btf_id,
 				     false))
 			return reject_as(env, SKEP_VERIFY_ARG, -EACCES,

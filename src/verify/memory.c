@@ -667,6 +667,21 @@ static int refuse_argument(struct env *env, int regno)
 			 reg_type_text(reg));
 }
 
+/* A context that is just bytes: whole if its last byte may be accessed. */
+static int check_ctx_region(struct env *env, const struct place *p, bool zero_size_ok)
+{
+	struct place last = *p;
+
+	if (!p->size)
+		return zero_size_ok ? 0 : refuse_argument(env, p->regno);
+	if (env->type->ctx->plain_write)
+		return check_mem_region(env, p->regno, 0, p->size, env->type->ctx->size,
+					zero_size_ok);
+	last.off = (int32_t)p->size - 1;
+	last.size = 1;
+	return access_ctx(env, &last);
+}
+
 int check_helper_mem(struct env *env, int regno, uint32_t size, struct mem_use use)
 {
 	const struct reg *reg = &state_regs(env->cur)[regno];
@@ -706,9 +721,8 @@ int check_helper_mem(struct env *env, int regno, uint32_t size, struct mem_use u
 	case REG_BTF:
 		return access_btf(env, &p);
 	case REG_CTX:
-		if (env->type->ctx && env->type->ctx->plain && env->type->ctx->plain_write)
-			return size ? check_mem_region(env, regno, 0, size, env->type->ctx->size,
-						       use.zero_size_ok) : 0;
+		if (env->type->ctx && (env->type->ctx->plain || env->type->ctx->btf_args))
+			return check_ctx_region(env, &p, use.zero_size_ok);
 		break;
 	case REG_NOT_INIT: case REG_SCALAR: case REG_MAP: case REG_PACKET_END:
 	case REG_FLOW_KEYS: case REG_SOCKET: case REG_SOCK_COMMON: case REG_TCP_SOCK:

@@ -703,6 +703,7 @@ int check_global_args(struct env *env, uint32_t subprog, uint32_t pc);
 /* For the log: "ringbuf" (dynptr.c), "iter_num" (iter.c). */
 const char *dynptr_kind_name(enum dynptr_kind kind);
 const char *iter_type_name(const struct skep_btf *btf, uint32_t type);
+bool global_returns_void(const struct env *env, uint32_t subprog);
 /* Destroying a dynptr or iterator by a store into its slots (dynptr.c): 0, or refused.
  * Called before bytes [off, off+size) of frame's stack are overwritten. */
 int stack_destroy_special(struct env *env, struct frame *frame, uint32_t slot);

@@ -133,7 +133,10 @@ static int call_global(struct env *env, uint32_t *pc, uint32_t subprog)
 		clear_packet_pointers(env);
 	callee->called = true;
 	clear_caller_saved(env, regs);
-	reg_set_unknown(env, &regs[0]);
+	if (global_returns_void(env, subprog))
+		reg_set_not_init(&regs[0]);
+	else
+		reg_set_unknown(env, &regs[0]);
 	show_reg(env, 0);
 	*pc += 1;
 	return 0;
@@ -209,8 +212,10 @@ int push_callback(struct env *env, uint32_t pc, uint32_t subprog, callback_set_f
 
 /* --- leaving --- */
 
-static bool in_range(const struct scalar *value, struct return_range range)
+static bool in_range(const struct scalar *value, struct return_range range, bool half)
 {
+	if (half)
+		return value->smin32 >= range.min && value->smax32 <= range.max;
 	return value->smin >= range.min && value->smax <= range.max;
 }
 
@@ -251,7 +256,7 @@ static int leave(struct env *env, uint32_t *pc)
 		err = mark_precise(env, 0);
 		if (err < 0)
 			return err;
-		if (!in_range(&r0->var, callee->returns))
+		if (!in_range(&r0->var, callee->returns, false))
 			return refuse_return(env, 0, callee->returns, "At callback return");
 	} else {
 		caller->reg[0] = *r0;
@@ -328,6 +333,12 @@ static struct return_range program_returns(const struct env *env)
 	return range;
 }
 
+/* The hook's caller sees only the lower half of it. */
+static bool returns_int(const struct env *env)
+{
+	return env->type->id == BPF_PROG_TYPE_LSM && env->spec->attach != BPF_LSM_CGROUP;
+}
+
 /* Nobody looks at what it returns. */
 static bool returns_void(const struct env *env)
 {
@@ -349,6 +360,8 @@ int check_return(struct env *env, int regno)
 	int err;
 
 	if (!is_subprog && !frame->in_async && returns_void(env))
+		return 0;
+	if (is_subprog && global_returns_void(env, frame->subprog))
 		return 0;
 	err = check_reg_read(env, regno);
 	if (err < 0)
@@ -374,7 +387,7 @@ int check_return(struct env *env, int regno)
 	err = mark_precise(env, regno);
 	if (err < 0)
 		return err;
-	if (!in_range(&reg->var, range))
+	if (!in_range(&reg->var, range, !frame->in_async && returns_int(env)))
 		return refuse_return(env, regno, range, where);
 	return 0;
 }
