@@ -156,6 +156,7 @@ struct map_fields {
 	struct map_field field[11];      /* by offset */
 	const char *problem;             /* Linux refuses the type: why; or NULL. No fields then */
 	int error;                       /* and its errno */
+	const char *of;                  /* the structure with the problem, if another */
 };
 /* The field of a type; NULL: the map has none. */
 const struct map_field *map_field_of(struct env *env, const struct map_spec *map, uint32_t type);
@@ -174,5 +175,7 @@ int check_field_arg(struct env *env, int regno, uint32_t type, const struct map_
 /* record.c: the special fields of a type, as Linux finds and judges them */
 void find_fields(struct env *env, struct map_fields *fields, const struct skep_btf *btf,
 		 uint32_t id, bool in_map);
+/* The first structure for which Linux refuses all the types of a program; or no problem. */
+void find_refused(struct env *env, struct map_fields *first, const struct skep_btf *btf);
 
 #endif

@@ -78,6 +78,25 @@ static void check_map_type(const struct map_spec *map, struct map_fields *fields
 		fields->count = fields->mask = 0;
 }
 
+/* One structure that makes no sense, and Linux refuses all the types of the program. */
+static void check_types(struct env *env, const struct skep_btf *btf, struct map_fields *fields)
+{
+	bool fresh;
+	struct map_fields *first;
+
+	if (fields->problem)
+		return;
+	first = cached_fields(env, btf, 0, &fresh);
+	if (first && fresh)
+		find_refused(env, first, btf);
+	if (!first || first->problem)
+		*fields = (struct map_fields){
+			.problem = first ? first->problem : "out of memory",
+			.error = first ? first->error : -ENOMEM,
+			.of = first ? first->of : NULL,
+		};
+}
+
 const struct map_fields *map_fields(struct env *env, const struct map_spec *map)
 {
 	bool fresh;
@@ -87,6 +106,8 @@ const struct map_fields *map_fields(struct env *env, const struct map_spec *map)
 		return fields;
 	find_fields(env, fields, map->btf, map->value_type, true);
 	check_map_type(map, fields);
+	if (fields->mask)
+		check_types(env, map->btf, fields);
 	return fields;
 }
 
@@ -95,8 +116,10 @@ const struct map_fields *record_fields(struct env *env, const struct skep_btf *b
 	bool fresh;
 	struct map_fields *fields = cached_fields(env, btf, id, &fresh);
 
-	if (fields && fresh && btf != env->kernel_btf)
+	if (fields && fresh && btf != env->kernel_btf) {
 		find_fields(env, fields, btf, id, false);
+		check_types(env, btf, fields);
+	}
 	return fields;
 }
 
@@ -142,7 +165,10 @@ bool map_has_types(struct env *env, const struct map_spec *map)
 {
 	const struct map_fields *fields = map_fields(env, map);
 
-	if (map->btf && fields && fields->problem)
+	if (map->btf && fields && fields->problem && fields->of)
+		explain(env, "struct %s is why there are no types: %s (%d)", fields->of,
+			fields->problem, fields->error);
+	else if (map->btf && fields && fields->problem)
 		explain(env, "map '%s' cannot have its value's type: %s (%d)", map->name,
 			fields->problem, fields->error);
 	return map->btf && fields && !fields->problem;

@@ -61,7 +61,7 @@ struct kfunc_call {
 	bool buffer_writable;
 	const struct skep_btf *object_btf; /* type of an allocated object argument */
 	uint32_t object_id;
-	bool owning;             /* a __refcounted_kptr argument is an owning reference */
+	bool owning;             /* a __refcounted_kptr argument is a reference */
 	const struct map_field *root; /* the list head or tree root argument; or NULL */
 	const struct map_field *work; /* the work queue, task work or timer argument; or NULL */
 	uint32_t node_reg;       /* the first node argument; 0: none */

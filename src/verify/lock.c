@@ -70,7 +70,7 @@ static int find_lock(struct env *env, int regno, struct lock lock, const void **
 				 "offset", regno, lock.type);
 	if (reg->type == REG_MAP_VALUE) {
 		name = reg->map->name;
-		if (!reg->map->btf)
+		if (!map_has_types(env, reg->map))
 			return reject(env, -EINVAL, "map '%s' has to have BTF in order to use %s",
 				      name, lock.type);
 		fields = map_fields(env, reg->map);

@@ -47,7 +47,7 @@ int check_refcounted(struct env *env, struct kfunc_call *call, int regno)
 	if (!(fields->mask & MAP_FIELD_REFCOUNT))
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
 				 "R%d doesn't point to a type with bpf_refcount field", regno);
-	call->owning = !(reg->flags & REG_NON_OWN_REF);
+	call->owning = reg->ref_id;
 	call->object_btf = reg->btf;
 	call->object_id = reg->btf_id;
 	return 0;
@@ -99,7 +99,9 @@ int set_new_object(struct env *env, const struct kfunc_call *call, struct reg *r
 		return -ENOMEM;
 	/* Linux refuses the program's types as a whole for it. */
 	if (fields->problem) {
-		explain(env, "struct %s: %s", skep_btf_type_name(btf, id), fields->problem);
+		explain(env, "struct %s is why there are no types: %s (%d)",
+			fields->of ? fields->of : skep_btf_type_name(btf, id), fields->problem,
+			fields->error);
 		return reject(env, -EINVAL, "bpf_obj_new/bpf_percpu_obj_new requires prog BTF");
 	}
 	reg_set_pointer(r0, REG_BTF, REG_ALLOC | (percpu ? REG_PERCPU : 0));

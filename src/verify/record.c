@@ -378,3 +378,46 @@ void find_fields(struct env *env, struct map_fields *fields, const struct skep_b
 	fields->count = 0;
 	fields->mask = 0;
 }
+
+/* --- types as a whole --- */
+
+/* Linux looks into structures that have such a member themselves. */
+static bool is_looked_into(const struct skep_btf *btf, const struct btf_type *type)
+{
+	const struct btf_member *member = btf_data(type);
+
+	for (uint32_t i = 0; i < btf_vlen(type); i++) {
+		const struct btf_type *of = btf_type(btf, member[i].type), *tag;
+		const char *name = btf_name(btf, of);
+
+		if (btf_kind(of) == BTF_STRUCT && strncmp(name, "bpf_", 4) == 0)
+			for (size_t k = 0; k < ARRAY_SIZE(kinds); k++)
+				if (kinds[k].rules & FIELD_IN_OBJECT && strcmp(name, kinds[k].name) == 0)
+					return true;
+		tag = btf_kind(of) == BTF_PTR ? btf_type(btf, of->type) : of;
+		if (btf_kind(tag) != BTF_TYPE_TAG || btf_kind_flag(tag))
+			continue;
+		for (size_t k = 0; k < ARRAY_SIZE(pointer_tags); k++)
+			if (pointer_tags[k].rules & FIELD_IN_OBJECT &&
+			    strcmp(btf_name(btf, tag), pointer_tags[k].tag) == 0)
+				return true;
+	}
+	return false;
+}
+
+void find_refused(struct env *env, struct map_fields *first, const struct skep_btf *btf)
+{
+	for (uint32_t id = 1; id <= skep_btf_count(btf); id++) {
+		const struct btf_type *type = btf_type(btf, id);
+
+		if (btf_kind(type) != BTF_STRUCT || !is_looked_into(btf, type))
+			continue;
+		*first = (struct map_fields){ 0 };
+		find_fields(env, first, btf, id, false);
+		if (first->problem) {
+			first->of = btf_name(btf, type);
+			return;
+		}
+	}
+	*first = (struct map_fields){ 0 };
+}
