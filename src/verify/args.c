@@ -450,6 +450,10 @@ static int check_kptr_dest(struct env *env, struct call_check *call, int regno)
 		return reject_as(env, SKEP_VERIFY_MOVED, -EINVAL,
 				 "R%d doesn't have constant offset. kptr has to be at the "
 				 "constant offset", regno);
+	if (reg->type == REG_MAP_VALUE && !map_has_types(env, reg->map))
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "map '%s' has to have BTF in order to use bpf_kptr_xchg",
+				 reg->map->name);
 	fields = reg_fields(env, reg);
 	if (!fields || !(fields->mask & MAP_FIELD_KPTR))
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "R%d has no valid kptr", regno);
@@ -473,15 +477,10 @@ static int check_map_ptr(struct env *env, struct call_check *call, int regno)
 	const struct reg *reg = call_arg(env, regno);
 
 	/* A timer and the map it is in. */
-	if (call->map && (call->map != reg->map || call->map_uid != reg->map_uid)) {
-		if (call->map == reg->map || reg->map_index == UINT32_MAX)
-			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
-					 "timer pointer in R1 map_uid=%u doesn't match map "
-					 "pointer in R2 map_uid=%u", call->map_uid,
-					 reg->map_uid);
+	if (call->map && (call->map != reg->map || call->map_uid != reg->map_uid))
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
-				 "timer pointer in R1 doesn't match map pointer in R2");
-	}
+				 "timer pointer in R1 map_uid=%u doesn't match map pointer in R2 "
+				 "map_uid=%u", call->map_uid, reg->map_uid);
 	call->map = reg->map;
 	call->map_index = reg->map_index;
 	call->map_uid = reg->map_uid;

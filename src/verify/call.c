@@ -540,7 +540,6 @@ static int check_map_fits(struct env *env, const struct map_spec *map)
 		{ MAP_FIELD_LIST_HEAD | MAP_FIELD_RB_ROOT, "bpf_{list_head,rb_root}" },
 		{ MAP_FIELD_SPIN_LOCK, "bpf_spin_lock" },
 		{ MAP_FIELD_TIMER, "bpf_timer" },
-		{ MAP_FIELD_WORKQUEUE, "bpf_wq" },
 	};
 	const struct map_fields *fields = map_fields(env, map);
 	uint32_t type = env->spec->type->id;

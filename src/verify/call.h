@@ -154,11 +154,13 @@ struct map_fields {
 	uint32_t count;
 	uint32_t mask;                   /* of enum field_type */
 	struct map_field field[11];      /* by offset */
-	const char *problem;             /* Linux refuses the type: why; or NULL. No fields then */
+	const char *problem;             /* why there are none; or NULL */
+	bool no_types;                   /* the map is made without types, or no objects at all */
 	int error;                       /* and its errno */
 	const char *of;                  /* the structure with the problem, if another */
 };
-/* The field of a type; NULL: the map has none. */
+/* The field of a type, the last if there are several; NULL: none. */
+const struct map_field *field_of(const struct map_fields *fields, uint32_t type);
 const struct map_field *map_field_of(struct env *env, const struct map_spec *map, uint32_t type);
 const struct map_field *map_field_at(struct env *env, const struct map_spec *map, uint32_t off);
 /* The type name of a field: "bpf_timer". */

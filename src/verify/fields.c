@@ -74,8 +74,10 @@ static void check_map_type(const struct map_spec *map, struct map_fields *fields
 		fields->error = -EOPNOTSUPP;
 		fields->problem = "maps of its type cannot have such a special field";
 	}
-	if (fields->problem)
+	if (fields->problem) {
 		fields->count = fields->mask = 0;
+		fields->no_types = true;
+	}
 }
 
 /* One structure that makes no sense, and Linux refuses all the types of the program. */
@@ -84,8 +86,6 @@ static void check_types(struct env *env, const struct skep_btf *btf, struct map_
 	bool fresh;
 	struct map_fields *first;
 
-	if (fields->problem)
-		return;
 	first = cached_fields(env, btf, 0, &fresh);
 	if (first && fresh)
 		find_refused(env, first, btf);
@@ -94,6 +94,7 @@ static void check_types(struct env *env, const struct skep_btf *btf, struct map_
 			.problem = first ? first->problem : "out of memory",
 			.error = first ? first->error : -ENOMEM,
 			.of = first ? first->of : NULL,
+			.no_types = true,
 		};
 }
 
@@ -105,9 +106,9 @@ const struct map_fields *map_fields(struct env *env, const struct map_spec *map)
 	if (!fields || !fresh || !map->btf || !map->value_type)
 		return fields;
 	find_fields(env, fields, map->btf, map->value_type, true);
-	check_map_type(map, fields);
-	if (fields->mask)
+	if (fields->mask || fields->problem)
 		check_types(env, map->btf, fields);
+	check_map_type(map, fields);
 	return fields;
 }
 
@@ -132,14 +133,17 @@ const struct map_fields *reg_fields(struct env *env, const struct reg *reg)
 	return NULL;
 }
 
-const struct map_field *map_field_of(struct env *env, const struct map_spec *map, uint32_t type)
+const struct map_field *field_of(const struct map_fields *fields, uint32_t type)
 {
-	const struct map_fields *fields = map_fields(env, map);
-
-	for (uint32_t i = 0; fields && fields->mask & type && i < fields->count; i++)
+	for (uint32_t i = fields ? fields->count : 0; i-- > 0;)
 		if (fields->field[i].type & type)
 			return &fields->field[i];
 	return NULL;
+}
+
+const struct map_field *map_field_of(struct env *env, const struct map_spec *map, uint32_t type)
+{
+	return field_of(map_fields(env, map), type);
 }
 
 const struct map_field *map_field_at(struct env *env, const struct map_spec *map, uint32_t off)
@@ -171,7 +175,7 @@ bool map_has_types(struct env *env, const struct map_spec *map)
 	else if (map->btf && fields && fields->problem)
 		explain(env, "map '%s' cannot have its value's type: %s (%d)", map->name,
 			fields->problem, fields->error);
-	return map->btf && fields && !fields->problem;
+	return map->btf && fields && !fields->no_types;
 }
 
 int check_field_arg(struct env *env, int regno, uint32_t type, const struct map_field **field)

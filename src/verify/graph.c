@@ -126,9 +126,8 @@ int check_graph_node(struct env *env, struct kfunc_call *call, int regno, uint32
 	owner = skep_btf_type_name(root->btf, root->btf_id);
 	if (!btf_types_match(reg->btf, reg->btf_id, 0, root->btf, root->btf_id, true))
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
-				 "operation on %s expects R%d %s at offset=%u in struct %s, but arg "
-				 "is at offset=%llu in struct %s", field_type_name(root->type), regno,
-				 name, root->node_off, owner, (unsigned long long)off,
+				 "operation on %s expects arg#1 %s at offset=%u in struct %s, but "
+				 "arg is at offset=%llu in struct %s", field_type_name(root->type), name, root->node_off, owner, (unsigned long long)off,
 				 skep_btf_type_name(reg->btf, reg->btf_id));
 	if (off != root->node_off)
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,

@@ -208,13 +208,18 @@ static int set_kernel_ctx(struct env *env, struct reg *r0)
 		{ BPF_PROG_TYPE_CGROUP_SYSCTL, "bpf_sysctl_kern" },
 		{ BPF_PROG_TYPE_CGROUP_SOCK, "sock" }, { BPF_PROG_TYPE_NETFILTER, "bpf_nf_ctx" },
 		{ BPF_PROG_TYPE_SK_REUSEPORT, "sk_reuseport_kern" },
+		{ BPF_PROG_TYPE_CGROUP_DEVICE, "bpf_cgroup_dev_ctx" },
+		{ BPF_PROG_TYPE_FLOW_DISSECTOR, "bpf_flow_dissector" },
 	};
-	const char *name = "sk_buff";
+	const char *name = strcmp(env->type->ctx->name, "__sk_buff") == 0 ? "sk_buff" : NULL;
 	uint32_t id;
 
 	for (size_t i = 0; i < ARRAY_SIZE(contexts); i++)
 		if (contexts[i].type == env->spec->type->id)
 			name = contexts[i].name;
+	if (!name)
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "kern ctx type id %u is not a struct",
+				 skep_btf_find(env->kernel_btf, "__u64", BTF_TYPEDEF));
 	id = skep_btf_find(env->kernel_btf, name, BTF_STRUCT);
 	if (!id)
 		return reject(env, -EINVAL, "kernel has no type %s", name);
@@ -254,7 +259,7 @@ static int set_pointer(struct env *env, const struct kfunc_call *call, const str
 	uint32_t id = btf_skip_mods_and_typedefs(btf, pointer->type);
 	const struct btf_type *type = btf_type(btf, id);
 	int64_t size = skep_btf_size(btf, id);
-	bool iter_rcu = call->iter && call->iter->flags & REG_RCU;
+	bool writable, iter_rcu = call->iter && call->iter->flags & REG_RCU;
 
 	if (call->root && is_graph_node(btf, type)) {
 		set_graph_node(env, call, r0);
@@ -276,10 +281,14 @@ static int set_pointer(struct env *env, const struct kfunc_call *call, const str
 	}
 	if (call->buffer_size)
 		return set_dynptr_slice(env, call, r0);
-	if (size <= 0 || btf_kind(type) != BTF_INT)
+	if (call->result_size)
+		size = call->result_size;
+	if (size <= 0 || size > UINT32_MAX)
 		return reject(env, -EINVAL, "kernel function %s returns pointer type %s %s is not "
-			      "supported", call->fn->name, "UNKNOWN", btf_name(btf, type));
-	reg_set_pointer(r0, REG_MEM, REG_RDONLY);
+			      "supported", call->fn->name,
+			      btf_kind(type) == BTF_VOID ? "VOID" : "UNKNOWN", btf_name(btf, type));
+	writable = call->result_writable || call->fn->kind == KFUNC_SESSION;
+	reg_set_pointer(r0, REG_MEM, writable ? 0 : REG_RDONLY);
 	r0->mem_size = (uint32_t)size;
 	r0->ref_id = call->call.ref_id;
 	return 0;

@@ -36,6 +36,7 @@ enum kfunc_kind {
 	KFUNC_LIST_ADD, KFUNC_RBTREE_ADD, /* the collection takes the object over */
 	KFUNC_WQ_CALLBACK, KFUNC_TASK_WORK,
 	KFUNC_RDONLY_CAST, KFUNC_KERNEL_CONTEXT, KFUNC_UNTRUSTED_RESULT,
+	KFUNC_SESSION,           /* takes the context; a cookie may be written */
 };
 
 struct kfunc {
@@ -58,7 +59,8 @@ struct kfunc_call {
 	uint64_t constant;       /* of a __k argument */
 	bool has_constant;
 	uint32_t buffer_size;    /* what a slice gives */
-	bool buffer_writable;
+	uint32_t result_size;    /* what the result points to; 0: as its type says */
+	bool result_writable;
 	const struct skep_btf *object_btf; /* type of an allocated object argument */
 	uint32_t object_id;
 	bool owning;             /* a __refcounted_kptr argument is a reference */

@@ -62,6 +62,27 @@ bool is_plain_data(const struct skep_btf *btf, uint32_t id, unsigned depth)
 	return true;
 }
 
+static bool is_named(const struct env *env, const struct btf_param *param, const char *name)
+{
+	return strcmp(btf_str(env->kernel_btf, param->name_off), name) == 0;
+}
+
+/* How many bytes the result points to. */
+static int check_result_size(struct env *env, struct kfunc_call *call, int regno,
+			     const struct btf_param *param)
+{
+	const struct reg *reg = call_arg(env, regno);
+
+	if (call->result_size)
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "2 or more rdonly/rdwr_buf_size parameters for kfunc");
+	if (!scalar_is_const(reg->var))
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "R%d is not a const", regno);
+	call->result_size = (uint32_t)reg->var.umin;
+	call->result_writable = is_named(env, param, "rdwr_buf_size");
+	return mark_precise(env, regno);
+}
+
 static int check_number(struct env *env, struct kfunc_call *call, int regno,
 			const struct btf_param *param)
 {
@@ -69,6 +90,8 @@ static int check_number(struct env *env, struct kfunc_call *call, int regno,
 
 	if (reg->type != REG_SCALAR)
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "R%d is not a scalar", regno);
+	if (is_named(env, param, "rdonly_buf_size") || is_named(env, param, "rdwr_buf_size"))
+		return check_result_size(env, call, regno, param);
 	if (!param_has(env->kernel_btf, param, "__k") && !param_has(env->kernel_btf, param, "__szk"))
 		return 0;
 	if (!scalar_is_const(reg->var))
@@ -95,7 +118,7 @@ static int check_sized(struct env *env, struct kfunc_call *call, int regno,
 	const struct btf_type *pointer = btf_type(
 		env->kernel_btf, btf_skip_mods_and_typedefs(env->kernel_btf, size[-1].type));
 	bool read_only = btf_kind(btf_type(env->kernel_btf, pointer->type)) == BTF_CONST;
-	struct mem_use use = { .writes = !read_only, .zero_size_ok = true, .nullable = nullable };
+	struct mem_use use = { .writes = true, .zero_size_ok = true, .nullable = nullable };
 	struct reg *reg = call_arg(env, regno);
 	int error;
 
@@ -149,11 +172,19 @@ static int check_memory(struct env *env, int regno, const struct pointed *to)
 
 /* --- objects --- */
 
-/* What programs of networking know a packet as, and what it is. */
+/* Programs know packets by structures that only show what the kernel's own hold. */
 static bool is_view_of(const char *view, const char *name)
 {
 	return (strcmp(view, "__sk_buff") == 0 && strcmp(name, "sk_buff") == 0) ||
 	       (strcmp(view, "xdp_md") == 0 && strcmp(name, "xdp_buff") == 0);
+}
+
+/* "nf_conn___init" begins with an nf_conn, but is not one yet. */
+static bool is_unfinished(const char *name, const char *finished)
+{
+	size_t len = strlen(finished);
+
+	return strncmp(name, finished, len) == 0 && strcmp(name + len, "___init") == 0;
 }
 
 static int check_object(struct env *env, struct kfunc_call *call, int regno,
@@ -162,6 +193,8 @@ static int check_object(struct env *env, struct kfunc_call *call, int regno,
 	const struct reg *reg = call_arg(env, regno);
 	const struct skep_btf *btf = reg->type == REG_BTF ? reg->btf : env->kernel_btf;
 	uint32_t id = reg_kernel_type(env, reg);
+	const char *name;
+	bool strict;
 
 	if (!id)
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
@@ -177,14 +210,16 @@ static int check_object(struct env *env, struct kfunc_call *call, int regno,
 	}
 	if (check_ptr_off(env, reg, regno, true) < 0)
 		return -EINVAL;
-	if (btf_types_match(btf, id, reg->off, env->kernel_btf, to->id,
-			    call->fn->flags & KF_RELEASE) ||
-	    is_view_of(to->name, skep_btf_type_name(btf, id)))
+	name = skep_btf_type_name(btf, id);
+	strict = call->fn->flags & KF_RELEASE || is_unfinished(name, to->name) ||
+		 is_unfinished(to->name, name);
+	if (is_view_of(to->name, name) ||
+	    btf_types_match(btf, id, reg->off, env->kernel_btf, to->id, strict))
 		return 0;
 	return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
 			 "kernel function %s R%d expected pointer to STRUCT %s but R%d has "
 			 "a pointer to STRUCT %s", call->fn->name, regno, to->name, regno,
-			 skep_btf_type_name(btf, id));
+			 name);
 }
 
 /* --- pointers --- */
@@ -292,6 +327,27 @@ static const struct {
 	{ "bpf_timer", MAP_FIELD_TIMER, check_work },
 };
 
+/* The program's context, by its name for programs or, for packets, by the kernel's. */
+static bool is_context(const struct env *env, const struct kfunc_call *call, const char *name)
+{
+	const struct prog_spec *spec = env->spec->target ? env->spec->target : env->spec;
+	const char *context = spec->type->ctx && spec->type->ctx->name ? spec->type->ctx->name : "";
+
+	if (call->fn->kind == KFUNC_KERNEL_CONTEXT || call->fn->kind == KFUNC_SESSION)
+		return true;
+	return strcmp(name, context) == 0 || is_view_of(context, name);
+}
+
+static int check_context(struct env *env, int regno)
+{
+	const struct reg *reg = call_arg(env, regno);
+
+	if (reg->type != REG_CTX)
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "R%d expected pointer to ctx, but got %s", regno, reg_type_text(reg));
+	return check_ptr_off(env, reg, regno, false);
+}
+
 static int check_callback(struct env *env, struct kfunc_call *call, int regno)
 {
 	const struct reg *reg = call_arg(env, regno);
@@ -354,18 +410,6 @@ static int check_named(struct env *env, struct kfunc_call *call, int regno,
 	return 1;
 }
 
-/* The context is what programs of this type know it as, or anything. */
-static int check_ctx(struct env *env, int regno, const struct pointed *to)
-{
-	const struct prog_spec *spec = env->spec->target ? env->spec->target : env->spec;
-	const char *name = spec->type->ctx->name;
-
-	if (btf_kind(to->type) != BTF_VOID && (!name || strcmp(name, to->name) != 0))
-		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "R%d is %s expected %s %s", regno,
-				 reg_type_text(call_arg(env, regno)), kind_text(to->type), to->name);
-	return check_ptr_off(env, call_arg(env, regno), regno, false);
-}
-
 static int check_pointer(struct env *env, struct kfunc_call *call, int regno,
 			 const struct btf_param *param, const struct btf_type *pointer)
 {
@@ -385,6 +429,8 @@ static int check_pointer(struct env *env, struct kfunc_call *call, int regno,
 		return reject_as(env, SKEP_VERIFY_NULL, -EACCES,
 				 "Possibly NULL pointer passed to trusted R%d", regno);
 	}
+	if (is_context(env, call, to.name))
+		return check_context(env, regno);
 	error = check_reference(env, call, regno, &to);
 	if (error == 0)
 		error = check_suffixed(env, call, regno, param);
@@ -393,8 +439,6 @@ static int check_pointer(struct env *env, struct kfunc_call *call, int regno,
 	error = check_named(env, call, regno, param, &to);
 	if (error <= 0)
 		return error;
-	if (reg->type == REG_CTX)
-		return check_ctx(env, regno, &to);
 	if (reg->type == REG_BTF || reg_kernel_type(env, reg))
 		return check_object(env, call, regno, &to);
 	if (btf_kind(to.type) == BTF_FUNC_PROTO)

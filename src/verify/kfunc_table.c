@@ -12,8 +12,7 @@
 #define TYPE(name) (UINT64_C(1) << BPF_PROG_TYPE_##name)
 #define ON_ALL UINT64_MAX
 #define ON_TRACING                                                                           \
-	(TYPE(TRACING) | TYPE(TRACEPOINT) | TYPE(RAW_TRACEPOINT) |                           \
-	 TYPE(RAW_TRACEPOINT_WRITABLE) | TYPE(PERF_EVENT) | TYPE(LSM))
+	(TYPE(TRACING) | TYPE(TRACEPOINT) | TYPE(RAW_TRACEPOINT) | TYPE(PERF_EVENT) | TYPE(LSM))
 #define ON_LSM TYPE(LSM)
 #define ON_STRUCT_OPS TYPE(STRUCT_OPS)
 #define ON_SYSCALL TYPE(SYSCALL)

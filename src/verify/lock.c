@@ -60,6 +60,7 @@ static int find_lock(struct env *env, int regno, struct lock lock, const void **
 {
 	const struct reg *reg = call_arg(env, regno);
 	const struct map_fields *fields;
+	const struct map_field *field;
 	const char *place = reg->type == REG_MAP_VALUE ? "map" : "local";
 	const char *name = "kptr";
 	uint64_t off = (uint64_t)reg->off + reg->var.umin;
@@ -79,15 +80,12 @@ static int find_lock(struct env *env, int regno, struct lock lock, const void **
 		fields = record_fields(env, reg->btf, reg->btf_id);
 		*ptr = reg->btf;
 	}
-	for (uint32_t i = 0; fields && i < fields->count; i++) {
-		if (fields->field[i].type != lock.field)
-			continue;
-		if (fields->field[i].off != off)
-			return reject(env, -EINVAL, "off %llu doesn't point to 'struct %s' that is "
-				      "at %u", (unsigned long long)off, lock.type,
-				      fields->field[i].off);
+	field = field_of(fields, lock.field);
+	if (field && field->off == off)
 		return 0;
-	}
+	if (field)
+		return reject(env, -EINVAL, "off %llu doesn't point to 'struct %s' that is at %u",
+			      (unsigned long long)off, lock.type, field->off);
 	return reject(env, -EINVAL, "%s '%s' has no valid %s", place, name, lock.type);
 }
 

@@ -9,6 +9,36 @@
 
 #define PERCPU_OBJECT_MAX 512
 
+/* Programs that may run in the middle of anything: freeing what these fields hold may not. */
+static bool may_interrupt(const struct env *env)
+{
+	switch (env->spec->type->id) {
+	case BPF_PROG_TYPE_KPROBE:
+	case BPF_PROG_TYPE_TRACEPOINT:
+	case BPF_PROG_TYPE_RAW_TRACEPOINT:
+	case BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE:
+	case BPF_PROG_TYPE_PERF_EVENT:
+		return true;
+	case BPF_PROG_TYPE_TRACING:
+		return env->spec->attach != BPF_TRACE_ITER && !env->sleepable;
+	default:
+		return false;
+	}
+}
+
+static int check_drop_here(struct env *env, const struct kfunc_call *call, const struct reg *reg)
+{
+	const uint32_t harmless = MAP_FIELD_REFCOUNT | MAP_FIELD_SPIN_LOCK | MAP_FIELD_RES_SPIN_LOCK;
+	const struct map_fields *fields = record_fields(env, reg->btf, reg->btf_id);
+
+	if (!fields)
+		return -ENOMEM;
+	if (!(fields->mask & ~harmless) || !may_interrupt(env))
+		return 0;
+	return reject_as(env, SKEP_VERIFY_CALL, -EINVAL, "%s cannot be used in tracing programs on "
+			 "types with NMI unsafe fields", call->fn->name);
+}
+
 int check_object_drop(struct env *env, struct kfunc_call *call, int regno)
 {
 	const struct reg *reg = call_arg(env, regno);
@@ -30,7 +60,7 @@ int check_object_drop(struct env *env, struct kfunc_call *call, int regno)
 	if (!reg->ref_id)
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
 				 "allocated object must be referenced");
-	return 0;
+	return check_drop_here(env, call, reg);
 }
 
 int check_refcounted(struct env *env, struct kfunc_call *call, int regno)
@@ -47,6 +77,8 @@ int check_refcounted(struct env *env, struct kfunc_call *call, int regno)
 	if (!(fields->mask & MAP_FIELD_REFCOUNT))
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
 				 "R%d doesn't point to a type with bpf_refcount field", regno);
+	if (check_ptr_off(env, reg, regno, false) < 0)
+		return -EINVAL;
 	call->owning = reg->ref_id;
 	call->object_btf = reg->btf;
 	call->object_id = reg->btf_id;
@@ -98,7 +130,7 @@ int set_new_object(struct env *env, const struct kfunc_call *call, struct reg *r
 	if (!fields)
 		return -ENOMEM;
 	/* Linux refuses the program's types as a whole for it. */
-	if (fields->problem) {
+	if (fields->no_types) {
 		explain(env, "struct %s is why there are no types: %s (%d)",
 			fields->of ? fields->of : skep_btf_type_name(btf, id), fields->problem,
 			fields->error);

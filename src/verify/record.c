@@ -6,8 +6,9 @@
  * They are found by the name of a member's type, or by the tag on a pointer, in
  * the structures and arrays the type is made of. Finding follows Linux to the
  * letter, because a member that Linux does not recognise is plain bytes to
- * programs there. A type with a field that makes no sense has no fields at all:
- * Linux refuses it, and loaders go on without types.
+ * programs there. In a type with a field that makes no sense Linux finds none at
+ * all; if that is in a structure it looks into for objects, it refuses all the
+ * types of the program, and loaders go on without them.
  */
 #include "verify/call.h"
 
@@ -128,18 +129,16 @@ static bool find_pointer(struct search *s, const struct btf_type *pointer, uint3
 
 	if (btf_kind(tag) != BTF_TYPE_TAG || btf_kind_flag(tag))
 		return true;
-	if (btf_kind(btf_type(btf, tag->type)) == BTF_TYPE_TAG)
-		return refuse(s, -EINVAL, "a pointer in it has two tags");
 	for (size_t i = 0; i < ARRAY_SIZE(pointer_tags); i++) {
 		if (strcmp(btf_name(btf, tag), pointer_tags[i].tag) != 0)
 			continue;
 		field.type = pointer_tags[i].type;
 		rules = pointer_tags[i].rules;
 	}
-	if (!field.type)
-		return refuse(s, -EINVAL, "a pointer in it has a tag that is not known");
 	if (!(rules & s->rules))
 		return true;
+	if (btf_kind(btf_type(btf, tag->type)) == BTF_TYPE_TAG)
+		return refuse(s, -EINVAL, "a pointer in it has two tags");
 	field.btf_id = btf_skip_mods(btf, tag->type);
 	target = btf_type(btf, field.btf_id);
 	if (btf_kind(target) != BTF_STRUCT)
@@ -147,9 +146,9 @@ static bool find_pointer(struct search *s, const struct btf_type *pointer, uint3
 	if (off % 8)
 		return refuse(s, -EINVAL, "a tagged pointer in it is not aligned");
 	if (field.type == MAP_FIELD_UPTR) {
-		if (!target->size || target->size > UPTR_SIZE_MAX)
-			return refuse(s, -EINVAL, "what a uptr in it points to is not of a size "
-				      "that fits a page");
+		s->fields->no_types |= !target->size || target->size > UPTR_SIZE_MAX;
+		if (s->fields->no_types)
+			return refuse(s, -E2BIG, "what a uptr in it points to does not fit a page");
 		return add_field(s, field);
 	}
 	if (kernel)

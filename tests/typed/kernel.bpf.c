@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The types of a kernel: what the programs here are attached to and call. */
-#include "typed.h"
+#include "objects.h"
 
 struct task_struct {
 	int pid;
@@ -9,6 +9,10 @@ struct task_struct {
 
 struct file {
 	u64 mode;
+};
+
+struct sock_common {
+	u16 family;
 };
 
 struct bpf_map {
@@ -28,6 +32,43 @@ __noinline void *bpf_arena_alloc_pages(void *p__map, void *addr__ign, u32 page_c
 {
 	return (char *)p__map + page_cnt + node_id + flags + (u64)addr__ign;
 }
+
+/* A function of the kernel: its prototype is what matters, not what it does. */
+#define KFUNC(prototype, result) __noinline prototype { __asm__ volatile(""); return result; }
+
+KFUNC(void *bpf_obj_new_impl(u64 local_type_id__k, void *meta__ign), 0)
+KFUNC(void bpf_obj_drop_impl(void *p__alloc, void *meta__ign), )
+KFUNC(void *bpf_percpu_obj_new_impl(u64 local_type_id__k, void *meta__ign), 0)
+KFUNC(void bpf_percpu_obj_drop_impl(void *p__alloc, void *meta__ign), )
+KFUNC(void *bpf_refcount_acquire_impl(void *p__refcounted_kptr, void *meta__ign), 0)
+KFUNC(int bpf_list_push_front_impl(struct bpf_list_head *head, struct bpf_list_node *node,
+				   void *meta__ign, u64 off), 0)
+KFUNC(int bpf_list_add(struct bpf_list_head *head, struct bpf_list_node *new,
+		       struct bpf_list_node *prev__nonown_allowed), 0)
+KFUNC(struct bpf_list_node *bpf_list_del(struct bpf_list_head *head,
+					 struct bpf_list_node *node__nonown_allowed), 0)
+KFUNC(_Bool bpf_list_is_first(struct bpf_list_head *head,
+			      struct bpf_list_node *node__nonown_allowed), 0)
+KFUNC(struct bpf_list_node *bpf_list_pop_front(struct bpf_list_head *head), 0)
+KFUNC(struct bpf_list_node *bpf_list_front(struct bpf_list_head *head), 0)
+KFUNC(int bpf_rbtree_add_impl(struct bpf_rb_root *root, struct bpf_rb_node *node, less_fn *less,
+			      void *meta__ign, u64 off), 0)
+KFUNC(struct bpf_rb_node *bpf_rbtree_remove(struct bpf_rb_root *root, struct bpf_rb_node *node), 0)
+KFUNC(struct bpf_rb_node *bpf_rbtree_first(struct bpf_rb_root *root), 0)
+KFUNC(struct bpf_rb_node *bpf_rbtree_root(struct bpf_rb_root *root), 0)
+KFUNC(struct bpf_rb_node *bpf_rbtree_left(struct bpf_rb_root *root, struct bpf_rb_node *node), 0)
+KFUNC(int bpf_wq_init(struct bpf_wq *wq, void *p__const_map, u32 flags), 0)
+KFUNC(int bpf_wq_set_callback(struct bpf_wq *wq, work_fn *callback_fn, u32 flags), 0)
+KFUNC(int bpf_wq_start(struct bpf_wq *wq, u32 flags), 0)
+KFUNC(int bpf_timer_cancel_async(struct bpf_timer *timer), 0)
+KFUNC(int bpf_task_work_schedule_signal(struct task_struct *task, struct bpf_task_work *tw,
+					void *map__const_map, work_fn *callback), 0)
+KFUNC(int bpf_copy_from_user_str(void *dst, u32 dst__sz, const void *unsafe_ptr__ign, u64 flags), 0)
+KFUNC(struct task_struct *bpf_task_acquire(struct task_struct *p), 0)
+KFUNC(struct task_struct *bpf_task_from_pid(s32 pid), 0)
+KFUNC(void bpf_task_release(struct task_struct *p), )
+KFUNC(int bpf_sock_destroy(struct sock_common *sock), 0)
+KFUNC(void *bpf_rdonly_cast(const void *obj__ign, u32 btf_id__k), 0)
 
 typedef void (*btf_trace_task_newtask)(void *data, struct task_struct *task, u64 flags);
 btf_trace_task_newtask task_newtask;
