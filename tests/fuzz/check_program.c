@@ -1,47 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * check_program.c - a plain interpreter that trusts nothing (see program.h).
- *
- * It keeps the list of memory the program may touch: its frames, the context,
- * the packet, and what helpers gave it.
  */
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "base/base.h"
-#include "helper/helper.h"
-#include "helper/packet.h"
-#include "isa/insn.h"
-#include "program.h"
+#include "checker.h"
 
-enum { MAX_REGIONS = 256, MAX_FRAMES = 9, BUDGET = 400000, STACK = INSN_STACK_SIZE };
-
-struct region {
-	uint64_t start, size;
-};
-
-struct frame {
-	uint64_t saved[4];       /* r6..r9 of the caller */
-	uint32_t back;           /* where to go on in the caller */
-};
-
-struct checker {
-	const struct verified *verified;
-	struct vm *vm;
-	struct map *const *maps;
-	struct region regions[MAX_REGIONS];
-	uint32_t region_count, fixed;
-	uint64_t room[MAX_FRAMES * STACK / 8 + 64], *stack;
-	struct frame frames[MAX_FRAMES];
-	uint32_t depth;
-	uint64_t r[11];
-	uint32_t budget;
-	struct checked *result;
-	bool stop;
-};
-
-__attribute__((format(printf, 4, 5)))
-static void stop(struct checker *c, enum checked_end end, uint32_t pc, const char *fmt, ...)
+void checker_stop(struct checker *c, enum checked_end end, uint32_t pc, const char *fmt, ...)
 {
 	va_list args;
 
@@ -55,13 +21,24 @@ static void stop(struct checker *c, enum checked_end end, uint32_t pc, const cha
 	va_end(args);
 }
 
-/* When the list is full the oldest of what helpers gave is forgotten: give up. */
-static void allow(struct checker *c, uint64_t start, uint64_t size)
+/* --- memory --- */
+
+uint16_t checker_region(struct checker *c, enum region_kind kind, uint64_t start, uint64_t size,
+			uint32_t map)
 {
-	if (c->region_count == MAX_REGIONS)
-		stop(c, CHECKED_GAVE_UP, 0, "too many regions");
-	else
-		c->regions[c->region_count++] = (struct region){ start, size };
+	for (uint32_t i = REGIONS_FIXED; i < c->region_count; i++) {
+		const struct region *region = &c->regions[i];
+
+		if (region->kind == kind && region->start == start && region->size == size &&
+		    region->map == map)
+			return (uint16_t)i;
+	}
+	if (c->region_count == MAX_REGIONS) {
+		checker_stop(c, CHECKED_GAVE_UP, c->pc, "too many regions");
+		return IN_NOTHING;
+	}
+	c->regions[c->region_count] = (struct region){ (uint8_t)kind, map, start, size };
+	return (uint16_t)c->region_count++;
 }
 
 static bool inside(uint64_t at, uint64_t size, uint64_t start, uint64_t room)
@@ -69,90 +46,65 @@ static bool inside(uint64_t at, uint64_t size, uint64_t start, uint64_t room)
 	return at >= start && size <= room && at - start <= room - size;
 }
 
-static bool allowed(struct checker *c, uint64_t at, uint64_t size)
+static bool allowed(const struct checker *c, uint16_t origin, uint64_t at, uint64_t size)
 {
 	const struct packet *packet = c->vm->packet;
-	uint64_t low = (uint64_t)(uintptr_t)c->stack + (MAX_FRAMES - 1 - c->depth) * STACK;
+	const struct region *region = &c->regions[origin];
 
-	if (inside(at, size, low, (c->depth + 1) * STACK))
-		return true;
-	if (packet && inside(at, size, (uint64_t)(uintptr_t)packet->meta,
-			     (uint64_t)(packet->end - packet->meta)))
-		return true;
-	for (uint32_t i = 0; i < c->region_count; i++)
-		if (inside(at, size, c->regions[i].start, c->regions[i].size))
-			return true;
+	switch ((enum region_kind)region->kind) {
+	case REGION_NONE: case REGION_MAP: case REGION_FUNC: case REGION_END:
+		return false;
+	case REGION_META:
+		return inside(at, size, (uint64_t)(uintptr_t)packet->meta,
+			      (uint64_t)(packet->data - packet->meta));
+	case REGION_PACKET:
+		return inside(at, size, (uint64_t)(uintptr_t)packet->data,
+			      (uint64_t)(packet->end - packet->data));
+	case REGION_STACK:
+		return (uint32_t)origin - REGION_FRAME <= c->depth &&
+		       inside(at, size, region->start, region->size);
+	case REGION_CTX: case REGION_VALUE: case REGION_MEMORY: case REGION_KEY:
+		return inside(at, size, region->start, region->size);
+	}
 	return false;
 }
 
-static bool touch(struct checker *c, uint32_t pc, uint64_t at, uint64_t size, const char *what)
+bool checker_touch(struct checker *c, uint16_t origin, uint64_t at, uint64_t size,
+		   const char *what)
 {
-	if (!c->stop && !allowed(c, at, size))
-		stop(c, CHECKED_VIOLATION, pc, "%s of %llu bytes at %#llx (r10 %#llx)", what,
-		     (unsigned long long)size, (unsigned long long)at,
-		     (unsigned long long)c->r[10]);
+	if (!c->stop && !allowed(c, origin, at, size)) {
+		const struct region *region = &c->regions[origin];
+
+		checker_stop(c, CHECKED_VIOLATION, c->pc,
+			     "%s of %llu bytes at %#llx; region kind %u, %llu bytes at %#llx", what,
+			     (unsigned long long)size, (unsigned long long)at, region->kind,
+			     (unsigned long long)region->size, (unsigned long long)region->start);
+	}
 	return !c->stop;
 }
 
-/* --- helpers --- */
-
-static struct map *map_argument(const struct helper *helper, const uint64_t *args)
+bool checker_word(const struct checker *c, uint64_t at, uint32_t *frame, uint32_t *word)
 {
-	for (unsigned i = 0; i < 5; i++)
-		if (helper->arg[i].kind == ARG_CONST_MAP_PTR)
-			return (struct map *)(uintptr_t)args[i];
-	return NULL;
-}
+	uint64_t low = frame_pointer(c, MAX_FRAMES), top = frame_pointer(c, 0);
 
-static void check_argument(struct checker *c, uint32_t pc, const struct helper *helper, unsigned i,
-			   const uint64_t *args, const struct map *map)
-{
-	const struct arg *arg = &helper->arg[i];
-	uint64_t size = 0;
-
-	if (args[i] == 0 && (arg->flags & ARG_MAYBE_NULL))
-		return;
-	if (arg->kind == ARG_MAP_KEY && map)
-		size = map->key_size;
-	else if (arg->kind == ARG_MAP_VALUE && map)
-		size = map->value_size;
-	else if (arg->kind == ARG_MEM)
-		size = arg->flags & ARG_FIXED_SIZE ? arg->size : i < 4 ? args[i + 1] : 0;
-	if (size)
-		touch(c, pc, args[i], size, helper->name);
-}
-
-static void call_helper(struct checker *c, uint32_t pc, const struct insn *insn)
-{
-	const struct helper *helper = helper_get((uint32_t)insn->imm, c->vm->prog_type, 0);
-	const struct map *map;
-	uint64_t *args = &c->r[1], result;
-
-	if (!helper || !helper->call || helper->ret.kind > RET_PTR_TO_MAP_VALUE) {
-		if (!helper || helper->ret.kind != RET_PTR_TO_RINGBUF_MEM) {
-			stop(c, CHECKED_GAVE_UP, pc, "helper %lld", (long long)insn->imm);
-			return;
-		}
-	}
-	for (unsigned i = 0; i < 5; i++)
-		if (helper->arg[i].kind == ARG_PTR_TO_FUNC)
-			stop(c, CHECKED_GAVE_UP, pc, "a callback");
-	map = map_argument(helper, args);
-	for (unsigned i = 0; i < 5; i++)
-		check_argument(c, pc, helper, i, args, map);
-	if (c->stop)
-		return;
-	result = helper->call(c->vm, args);
-	if (helper->ret.kind == RET_PTR_TO_MAP_VALUE && result && map)
-		allow(c, result, map->value_size);
-	if (helper->ret.kind == RET_PTR_TO_RINGBUF_MEM && result)
-		allow(c, result, args[1]);
-	c->r[0] = result;
-	for (unsigned i = 1; i <= 5; i++)
-		c->r[i] = 0xdead0000beef0000u + i;
+	if (at < low || at >= top)
+		return false;
+	*frame = (uint32_t)((top - at - 1) / STACK);
+	*word = (uint32_t)((top - at - 1) % STACK / 8);
+	return true;
 }
 
 /* --- instructions --- */
+
+static void set_doubt(struct checker *c, unsigned reg, bool doubt)
+{
+	c->doubt = (uint16_t)((c->doubt & ~(1u << reg)) | (uint32_t)doubt << reg);
+}
+
+static bool doubtful(const struct checker *c, unsigned reg)
+{
+	return c->doubt >> reg & 1;
+}
 
 static uint64_t sign(uint64_t value, unsigned bytes)
 {
@@ -161,40 +113,91 @@ static uint64_t sign(uint64_t value, unsigned bytes)
 	return (uint64_t)((int64_t)(value << shift) >> shift);
 }
 
-static void load(struct checker *c, uint32_t pc, const struct insn *insn)
+/* The context's fields that are pointers into the packet. */
+static uint16_t field_origin(const struct checker *c, uint64_t at)
 {
-	uint64_t at = c->r[insn->src] + (uint64_t)(int64_t)insn->off, value = 0;
+	const struct packet *packet = c->vm->packet;
+	const void *address = (const void *)(uintptr_t)at;
 
-	if (insn->fault_zero) {
-		stop(c, CHECKED_GAVE_UP, pc, "a kernel object");
-		return;
-	}
-	if (!touch(c, pc, at, insn->width, "load"))
-		return;
-	memcpy(&value, (const void *)(uintptr_t)at, insn->width);
-	c->r[insn->dst] = insn->sign_extend ? sign(value, insn->width) : value;
+	if (!packet)
+		return IN_NOTHING;
+	return address == &packet->data ? IN_PACKET : address == &packet->meta ? IN_META :
+	       address == &packet->end ? IN_END : IN_NOTHING;
 }
 
-static void store(struct checker *c, uint32_t pc, const struct insn *insn)
+static void load(struct checker *c, const struct insn *insn)
+{
+	uint64_t at = c->r[insn->src] + (uint64_t)(int64_t)insn->off, value = 0;
+	uint16_t from = c->origin[insn->src], origin = IN_NOTHING;
+	bool doubt = doubtful(c, insn->src);
+	uint32_t frame, word;
+
+	if (insn->fault_zero) {
+		checker_stop(c, CHECKED_GAVE_UP, c->pc, "a kernel object");
+		return;
+	}
+	if (!checker_touch(c, from, at, insn->width, "load"))
+		return;
+	memcpy(&value, (const void *)(uintptr_t)at, insn->width);
+	if (checker_word(c, at, &frame, &word)) {
+		uint32_t last_frame = frame, last_word = word;
+
+		checker_word(c, at + insn->width - 1, &last_frame, &last_word);
+		doubt |= c->word_doubt[frame][word] || c->word_doubt[last_frame][last_word];
+		if (insn->width == 8 && at % 8 == 0)
+			origin = c->word_origin[frame][word];
+	} else if (from == IN_CTX && insn->width == 8) {
+		origin = field_origin(c, at);
+	}
+	c->r[insn->dst] = insn->sign_extend ? sign(value, insn->width) : value;
+	c->origin[insn->dst] = origin;
+	set_doubt(c, insn->dst, doubt);
+}
+
+/* What is known of stack words goes with what is written to them. */
+static void note_store(struct checker *c, uint64_t at, unsigned width, uint16_t origin, bool doubt)
+{
+	uint32_t frame, word;
+
+	for (unsigned i = 0; i < width; i++) {
+		if (!checker_word(c, at + i, &frame, &word))
+			return;
+		if (width == 8 && at % 8 == 0) {
+			c->word_origin[frame][word] = origin;
+			c->word_doubt[frame][word] = doubt;
+			return;
+		}
+		c->word_origin[frame][word] = IN_NOTHING;
+		c->word_doubt[frame][word] |= doubt;
+	}
+}
+
+static void store(struct checker *c, const struct insn *insn)
 {
 	uint64_t at = c->r[insn->dst] + (uint64_t)(int64_t)insn->off;
 	uint64_t value = insn->source_is_imm ? (uint64_t)insn->imm : c->r[insn->src];
+	bool doubt = doubtful(c, insn->dst) || (!insn->source_is_imm && doubtful(c, insn->src));
 
-	if (touch(c, pc, at, insn->width, "store"))
-		memcpy((void *)(uintptr_t)at, &value, insn->width);
+	if (!checker_touch(c, c->origin[insn->dst], at, insn->width, "store"))
+		return;
+	memcpy((void *)(uintptr_t)at, &value, insn->width);
+	note_store(c, at, insn->width, insn->source_is_imm ? IN_NOTHING : c->origin[insn->src],
+		   doubt);
 }
 
-static void atomic(struct checker *c, uint32_t pc, const struct insn *insn)
+static void atomic(struct checker *c, const struct insn *insn)
 {
 	uint64_t at = c->r[insn->dst] + (uint64_t)(int64_t)insn->off;
 	uint64_t mask = insn->width == 8 ? UINT64_MAX : UINT32_MAX;
 	uint64_t old = 0, source = c->r[insn->src], new;
+	bool doubt = doubtful(c, insn->dst) || doubtful(c, insn->src);
+	uint32_t frame, word;
 
 	if (insn->op == ATOMIC_LOAD_ACQ || insn->op == ATOMIC_STORE_REL) {
-		stop(c, CHECKED_GAVE_UP, pc, "an ordered access");
+		checker_stop(c, CHECKED_GAVE_UP, c->pc, "an ordered access");
 		return;
 	}
-	if (!touch(c, pc, at, insn->width, "atomic"))
+	if (!checker_touch(c, c->origin[insn->dst], at, insn->width, "atomic"))
 		return;
 	memcpy(&old, (const void *)(uintptr_t)at, insn->width);
 	switch ((enum atomic)insn->op) {
@@ -207,129 +210,229 @@ static void atomic(struct checker *c, uint32_t pc, const struct insn *insn)
 	case ATOMIC_LOAD_ACQ: case ATOMIC_STORE_REL: case ATOMIC_COUNT: default: return;
 	}
 	memcpy((void *)(uintptr_t)at, &new, insn->width);
-	if (insn->op == ATOMIC_CMPXCHG)
+	if (checker_word(c, at, &frame, &word))
+		doubt |= c->word_doubt[frame][word];
+	note_store(c, at, insn->width, IN_NOTHING, doubt);
+	if (insn->op == ATOMIC_CMPXCHG) {
 		c->r[0] = old;
-	else if (insn->op >= ATOMIC_FETCH_ADD || insn->op == ATOMIC_XCHG)
+		c->origin[0] = IN_NOTHING;
+		set_doubt(c, 0, doubt);
+	} else if (insn->op >= ATOMIC_FETCH_ADD || insn->op == ATOMIC_XCHG) {
 		c->r[insn->src] = old;
+		c->origin[insn->src] = IN_NOTHING;
+		set_doubt(c, insn->src, doubt);
+	}
 }
 
-static void immediate(struct checker *c, uint32_t pc, const struct insn *insn)
+static void alu(struct checker *c, const struct insn *insn)
 {
-	struct map *map = NULL;
+	uint64_t source = insn->source_is_imm ? (uint64_t)insn->imm : c->r[insn->src];
+	uint16_t from = insn->source_is_imm ? IN_NOTHING : c->origin[insn->src];
+	uint16_t origin = IN_NOTHING;
+	bool doubt = !insn->source_is_imm && doubtful(c, insn->src);
+
+	if (insn->op == ALU_MOV) {
+		if (insn->width == 8 && insn->from == 8)
+			origin = from;
+	} else {
+		doubt |= doubtful(c, insn->dst);
+		if (insn->width == 8 && insn->op == ALU_ADD)
+			origin = c->origin[insn->dst] ? c->origin[insn->dst] : from;
+		if (insn->width == 8 && insn->op == ALU_SUB && !from)
+			origin = c->origin[insn->dst];
+	}
+	c->r[insn->dst] = alu_eval(insn->op, insn->width, insn->from, c->r[insn->dst], source);
+	c->origin[insn->dst] = origin;
+	set_doubt(c, insn->dst, doubt);
+}
+
+static void immediate(struct checker *c, const struct insn *insn)
+{
+	uint32_t index = (uint32_t)insn->imm;
 	uint64_t address = (uint64_t)insn->imm;
+	uint16_t origin = IN_NOTHING;
+	struct map *map;
 
 	if (insn->op == IMM64_MAP_INDEX) {
-		address = (uint64_t)(uintptr_t)c->maps[(uint32_t)insn->imm];
+		address = (uint64_t)(uintptr_t)c->setup->maps[index];
+		origin = checker_region(c, REGION_MAP, address, 0, index);
 	} else if (insn->op == IMM64_MAP_INDEX_VALUE) {
-		map = c->maps[(uint32_t)insn->imm];
+		map = c->setup->maps[index];
 		if (map_type(map->type_id)->direct_value(map, &address, 0) < 0)
-			stop(c, CHECKED_VIOLATION, pc, "no such value");
+			checker_stop(c, CHECKED_VIOLATION, c->pc, "no such value");
+		origin = checker_region(c, REGION_VALUE, address, map->value_size, index);
 		address += (uint64_t)insn->imm >> 32;
+	} else if (insn->op == IMM64_FUNC) {
+		address = c->pc + 1 + (uint64_t)(int64_t)(int32_t)insn->imm;
+		origin = checker_region(c, REGION_FUNC, address, 0, 0);
 	} else if (insn->op != IMM64_VALUE) {
-		stop(c, CHECKED_GAVE_UP, pc, "an address");
+		checker_stop(c, CHECKED_GAVE_UP, c->pc, "an address");
 	}
 	c->r[insn->dst] = address;
+	c->origin[insn->dst] = origin;
+	set_doubt(c, insn->dst, false);
 }
 
-static uint32_t call_local(struct checker *c, uint32_t pc, const struct insn *insn)
+bool checker_enter(struct checker *c, uint32_t back)
 {
-	struct frame *frame = &c->frames[c->depth];
+	struct saved_frame *frame = &c->frames[c->depth];
 
 	if (c->depth + 1 >= MAX_FRAMES) {
-		stop(c, CHECKED_VIOLATION, pc, "calls nest deeper than 8");
-		return pc;
+		checker_stop(c, CHECKED_VIOLATION, c->pc, "calls nest deeper than 8");
+		return false;
 	}
-	memcpy(frame->saved, &c->r[6], sizeof(frame->saved));
-	frame->back = pc + 1;
+	memcpy(frame->r, c->r, sizeof(frame->r));
+	memcpy(frame->origin, c->origin, sizeof(frame->origin));
+	frame->doubt = c->doubt;
+	frame->back = back;
 	c->depth++;
-	c->r[10] -= STACK;
-	return (uint32_t)insn_target(insn, pc);
+	memset(c->word_origin[c->depth], 0, sizeof(c->word_origin[0]));
+	memset(c->word_doubt[c->depth], 0, sizeof(c->word_doubt[0]));
+	c->r[10] = frame_pointer(c, c->depth);
+	c->origin[10] = (uint16_t)(REGION_FRAME + c->depth);
+	return true;
 }
 
-static uint32_t step(struct checker *c, uint32_t pc)
+static uint32_t leave(struct checker *c)
 {
-	const struct insn *insn = &c->verified->insns[pc];
+	const struct saved_frame *frame = &c->frames[c->depth - 1];
+
+	c->depth--;
+	if (frame->back == UINT32_MAX) {
+		c->callback_done = true;
+		return c->pc;
+	}
+	for (unsigned r = 6; r <= 10; r++) {
+		c->r[r] = frame->r[r];
+		c->origin[r] = frame->origin[r];
+	}
+	c->doubt = (uint16_t)((c->doubt & 0x3f) | (frame->doubt & ~0x3fu));
+	return frame->back;
+}
+
+static uint32_t load_packet(struct checker *c, const struct insn *insn)
+{
+	uint64_t off = (uint64_t)insn->imm + (insn->indirect ? c->r[insn->src] : 0);
+	uint8_t bytes[8] = { 0 };
+	uint64_t value = 0;
+
+	if (!c->vm->packet || (int32_t)off < 0 ||
+	    packet_read(c->vm->packet, (uint32_t)off, bytes, insn->width) < 0) {
+		checker_stop(c, CHECKED_DONE, c->pc, "a packet too short");
+		return c->pc;
+	}
+	for (unsigned i = 0; i < insn->width; i++)
+		value = value << 8 | bytes[i];
+	c->r[0] = value;
+	c->origin[0] = IN_NOTHING;
+	set_doubt(c, 0, false);
+	return c->pc + 1;
+}
+
+static uint32_t step(struct checker *c)
+{
+	const struct insn *insn = &c->verified->insns[c->pc];
 	uint64_t source = insn->source_is_imm ? (uint64_t)insn->imm : c->r[insn->src];
 
 	switch ((enum insn_kind)insn->kind) {
 	case INSN_ALU:
-		c->r[insn->dst] = alu_eval(insn->op, insn->width, insn->from, c->r[insn->dst],
-					   source);
-		return pc + 1;
+		alu(c, insn);
+		return c->pc + 1;
 	case INSN_IMM64:
-		immediate(c, pc, insn);
-		return pc + 2;
+		immediate(c, insn);
+		return c->pc + 2;
 	case INSN_LOAD:
-		load(c, pc, insn);
-		return pc + 1;
+		load(c, insn);
+		return c->pc + 1;
 	case INSN_STORE:
-		store(c, pc, insn);
-		return pc + 1;
+		store(c, insn);
+		return c->pc + 1;
 	case INSN_ATOMIC:
-		atomic(c, pc, insn);
-		return pc + 1;
+		atomic(c, insn);
+		return c->pc + 1;
 	case INSN_JUMP:
 		return cond_eval(insn->op, insn->width, c->r[insn->dst], source)
-			       ? (uint32_t)insn_target(insn, pc)
-			       : pc + 1;
+			       ? (uint32_t)insn_target(insn, c->pc)
+			       : c->pc + 1;
 	case INSN_GOTO:
-		return (uint32_t)insn_target(insn, pc);
+		return (uint32_t)insn_target(insn, c->pc);
+	case INSN_MAY_GOTO:
+		return c->may_goto++ < MAY_GOTO_TIMES ? c->pc + 1 :
+							(uint32_t)insn_target(insn, c->pc);
+	case INSN_LOAD_PACKET:
+		return load_packet(c, insn);
 	case INSN_CALL:
 		if (insn->op == CALL_LOCAL)
-			return call_local(c, pc, insn);
+			return checker_enter(c, c->pc + 1) ? (uint32_t)insn_target(insn, c->pc) :
+							     c->pc;
 		if (insn->op == CALL_HELPER)
-			call_helper(c, pc, insn);
+			checker_helper(c, insn);
 		else
-			stop(c, CHECKED_GAVE_UP, pc, "a kernel function");
-		return pc + 1;
+			checker_kfunc(c, insn);
+		return c->pc + 1;
 	case INSN_EXIT:
-		if (c->depth == 0) {
-			c->result->retval = c->r[0];
-			stop(c, CHECKED_DONE, pc, "exit");
-			return pc;
-		}
-		c->depth--;
-		c->r[10] += STACK;
-		memcpy(&c->r[6], c->frames[c->depth].saved, sizeof(c->frames[0].saved));
-		return c->frames[c->depth].back;
+		if (c->depth)
+			return leave(c);
+		c->result->retval = c->r[0];
+		checker_stop(c, CHECKED_DONE, c->pc, "exit");
+		return c->pc;
 	case INSN_INVALID: case INSN_PAD: case INSN_KIND_COUNT:
-		stop(c, CHECKED_VIOLATION, pc, "reached what is no instruction");
-		return pc;
-	case INSN_LOAD_PACKET: case INSN_GOTO_REG: case INSN_MAY_GOTO: case INSN_CAST:
+		checker_stop(c, CHECKED_VIOLATION, c->pc, "reached what is no instruction");
+		return c->pc;
+	case INSN_GOTO_REG: case INSN_CAST:
 		break;
 	}
-	stop(c, CHECKED_GAVE_UP, pc, "an instruction that is not modelled");
-	return pc;
+	checker_stop(c, CHECKED_GAVE_UP, c->pc, "an instruction that is not modelled");
+	return c->pc;
 }
 
-void checked_run(const struct verified *verified, struct vm *vm, struct map *const *maps,
-		 size_t ctx_size, unsigned variant, struct checked *result)
+void checker_go(struct checker *c, uint32_t pc)
 {
-	struct checker c = { .verified = verified, .vm = vm, .maps = maps, .budget = BUDGET,
-			     .result = result };
-	uint32_t pc = 0;
+	c->pc = pc;
+	c->callback_done = false;
+	while (!c->stop && !c->callback_done) {
+		if (c->pc >= c->verified->len)
+			checker_stop(c, CHECKED_VIOLATION, c->pc, "ran past the end");
+		else if (c->budget-- == 0)
+			checker_stop(c, CHECKED_GAVE_UP, c->pc, "ran for long");
+		if (c->stop)
+			break;
+		if (c->setup->claims)
+			claims_check(c);
+		if (!c->stop)
+			c->pc = step(c);
+	}
+}
 
+void checked_run(const struct checked_setup *setup, struct checked *result)
+{
+	static _Thread_local struct checker checker;
+	struct checker *c = &checker;
+
+	memset(c, 0, offsetof(struct checker, room));
+	memset(&c->word_origin, 0, sizeof(*c) - offsetof(struct checker, word_origin));
+	c->setup = setup;
+	c->verified = setup->verified;
+	c->vm = setup->vm;
+	c->budget = BUDGET;
+	c->result = result;
 	*result = (struct checked){ .end = CHECKED_GAVE_UP };
 	for (unsigned r = 0; r < 10; r++)
-		c.r[r] = 0xdead0000beef0000u + (uint64_t)r * (variant + 1);
-	memset(c.room, CHECKED_POISON + (int)variant * 0x31, sizeof(c.room));
-	c.stack = c.room + 16 * variant;
-	c.r[1] = (uint64_t)(uintptr_t)vm->ctx;
-	c.r[10] = (uint64_t)(uintptr_t)c.stack + MAX_FRAMES * STACK;
-	allow(&c, c.r[1], ctx_size);
-	for (unsigned i = 0; i < MAP_COUNT; i++) {
-		const struct map_type *type = map_type(maps[i]->type_id);
-		uint64_t address;
-
-		if (type->direct_value && type->direct_value(maps[i], &address, 0) == 0)
-			allow(&c, address, maps[i]->value_size);
-	}
-	while (!c.stop) {
-		if (pc >= verified->len)
-			stop(&c, CHECKED_VIOLATION, pc, "ran past the end");
-		else if (c.budget-- == 0)
-			stop(&c, CHECKED_GAVE_UP, pc, "ran for long");
-		else
-			pc = step(&c, pc);
-	}
+		c->r[r] = 0xdead0000beef0000u + (uint64_t)r * (setup->variant + 1);
+	memset(c->room, CHECKED_POISON + (int)setup->variant * 0x31, sizeof(c->room));
+	c->stack = c->room + 16 * (setup->variant % 4);
+	c->regions[IN_CTX] = (struct region){ REGION_CTX, 0, (uint64_t)(uintptr_t)c->vm->ctx,
+					      setup->ctx_size };
+	c->regions[IN_META].kind = REGION_META;
+	c->regions[IN_PACKET].kind = REGION_PACKET;
+	c->regions[IN_END].kind = REGION_END;
+	for (uint32_t f = 0; f < MAX_FRAMES; f++)
+		c->regions[REGION_FRAME + f] =
+			(struct region){ REGION_STACK, 0, frame_pointer(c, f) - STACK, STACK };
+	c->region_count = REGIONS_FIXED;
+	c->r[1] = (uint64_t)(uintptr_t)c->vm->ctx;
+	c->origin[1] = IN_CTX;
+	c->r[10] = frame_pointer(c, 0);
+	c->origin[10] = REGION_FRAME;
+	checker_go(c, 0);
 }

@@ -233,11 +233,13 @@ static bool run_checked(const struct prog_spec *spec, const struct verified *ver
 
 	reset(environment, shape);
 	vm_prepare(&vm, spec->type->id, shape);
-	checked_run(verified, &vm, lab.maps, shape ? sizeof(struct packet) : spec->type->ctx->size,
-		    variant, &checked);
+	checked_run(&(struct checked_setup){
+			.verified = verified, .vm = &vm, .maps = lab.maps, .variant = variant,
+			.ctx_size = shape ? sizeof(struct packet) : spec->type->ctx->size },
+		    &checked);
 	vcpu_give(vm.cpu);
 	if (checked.end == CHECKED_VIOLATION) {
-		char text[192];
+		char text[320];
 
 		snprintf(text, sizeof(text), "instruction %u: %s", checked.pc, checked.what);
 		found(spec->insns, spec->len, text);

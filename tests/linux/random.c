@@ -39,7 +39,7 @@ static struct shared {
 
 static struct {
 	struct random_world made;
-	bool kernel;
+	bool kernel, list;       /* list: a line for every program that is judged differently */
 } lab;
 
 static uint64_t now(void)
@@ -160,7 +160,7 @@ static void print_program(const struct random_program *p)
 			if (p->funcs[f].insn == i)
 				printf("func %u:\n", p->funcs[f].type);
 		skep_disasm(p->insns, p->len, i, text, sizeof(text));
-		printf("%4u: %s\n", i, text);
+		printf("%4u: (%02x) %s\n", i, p->insns[i].code, text);
 		i += skep_insn_slots(p->insns[i]) - 1;
 	}
 }
@@ -191,6 +191,11 @@ static void judge(const struct random_program *p, struct judged *j, unsigned lev
 	skep_verify_result_done(&result);
 	middle = now();
 	j->kernel = lab.kernel ? kernel_verdict(p, level) : j->skep;
+	/* Memory of programs just closed comes back with a delay. */
+	for (int i = 0; i < 5 && (j->kernel == -ENOTSUPP || j->kernel == -ENOMEM); i++) {
+		usleep(100000);
+		j->kernel = kernel_verdict(p, level);
+	}
 	shared->skep_ns += middle - start;
 	shared->kernel_ns += now() - middle;
 	if (!j->skep != !j->kernel) {
@@ -219,6 +224,8 @@ static void one(uint64_t seed)
 		char text[600];
 
 		snprintf(text, sizeof(text), "%s", j.skep ? j.skep_says : j.kernel_says);
+		if (lab.list)
+			printf("%" PRIu64 " %s %d %s\n", seed, verdict_words[j.verdict], j.kernel, text);
 		generalise(text);
 		count_class(j.verdict, text, seed);
 	} else if (j.verdict == BOTH_REJECT && seed % 16 == 0) {
@@ -287,10 +294,20 @@ int main(int argc, char **argv)
 	lab.kernel = random_kernel_answers();
 	if (!world_init(&lab.made))
 		return 1;
-	while ((option = getopt(argc, argv, "n:s:p:v:")) != -1)
+	while ((option = getopt(argc, argv, "n:s:p:v:dl:")) != -1)
 		switch (option) {
 		case 'n': count = strtoull(optarg, NULL, 0); break;
 		case 's': first = strtoull(optarg, NULL, 0); break;
+		case 'd': lab.list = true; break;
+		case 'l': {
+			FILE *file = fopen(optarg, "r");
+
+			lab.list = true;
+			while (file && fscanf(file, "%" SCNu64 "%*[^\n]", &first) == 1)
+				work(first, 1);
+			report();
+			return 0;
+		}
 		case 'p': case 'v': {
 			static struct random_program program;
 			struct judged j = { 0 };

@@ -40,6 +40,7 @@ int kernel_verdict(const struct random_program *p, unsigned level)
 		.license = (uintptr_t)"GPL", .prog_flags = p->flags,
 		.expected_attach_type = p->attach, .log_level = level,
 	};
+	int progs[4], prog_count = 0;
 	long fd;
 
 	memcpy(insns, p->insns, p->len * sizeof(insns[0]));
@@ -48,8 +49,14 @@ int kernel_verdict(const struct random_program *p, unsigned level)
 			continue;
 		if ((insns[i].src == 5 || insns[i].src == 6) &&
 		    (uint32_t)insns[i].imm < p->world->map_count) {
+			const struct map_spec *spec = p->world->spec_list[insns[i].imm];
+
 			insns[i].src = insns[i].src == 5 ? 1 : 2;
-			insns[i].imm = p->world->map_fds[insns[i].imm];
+			/* A program array belongs to the kind of program that used it first. */
+			if (spec->type == BPF_MAP_TYPE_PROG_ARRAY && prog_count < 4)
+				insns[i].imm = progs[prog_count++] = kernel_map(spec, -1);
+			else
+				insns[i].imm = p->world->map_fds[insns[i].imm];
 		}
 		i++;
 	}
@@ -67,6 +74,8 @@ int kernel_verdict(const struct random_program *p, unsigned level)
 	fd = sys_bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
 	if (fd >= 0)
 		close((int)fd);
+	while (prog_count)
+		close(progs[--prog_count]);
 	return fd < 0 ? (int)fd : 0;
 }
 
