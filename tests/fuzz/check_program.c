@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * check_program.c - a plain interpreter that trusts nothing (see program.h).
+ * check_program.c - a plain interpreter that trusts nothing (see check.h).
  */
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * checker.h - the inside of the checking interpreter (see program.h).
+ * checker.h - the inside of the checking interpreter (see check.h).
  *
  * Besides its 64 bits every register, and every aligned 8 bytes of stack, has
  * an origin: the region of memory it was made to point into, however far it
@@ -14,10 +14,10 @@
 #define FUZZ_CHECKER_H
 
 #include "base/base.h"
+#include "check.h"
 #include "helper/helper.h"
 #include "helper/packet.h"
 #include "isa/insn.h"
-#include "program.h"
 
 enum { MAX_REGIONS = 512, MAX_FRAMES = 9, BUDGET = 100000, STACK = INSN_STACK_SIZE,
        STACK_WORDS = STACK / 8, MAY_GOTO_TIMES = 40 };

@@ -23,11 +23,12 @@
 #include <stdlib.h>
 
 #include "checker.h"
+#include "verify/live_stack.h"
 #include "verify/scalar.h"
 
 enum { NODES = 60000, MEMORY = 96 << 20 };
 
-struct view {                    /* a frame as it was */
+struct seen {                    /* a frame as it was */
 	const struct frame *frame;
 	const struct slot *slots;
 };
@@ -43,7 +44,7 @@ struct node {
 	uint32_t target;         /* not 0: the path was given up for this node */
 	uint8_t depth;
 	const struct kept *kept;
-	struct view view[FRAMES_MAX];
+	struct seen view[FRAMES_MAX];
 };
 
 struct claims {
@@ -166,6 +167,15 @@ static bool reg_kept(const struct reg *reg, bool whole)
 	return reg->type != REG_NOT_INIT && (whole || reg->type != REG_SCALAR || reg->precise);
 }
 
+/* Of a slot only half of which is live no more than that was compared, but for spills. */
+static bool slot_kept(const struct slot *slot, unsigned halves, bool whole)
+{
+	if (slot_is_spill(slot) && !reg_kept(&slot->reg, whole))
+		return false;
+	return halves == (UPPER_HALF | LOWER_HALF) ||
+	       (halves && slot->byte[SLOT_SIZE - 1] == SLOT_SPILL);
+}
+
 static void on_prune(void *arg, struct env *env, const struct state *old, bool whole)
 {
 	struct claims *claims = arg;
@@ -177,14 +187,13 @@ static void on_prune(void *arg, struct env *env, const struct state *old, bool w
 	for (uint32_t f = 0; f <= old->depth; f++) {
 		const struct frame *frame = old->frame[f];
 		uint16_t live = frame_live(env, old, f);
+		struct halves halves = live_halves(env->cur, f, env->pc);
 
 		for (unsigned r = 0; r < REG_COUNT; r++)
 			if ((live >> r & 1) && reg_kept(&frame->reg[r], whole))
 				kept.regs[f] |= (uint16_t)(1u << r);
 		for (uint32_t s = 0; s < frame->slots; s++)
-			if ((whole || (frame->slot[s].live & SLOT_READ)) &&
-			    (!slot_is_spill(&frame->slot[s]) ||
-			     reg_kept(&frame->slot[s].reg, whole)))
+			if (slot_kept(&frame->slot[s], halves_of_slot(halves, s), whole))
 				kept.slots[f] |= UINT64_C(1) << s;
 	}
 	node->kept = keep(claims, &kept, sizeof(kept));
@@ -453,17 +462,19 @@ static uint32_t follow(struct checker *c, const struct node *nodes, uint32_t at)
 /* Of the nodes after one, that where the run is; the first that may be, if several. */
 static uint32_t choose(struct checker *c, const struct node *nodes, uint32_t parent)
 {
-	uint32_t found = 0, last = 0;
+	uint32_t found = 0, given_up = 0, last = 0;
 
 	for (uint32_t n = nodes[parent].child; n; n = nodes[n].next) {
 		if (nodes[n].pc != c->pc || nodes[n].depth != c->depth - c->base)
 			continue;
 		last = n;
-		/* Given up paths have no state of their own here: only if nothing else fits. */
-		if (!nodes[n].target && check_node(c, &nodes[n], true))
+		/* Paths given up here have no state of their own: only if nothing else fits. */
+		if (nodes[n].target)
+			given_up = n;
+		else if (check_node(c, &nodes[n], true))
 			found = n;
 	}
-	return found ? found : last;
+	return found ? found : given_up ? given_up : last;
 }
 
 void claims_check(struct checker *c)

@@ -17,6 +17,7 @@
 #include "base/base.h"
 #include "hook/frame.h"
 #include "isa/insn.h"
+#include "check.h"
 #include "program.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -15,13 +15,14 @@
 
 #include <skep/skep.h>
 
-#include "../random/program.h"
+#include "../random/lab.h"
+#include "../random/older.h"
 #include "base/base.h"
 #include "btf/btf.h"
 #include "random_kernel.h"
-#include "verify/verify.h"
 
-enum { CLASSES = 2048, BOTH_ACCEPT = 0, BOTH_REJECT, LOOSE, STRICT, LIMIT, VERDICTS };
+enum { CLASSES = 2048, BOTH_ACCEPT = 0, BOTH_REJECT, LOOSE, STRICT, LIMIT, UNSAFE, CLAIM,
+       VERDICTS };
 
 struct class {
 	uint32_t verdict;
@@ -32,13 +33,14 @@ struct class {
 /* What all workers count. */
 static struct shared {
 	uint64_t seed, programs, verdict[VERDICTS], same_message;
-	uint64_t skep_ns, kernel_ns;
+	uint64_t skep_ns, kernel_ns, executed, ended, unrecorded;
 	struct class classes[CLASSES];
 	uint32_t class_count;
 } *shared;
 
 static struct {
 	struct random_world made;
+	struct lab *lab;
 	bool kernel, list;       /* list: a line for every program that is judged differently */
 } lab;
 
@@ -92,10 +94,25 @@ static bool world_init(struct random_world *world)
 	return true;
 }
 
+/* Does the kernel judge as older ones do? */
+static void find_older(void)
+{
+	for (unsigned i = 0; lab.kernel && i < OLDER_COUNT; i++) {
+		static struct random_program program;
+
+		program = (struct random_program){ .type = BPF_PROG_TYPE_SOCKET_FILTER,
+						   .world = &lab.made, .len = older_rows[i].len };
+		memcpy(program.insns, older_rows[i].probe, sizeof(older_rows[i].probe));
+		older[i] = !kernel_verdict(&program, 0) == older_rows[i].rejects;
+		if (older[i])
+			printf("older kernel: %s\n", older_rows[i].why);
+	}
+}
+
 /* --- judging --- */
 
 static const char *const verdict_words[] = { "both accept", "both reject", "LOOSE", "STRICT",
-					     "limit" };
+					     "limit", "UNSAFE", "CLAIM" };
 
 /* The last line of a log that says something. */
 static void last_line(const char *log, char *text, size_t size)
@@ -152,7 +169,7 @@ static void count_class(uint32_t verdict, const char *text, uint64_t seed)
 
 static void print_program(const struct random_program *p)
 {
-	char text[256];
+	char text[400];
 
 	printf("type %s flags %u\n", prog_type(p->type)->name, p->flags);
 	for (uint32_t i = 0; i < p->len; i++) {
@@ -168,7 +185,7 @@ static void print_program(const struct random_program *p)
 struct judged {
 	int skep, kernel;
 	uint32_t verdict;
-	char skep_says[256], kernel_says[256];
+	char skep_says[400], kernel_says[256];
 };
 
 static bool is_limit(int error)
@@ -178,17 +195,15 @@ static bool is_limit(int error)
 
 static void judge(const struct random_program *p, struct judged *j, unsigned level)
 {
-	struct prog_spec spec = random_spec(p);
-	struct skep_verify_opts opts = { .log_level = level };
-	struct skep_verify_result result = { 0 };
+	struct lab_result here;
 	uint64_t start = now(), middle;
-	int error = verify(&spec, &opts, &result, NULL, NULL);
 
-	j->skep = error ? error : result.error;
-	snprintf(j->skep_says, sizeof(j->skep_says), "%s", result.message);
-	if (level && result.log)
-		printf("--- skep: %d %s\n%s\n", j->skep, result.message, result.log);
-	skep_verify_result_done(&result);
+	lab_judge(lab.lab, p, level, &here);
+	j->skep = here.error;
+	snprintf(j->skep_says, sizeof(j->skep_says), "%s", here.message);
+	shared->executed += here.runs;
+	shared->ended += here.done;
+	shared->unrecorded += !here.error && !here.recorded;
 	middle = now();
 	j->kernel = lab.kernel ? kernel_verdict(p, level) : j->skep;
 	/* Memory of programs just closed comes back with a delay. */
@@ -207,6 +222,13 @@ static void judge(const struct random_program *p, struct judged *j, unsigned lev
 	} else {
 		j->verdict = j->skep ? BOTH_REJECT : BOTH_ACCEPT;
 	}
+	if (!j->skep && here.checked.end >= CHECKED_VIOLATION) {
+		j->verdict = here.checked.end == CHECKED_VIOLATION ? UNSAFE : CLAIM;
+		snprintf(j->skep_says, sizeof(j->skep_says), "run %u insn %u: %s", here.runs,
+			 here.checked.pc, here.checked.what);
+		if (level)
+			printf("%s\n", j->skep_says);
+	}
 	if (level && lab.kernel)
 		printf("--- kernel: %d\n%s\n", j->kernel, random_kernel_log);
 }
@@ -223,13 +245,13 @@ static void one(uint64_t seed)
 	if (j.verdict >= LOOSE) {
 		char text[600];
 
-		snprintf(text, sizeof(text), "%s", j.skep ? j.skep_says : j.kernel_says);
+		snprintf(text, sizeof(text), "%s", j.skep || j.verdict >= UNSAFE ? j.skep_says : j.kernel_says);
 		if (lab.list)
 			printf("%" PRIu64 " %s %d %s\n", seed, verdict_words[j.verdict], j.kernel, text);
 		generalise(text);
 		count_class(j.verdict, text, seed);
 	} else if (j.verdict == BOTH_REJECT && seed % 16 == 0) {
-		char text[256];
+		char text[400];
 
 		snprintf(text, sizeof(text), "%s", j.skep_says);
 		generalise(text);
@@ -279,6 +301,8 @@ static void report(void)
 	}
 	for (unsigned v = 0; v < VERDICTS; v++)
 		printf("%s %" PRIu64 ", ", verdict_words[v], shared->verdict[v]);
+	printf("%" PRIu64 " runs, %" PRIu64 " to the end, %" PRIu64 " too large to record, ",
+	       shared->executed, shared->ended, shared->unrecorded);
 	printf("%" PRIu64 " programs; skep %.0f us, kernel %.0f us each\n", shared->programs,
 	       (double)shared->skep_ns / 1e3 / (double)shared->programs,
 	       (double)shared->kernel_ns / 1e3 / (double)shared->programs);
@@ -292,12 +316,18 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	lab.kernel = random_kernel_answers();
-	if (!world_init(&lab.made))
+	lab.lab = lab_new();
+	if (!lab.lab || !world_init(&lab.made) || !lab_world(lab.lab, &lab.made))
 		return 1;
-	while ((option = getopt(argc, argv, "n:s:p:v:dl:")) != -1)
+	find_older();
+	while ((option = getopt(argc, argv, "n:s:p:v:dl:o:")) != -1)
 		switch (option) {
 		case 'n': count = strtoull(optarg, NULL, 0); break;
 		case 's': first = strtoull(optarg, NULL, 0); break;
+		case 'o':
+			for (unsigned i = 0; i < OLDER_COUNT; i++)
+				older[i] = strtoul(optarg, NULL, 0) >> i & 1;
+			break;
 		case 'd': lab.list = true; break;
 		case 'l': {
 			FILE *file = fopen(optarg, "r");

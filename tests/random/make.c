@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* make.c - whole random programs out of pieces (see make.h). */
 #include "make.h"
+#include "older.h"
 
 #include <string.h>
 #include <skep/verify.h>
@@ -394,4 +395,5 @@ void random_make(struct random_program *out, struct random_world *world, uint64_
 	make_subs(&m);
 	if (chance(&m.dice, 15))
 		random_mutate(out, &m.dice);
+	older_avoid(out);
 }

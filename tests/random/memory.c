@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* memory.c - the stack, map values, packets and the context. */
 #include "make.h"
+#include "older.h"
 
 enum { SPILLS = -96, PLAIN = -64 }; /* bottoms of what stack pieces use */
 
@@ -258,7 +259,11 @@ void make_direct(struct maker *m)
 /* base + bounded number, in one of the ways it is written. False: left alone. */
 static bool add_bounded(struct maker *m, unsigned p, unsigned base, unsigned n, uint64_t max)
 {
-	switch (below(R(m), 5)) {
+	uint32_t way = below(R(m), 5);
+
+	if (way == 1 && older[OLDER_BACKWARDS])
+		way = 2;
+	switch (way) {
 	case 0: /* the number first */
 		if (m->kept >> n & 1 || p == base)
 			return false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* numbers.c - arithmetic, where unknown numbers come from, and how they get bounds. */
 #include "make.h"
+#include "older.h"
 
 void make_arithmetic(struct maker *m)
 {
@@ -163,13 +164,17 @@ static void bound_range(struct maker *m, unsigned reg, uint64_t max)
 void bound(struct maker *m, unsigned reg, uint64_t max)
 {
 	uint64_t mask = 1;
+	uint32_t way;
 
 	while (mask * 2 - 1 <= max)
 		mask *= 2;
 	mask--; /* all ones, at most max */
 	if (sloppy(m))
 		max += 1 + below(R(m), 8);
-	switch (below(R(m), 14)) {
+	way = below(R(m), 14);
+	if (way == 7 && older[OLDER_DIVISION])
+		way = 0;
+	switch (way) {
 	case 0: case 1:
 		put(m, 0x57, reg, 0, 0, (int64_t)mask);
 		break;
