@@ -30,15 +30,8 @@ static int refuse_at(struct env *env, int64_t insn, enum skep_code code, const c
 
 /* --- decoding --- */
 
-/* Which refusals Linux gives before it looks at paths. */
-static bool refused_early(const char *why)
-{
-	return !strncmp(why, "unknown opcode", 14) || !strncmp(why, "BPF_LDX", 7) ||
-	       strstr(why, "ld_imm64") != NULL;
-}
-
 /*
- * Refused only where a path reaches it; until then a damaged jump still has
+ * Refused when all jumps have been looked at; until then a damaged one still has
  * the edges its opcode and offset say. Codes 5 and 6 of the low bits are the
  * jump classes, the high four bits the operation.
  */
@@ -116,14 +109,14 @@ int check_encodings(struct env *env)
 		const struct insn *insn = &env->insns[i];
 		const char *why = "";
 
-		if (insn->kind == INSN_INVALID) {
-			insn_decode(env->spec->insns, env->len, i, &why);
-			if (why && refused_early(why))
-				return refuse_at(env, i, SKEP_VERIFY_INSN, "%s", why);
-		}
 		if (env->spec->insns[i].code == 0x8d && insn->kind != INSN_PAD)
 			return refuse_at(env, i, SKEP_VERIFY_INSN, "unknown opcode %02x",
 					 env->spec->insns[i].code);
+		if (insn->kind == INSN_INVALID) {
+			insn_decode(env->spec->insns, env->len, i, &why);
+			if (why)
+				return refuse_at(env, i, SKEP_VERIFY_INSN, "%s", why);
+		}
 		if (insn->kind == INSN_IMM64 && insn->op != IMM64_VALUE &&
 		    insn->op != IMM64_BTF_ID && insn->op != IMM64_FUNC) {
 			int err = check_map_reference(env, i);

@@ -470,6 +470,11 @@ int stack_read(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t si
 		return read_fixed(env, frame, (int32_t)min, size, dst);
 	if (!env->cap_perfmon || !env_can(env, ABILITY_VAR_STACK))
 		return refuse_variable(env, regno, reg);
+	if (!dst) /* an atomic that gives nothing back: Linux checks it as a call's argument */
+		return reject_as(env, SKEP_VERIFY_BOUNDS, -EACCES,
+				 "variable offset stack pointer cannot be passed into helper function; "
+				 "var_off=(0x%" PRIx64 "; 0x%" PRIx64 ") off=%d size=%u",
+				 reg->var.bits.value, reg->var.bits.mask, reg->off + off, size);
 	for (int64_t at = min; at + size <= max; at++) {
 		err = check_readable(env, frame, (int32_t)at, size);
 		if (err < 0)
@@ -477,7 +482,7 @@ int stack_read(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t si
 	}
 	err = span_used(env, frame, min, max);
 	show_span(env, min, max);
-	if (err < 0 || !dst)
+	if (err < 0)
 		return err;
 	if (all_zero(frame, min, max))
 		reg_set_const(env, dst, 0);

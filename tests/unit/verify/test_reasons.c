@@ -128,9 +128,30 @@ static void kernel_function__that_is_none_is_named(void **state)
 	skep_btf_unref(btf);
 }
 
+static void reserved_fields__count_in_code_that_no_path_reaches(void **state)
+{
+	static const struct skep_insn insns[] = {
+		{ .code = 0xb7 }, { .code = 0x15, .off = 1 }, /* always */
+		{ .code = 0xb7, .src = 3 }, { .code = 0x95 },
+	};
+	struct prog_spec spec = {
+		.name = "fields", .section = "", .object = "", .insns = insns,
+		.type = prog_type_by_name("sched_cls"), .len = ARRAY_SIZE(insns), .license = "GPL",
+	};
+	struct skep_verify_result result = { 0 };
+
+	(void)state;
+	assert_int_equal(verify(&spec, NULL, &result, NULL, NULL), 0);
+	assert_int_equal(result.error, -22);
+	assert_int_equal(result.insn, 2);
+	assert_string_equal(result.message, "BPF_MOV uses reserved fields");
+	skep_verify_result_done(&result);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reserved_fields__count_in_code_that_no_path_reaches),
 		cmocka_unit_test(rejection__has_the_code_of_its_kind),
 		cmocka_unit_test(kernel_function__that_is_none_is_named),
 	};
