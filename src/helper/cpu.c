@@ -62,6 +62,7 @@ const struct helper helper_get_smp_processor_id = {
 	.id = 8,
 	.name = "get_smp_processor_id",
 	.prototype = "u32 bpf_get_smp_processor_id(void)",
+	.fastcall = true,
 	.doc = "Returns the number of the CPU the program runs on, which does "
 	       "not change meanwhile.",
 	.types = TYPES_BASE,

@@ -95,6 +95,7 @@ struct helper {
 	bool may_sleep;
 	bool packet_access;      /* arguments may point into the packet */
 	bool changes_packet;     /* packet pointers are invalid afterwards */
+	bool fastcall;           /* changes no register but R0 */
 	bool acquires, releases; /* references */
 	struct ret ret;
 	struct arg arg[5];

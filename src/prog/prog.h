@@ -88,6 +88,7 @@ struct prog_type {
 	bool packet;             /* runs on packets: skep_prog_run_packet() */
 	bool may_sleep;          /* sleepable programs allowed */
 	bool gpl_only;
+	bool private_stack;      /* may interrupt anything: a large frame gets a stack of its own */
 	uint8_t needs;           /* enum needs: to load one */
 	uint32_t max_insns;      /* 0: one million */
 	/* What it may return when attached so; may look at flags. NULL: anything. */

@@ -43,7 +43,8 @@ static const struct prog_type types[__MAX_BPF_PROG_TYPE] = {
 	},
 	[BPF_PROG_TYPE_KPROBE] = {
 		.needs = NEEDS_BPF | NEEDS_PERFMON,
-		.id = BPF_PROG_TYPE_KPROBE, .name = "kprobe", .doc = "Runs at an instruction of the kernel or of a process.",
+		.id = BPF_PROG_TYPE_KPROBE, .private_stack = true,
+		.name = "kprobe", .doc = "Runs at an instruction of the kernel or of a process.",
 		.ctx = &ctx_pt_regs,
 		.attach = POINTS(AT(PERF_EVENT), AT(TRACE_KPROBE_MULTI), AT(TRACE_UPROBE_MULTI),
 				 AT(TRACE_KPROBE_SESSION), AT(TRACE_UPROBE_SESSION)),
@@ -67,7 +68,8 @@ static const struct prog_type types[__MAX_BPF_PROG_TYPE] = {
 	},
 	[BPF_PROG_TYPE_TRACEPOINT] = {
 		.needs = NEEDS_BPF | NEEDS_PERFMON,
-		.id = BPF_PROG_TYPE_TRACEPOINT, .name = "tracepoint", .doc = "Runs at a tracepoint, on the record it writes.",
+		.id = BPF_PROG_TYPE_TRACEPOINT, .private_stack = true,
+		.name = "tracepoint", .doc = "Runs at a tracepoint, on the record it writes.",
 		.ctx = &ctx_tracepoint, .attach = POINTS(AT(PERF_EVENT)), .any_attach = true,
 	},
 	[BPF_PROG_TYPE_XDP] = {
@@ -79,7 +81,8 @@ static const struct prog_type types[__MAX_BPF_PROG_TYPE] = {
 	},
 	[BPF_PROG_TYPE_PERF_EVENT] = {
 		.needs = NEEDS_BPF | NEEDS_PERFMON,
-		.id = BPF_PROG_TYPE_PERF_EVENT, .name = "perf_event", .doc = "Runs when a performance counter overflows.",
+		.id = BPF_PROG_TYPE_PERF_EVENT, .private_stack = true,
+		.name = "perf_event", .doc = "Runs when a performance counter overflows.",
 		.ctx = &ctx_perf_event, .attach = POINTS(AT(PERF_EVENT)), .any_attach = true,
 	},
 	[BPF_PROG_TYPE_CGROUP_SKB] = {
@@ -146,7 +149,8 @@ static const struct prog_type types[__MAX_BPF_PROG_TYPE] = {
 	},
 	[BPF_PROG_TYPE_RAW_TRACEPOINT] = {
 		.needs = NEEDS_BPF | NEEDS_PERFMON,
-		.id = BPF_PROG_TYPE_RAW_TRACEPOINT, .name = "raw_tracepoint",
+		.id = BPF_PROG_TYPE_RAW_TRACEPOINT, .private_stack = true,
+		.name = "raw_tracepoint",
 		.doc = "Runs at a tracepoint, on the arguments it was given.",
 		.ctx = &ctx_raw_tracepoint, .attach = NOWHERE, .any_attach = true,
 	},
@@ -215,7 +219,8 @@ static const struct prog_type types[__MAX_BPF_PROG_TYPE] = {
 	},
 	[BPF_PROG_TYPE_TRACING] = {
 		.needs = NEEDS_BPF | NEEDS_PERFMON,
-		.id = BPF_PROG_TYPE_TRACING, .name = "tracing",
+		.id = BPF_PROG_TYPE_TRACING, .private_stack = true,
+		.name = "tracing",
 		.doc = "Runs at a kernel function or tracepoint with typed arguments.",
 		.ctx = &ctx_btf_args,
 		.attach = POINTS(AT(TRACE_RAW_TP), AT(TRACE_FENTRY), AT(TRACE_FEXIT),

@@ -133,6 +133,14 @@ bool kfunc_might_sleep(struct env *env, uint32_t pc)
 	return call.fn && call.fn->flags & KF_SLEEPABLE;
 }
 
+bool kfunc_is_fastcall(struct env *env, uint32_t pc)
+{
+	struct kfunc_call call = { .call.pc = pc };
+	const char *name;
+
+	return !find(env, pc, &call, &name) && call.fn && call.fn->flags & KF_FASTCALL;
+}
+
 /* --- may it be called here? --- */
 
 /* One that takes the kernel's own arguments too, where its public form is there. */

@@ -78,6 +78,9 @@ bool param_has(const struct skep_btf *btf, const struct btf_param *param, const 
 /* Does it take a lock, and can fail to? */
 bool kfunc_takes_lock(const struct kfunc *fn);
 
+/* The call at pc changes no register but R0. */
+bool kfunc_is_fastcall(struct env *env, uint32_t pc);
+
 /* kfunc_args.c */
 /* A number, or structures of nothing but numbers, at most depth deep. */
 bool is_plain_data(const struct skep_btf *btf, uint32_t id, unsigned depth);

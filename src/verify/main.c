@@ -412,6 +412,8 @@ static int run_passes(struct env *env)
 	if (!error)
 		error = check_cfg(env);
 	if (!error)
+		find_fastcalls(env);
+	if (!error)
 		summarise_subprogs(env);
 	if (!error)
 		error = compute_live_registers(env);
@@ -448,7 +450,7 @@ static void finish_result(struct env *env, uint64_t started)
 	if (env->log_level & 4) {
 		text_add(&env->log, "verification time %llu usec\n",
 			 (unsigned long long)result->time_us);
-		text_add(&env->log, "stack depth %u\n", env->stack_depth);
+		trace_stack_depths(env);
 	}
 	if (env->log_level)
 		text_add(&env->log,

@@ -59,7 +59,14 @@ static inline bool insn_ends_early(const struct insn *insn)
 	       (insn->kind == INSN_CALL && insn->op == CALL_HELPER &&
 		insn->imm == 12); /* bpf_tail_call() */
 }
+/* depth.c */
 int check_stack_depths(struct env *env);
+void trace_stack_depths(struct env *env);
+/* fastcall.c: after prepare_calls(); at each access of a frame's stack, whose lowest byte
+ * is at off; after exploration. */
+void find_fastcalls(struct env *env);
+void note_stack_use(struct env *env, const struct frame *frame, int32_t off);
+void finish_fastcalls(struct env *env);
 /* What register regno holds is what the program, global function or asynchronous callback
  * that runs ends with: may it? */
 int check_return(struct env *env, int regno);

@@ -90,6 +90,7 @@ int check_stack_bounds(struct env *env, int regno, int32_t off, uint32_t size,
 		if (min < lowest || min >= 0 || min + size > 0)
 			return reject(env, -EACCES, "invalid%s stack R%d off=%" PRId64 " size=%u",
 				      access_words(access), regno, min, size);
+		note_stack_use(env, stack_frame(env, reg), (int32_t)min);
 		return stack_grow(env, stack_frame(env, reg), (int32_t)min);
 	}
 	if (reg->var.smax >= VAR_OFF_MAX || reg->var.smin <= -VAR_OFF_MAX)
@@ -102,6 +103,7 @@ int check_stack_bounds(struct env *env, int regno, int32_t off, uint32_t size,
 				 "invalid variable-offset%s stack R%d var_off=(0x%" PRIx64
 				 "; 0x%" PRIx64 ") off=%d size=%u", access_words(access), regno,
 				 reg->var.bits.value, reg->var.bits.mask, reg->off + off, size);
+	note_stack_use(env, stack_frame(env, reg), (int32_t)min);
 	return stack_grow(env, stack_frame(env, reg), (int32_t)min);
 }
 

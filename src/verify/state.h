@@ -323,6 +323,10 @@ struct explored {
 struct subprog {
 	uint32_t start, end;
 	uint32_t stack;          /* bytes used, before rounding */
+	uint32_t stack_needed;   /* less what fastcall.c finds superfluous */
+	uint8_t stack_place;     /* for depth.c */
+	int32_t fastcall_off;    /* for fastcall.c: slots below only save registers around calls */
+	bool keeps_saves;
 	bool is_global, has_tail_call, has_ld_abs, is_callback, is_async, is_exception;
 	bool tail_call_reachable, changes_packet, might_sleep, throws;
 	bool called;             /* global: some verified code calls it */
@@ -351,6 +355,7 @@ struct insn_info {
 	bool key_seen, key_poisoned;
 	uint64_t key;
 	bool maybe_null, never_null; /* what a NULL test found */
+	bool fastcall;           /* part of a call around which registers are saved (fastcall.c) */
 	uint64_t call_aux;       /* for call.c and kfunc.c */
 	const void *call_ptr;
 };

@@ -14,11 +14,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum {
-	TAIL_CALL_STACK_MAX = 256,
-	FRAME_ALIGN = 16,
-};
-
 static const char *subprog_name(const struct env *env, uint32_t subprog)
 {
 	return env->subprog[subprog].name ? env->subprog[subprog].name : "";
@@ -400,93 +395,4 @@ int check_exit(struct env *env, uint32_t *pc)
 		return leave(env, pc);
 	err = check_resources(env, false, true, "BPF_EXIT instruction in main prog");
 	return err < 0 ? err : check_return(env, 0);
-}
-
-/* --- how deep the stacks can get --- */
-
-struct depth_walk {
-	struct env *env;
-	uint32_t chain[FRAMES_MAX + 1]; /* subprograms on the way down */
-	uint32_t depth_at[FRAMES_MAX + 1];
-	uint32_t frame;
-	uint32_t steps;
-};
-
-static uint32_t rounded(uint32_t depth)
-{
-	return (depth + FRAME_ALIGN - 1) / FRAME_ALIGN * FRAME_ALIGN;
-}
-
-enum { DEPTH_STEPS_MAX = 1000000 };
-
-/* Everything that subprog can call, below `depth` bytes of callers. */
-static int walk_depth(struct depth_walk *walk, uint32_t subprog, uint32_t depth, bool tail)
-{
-	struct env *env = walk->env;
-	const struct subprog *s = &env->subprog[subprog];
-	int err;
-
-	walk->chain[walk->frame] = subprog;
-	if (++walk->steps > DEPTH_STEPS_MAX)
-		return reject_as(env, SKEP_VERIFY_BIG, -E2BIG, "too many ways through the calls");
-	if (s->has_tail_call)
-		tail = true;
-	if (tail && env->subprog_count > 1 && !env_can(env, ABILITY_TAIL_CALLS))
-		return reject_as(env, SKEP_VERIFY_STACK, -EINVAL,
-				 "tail_calls are not allowed in programs with bpf-to-bpf calls");
-	if (walk->frame && tail && s->has_tail_call && depth >= TAIL_CALL_STACK_MAX)
-		return reject_as(env, SKEP_VERIFY_STACK, -EACCES,
-				 "tail_calls are not allowed when call stack of previous "
-				 "frames is %u bytes. Too large", depth);
-	depth += rounded(s->stack);
-	env->stack_depth = MAX(env->stack_depth, depth);
-	if (depth > INSN_STACK_SIZE)
-		return reject_as(env, SKEP_VERIFY_STACK, -EACCES,
-				 "combined stack size of %u calls is %u. Too large",
-				 walk->frame + 1, depth);
-	for (uint32_t i = s->start; i < s->end; i++) {
-		const struct insn *insn = &env->insns[i];
-		bool address = insn->kind == INSN_IMM64 && insn->op == IMM64_FUNC;
-		int callee;
-
-		err = check_throw_place(env, i, walk->chain, walk->frame + 1);
-		if (err < 0)
-			return err;
-		if (!(insn->kind == INSN_CALL && insn->op == CALL_LOCAL) && !address)
-			continue;
-		callee = subprog_at(env, (uint32_t)insn_callee(env, i));
-		if (callee < 0 || (address && env->subprog[callee].is_async))
-			continue;
-		if (env->subprog[callee].is_exception)
-			return reject_as(env, SKEP_VERIFY_CALL, -EINVAL,
-					 "insn %u cannot call exception cb directly", i);
-		if (walk->frame + 1 >= FRAMES_MAX)
-			return reject_as(env, SKEP_VERIFY_BIG, -E2BIG,
-					 "the call stack of %u frames is too deep !",
-					 walk->frame + 1);
-		walk->frame++;
-		err = walk_depth(walk, (uint32_t)callee, depth, tail);
-		walk->frame--;
-		if (err < 0)
-			return err;
-	}
-	return 0;
-}
-
-int check_stack_depths(struct env *env)
-{
-	struct depth_walk walk = { .env = env };
-
-	env->structural_insn = -1;
-	for (uint32_t i = 0; i < env->subprog_count; i++) {
-		int err;
-
-		if (i && !env->subprog[i].is_async && !env->subprog[i].is_exception)
-			continue;
-		walk.frame = 0;
-		err = walk_depth(&walk, i, 0, false);
-		if (err < 0)
-			return err;
-	}
-	return 0;
 }
