@@ -77,7 +77,9 @@ static void blame_line(struct skep_text *out, const struct skep_where *blame,
 
 	if (blame->line)
 		text_add(out, "%s:%u", blame->file ? blame->file : "?", blame->line);
-	if (stop->program)
+	if (blame->program && stop->program && strcmp(blame->program, stop->program) != 0)
+		text_add(out, " in %s, program %s", blame->program, stop->program);
+	else if (stop->program)
 		text_add(out, "%s%s", blame->line ? " in " : "", stop->program);
 	if (stop->object)
 		text_add(out, " (%s)", slash ? slash + 1 : stop->object);

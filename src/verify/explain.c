@@ -103,6 +103,10 @@ static void write_story(struct explainer *x, struct story *story)
 	struct skep_where blame = story->blame >= 0 ? insn_where(story->env, story->blame)
 						    : SKEP_NOWHERE;
 
+	if (story->blame >= 0 && subprog_of(story->env, (uint32_t)story->blame))
+		blame.program = words(story->env, "%s",
+				      subprog_words(story->env,
+						    subprog_of(story->env, (uint32_t)story->blame)));
 	if (story->events.count)
 		qsort(story->events.items, story->events.count, sizeof(struct event), by_moment);
 	for (size_t i = 0; i < story->events.count; i++) {

@@ -181,7 +181,12 @@ void tell_ctx(struct story *story);
 void tell_call(struct story *story);
 void tell_return(struct story *story);
 void tell_argument(struct story *story);
+void tell_read_only(struct story *story);
+void tell_address(struct story *story);
+void tell_arithmetic(struct story *story);
 void tell_value(struct story *story);
+/* The story of a pointer that something on its way made useless; false: nothing did. */
+bool tell_lost(struct story *story, const struct chain *chain);
 
 /* --- words (words.c); the texts live as long as the environment --- */
 

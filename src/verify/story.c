@@ -36,6 +36,7 @@ static const struct row {
 	{ -1, "combined stack size", tell_stack },
 	{ -1, "call stack of", tell_stack },
 	{ -1, "!read_ok", tell_unset_reg },
+	{ -1, "invalid read from stack R", tell_unset_stack },
 	{ -1, "invalid read from stack", tell_unset_stack },
 	{ -1, "invalid indirect", tell_unset_stack },
 	{ -1, "min value is", tell_bounds },
@@ -51,13 +52,16 @@ static const struct row {
 	{ SKEP_VERIFY_CTX, NULL, tell_ctx },
 	{ -1, " ctx ptr", tell_ctx },
 	{ -1, "variable ctx access", tell_ctx },
+	{ SKEP_VERIFY_READ_ONLY, NULL, tell_read_only },
+	{ SKEP_VERIFY_LEAK, NULL, tell_address },
+	{ SKEP_VERIFY_ARITH, NULL, tell_arithmetic },
+	{ -1, "without taking a lock", tell_region },
 	{ SKEP_VERIFY_GPL, NULL, tell_call },
 	{ SKEP_VERIFY_SLEEP, NULL, tell_region },
 	{ SKEP_VERIFY_REGION, NULL, tell_region },
 	{ -1, "region", tell_region },
 	{ SKEP_VERIFY_CALL, NULL, tell_call },
 	{ SKEP_VERIFY_NOT_POINTER, NULL, tell_gone },
-	{ -1, "type=scalar expected", tell_gone },
 	{ SKEP_VERIFY_ARG, NULL, tell_argument },
 	{ SKEP_VERIFY_REF, NULL, tell_gone },
 	{ -1, NULL, tell_value },
@@ -72,8 +76,16 @@ void story_tell(struct story *story)
 		    (row->message && !strstr(story->message, row->message)))
 			continue;
 		row->tell(story);
-		return;
+		break;
 	}
+	if (story->cause)
+		return;
+	if (story->insn >= 0 && *source_expression(story->env, (uint32_t)story->insn))
+		story_cause(story, story->insn, "%s: %s",
+			    source_expression(story->env, (uint32_t)story->insn),
+			    skep_code_title(story->code));
+	else
+		story_cause(story, story->insn, "%s", skep_code_title(story->code));
 }
 
 /* --- events --- */
@@ -186,7 +198,7 @@ static const char *source_of_load(struct story *story, uint32_t moment)
 	switch ((enum reg_type)from->type) {
 	case REG_CTX:
 		field = env->info[story->path->moments.items[moment].insn].ctx_field;
-		return field && field->name ? words(env, "the context's field %s", field->name)
+		return field && field->name ? words(env, "ctx->%s", field->name)
 					    : "the context";
 	case REG_PACKET:
 		return "the packet";

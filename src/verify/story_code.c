@@ -217,9 +217,9 @@ void tell_stack(struct story *story)
 	for (uint32_t i = 0; i < best.count; i++) {
 		const struct subprog *subprog = &env->subprog[best.subprog[i]];
 
-		story_event_at(story, i ? best.call[i] : subprog->start, "call", "%s%s uses %u bytes of "
-			       "stack", i ? "calls " : "", subprog_words(env, best.subprog[i]),
-			       subprog->stack);
+		story_event_at(story, i ? best.call[i] : subprog->start, "call", "%s%s, which uses %u "
+			       "bytes of stack", i ? "calls " : "starts with ",
+			       subprog_words(env, best.subprog[i]), subprog->stack);
 		if (subprog->stack > env->subprog[best.subprog[largest]].stack)
 			largest = i;
 	}
@@ -355,6 +355,81 @@ void tell_call(struct story *story)
 			  types_of(env, helper));
 }
 
+/* --- what may not be done with what a register holds --- */
+
+static const struct reg *told_reg(struct story *story, int regno)
+{
+	struct chain chain;
+
+	chain_find(story->env, story->path, story->moment, story_place(story, (unsigned)regno), &chain);
+	story_chain(story, &chain);
+	return story_reg(story, story->moment, story_place(story, (unsigned)regno));
+}
+
+void tell_read_only(struct story *story)
+{
+	struct env *env = story->env;
+	const struct insn *insn = story->insn >= 0 ? &env->insns[story->insn] : NULL;
+	int regno = story_message_reg(story->message);
+	const struct reg *reg;
+
+	if (!story->has_path)
+		return;
+	if (regno < 0)
+		regno = insn->dst;
+	reg = told_reg(story, regno);
+	story_event(story, story->moment, "stop", "and written to here");
+	if (reg->type == REG_MAP_VALUE && reg->map)
+		story_cause(story, story->insn, "this writes to map '%s', which may only be read: a constant, "
+			    "or a map with BPF_F_RDONLY_PROG", reg->map->name);
+	else
+		story_cause(story, story->insn, "this writes to what may only be read: %s",
+			    reg_words(env, reg));
+	story_fix(story, reg->type == REG_MAP_VALUE
+			  ? "make the variable no constant (without const), or change a copy of it"
+			  : "change a copy of it on the stack or in a map");
+}
+
+/* An address would become visible to whoever reads the map, packet or result. */
+void tell_address(struct story *story)
+{
+	struct env *env = story->env;
+	int regno = story_message_reg(story->message);
+	const struct reg *reg;
+
+	if (!story->has_path || regno < 0)
+		return;
+	reg = told_reg(story, regno);
+	story_event(story, story->moment, "stop", "given away here");
+	story_cause(story, story->insn, "this gives away an address: %s. Only privileged programs may, and "
+		    "some places never take one", reg_words(env, reg));
+	story_fix(story, "store the value that it points to, not the pointer");
+}
+
+void tell_arithmetic(struct story *story)
+{
+	struct env *env = story->env;
+	const struct insn *insn = story->insn >= 0 ? &env->insns[story->insn] : NULL;
+	int regno = story_message_reg(story->message);
+	const struct reg *reg;
+
+	if (!story->has_path || regno < 0 || !insn || insn->kind != INSN_ALU) {
+		tell_value(story);
+		return;
+	}
+	if (!reg_is_pointer(story_reg(story, story->moment, story_place(story, (unsigned)regno))) &&
+	    !insn->source_is_imm)
+		regno = insn->src;
+	reg = told_reg(story, regno);
+	story_event(story, story->moment, "stop", "calculated with here: %s%s",
+		    alu_token((enum alu)insn->op), insn->width == 4 ? ", in 32 bits" : "");
+	story_cause(story, story->insn, "this is a pointer (%s), and a pointer cannot be calculated with "
+		    "like this%s", reg_words(env, reg),
+		    insn->width == 4 ? ": 32 bits hold no address" : "");
+	story_fix(story, "add or subtract bounded 64-bit numbers only, and only to pointers to memory; "
+		  "two pointers into the same packet may be subtracted");
+}
+
 /* --- results and arguments --- */
 
 void tell_return(struct story *story)
@@ -374,9 +449,12 @@ void tell_return(struct story *story)
 	at = story->path->moments.items[origin->moment].insn;
 	story_event(story, story->moment, "stop", "returned here: %s",
 		    reg_words(env, story_reg(story, story->moment, place)));
-	story_cause(story, origin->how == LINK_UNKNOWN ? story->insn : (int64_t)at,
-		    "%s is returned, and programs of this kind may return %s only",
+	story_cause(story, origin->how == LINK_UNKNOWN || origin->how == LINK_ARGUMENT
+				   ? story->insn : (int64_t)at,
+		    "%s is returned, and %s may return %s only",
 		    reg_words(env, story_reg(story, story->moment, place)),
+		    strstr(story->message, "callback") ? words(env, "%s", "this callback")
+						       : "programs of this kind",
 		    range ? words(env, "%.*s", (int)strcspn(range + 3, "]") + 1, range + 3)
 			  : "other values");
 	story_fix(story, "return one of the constants that this program type knows, or bound the value "
@@ -398,6 +476,8 @@ void tell_argument(struct story *story)
 	}
 	reg = story_reg(story, story->moment, story_place(story, (unsigned)regno));
 	chain_find(env, story->path, story->moment, story_place(story, (unsigned)regno), &chain);
+	if (tell_lost(story, &chain))
+		return;
 	story_chain(story, &chain);
 	if (env->insns[story->insn].kind != INSN_CALL) {
 		story_event(story, story->moment, "stop", "used here: %s", reg_words(env, reg));

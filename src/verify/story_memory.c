@@ -218,7 +218,16 @@ static void fix_packet(struct story *story, const struct packet_use *use, const 
 {
 	int64_t need = use->first + use->size;
 
-	if (use->moved)
+	if (use->has_last && !use->last.proved && use->reg->var.umax <= PACKET_OFF_MAX)
+		story_fix(story, "turn the comparison round: if (%s + %" PRId64 " > data_end) return ...; "
+			  "and go on after it", use->moved && *name ? name : "data", need);
+	else if (use->has_last && !use->last.proved)
+		story_fix(story, "bound the number first: if (offset > 1500) return ...; then compare with "
+			  "data_end");
+	else if (use->has_last && !use->moved)
+		story_fix(story, "check for %" PRId64 " bytes here: if (data + %" PRId64 " > data_end) "
+			  "return ...;", need, need);
+	else if (use->moved)
 		story_fix(story, "compare the moved pointer with data_end before it is used: "
 			  "if ((void *)%s + %" PRId64 " > data_end) return ...;",
 			  *name ? name : "ptr", use->first + use->size);
@@ -354,7 +363,7 @@ static int64_t region_size(const struct reg *reg)
 	case REG_MEM:
 		return reg->mem_size;
 	case REG_STACK:
-		return INSN_STACK_SIZE;
+		return 0; /* offsets are negative: the frame ends at 0 */
 	case REG_FLOW_KEYS:
 		return FLOW_KEYS_SIZE;
 	case REG_NOT_INIT: case REG_SCALAR: case REG_CTX: case REG_MAP: case REG_PACKET_META:
@@ -425,15 +434,18 @@ static bool find_number(struct story *story, int regno, struct bounds_use *use)
 		if (memory) {
 			use->limit = region_size(memory);
 			use->first = memory->off;
+			if (scalar_is_const(memory->var))
+				use->first += (int64_t)memory->var.bits.value;
 		}
 		return true;
 	}
 	use->limit = region_size(reg);
 	use->first = reg->off + (insn->kind == INSN_CALL ? 0 : insn->off);
 	use->size = insn->kind == INSN_CALL ? 0 : insn->width;
-	if (strstr(story->remark, "size="))
-		use->size = atoll(strstr(story->remark, " size=") ? strstr(story->remark, " size=") + 6
-								  : "0");
+	if (strstr(story->remark, " size="))
+		use->size = atoll(strstr(story->remark, " size=") + 6);
+	else if (strstr(story->message, " size="))
+		use->size = atoll(strstr(story->message, " size=") + 6);
 	/* A pointer and its length: the length may be what is too large. */
 	if (insn->kind == INSN_CALL && scalar_is_const(reg->var) && regno < 5) {
 		const struct reg *next = story_reg(story, story->moment, place + 1);
@@ -441,6 +453,7 @@ static bool find_number(struct story *story, int regno, struct bounds_use *use)
 		if (next->type == REG_SCALAR && !reg_is_const(next)) {
 			use->is_size = true;
 			use->size = 0;
+			use->first += (int64_t)reg->var.bits.value;
 			use->moment = story->moment;
 			use->place = place + 1;
 			return true;
@@ -540,6 +553,8 @@ static const char *room_words(struct env *env, const struct bounds_use *use)
 {
 	if (use->limit < 0)
 		return "";
+	if (use->limit == 0 && use->first < 0)
+		return words(env, "; up to the end of the stack it has %" PRId64 " bytes", -use->first);
 	if (use->is_size)
 		return words(env, "; the memory has %" PRId64 " byte%s there",
 			     use->limit - use->first, use->limit - use->first == 1 ? "" : "s");
@@ -553,11 +568,16 @@ static void fixed_cause(struct story *story, const struct bounds_use *use)
 	int64_t first = use->first;
 
 	if (reg->type == REG_STACK) {
-		story_cause(story, story->insn, "this reaches the stack at fp%+" PRId64 ", and a "
-			    "function's stack is fp-512 to fp-1",
-			    first + (int64_t)reg->var.bits.value);
-		story_fix(story, "keep the access inside the variable; its size is what counts, not "
-			  "that of the pointer's type");
+		first += (int64_t)reg->var.bits.value;
+		if (first < -INSN_STACK_SIZE || first >= 0)
+			story_cause(story, story->insn, "this reaches fp%+" PRId64 ", and a function's "
+				    "stack is fp-512 to fp-1", first);
+		else
+			story_cause(story, story->insn, "%" PRId64 " bytes are accessed at fp%" PRId64
+				    ", where only %" PRId64 " are left: the variable is smaller than what "
+				    "is read or written", use->size, first, -first);
+		story_fix(story, "make the variable as large as what is accessed: a map's key and value have "
+			  "the sizes that it was defined with");
 		return;
 	}
 	if (scalar_is_const(reg->var))
@@ -573,7 +593,7 @@ static void fix_bounds(struct story *story, const struct bounds_use *use, const 
 {
 	const char *n = *name ? name : use->is_size ? "size" : "index";
 
-	if (use->limit > 0 && use->is_size)
+	if (use->limit >= 0 && use->limit > use->first && use->is_size)
 		story_fix(story, "bound it just before it is used: if (%s > %" PRId64 ") return ...; "
 			  "(an unsigned number), or %s &= a mask", n, use->limit - use->first, n);
 	else
@@ -588,13 +608,25 @@ static void weak_check(struct story *story, const struct bounds_use *use, const 
 	struct env *env = story->env;
 	struct scalar after = story_reg_after(story, check->moment, check->place)->var;
 	uint32_t insn = story->path->moments.items[check->moment].insn;
+	const struct insn *jump = story_insn(story, check->moment);
+	bool is_signed = jump->op == COND_SGT || jump->op == COND_SGE || jump->op == COND_SLT ||
+			 jump->op == COND_SLE;
 
-	if (var.smin < 0 && var.smax < VAR_OFF_MAX)
+	if (jump->width == 4 && after.umax > UINT32_MAX)
+		story_cause(story, insn, "this looks at the lower 32 bits only; the number that is used "
+			    "has 64, and the upper ones may be anything");
+	else if (var.smin < 0 && is_signed)
+		story_cause(story, insn, "this compares it as a signed number, and bounds it from above "
+			    "only: it may still be negative");
+	else if (var.smin < 0 && var.smax < VAR_OFF_MAX)
 		story_cause(story, insn, "this bounds it from above only: it may still be negative "
 			    "(%s)", range_words(env, after));
 	else if (var.smin < 0 || var.umax >= VAR_OFF_MAX)
 		story_cause(story, insn, "after this check it may still be %s",
 			    range_words(env, after));
+	else if (use->is_size)
+		story_cause(story, insn, "this lets the size be %s%s", range_words(env, after),
+			    room_words(env, use));
 	else
 		story_cause(story, insn, "this lets it be up to %" PRIu64 ", so that bytes %" PRId64
 			    " to %" PRId64 " may be accessed%s", after.umax,
@@ -646,6 +678,22 @@ static void blame_bounds(struct story *story, const struct bounds_use *use,
 		    room_words(env, use));
 }
 
+/* What the source calls the number: a line on its way assigns it to something. */
+static const char *chain_name(struct story *story, const struct chain *chain)
+{
+	const char *name = "";
+
+	for (unsigned i = chain->count; i-- > 0 && !*name;) {
+		const struct link *link = &chain->link[i];
+		uint32_t insn = story->path->moments.items[link->moment].insn;
+
+		if (link->how != LINK_CHECKED && strchr(insn_where(story->env, insn).text
+				? insn_where(story->env, insn).text : "", ',') == NULL)
+			name = source_assigned(story->env, insn);
+	}
+	return name;
+}
+
 void tell_bounds(struct story *story)
 {
 	struct env *env = story->env;
@@ -666,7 +714,7 @@ void tell_bounds(struct story *story)
 		fixed_cause(story, &use);
 		return;
 	}
-	name = source_assigned(env, story->path->moments.items[chain_origin(&chain)->moment].insn);
+	name = chain_name(story, &chain);
 	if (use.moment != story->moment)
 		story_event(story, use.moment, "change", "added to a pointer: %s",
 			    range_words(env, story_reg(story, use.moment, use.place)->var));

@@ -66,6 +66,8 @@ static bool parse_stack_use(struct story *story, struct stack_use *use)
 	if (!off || !size || sscanf(off + 3, "%*[ =]%lld+%lld", &first, &index) < 1 ||
 	    sscanf(size + 4, "%*[ =]%lld", &bytes) < 1)
 		return false;
+	if (strncmp(off, "off=", 4) == 0)
+		return false;
 	*use = (struct stack_use){ first, bytes, first + index,
 				   story->path->moments.items[story->moment].depth };
 	if (reg && reg->type == REG_STACK)
@@ -152,7 +154,7 @@ void tell_unset_stack(struct story *story)
 	const char *member, *bytes;
 
 	if (!story->has_path || !parse_stack_use(story, &use)) {
-		tell_value(story);
+		tell_bounds(story);
 		return;
 	}
 	for (end = use.bad; end < use.first + use.size && !byte_is_set(story, use.frame, end);)
@@ -232,6 +234,27 @@ static void tell_taken_away(struct story *story, const struct link *lost)
 	story_fix(story, "use it before %s, or get it again afterwards", callee);
 }
 
+bool tell_lost(struct story *story, const struct chain *chain)
+{
+	for (unsigned i = 0; i < chain->count; i++) {
+		const struct link *link = &chain->link[i];
+
+		if (link->how != LINK_LOST ||
+		    !reg_is_pointer(story_reg(story, link->moment, link->place)) ||
+		    reg_is_pointer(story_reg_after(story, link->moment, link->place)))
+			continue;
+		story->events.count = 0;
+		story_origin(story, chain_origin(chain));
+		tell_taken_away(story, link);
+		story_event(story, story->moment, "stop", "%s is used here",
+			    *source_expression(story->env, (uint32_t)story->insn) &&
+					    story->env->insns[story->insn].kind != INSN_CALL
+				    ? source_expression(story->env, (uint32_t)story->insn) : "it");
+		return true;
+	}
+	return false;
+}
+
 /* A number is used as a pointer: it never was one, or is none any more. */
 void tell_gone(struct story *story)
 {
@@ -253,19 +276,8 @@ void tell_gone(struct story *story)
 	story_event(story, story->moment, "stop", call ? "passed to %s here, which needs a pointer"
 						       : "%sused as a pointer here",
 		    call ? callee_words(env, (uint32_t)story->insn) : "");
-	for (unsigned i = 0; i < chain.count; i++) {
-		const struct link *link = &chain.link[i];
-
-		if (reg_is_pointer(story_reg(story, link->moment, link->place)) &&
-		    story_reg_after(story, link->moment, link->place)->type == REG_SCALAR &&
-		    link->how == LINK_LOST) {
-			story->events.count = 0;
-			story_origin(story, chain_origin(&chain));
-			tell_taken_away(story, link);
-			story_event(story, story->moment, "stop", "and used here");
-			return;
-		}
-	}
+	if (tell_lost(story, &chain))
+		return;
 	origin = chain_origin(&chain);
 	if (origin->how == LINK_LOADED) {
 		story_cause(story, story->insn, "this is a number that was read from memory at line %u: "
@@ -544,7 +556,7 @@ void tell_region(struct story *story)
 				  "SEC(\"fentry.s/...\"), SEC(\"lsm.s/...\"), SEC(\"iter.s/...\"), "
 				  "SEC(\"syscall\")");
 		} else if (strstr(story->message, "unlock")) {
-			story_cause(story, story->insn, "nothing is locked here on this way");
+			story_cause(story, story->insn, "nothing is locked on the way that leads here");
 			story_fix(story, "lock before, or unlock only on the ways that locked");
 		}
 		return;

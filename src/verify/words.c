@@ -91,16 +91,11 @@ static const char *offset_words(struct env *env, const struct reg *reg)
 
 static const char *packet_words(struct env *env, const struct reg *reg)
 {
-	uint32_t range = packet_range(reg);
 	bool start = !reg->off && scalar_is(reg->var, 0);
 	const char *what = reg->type == REG_PACKET_META ? "the packet's metadata" : "the packet";
 
-	return words(env, "%s %s%s: %s%s", start ? "the start of" : "a pointer into", what,
-		     start ? "" : offset_words(env, reg),
-		     !range ? "nothing of it is proved to be there"
-			    : words(env, "%u byte%s proved to be there", range,
-				    range == 1 ? "" : "s"),
-		     range && !scalar_is_const(reg->var) ? " after the moving part" : "");
+	return words(env, "%s %s%s", start ? "the start of" : "a pointer into", what,
+		     start ? "" : offset_words(env, reg));
 }
 
 static const char *map_name(const struct reg *reg)
@@ -326,12 +321,27 @@ static int expression_end(const char *text, int at)
 	return at;
 }
 
+/* The column of an assignment is that of its sign: what is assigned to stands before it. */
+static int before_sign(const char *text, int at)
+{
+	if (is_word(text[at]) || !strchr("=+-*/|&^<>", text[at]))
+		return at;
+	while (at && !is_word(text[at]) && text[at] != ']')
+		at--;
+	if (text[at] == ']')
+		at = open_bracket(text, at) - 1;
+	return at;
+}
+
 const char *source_expression(struct env *env, uint32_t insn)
 {
 	struct skep_where where = insn_where(env, insn);
 	int at = (int)where.column - 1, start, end;
 
-	if (!where.text || at < 0 || (size_t)at >= strlen(where.text) || !is_word(where.text[at]))
+	if (!where.text || at < 0 || (size_t)at >= strlen(where.text))
+		return "";
+	at = before_sign(where.text, at);
+	if (at < 0 || !is_word(where.text[at]))
 		return "";
 	while (at && is_word(where.text[at - 1]))
 		at--;
