@@ -47,7 +47,7 @@ static void take_diag(struct judged *j, const struct args *args, const struct sk
 	j->n.code = item->code;
 	j->help = copy(item->help);
 	j->why = why_text(diag, args, j->program ? stdout : stderr);
-	if (j->n.verdict == REJECTED)
+	if (j->program)
 		j->story = why_json(diag);
 	if (!item->note_count)
 		return;

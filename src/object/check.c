@@ -155,6 +155,33 @@ static void rewrite_log(char **log, const struct poison *poison)
 	*log = text.data;
 }
 
+/*
+ * Where the source names what is missing: "struct a has no field b". The instruction's own
+ * line may be another, since compilers compute an offset early.
+ */
+static void find_naming_line(const struct skep_object_prog *prog, const char *why,
+			     struct skep_where *where)
+{
+	const struct skep_btf *btf = prog->object->btf;
+	const char *name = strrchr(why, ' ');
+	bool found = false;
+
+	if (!name || !btf || (where->text && strstr(where->text, name + 1)))
+		return;
+	for (uint32_t i = 0; i < prog->linked.line_count; i++) {
+		const struct line_info *line = &prog->linked.lines[i];
+		const char *text = btf_str(btf, line->line_off), *at = strstr(text, name + 1);
+
+		if (!at || (found && line->insn > where->insn))
+			continue;
+		found = true;
+		where->file = btf_str(btf, line->file_off);
+		where->text = text;
+		where->line = line->line_col >> 10;
+		where->column = (uint32_t)(at - text) + 1;
+	}
+}
+
 int object_explain_poison(struct skep_object_prog *prog, struct skep_verify_result *result,
 			  struct skep_diag *diag)
 {
@@ -168,6 +195,8 @@ int object_explain_poison(struct skep_object_prog *prog, struct skep_verify_resu
 	if (!skep_object_prog_source(prog, (size_t)result->insn, &where))
 		where = object_where(prog->object, prog->section, skep_object_prog_name(prog));
 	where.insn = result->insn;
+	if (poison->core)
+		find_naming_line(prog, poison->why, &where);
 	if (poison->core)
 		return skep_fail(diag, SKEP_OBJECT_CORE, &where, "%s", poison->why);
 	return skep_fail(diag, SKEP_OBJECT_EXTERN, &where, "%s", poison->why);

@@ -122,6 +122,22 @@ static size_t lower_bound(const struct located_list *list, uint32_t section, uin
 	return low;
 }
 
+/* A file, line and text for an instruction of a section; where stays as it is if none is known. */
+void located_source(const struct skep_object *object, uint32_t section, uint32_t slot,
+		    struct skep_where *where)
+{
+	size_t after = lower_bound(&object->line_records, section, (uint64_t)slot + 1);
+	const struct located *item = after ? &object->line_records.items[after - 1] : NULL;
+	const struct btf_ext_line *line = item ? item->record : NULL;
+
+	if (!line || item->section != section || !object->btf)
+		return;
+	where->file = btf_str(object->btf, line->file_name_off);
+	where->text = btf_str(object->btf, line->line_off);
+	where->line = line->line_col >> 10;
+	where->column = line->line_col & 0x3ff;
+}
+
 struct located_span located_in(const struct located_list *list, const struct func *func)
 {
 	size_t first = lower_bound(list, func->section, func->first);

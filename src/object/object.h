@@ -187,6 +187,8 @@ int64_t func_starting(const struct skep_object *object, uint32_t section, uint64
 
 int locate_records(struct skep_object *object, struct skep_diag *diag);
 /* The records inside a function, by place. */
+void located_source(const struct skep_object *object, uint32_t section, uint32_t slot,
+		    struct skep_where *where);
 struct located_span located_in(const struct located_list *list, const struct func *func);
 
 /* --- maps (mapdef.c, mapdata.c, structops.c) --- */

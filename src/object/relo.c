@@ -151,8 +151,16 @@ int relo_apply(struct linking *l, const struct located *relo, struct skep_insn *
 	if (!call && insn->code != RELO_CODE_WIDE)
 		return bad(l, pc, "instruction %u (code 0x%02x) cannot be relocated against '%s'",
 			   pc, insn->code, symbol->name);
-	if (symbol->section == SHN_UNDEF)
-		return apply_extern(l, relo->symbol, insn, pc);
+	if (symbol->section == SHN_UNDEF) {
+		struct skep_where program = l->where;
+		int error;
+
+		/* What is missing is told of at the line that wants it. */
+		located_source(l->object, relo->section, relo->slot, &l->where);
+		error = apply_extern(l, relo->symbol, insn, pc);
+		l->where = program;
+		return error;
+	}
 	if (symbol->section >= l->object->elf.section_count)
 		return bad(l, pc, "symbol '%s' is in no section", symbol->name);
 	if (!call && !l->object->elf.sections[symbol->section].code)

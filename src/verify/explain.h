@@ -198,6 +198,8 @@ const char *range_words(struct env *env, struct scalar var);
 const char *callee_words(struct env *env, uint32_t insn);
 /* The name without parentheses, or "". */
 const char *callee_name(struct env *env, uint32_t insn);
+/* "reads", "writes": what the instruction does to memory. */
+const char *accesses_words(struct env *env, uint32_t insn);
 /* What the source calls the thing at the instruction's column: "ip->protocol"; "" unknown. */
 const char *source_expression(struct env *env, uint32_t insn);
 /* The variable that a line assigns to: "value"; "" unknown. */

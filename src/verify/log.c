@@ -149,6 +149,8 @@ static const struct line_info *line_at(const struct env *env, int64_t insn)
 struct skep_where insn_where(const struct env *env, int64_t insn)
 {
 	const struct line_info *line = line_at(env, insn);
+	uint32_t function = insn >= 0 && env->subprog_count
+				    ? env->subprog[subprog_of(env, (uint32_t)insn)].start : 0;
 	struct skep_where where = {
 		.object = env->spec->object,
 		.section = env->spec->section,
@@ -156,6 +158,10 @@ struct skep_where insn_where(const struct env *env, int64_t insn)
 		.insn = insn,
 	};
 
+	/* Line 0: the compiler merged code of several; it stands behind the one before. */
+	while (line && line->line_col >> 10 == 0 && line > env->spec->lines &&
+	       line[-1].insn >= function)
+		line--;
 	if (line) {
 		where.file = btf_str(env->spec->btf, line->file_off);
 		where.text = btf_str(env->spec->btf, line->line_off);

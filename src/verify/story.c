@@ -9,6 +9,7 @@
 #include "verify/explain.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -231,6 +232,12 @@ static void argument_event(struct story *story, const struct link *origin)
 	unsigned regno = origin->place % FRAME_PLACES;
 	const char *name;
 
+	if (place_frame(origin->place) && regno >= 1 && regno <= 5) {
+		story_event(story, origin->moment, "start", "%s calls back: argument %u is %s",
+			    callee_words(env, story->path->moments.items[origin->moment].insn), regno,
+			    reg_words(env, reg));
+		return;
+	}
 	if (origin->moment || place_frame(origin->place) || regno < 1 || regno > 5) {
 		story_event(story, origin->moment, "start", "%s", reg_words(env, reg));
 		return;
@@ -298,19 +305,40 @@ static void check_event(struct story *story, const struct link *link)
 		    reg_words(story->env, reg));
 }
 
+static bool is_shift(const struct story *story, const struct link *link, enum alu op, int64_t by)
+{
+	const struct insn *insn = story_insn(story, link->moment);
+
+	return link->how == LINK_COMPUTED && insn->kind == INSN_ALU && insn->op == op &&
+	       insn->source_is_imm && insn->imm == by;
+}
+
+/* Not for a chain's last link, which is its origin: link + 1 is there. */
 static void link_event(struct story *story, const struct link *link)
 {
 	struct env *env = story->env;
 	const struct reg *before = story_reg(story, link->moment, link->place);
 	const struct reg *after = story_reg_after(story, link->moment, link->place);
 	uint32_t insn = story->path->moments.items[link->moment].insn;
+	const struct insn *insn_at = &env->insns[insn];
 
 	switch ((enum link_how)link->how) {
 	case LINK_CHECKED:
 		check_event(story, link);
 		break;
 	case LINK_COMPUTED:
-		if (after->type == before->type && scalar_equal(before->var, after->var) &&
+		if (is_shift(story, link, ALU_ARSH, 32) && is_shift(story, link + 1, ALU_LSH, 32))
+			story_event(story, link->moment, "change", "taken as a signed number of 32 bits: "
+				    "%s", reg_words(env, after));
+		else if (is_shift(story, link, ALU_RSH, 32) && is_shift(story, link + 1, ALU_LSH, 32))
+			story_event(story, link->moment, "change", "cut to its lower 32 bits: %s",
+				    reg_words(env, after));
+		else if (is_shift(story, link, ALU_LSH, 32))
+			story_detail(story, link->moment, "change", "%s", reg_words(env, after));
+		else if (insn_at->op == ALU_LSH && insn_at->source_is_imm)
+			story_event(story, link->moment, "change", "times %" PRIu64 ": %s",
+				    UINT64_C(1) << (insn_at->imm & 63), reg_words(env, after));
+		else if (after->type == before->type && scalar_equal(before->var, after->var) &&
 		    before->off == after->off)
 			story_detail(story, link->moment, "change", "%s", reg_words(env, after));
 		else

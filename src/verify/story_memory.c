@@ -272,8 +272,9 @@ static void blame_packet(struct story *story, const struct packet_use *use, cons
 	if (use->has_last) {
 		check = story->path->moments.items[use->last.moment].insn;
 		if (use->last.proved)
-			story_cause(story, check, "this check proves %u byte%s, but %s reads %s",
-				    use->last.proved, use->last.proved == 1 ? "" : "s", subject, what);
+			story_cause(story, check, "this check proves %u byte%s, but %s %s %s",
+				    use->last.proved, use->last.proved == 1 ? "" : "s", subject,
+				    accesses_words(env, (uint32_t)story->insn), what);
 		else if (use->reg->var.umax > PACKET_OFF_MAX)
 			story_cause(story, check, "this check proves nothing, because the pointer "
 				    "was moved by %s: more than a packet can be long",
@@ -283,7 +284,10 @@ static void blame_packet(struct story *story, const struct packet_use *use, cons
 				    "the program go on to %s, the packet has ended", subject);
 		return;
 	}
-	if (use->has_other && use->moved && use->other.moment > use->moved) {
+	/* Compilers move code: what comes after what is for the source to say. */
+	if (use->has_other && use->moved &&
+	    source_line(env, story->path->moments.items[use->other.moment].insn) >
+		    source_line(env, story->path->moments.items[use->moved].insn)) {
 		check = story->path->moments.items[use->other.moment].insn;
 		story_cause(story, check, "this checks another pointer than the one used: that one "
 			    "was moved by %s at line %u",
@@ -298,8 +302,9 @@ static void blame_packet(struct story *story, const struct packet_use *use, cons
 			    source_line(env, story->path->moments.items[use->moved].insn),
 			    source_line(env, story->path->moments.items[use->other.moment].insn));
 	else
-		story_cause(story, story->insn, "%s reads %s, and nothing on this path compares the "
-			    "pointer with data_end", subject, what);
+		story_cause(story, story->insn, "%s %s %s, and nothing on this path compares the "
+			    "pointer with data_end", subject,
+			    accesses_words(env, (uint32_t)story->insn), what);
 }
 
 void tell_packet(struct story *story)
@@ -335,8 +340,8 @@ void tell_packet(struct story *story)
 	name = source_expression(env, (uint32_t)story->insn);
 	if (env->insns[story->insn].kind == INSN_CALL)
 		name = callee_words(env, (uint32_t)story->insn);
-	story_event(story, story->moment, "stop", "%s%saccesses %s", name, *name ? " " : "",
-		    bytes_words(env, &use));
+	story_event(story, story->moment, "stop", "%s%s%s %s", name, *name ? " " : "",
+		    accesses_words(env, (uint32_t)story->insn), bytes_words(env, &use));
 	blame_packet(story, &use, name);
 	fix_packet(story, &use, use.moved ? source_assigned(env,
 			story->path->moments.items[use.moved].insn) : "");
@@ -573,18 +578,18 @@ static void fixed_cause(struct story *story, const struct bounds_use *use)
 			story_cause(story, story->insn, "this reaches fp%+" PRId64 ", and a function's "
 				    "stack is fp-512 to fp-1", first);
 		else
-			story_cause(story, story->insn, "%" PRId64 " bytes are accessed at fp%" PRId64
-				    ", where only %" PRId64 " are left: the variable is smaller than what "
-				    "is read or written", use->size, first, -first);
+			story_cause(story, story->insn, "this %s %" PRId64 " bytes of a variable that has only %"
+				    PRId64 " (at fp%" PRId64 ", up to the end of the stack)",
+				    accesses_words(env, (uint32_t)story->insn), use->size, -first, first);
 		story_fix(story, "make the variable as large as what is accessed: a map's key and value have "
 			  "the sizes that it was defined with");
 		return;
 	}
 	if (scalar_is_const(reg->var))
 		first += (int64_t)reg->var.bits.value;
-	story_cause(story, story->insn, "this accesses bytes %" PRId64 " to %" PRId64 " of memory "
-		    "that has %" PRId64 " (%s)", first, first + MAX(use->size, 1) - 1, use->limit,
-		    reg_words(env, reg));
+	story_cause(story, story->insn, "this %s bytes %" PRId64 " to %" PRId64 " of memory that has %"
+		    PRId64 " (%s)", accesses_words(env, (uint32_t)story->insn), first,
+		    first + MAX(use->size, 1) - 1, use->limit, reg_words(env, reg));
 	story_fix(story, "make the memory larger, or access less: the size that counts is the one "
 		  "it was declared or reserved with");
 }
@@ -707,10 +712,11 @@ void tell_bounds(struct story *story)
 	if (!story->has_path || regno < 0 || !find_number(story, regno, &use))
 		return;
 	chain_find(env, story->path, use.moment, use.place, &chain);
-	story_chain(story, &chain);
+	if (!use.fixed || story_reg(story, use.moment, use.place)->type != REG_STACK)
+		story_chain(story, &chain);
 	if (use.fixed) {
-		story_event(story, story->moment, "stop", "accesses %" PRId64 " bytes at it",
-			    MAX(use.size, 1));
+		story_event(story, story->moment, "stop", "%s %" PRId64 " bytes",
+			    accesses_words(env, (uint32_t)story->insn), MAX(use.size, 1));
 		fixed_cause(story, &use);
 		return;
 	}

@@ -66,13 +66,11 @@ static bool parse_stack_use(struct story *story, struct stack_use *use)
 	if (!off || !size || sscanf(off + 3, "%*[ =]%lld+%lld", &first, &index) < 1 ||
 	    sscanf(size + 4, "%*[ =]%lld", &bytes) < 1)
 		return false;
-	if (strncmp(off, "off=", 4) == 0)
-		return false;
 	*use = (struct stack_use){ first, bytes, first + index,
 				   story->path->moments.items[story->moment].depth };
 	if (reg && reg->type == REG_STACK)
 		use->frame = reg->frameno;
-	return first < 0 && bytes > 0 && use->bad < 0;
+	return first >= -INSN_STACK_SIZE && bytes > 0 && first + bytes <= 0;
 }
 
 static bool byte_is_set(const struct story *story, uint32_t frame, int64_t off)

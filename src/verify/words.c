@@ -230,6 +230,17 @@ const char *callee_words(struct env *env, uint32_t insn)
 	return *name ? words(env, "%s()", name) : "the call";
 }
 
+const char *accesses_words(struct env *env, uint32_t insn)
+{
+	const struct insn *at = &env->insns[insn];
+
+	if (at->kind == INSN_LOAD || at->kind == INSN_LOAD_PACKET)
+		return "reads";
+	if (at->kind == INSN_STORE)
+		return "writes";
+	return at->kind == INSN_CALL ? "reads or writes" : "accesses";
+}
+
 const char *param_name(struct env *env, uint32_t subprog, unsigned index)
 {
 	const struct skep_btf *btf = env->spec->btf;

@@ -121,24 +121,6 @@ int lost_by_swap(struct xdp_md *ctx)
 }
 
 SEC("xdp")
-int lost_by_sign_extension(struct xdp_md *ctx)
-{
-	__u32 key = 0, i = ctx->rx_queue_index;
-	struct table *table = bpf_map_lookup_elem(&tables, &key);
-	__u64 wide;
-
-	if (!table)
-		return XDP_DROP;
-	asm volatile("" : "+r"(i));
-	if (i > 0xfffffff)
-		return XDP_DROP;
-	wide = (__u64)i << 4;
-	asm volatile("%[i] <<= 32" : [i]"+r"(wide));
-	asm volatile("%[i] s>>= 32" : [i]"+r"(wide)); // blame: the index may
-	return *((__u8 *)table + wide) ? XDP_PASS : XDP_DROP;
-}
-
-SEC("xdp")
 int lost_by_subtraction(struct xdp_md *ctx)
 {
 	__u32 key = 0;
