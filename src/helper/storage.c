@@ -47,7 +47,7 @@ const struct helper helper_sk_storage_get_tracing = {
 	.ret = { RET_PTR_TO_MAP_VALUE, .maybe_null = true },
 	.arg = {
 		{ ARG_CONST_MAP_PTR },
-		{ ARG_PTR_TO_BTF_ID, .btf = "sock_common" },
+		{ ARG_PTR_TO_BTF_ID, ARG_MAYBE_NULL, .btf = "sock_common" },
 		{ ARG_MAP_VALUE, ARG_MAYBE_NULL },
 		{ ARG_ANYTHING },
 	},
@@ -71,7 +71,10 @@ const struct helper helper_sk_storage_delete_tracing = {
 	.doc = "Removes the value a socket storage map keeps for a socket.",
 	.types = TYPE(TRACING) | TYPE(SYSCALL),
 	.ret = { RET_INTEGER },
-	.arg = { { ARG_CONST_MAP_PTR }, { ARG_PTR_TO_BTF_ID, .btf = "sock_common" } },
+	.arg = {
+		{ ARG_CONST_MAP_PTR },
+		{ ARG_PTR_TO_BTF_ID, ARG_MAYBE_NULL, .btf = "sock_common" },
+	},
 };
 
 const struct helper helper_inode_storage_get = {

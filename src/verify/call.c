@@ -542,8 +542,10 @@ static int check_map_fits(struct env *env, const struct map_spec *map)
 		{ MAP_FIELD_TIMER, "bpf_timer" },
 	};
 	const struct map_fields *fields = map_fields(env, map);
-	uint32_t type = env->spec->type->id;
+	uint32_t type = env->spec->type->id, fine = 0;
 
+	if (env_can(env, ABILITY_TRACING_TIMER))
+		fine = MAP_FIELD_TIMER | MAP_FIELD_WORKQUEUE;
 	if (map->type == BPF_MAP_TYPE_STRUCT_OPS)
 		return reject(env, -EINVAL, "bpf_struct_ops map cannot be used in prog");
 	if (env->sleepable && !outlives_sleep(map->type))
@@ -555,7 +557,7 @@ static int check_map_fits(struct env *env, const struct map_spec *map)
 	    fields->mask & (MAP_FIELD_SPIN_LOCK | MAP_FIELD_RES_SPIN_LOCK))
 		return reject(env, -EINVAL, "socket filter progs cannot use bpf_spin_lock yet");
 	for (size_t i = 0; is_tracing(type) && i < ARRAY_SIZE(unsafe); i++)
-		if (fields->mask & unsafe[i].fields)
+		if (fields->mask & unsafe[i].fields & ~fine)
 			return reject(env, -EINVAL, "tracing progs cannot use %s yet", unsafe[i].name);
 	return 0;
 }
