@@ -70,6 +70,54 @@ KFUNC(void bpf_task_release(struct task_struct *p), )
 KFUNC(int bpf_sock_destroy(struct sock_common *sock), 0)
 KFUNC(void *bpf_rdonly_cast(const void *obj__ign, u32 btf_id__k), 0)
 
+struct bpf_dynptr;
+struct __sk_buff;
+struct xdp_md;
+struct bpf_iter_num { u64 words[1]; };
+struct bpf_iter_bits { u64 words[2]; };
+struct bpf_iter_task { u64 words[3]; };
+struct bpf_iter_kmem_cache { u64 words[1]; };
+struct kmem_cache { u32 size; };
+
+KFUNC(void bpf_rcu_read_lock(void), )
+KFUNC(void bpf_rcu_read_unlock(void), )
+KFUNC(void bpf_preempt_disable(void), )
+KFUNC(void bpf_preempt_enable(void), )
+KFUNC(void bpf_local_irq_save(unsigned long *flags__irq_flag), )
+KFUNC(void bpf_local_irq_restore(unsigned long *flags__irq_flag), )
+KFUNC(int bpf_res_spin_lock(struct bpf_res_spin_lock *lock), 0)
+KFUNC(void bpf_res_spin_unlock(struct bpf_res_spin_lock *lock), )
+KFUNC(int bpf_res_spin_lock_irqsave(struct bpf_res_spin_lock *lock, unsigned long *flags__irq_flag), 0)
+KFUNC(void bpf_res_spin_unlock_irqrestore(struct bpf_res_spin_lock *lock,
+					  unsigned long *flags__irq_flag), )
+KFUNC(void bpf_throw(u64 cookie), )
+KFUNC(int bpf_dynptr_from_skb(struct __sk_buff *s, u64 flags, struct bpf_dynptr *ptr__uninit), 0)
+KFUNC(int bpf_dynptr_from_skb_meta(struct __sk_buff *skb, u64 flags,
+				   struct bpf_dynptr *ptr__uninit), 0)
+KFUNC(int bpf_dynptr_from_xdp(struct xdp_md *x, u64 flags, struct bpf_dynptr *ptr__uninit), 0)
+KFUNC(int bpf_dynptr_from_file(struct file *file, u32 flags, struct bpf_dynptr *ptr__uninit), 0)
+KFUNC(int bpf_dynptr_file_discard(struct bpf_dynptr *dynptr), 0)
+KFUNC(void *bpf_dynptr_slice(const struct bpf_dynptr *p, u64 offset, void *buffer__nullable,
+			     u64 buffer__szk), 0)
+KFUNC(void *bpf_dynptr_slice_rdwr(const struct bpf_dynptr *p, u64 offset, void *buffer__nullable,
+				  u64 buffer__szk), 0)
+KFUNC(int bpf_dynptr_clone(const struct bpf_dynptr *p, struct bpf_dynptr *clone__uninit), 0)
+KFUNC(int bpf_dynptr_adjust(const struct bpf_dynptr *p, u64 start, u64 end), 0)
+KFUNC(struct file *bpf_get_task_exe_file(struct task_struct *task), 0)
+KFUNC(void bpf_put_file(struct file *file), )
+KFUNC(int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end), 0)
+KFUNC(int *bpf_iter_num_next(struct bpf_iter_num *it), 0)
+KFUNC(void bpf_iter_num_destroy(struct bpf_iter_num *it), )
+KFUNC(int bpf_iter_bits_new(struct bpf_iter_bits *it, const u64 *unsafe_ptr__ign, u32 nr_words), 0)
+KFUNC(int *bpf_iter_bits_next(struct bpf_iter_bits *it), 0)
+KFUNC(void bpf_iter_bits_destroy(struct bpf_iter_bits *it), )
+KFUNC(int bpf_iter_task_new(struct bpf_iter_task *it, struct task_struct *task__nullable, u32 flags), 0)
+KFUNC(struct task_struct *bpf_iter_task_next(struct bpf_iter_task *it), 0)
+KFUNC(void bpf_iter_task_destroy(struct bpf_iter_task *it), )
+KFUNC(int bpf_iter_kmem_cache_new(struct bpf_iter_kmem_cache *it), 0)
+KFUNC(struct kmem_cache *bpf_iter_kmem_cache_next(struct bpf_iter_kmem_cache *it), 0)
+KFUNC(void bpf_iter_kmem_cache_destroy(struct bpf_iter_kmem_cache *it), )
+
 typedef void (*btf_trace_task_newtask)(void *data, struct task_struct *task, u64 flags);
 btf_trace_task_newtask task_newtask;
 struct bpf_arena arena;
