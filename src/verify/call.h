@@ -118,6 +118,8 @@ int check_lock(struct env *env, int regno, enum ref_kind kind, bool lock);
 const char *region_name(const struct state *state);
 /* Is what RCU protects alive here? */
 bool in_rcu_section(const struct env *env);
+/* A lock or section has ended: perhaps what RCU protects is no longer alive. */
+void section_left(struct env *env);
 /* bpf_rcu_read_lock() and its kin, by name; any other function changes nothing. */
 int enter_or_leave(struct env *env, const char *name);
 enum irq_kind { IRQ_LOCAL, IRQ_LOCK };   /* who saved: the program, or a lock */

@@ -51,7 +51,7 @@ static bool format_is_valid(const char *fmt, uint64_t args)
 	for (size_t i = 0; fmt[i]; i++) {
 		unsigned char c = (unsigned char)fmt[i];
 
-		if (c > 127 || (!isprint(c) && !isspace(c)))
+		if (c <= 127 && !isprint(c) && !isspace(c))
 			return false;
 		if (c != '%')
 			continue;

@@ -123,6 +123,7 @@ static int give_back(struct env *env, enum ref_kind kind, uint32_t id, const voi
 		return reject_as(env, SKEP_VERIFY_REF, -EINVAL, "%s cannot be out of order", name);
 	release_lock(env, kind, id, ptr);
 	forget_borrowed(env);
+	section_left(env);
 	return 0;
 }
 

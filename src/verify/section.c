@@ -9,8 +9,9 @@
  *   bpf_local_irq_restore(&flags)         the same slot, in the reverse order
  *
  * Locks of the kind that save interrupts do the same with a word of their own; the two
- * kinds of words may not be confused. What only RCU kept alive is distrusted when
- * the outermost read section ends.
+ * kinds of words may not be confused. With preemption or interrupts off, or a lock held,
+ * RCU frees nothing either. What only RCU kept alive is distrusted when the last of these
+ * sections ends.
  */
 #include "verify/kfunc.h"
 #include "verify/passes.h"
@@ -26,7 +27,10 @@ const char *region_name(const struct state *state)
 
 bool in_rcu_section(const struct env *env)
 {
-	return env->cur->active_rcu || env->cur->active_locks || !env->cur->in_sleepable;
+	const struct state *cur = env->cur;
+
+	return cur->active_rcu || cur->active_locks || cur->active_preempt || cur->active_irq ||
+	       !cur->in_sleepable;
 }
 
 /* --- RCU, preemption --- */
@@ -55,16 +59,32 @@ static void distrust_iterators(struct state *state)
 				distrust(&state->frame[f]->slot[i].reg);
 }
 
+void section_left(struct env *env)
+{
+	if (in_rcu_section(env))
+		return;
+	state_each_reg(env, env->cur, distrust_rcu, NULL);
+	distrust_iterators(env->cur);
+}
+
 static int leave_rcu(struct env *env, const char *name)
 {
 	if (!env->cur->active_rcu)
 		return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
 				 "unmatched rcu read unlock (kernel function %s)", name);
-	/* Programs that cannot sleep are in a section of their own all along. */
-	if (--env->cur->active_rcu == 0 && !in_rcu_section(env)) {
-		state_each_reg(env, env->cur, distrust_rcu, NULL);
-		distrust_iterators(env->cur);
-	}
+	env->cur->active_rcu--;
+	section_left(env);
+	return 0;
+}
+
+static int leave_preempt(struct env *env, const char *name)
+{
+	if (!env->cur->active_preempt)
+		return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
+				 "unmatched attempt to enable preemption (kernel function %s)",
+				 name);
+	env->cur->active_preempt--;
+	section_left(env);
 	return 0;
 }
 
@@ -81,14 +101,8 @@ int enter_or_leave(struct env *env, const char *name)
 		return leave_rcu(env, name);
 	else if (strcmp(name, "bpf_preempt_disable") == 0)
 		state->active_preempt++;
-	else if (strcmp(name, "bpf_preempt_enable") != 0)
-		return 0;
-	else if (!state->active_preempt)
-		return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
-				 "unmatched attempt to enable preemption (kernel function %s)",
-				 name);
-	else
-		state->active_preempt--;
+	else if (strcmp(name, "bpf_preempt_enable") == 0)
+		return leave_preempt(env, name);
 	return 0;
 }
 
@@ -170,6 +184,7 @@ static int restore(struct env *env, int regno, enum irq_kind kind)
 				 expected ? expected->insn : 0);
 	}
 	release_irq(env);
+	section_left(env);
 	slot_set_invalid(s);
 	show_slot(env, slot);
 	return 0;
