@@ -154,6 +154,7 @@ static int make_dynptr(struct env *env, uint32_t pc, int regno, enum dynptr_kind
 		reg_set_pointer(&s->reg, REG_DYNPTR, 0);
 		s->reg.dynptr = (uint8_t)kind;
 		s->reg.dynptr_first = i == 0;
+		show_slot(env, slot - i);
 		s->reg.id = id;
 		s->reg.ref_id = ref_id;
 	}

@@ -117,6 +117,7 @@ int iter_new(struct env *env, struct kfunc_call *call, int regno, uint32_t type)
 		s->reg.iter_state = ITER_ACTIVE;
 		s->reg.iter_depth = 0;
 		s->reg.ref_id = i == 0 ? (uint32_t)id : 0;
+		show_slot(env, slot - i);
 	}
 	return 0;
 }
@@ -147,8 +148,10 @@ int iter_destroy(struct env *env, struct kfunc_call *call)
 {
 	uint32_t count = iter_slots(env, call->iter->iter_btf_id), ref_id = call->iter->ref_id;
 
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count; i++) {
 		slot_set_invalid(&call->iter_frame->slot[call->iter_slot - i]);
+		show_slot(env, call->iter_slot - i);
+	}
 	return release_reference(env, ref_id);
 }
 
@@ -170,6 +173,7 @@ int iter_next(struct env *env, struct kfunc_call *call)
 			mark_null(env, other, state_regs(other)[0].id, false);
 	}
 	call->iter->iter_state = ITER_DRAINED;
+	show_slot(env, call->iter_slot);
 	reg_set_const(env, &state_regs(env->cur)[0], 0);
 	return 0;
 }
