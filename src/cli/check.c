@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* check.c - skep check OBJECT: say whether each program is safe, and why not. */
 #include "cli/check.h"
+#include "cli/html.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ static const struct opt opts[] = {
 	OPT(OPT_TEXT, 's', "sort", sort, "NAME,...", "order by these; < or > behind a name: up or down"),
 	OPT(OPT_NUMBER, 'n', "top", top, "N", "show only the first N"),
 	OPT(OPT_TEXT, 'C', "compare", compare, "OLD.json", "with the output of an earlier check -j"),
+	OPT(OPT_TEXT, 0, "html", html, "REPORT", "write a page that shows how they were verified"),
 	OPT(OPT_TEXT, 'o', "format", format, "FORMAT", "text (default), json, csv or sarif"),
 	OPT(OPT_FLAG, 'j', "json", json, NULL, "one JSON object per program"),
 	OPT(OPT_NUMBER, 0, "jobs", jobs, "N", "verify N at a time (default: one per processor)"),
@@ -283,13 +285,30 @@ static int judge_and_print(struct run *run, int argc, char **argv)
 {
 	size_t jobs = run->args->jobs ? run->args->jobs : default_jobs();
 
-	if (!judge_all(&run->judging, jobs, argc, argv, show, run, &run->results)) {
+	if (run->args->html)
+		judge_into_page(&run->judging, argc, argv, show, run, &run->results);
+	else if (!judge_all(&run->judging, jobs, argc, argv, show, run, &run->results)) {
 		fprintf(stderr, "skep check: no process can be started\n");
 		return EXIT_REJECTED;
 	}
 	if (!streams(run))
 		print_report(run);
 	return exit_status(run, argc);
+}
+
+/* The page stays though programs are rejected: it shows why. */
+static int judge_with_page(struct run *run, int argc, char **argv)
+{
+	struct html html;
+	int status;
+
+	if (html_open(&html, run->args->html, run->diag) < 0)
+		return report(run->diag, run->format == FORMAT_JSON);
+	run->judging.html = &html;
+	status = judge_and_print(run, argc, argv);
+	if (html_close(&html, true, run->diag) < 0)
+		return report(run->diag, run->format == FORMAT_JSON);
+	return status;
 }
 
 static int run(const struct verb *verb, void *arg, int argc, char **argv)
@@ -300,7 +319,8 @@ static int run(const struct verb *verb, void *arg, int argc, char **argv)
 	if (status == EXIT_DONE && run.args->kernel)
 		status = check_kernels(verb, run.args, run.flags, run.caps, argc, argv);
 	else if (status == EXIT_DONE)
-		status = judge_and_print(&run, argc, argv);
+		status = run.args->html ? judge_with_page(&run, argc, argv)
+					: judge_and_print(&run, argc, argv);
 	results_done(&run.results);
 	results_done(&run.earlier);
 	sorting_done(run.sorting);
@@ -365,12 +385,16 @@ const struct verb verb_check = {
 		"their difference NAME_d, in percent NAME_p, and |NAME_d| its amount: -s '|processed_p|',\n"
 		"-f 'verdict=changed'. Programs are paired by their names and those of their objects.\n"
 		"\n"
+		"--html writes one page, to be opened in a browser: source, instructions and their graph\n"
+		"side by side, what the verifier knew at each step of each path, and where paths ended.\n"
+		"\n"
 		"Exit status 0: all accepted; 1: not all, or interrupted; 2: usage.",
 	.example = "  skep check xdp_firewall.bpf.o\n"
 		   "  skep check --kernel 5.10,6.1,7.3 fw.o\n"
 		   "  skep check -s time -n 10 /usr/lib/bpf/*.o\n"
 		   "  skep check -f 'xdp*' -f 'processed>10k&&verdict=accepted' *.bpf.o\n"
 		   "  skep check -j build/*.o > old.json; skep check --compare old.json build/*.o\n"
+		   "  skep check --html report.html fw.bpf.c\n"
 		   "  skep check -o sarif *.bpf.c > skep.sarif\n"
 		   "  skep check --log 2 --btf vmlinux tools.o:handle_exec",
 	.opts = opts,

@@ -10,6 +10,7 @@
  *   check_compare.c   against the verdicts of an earlier run
  *   check_why.c       why a program was rejected
  *   check_kernels.c   which releases of Linux would load them
+ *   html.c, record.c  a page that shows how they were verified
  *   check_json.c, check_csv.c, check_sarif.c    for programs
  */
 #ifndef CLI_CHECK_H
@@ -24,7 +25,7 @@ extern const char *const verdict_names[VERDICTS];
 
 struct args {
 	struct list programs, filters;
-	const char *btf, *flags, *kernel, *caps, *format, *sort, *columns, *compare;
+	const char *btf, *flags, *kernel, *caps, *html, *format, *sort, *columns, *compare;
 	uint64_t log, log_size, jobs, top;
 	bool json, quiet, unprivileged, all;
 	unsigned verbose;        /* 1: every step and its state; 2: and Linux's log */
@@ -86,6 +87,7 @@ struct judging {
 	const struct name_filter *names;
 	struct skep_verify_opts opts;
 	unsigned slice, slices;  /* only programs whose index leaves this remainder */
+	struct html *html;       /* or NULL; see html.h */
 	void (*emit)(void *arg, struct judged *j); /* what it is given becomes its own */
 	void *arg;
 };
@@ -126,6 +128,10 @@ struct results {
 bool judge_all(const struct judging *judging, size_t jobs, int count, char **operands,
 	       void (*show)(void *arg, const struct judged *j), void *arg,
 	       struct results *results);
+/* The same in this process, in order, into a page (html.h). */
+void judge_into_page(const struct judging *judging, int count, char **operands,
+		     void (*show)(void *arg, const struct judged *j), void *arg,
+		     struct results *results);
 void results_done(struct results *results);
 
 /* --- statistics by name (check_stats.c) --- */
@@ -138,7 +144,7 @@ struct verdict_row {
 enum stat_kind { STAT_TEXT, STAT_NUMBER, STAT_TIME, STAT_BYTES };
 enum stat_of { STAT_NOW, STAT_OLD, STAT_CHANGE, STAT_PERCENT };
 
-struct stat {
+struct statistic {
 	const char *name;        /* in options, CSV and --help */
 	const char *alias[3];    /* what veristat calls it, and other words */
 	const char *head;        /* of its column */
@@ -150,7 +156,7 @@ struct stat {
 
 /* --columns: "program,processed". NULL: the usual ones. */
 struct columns {
-	const struct stat *stat[24];
+	const struct statistic *stat[24];
 	size_t count;
 };
 
@@ -164,7 +170,7 @@ struct value {
 	double number;
 };
 
-struct value stat_value(const struct stat *stat, enum stat_of of, const struct verdict_row *row);
+struct value stat_value(const struct statistic *stat, enum stat_of of, const struct verdict_row *row);
 
 /* --filter, of both kinds; see the verb's help. */
 struct name_filter; /* by object and program: decides before anything is judged */
@@ -212,6 +218,6 @@ void print_report_csv(const struct report *report);
 void print_report_sarif(const struct report *report);
 void print_verdict_json(const struct verdict_row *row, bool log);
 /* "12.3 ms", "1.5 MB", "812": as a table shows it. */
-void format_value(const struct stat *stat, struct value value, char *text, size_t size);
+void format_value(const struct statistic *stat, struct value value, char *text, size_t size);
 
 #endif

@@ -34,7 +34,7 @@ static void put_value(struct value value, bool first)
 }
 
 /* Does the earlier run's value stand beside it? Verdicts have no difference but that. */
-static bool has_old(const struct report *report, const struct stat *stat)
+static bool has_old(const struct report *report, const struct statistic *stat)
 {
 	return report->compare &&
 	       (stat->kind != STAT_TEXT || strcmp(stat->name, "verdict") == 0);
@@ -43,7 +43,7 @@ static bool has_old(const struct report *report, const struct stat *stat)
 static void put_head(const struct report *report)
 {
 	for (size_t c = 0; c < report->columns.count; c++) {
-		const struct stat *stat = report->columns.stat[c];
+		const struct statistic *stat = report->columns.stat[c];
 		char name[64];
 
 		put_field(stat->name, c == 0);
@@ -66,7 +66,7 @@ void print_report_csv(const struct report *report)
 	put_head(report);
 	for (size_t r = 0; r < report->count; r++) {
 		for (size_t c = 0; c < report->columns.count; c++) {
-			const struct stat *stat = report->columns.stat[c];
+			const struct statistic *stat = report->columns.stat[c];
 
 			put_value(stat_value(stat, STAT_NOW, &report->rows[r]), c == 0);
 			if (!has_old(report, stat))

@@ -514,6 +514,46 @@ bool judge_all(const struct judging *judging, size_t jobs, int count, char **ope
 	return pool.worker_count > 0;
 }
 
+/* --- without processes --- */
+
+struct collector {
+	void (*show)(void *arg, const struct judged *j);
+	void *arg;
+	struct results *results;
+};
+
+static void collect(void *arg, struct judged *j)
+{
+	struct collector *c = arg;
+
+	c->show(c->arg, j);
+	push(&c->results->rows, &c->results->count, &c->results->size, j);
+}
+
+void judge_into_page(const struct judging *judging, int count, char **operands,
+		     void (*show)(void *arg, const struct judged *j), void *arg,
+		     struct results *results)
+{
+	struct collector collector = { show, arg, results };
+	struct judging own = *judging;
+
+	*results = (struct results){ 0 };
+	own.emit = collect;
+	own.arg = &collector;
+	own.slices = 1;
+	for (int i = 0; i < count; i++) {
+		struct judge_counts counts;
+
+		judge_object(&own, (size_t)i, operands[i], &counts);
+		results->counts.objects += counts.objects;
+		results->counts.empty += counts.empty;
+		results->counts.selected += counts.selected;
+		results->operands_done++;
+		progress((size_t)i + 1, (size_t)count, operands[i]);
+	}
+	progress_clear();
+}
+
 void results_done(struct results *results)
 {
 	for (size_t i = 0; i < results->count; i++)

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/html.h"
+#include "cli/record.h"
+
 const char *const verdict_names[VERDICTS] = { "accepted", "rejected", "unloadable" };
 
 void judged_done(struct judged *j)
@@ -104,9 +107,11 @@ static struct judged *judged_new(const char *object, size_t operand, size_t inde
 }
 
 static void judge(const struct judging *judging, struct judged *j,
-		  struct skep_object_prog *prog, struct skep_diag *diag)
+		  struct skep_object *object, struct skep_object_prog *prog,
+		  struct skep_diag *diag)
 {
 	struct skep_verify_result result = { .insn = -1 };
+	struct recording rec = { 0 };
 	const struct skep_insn *insns;
 	size_t count;
 
@@ -117,7 +122,9 @@ static void judge(const struct judging *judging, struct judged *j,
 	skep_diag_clear(diag);
 	if (skep_object_prog_insns(prog, &insns, &count, NULL) == 0)
 		j->n.insns = count;
-	j->n.error = skep_object_check(prog, &judging->opts, &result, diag);
+	j->n.error = judging->html ? html_check(judging->html, &rec, prog, &judging->opts,
+						j->n.insns, &result, diag)
+				   : skep_object_check(prog, &judging->opts, &result, diag);
 	if (j->n.error) {
 		j->n.verdict = UNLOADABLE;
 		j->message = copy(last_message(diag));
@@ -126,6 +133,9 @@ static void judge(const struct judging *judging, struct judged *j,
 	}
 	take_diag(j, judging->args, diag);
 	skep_verify_result_done(&result);
+	if (judging->html)
+		html_add(judging->html, &rec, object, prog, j);
+	record_done(&rec);
 	judging->emit(judging->arg, j);
 }
 
@@ -158,7 +168,7 @@ static void judge_programs(const struct judging *judging, size_t operand,
 			continue;
 		counts->selected++;
 		if (i % judging->slices == judging->slice)
-			judge(judging, judged_new(arg->path, operand, i), prog, diag);
+			judge(judging, judged_new(arg->path, operand, i), object, prog, diag);
 	}
 	counts->empty = count == 0;
 }

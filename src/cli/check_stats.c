@@ -17,7 +17,7 @@
 #define TEXT(field) offsetof(struct judged, field)
 #define NUMBER(field) offsetof(struct judged, n.field)
 
-static const struct stat stats[] = {
+static const struct statistic stats[] = {
 	{ "object", { "file", "file_name" }, "object", STAT_TEXT, false, false, TEXT(object) },
 	{ "program", { "prog", "prog_name" }, "program", STAT_TEXT, false, false, TEXT(program) },
 	{ "section", { NULL }, "section", STAT_TEXT, false, false, TEXT(section) },
@@ -42,7 +42,7 @@ static const struct stat stats[] = {
 
 enum { VERDICT_STAT = 5, PROCESSED_STAT = 7 };
 
-static const struct stat *find_stat(const char *name, size_t len)
+static const struct statistic *find_stat(const char *name, size_t len)
 {
 	for (size_t i = 0; i < COUNT(stats); i++) {
 		if (strlen(stats[i].name) == len && !strncasecmp(stats[i].name, name, len))
@@ -74,7 +74,7 @@ static int no_such_stat(const struct verb *verb, const char *text, size_t len)
 
 /* --- values --- */
 
-static struct value value_in(const struct stat *stat, const struct judged *j)
+static struct value value_in(const struct statistic *stat, const struct judged *j)
 {
 	const void *field;
 	struct value value = { 0 };
@@ -96,7 +96,7 @@ static struct value value_in(const struct stat *stat, const struct judged *j)
 	return value;
 }
 
-struct value stat_value(const struct stat *stat, enum stat_of of, const struct verdict_row *row)
+struct value stat_value(const struct statistic *stat, enum stat_of of, const struct verdict_row *row)
 {
 	struct value now, old, value;
 
@@ -125,7 +125,7 @@ struct value stat_value(const struct stat *stat, enum stat_of of, const struct v
 
 /* A statistic as it is written in an option. */
 struct reference {
-	const struct stat *stat;
+	const struct statistic *stat;
 	enum stat_of of;
 	bool absolute;
 };

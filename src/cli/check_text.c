@@ -47,7 +47,7 @@ void show_failure_text(const struct judged *j, const struct args *args)
 
 /* --- cells --- */
 
-void format_value(const struct stat *stat, struct value value, char *text, size_t size)
+void format_value(const struct statistic *stat, struct value value, char *text, size_t size)
 {
 	if (!value.known)
 		snprintf(text, size, "-");
@@ -64,7 +64,7 @@ void format_value(const struct stat *stat, struct value value, char *text, size_
 }
 
 /* "+120 (+4.31%)", or nothing where nothing changed. */
-static void format_change(const struct stat *stat, const struct verdict_row *row, char *text, size_t size)
+static void format_change(const struct statistic *stat, const struct verdict_row *row, char *text, size_t size)
 {
 	struct value change = stat_value(stat, STAT_CHANGE, row);
 	struct value percent = stat_value(stat, STAT_PERCENT, row);
@@ -175,7 +175,7 @@ static void fill_heads(const struct report *report, struct grid *grid)
 	size_t at = 0;
 
 	for (size_t c = 0; c < report->columns.count; c++) {
-		const struct stat *stat = report->columns.stat[c];
+		const struct statistic *stat = report->columns.stat[c];
 
 		grid->right[at] = stat->kind != STAT_TEXT;
 		set_text(next_cell(grid, 0, &at), stat->head, false);
@@ -194,7 +194,7 @@ static void fill_row(const struct report *report, struct grid *grid, size_t inde
 	size_t at = 0;
 
 	for (size_t c = 0; c < report->columns.count; c++) {
-		const struct stat *stat = report->columns.stat[c];
+		const struct statistic *stat = report->columns.stat[c];
 		struct cell *cell = next_cell(grid, index + 1, &at);
 		struct value value = stat_value(stat, STAT_NOW, row);
 
