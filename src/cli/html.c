@@ -25,6 +25,16 @@ enum {
 /* --- JSON inside HTML --- */
 
 /* '<', '>' and '&' only ever stand in strings of JSON: as escapes they mean the same. */
+static void put_json(FILE *out, const char *text)
+{
+	for (; *text; text++) {
+		if (strchr("<>&", *text))
+			fprintf(out, "\\u%04x", *text);
+		else
+			fputc(*text, out);
+	}
+}
+
 static void put_string(FILE *out, const char *text)
 {
 	char *quoted = NULL;
@@ -46,12 +56,7 @@ static void put_string(FILE *out, const char *text)
 	}
 	json_quote(memory, text, strlen(text));
 	fclose(memory);
-	for (size_t i = 0; i < size; i++) {
-		if (strchr("<>&", quoted[i]))
-			fprintf(out, "\\u%04x", quoted[i]);
-		else
-			fputc(quoted[i], out);
-	}
+	put_json(out, quoted);
 	free(quoted);
 }
 
@@ -98,16 +103,12 @@ static void put_verdict(FILE *out, const struct judged *j)
 	put_number(out, "memory", (int64_t)j->n.memory);
 	put_number(out, "stack", (int64_t)j->n.stack_depth);
 	put_number(out, "time", (int64_t)j->n.time_us);
-	put_key(out, "notes");
-	fputc('[', out);
-	for (size_t i = 0; i < j->note_count; i++) {
-		fprintf(out, "%s[", i ? "," : "");
-		put_string(out, j->notes[i].message);
-		fputc(',', out);
-		put_string(out, j->notes[i].file);
-		fprintf(out, ",%llu]", (unsigned long long)j->notes[i].line);
+	if (j->story) {
+		put_key(out, "story");
+		fputc('{', out);
+		put_json(out, j->story);
+		fputc('}', out);
 	}
-	fputc(']', out);
 }
 
 /* --- source --- */

@@ -263,6 +263,7 @@ static void record_states(struct recording *rec, struct skep_object_prog *prog,
 	rec->bytes_max = bytes_max;
 	opts.observer = &observer;
 	opts.log_level = 0;
+	opts.explain = opts.all = false;
 	skep_object_check(prog, &opts, &again, NULL);
 	skep_verify_result_done(&again);
 	for (; rec->at <= rec->count; rec->at++)

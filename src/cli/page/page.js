@@ -11,7 +11,7 @@ function h(tag, properties, ...children) {
 	const node = document.createElement(tag);
 
 	fill(node, properties);
-	node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+	node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
 	return node;
 }
 
@@ -19,7 +19,7 @@ function s(tag, properties, ...children) {
 	const node = document.createElementNS(SVG, tag);
 
 	fill(node, properties);
-	node.append(...children.flat());
+	node.append(...children.flat(Infinity));
 	return node;
 }
 
@@ -116,7 +116,7 @@ function showHead() {
 		fact(number(raw.size), "instructions", "slots of the program, with the functions it calls"),
 		raw.verdict !== "unloadable" && [
 			fact(number(raw.processed), "processed", "instructions the verifier looked at, on all paths"),
-			fact(number(raw.states), "states", `kept for pruning; ${number(raw.peak)} at most at a time`),
+			fact(number(raw.states), raw.states === 1 ? "state" : "states", `kept for pruning; ${number(raw.peak)} at most at a time`),
 			fact(duration(raw.time), "", "time it took, while recording"),
 			fact(bytes(raw.memory), "", "memory the verifier needed"),
 		],
@@ -137,10 +137,25 @@ function showWhy() {
 		    raw.insn >= 0 && h("a", { onclick: toRejection }, `instruction ${raw.insn}`),
 		    raw.file && [" · ", placeLink(raw.file, raw.line)],
 		    ` · ${raw.errno}${raw.code ? ` · ${raw.code}` : ""}`)),
-		raw.notes.length && h("ol", {}, raw.notes.map(([text, file, line]) =>
-			h("li", {}, text, file && [" ", placeLink(file, line)]))),
-		raw.help && h("div", { class: "help" }, h("b", {}, "Help: "), raw.help),
+		raw.story && raw.story.cause && h("div", { class: "cause" }, raw.story.cause),
+		raw.story && raw.story.path.length > 1 && h("ol", {}, raw.story.path.filter((event) => !event.detail).map(storyEvent)),
+		(raw.story ? raw.story.fix : raw.help) && h("div", { class: "help" }, h("b", {}, "Fix: "), raw.story ? raw.story.fix : raw.help),
 	].filter(Boolean));
+}
+
+/* One step on the way to the rejection. */
+function storyEvent(event) {
+	return h("li", { class: event.event },
+		event.insn >= 0 ? h("a", { onclick: () => select(event.insn, onPath(event.insn)) }, event.text) : event.text,
+		event.source && h("span", { class: "muted mono" }, `  ${event.source.line}: ${event.source.text || ""}`));
+}
+
+/* The last visit of an instruction on the way to the rejection; -1: none. */
+function onPath(insn) {
+	for (let at = program.byNumber.get(program.raw.processed); at !== undefined; at = program.byNumber.get(program.visits[at].from))
+		if (program.visits[at].insn === insn)
+			return at;
+	return -1;
 }
 
 function placeLink(file, line) {
@@ -439,7 +454,7 @@ function visitParts() {
 		parts.push(frameParts(f, f === depth - 1, state, old, visit));
 	if (state.get(PART_HOLDS))
 		parts.push(h("h2", {}, "Held"), h("div", { class: "mono" }, state.get(PART_HOLDS)));
-	return parts.flat();
+	return parts.flat(Infinity).filter(Boolean);
 }
 
 function stepButtons(visit) {
