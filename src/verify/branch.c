@@ -249,11 +249,13 @@ static void become_pointer(struct reg *reg)
 	}
 }
 
-/* Values with a lock in them keep their id: it tells which lock is held. */
+/* Values with a lock in them keep their id: it tells which lock is held. So does what lives
+ * by something else: the log shows whose it is. */
 static bool keeps_id(struct env *env, const struct reg *reg)
 {
 	return (reg->type == REG_MAP_VALUE && map_has_lock(env, reg->map)) ||
-	       (reg->flags & REG_ALLOC);
+	       (reg->flags & REG_ALLOC) || reg->ref_id ||
+	       (reg->type == REG_MEM && reg->dynptr_id);
 }
 
 static void settle_null(struct env *env, struct reg *reg, bool is_null)
@@ -286,11 +288,10 @@ static void settle_copy(struct env *env, struct reg *reg, void *arg)
 /* A reference that was not obtained need not be given back. */
 static void forget_reference(struct state *state, uint32_t id)
 {
-	for (uint32_t i = 0; i < state->ref_count; i++)
-		if (state->ref[i].kind == REF_PTR && state->ref[i].id == id) {
-			state->ref[i] = state->ref[--state->ref_count];
-			return;
-		}
+	const struct ref *ref = find_reference(state, id);
+
+	if (ref)
+		remove_reference(state, (uint32_t)(ref - state->ref));
 }
 
 void mark_null(struct env *env, struct state *state, uint32_t id, bool is_null)

@@ -48,7 +48,7 @@ int acquire_reference(struct env *env, uint32_t pc)
 	return acquire_child_reference(env, pc, 0);
 }
 
-static void remove_reference(struct state *state, uint32_t index)
+void remove_reference(struct state *state, uint32_t index)
 {
 	/* The order matters to locks: the last one taken is the last entry. */
 	memmove(&state->ref[index], &state->ref[index + 1],

@@ -682,6 +682,7 @@ int acquire_reference(struct env *env, uint32_t pc);
 int acquire_child_reference(struct env *env, uint32_t pc, uint32_t parent);
 int release_reference(struct env *env, uint32_t id); /* -EINVAL, nothing said: not held */
 const struct ref *find_reference(const struct state *state, uint32_t id);
+void remove_reference(struct state *state, uint32_t index);
 /* At exit (or LD_ABS, tail call: prefix says which): locks, sections, references. */
 int check_resources(struct env *env, bool exception_exit, bool check_locks, const char *prefix);
 
