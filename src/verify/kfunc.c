@@ -68,6 +68,9 @@ int prepare_kfuncs(struct env *env)
 			return reject(env, -EINVAL, "%s", problem);
 		if (!call.fn)
 			continue;
+		if (call.fn->kind == KFUNC_DEVICE && !(env->spec->flags & BPF_F_XDP_DEV_BOUND_ONLY))
+			return reject_as(env, SKEP_VERIFY_CALL, -EINVAL,
+					 "metadata kfuncs require device-bound program");
 		env->info[pc].is_iter_next = call.fn->flags & KF_ITER_NEXT;
 		env->info[pc].calls_callback = call.fn->kind == KFUNC_RBTREE_ADD;
 	}
@@ -154,13 +157,34 @@ static bool is_superseded(const struct env *env, const struct kfunc *fn)
 	return skep_btf_find(env->kernel_btf, name, BTF_FUNC);
 }
 
+/* Kernels that mark their functions for programs have no others for them. */
+static bool is_marked(const struct env *env, uint32_t id)
+{
+	const char *mark = "bpf_kfunc";
+
+	return !skep_btf_find(env->kernel_btf, mark, BTF_DECL_TAG) ||
+	       btf_decl_tag(env->kernel_btf, id, -1, mark);
+}
+
+static int check_capabilities(struct env *env, const struct kfunc *fn)
+{
+	if (fn->flags & KF_PERFMON && !env->cap_perfmon)
+		return reject_as(env, SKEP_VERIFY_CALL, -EACCES,
+				 "calling kernel function %s is not allowed", fn->name);
+	if (fn->flags & KF_DESTRUCTIVE && !(env->caps & NEEDS_SYS_ADMIN))
+		return reject_as(env, SKEP_VERIFY_CALL, -EACCES,
+				 "destructive kfunc calls require CAP_SYS_BOOT capability");
+	return 0;
+}
+
 static int check_allowed(struct env *env, const struct kfunc_call *call, const char *name)
 {
+	uint32_t id = (uint32_t)env->insns[call->call.pc].imm;
 	const struct prog_spec *spec = env->spec->target ? env->spec->target : env->spec;
 	const char *region = region_name(env->cur);
 	const struct kfunc *fn = call->fn;
 
-	if (!fn || !kfunc_is_for(fn, spec) || is_superseded(env, fn))
+	if (!fn || !kfunc_is_for(fn, spec) || is_superseded(env, fn) || !is_marked(env, id))
 		return reject_as(env, SKEP_VERIFY_CALL, -EACCES,
 				 "calling kernel function %s is not allowed", name);
 	if (env->cur->active_locks && !(fn->flags & KF_SPINLOCK_SAFE))
@@ -176,7 +200,7 @@ static int check_allowed(struct env *env, const struct kfunc_call *call, const c
 		return reject_as(env, SKEP_VERIFY_REGION, -EACCES,
 				 "kernel func %s requires RCU critical section protection",
 				 name);
-	return 0;
+	return check_capabilities(env, fn);
 }
 
 /* --- the result --- */
@@ -302,11 +326,27 @@ static int set_pointer(struct env *env, const struct kfunc_call *call, const str
 	return 0;
 }
 
+/* References are to structures; what makes objects says so by another way than its type. */
+static bool may_acquire(const struct env *env, const struct kfunc_call *call,
+			const struct btf_type *type)
+{
+	const struct skep_btf *btf = env->kernel_btf;
+
+	if (call->fn->kind == KFUNC_OBJ_NEW || call->fn->kind == KFUNC_PERCPU_OBJ_NEW ||
+	    call->fn->kind == KFUNC_REFCOUNT_ACQUIRE)
+		return true;
+	return btf_kind(type) == BTF_PTR &&
+	       btf_kind(btf_type(btf, btf_skip_mods_and_typedefs(btf, type->type))) == BTF_STRUCT;
+}
+
 static int set_result(struct env *env, const struct kfunc_call *call, struct reg *r0)
 {
 	const struct btf_type *type = btf_type(
 		env->kernel_btf, btf_skip_mods_and_typedefs(env->kernel_btf, call->proto->type));
 
+	if (call->fn->flags & KF_ACQUIRE && !may_acquire(env, call, type))
+		return reject_as(env, SKEP_VERIFY_CALL, -EINVAL,
+				 "acquire kernel function does not return PTR_TO_BTF_ID");
 	if (btf_kind(type) == BTF_VOID) {
 		reg_set_not_init(r0);
 		return 0;
