@@ -68,21 +68,28 @@ static void where_line(struct skep_text *out, const struct skep_where *w)
 	text_add(out, "\n");
 }
 
+/* Without its folder; JSON has the whole name. */
+static const char *short_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 /* "fw.c:88 in xdp_fw (fw.o), instruction 57", and where the verifier gave up if elsewhere. */
 static void blame_line(struct skep_text *out, const struct skep_where *blame,
 		       const struct skep_where *stop)
 {
-	const char *slash = stop->object ? strrchr(stop->object, '/') : NULL;
 	bool same = same_line(blame, stop) || !blame->line;
 
 	if (blame->line)
-		text_add(out, "%s:%u", blame->file ? blame->file : "?", blame->line);
+		text_add(out, "%s:%u", blame->file ? short_name(blame->file) : "?", blame->line);
 	if (blame->program && stop->program && strcmp(blame->program, stop->program) != 0)
 		text_add(out, " in %s, program %s", blame->program, stop->program);
 	else if (stop->program)
 		text_add(out, "%s%s", blame->line ? " in " : "", stop->program);
 	if (stop->object)
-		text_add(out, " (%s)", slash ? slash + 1 : stop->object);
+		text_add(out, " (%s)", short_name(stop->object));
 	if (same && stop->insn >= 0)
 		text_add(out, ", instruction %lld", (long long)stop->insn);
 	else if (!same && stop->line)

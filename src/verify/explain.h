@@ -166,6 +166,9 @@ void story_origin(struct story *story, const struct link *origin);
 /* The R in "R3 ..."; -1: the message names none. */
 int story_message_reg(const char *message);
 
+/* A cause and fix by the message alone (story_plain.c); false: it is not in the table. */
+bool story_plain(struct story *story);
+
 /* The tellers, one per kind of rejection. */
 void tell_null(struct story *story);
 void tell_packet(struct story *story);
@@ -184,6 +187,7 @@ void tell_argument(struct story *story);
 void tell_read_only(struct story *story);
 void tell_address(struct story *story);
 void tell_arithmetic(struct story *story);
+void tell_offset(struct story *story);
 void tell_value(struct story *story);
 /* The story of a pointer that something on its way made useless; false: nothing did. */
 bool tell_lost(struct story *story, const struct chain *chain);

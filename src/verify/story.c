@@ -47,6 +47,8 @@ static const struct row {
 	{ -1, "invalid zero-sized", tell_bounds },
 	{ -1, "value -", tell_bounds },
 	{ -1, "stack R", tell_bounds },
+	{ -1, "pointer and ", tell_offset },
+	{ -1, "pointer offset", tell_offset },
 	{ -1, "BPF_ATOMIC", tell_value },
 	{ -1, "register R0 has", tell_return },
 	{ -1, "register R0 is not", tell_return },
@@ -57,6 +59,8 @@ static const struct row {
 	{ SKEP_VERIFY_LEAK, NULL, tell_address },
 	{ SKEP_VERIFY_ARITH, NULL, tell_arithmetic },
 	{ -1, "without taking a lock", tell_region },
+	{ -1, "unlock of different lock", tell_value },
+	{ -1, "must be held for", tell_value },
 	{ SKEP_VERIFY_GPL, NULL, tell_call },
 	{ SKEP_VERIFY_SLEEP, NULL, tell_region },
 	{ SKEP_VERIFY_REGION, NULL, tell_region },
@@ -79,7 +83,7 @@ void story_tell(struct story *story)
 		row->tell(story);
 		break;
 	}
-	if (story->cause)
+	if (story->cause || story_plain(story))
 		return;
 	if (story->insn >= 0 && *source_expression(story->env, (uint32_t)story->insn))
 		story_cause(story, story->insn, "%s: %s",

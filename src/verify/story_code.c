@@ -406,6 +406,23 @@ void tell_address(struct story *story)
 	story_fix(story, "store the value that it points to, not the pointer");
 }
 
+/* A pointer is moved by more than any memory has. */
+void tell_offset(struct story *story)
+{
+	const struct insn *insn = story->insn >= 0 ? &story->env->insns[story->insn] : NULL;
+	const struct reg *reg;
+
+	if (!story->has_path || !insn || insn->kind != INSN_ALU) {
+		tell_value(story);
+		return;
+	}
+	reg = told_reg(story, insn->dst);
+	story_event(story, story->moment, "stop", "moved here");
+	story_cause(story, story->insn, "this moves a pointer (%s) further than any memory reaches",
+		    reg_words(story->env, reg));
+	story_fix(story, "bound the number to what the memory has before it is added");
+}
+
 void tell_arithmetic(struct story *story)
 {
 	struct env *env = story->env;

@@ -448,6 +448,17 @@ static int64_t return_line(struct story *story, uint32_t branch)
 	return found;
 }
 
+/* How the program goes. */
+static const char *leaves(const struct story *story)
+{
+	const struct insn *insn = &story->env->insns[story->insn];
+
+	if (insn->kind == INSN_EXIT)
+		return "the program ends here";
+	return insn->kind == INSN_CALL ? "the program may leave for good here"
+				       : "the program may end here";
+}
+
 static void tell_not_closed(struct story *story, uint32_t opened, const struct pair *pair)
 {
 	struct env *env = story->env;
@@ -461,7 +472,7 @@ static void tell_not_closed(struct story *story, uint32_t opened, const struct p
 	story_event(story, opened, "acquire", "%s: %s%s%s must be given back on every way out",
 		    callee_words(env, insn), pair->what, *name ? " in " : "", name);
 	if (!after) {
-		story_event(story, story->moment, "stop", "the program ends here, still having it");
+		story_event(story, story->moment, "stop", "%s, still having it", leaves(story));
 		story_cause(story, insn, "%s is never given back%s", pair->what,
 			    anywhere ? " after this" : "");
 		story_fix(story, "call %s on every way from here to the end", closers(env, pair));
@@ -473,7 +484,7 @@ static void tell_not_closed(struct story *story, uint32_t opened, const struct p
 			    closers(env, pair));
 	if (return_line(story, branch) >= 0)
 		story_detail(story, (uint32_t)return_line(story, branch), "change", "on to the end");
-	story_event(story, story->moment, "stop", "the program ends here, still having it");
+	story_event(story, story->moment, "stop", "%s, still having it", leaves(story));
 	story_cause(story, path->moments.items[branch].insn, "the way that is taken here ends the program "
 		    "without giving %s back, which %s got at line %u", pair->what,
 		    callee_words(env, insn), source_line(env, insn));
@@ -527,7 +538,7 @@ void tell_leak(struct story *story)
 		tell_value(story);
 		return;
 	}
-	if (env->insns[story->insn].kind != INSN_EXIT) {
+	if (env->insns[story->insn].kind != INSN_EXIT && !strstr(story->message, "reference leak")) {
 		tell_region(story);
 		return;
 	}
