@@ -188,6 +188,7 @@ void tell_read_only(struct story *story);
 void tell_address(struct story *story);
 void tell_arithmetic(struct story *story);
 void tell_offset(struct story *story);
+void tell_object(struct story *story);
 void tell_value(struct story *story);
 /* The story of a pointer that something on its way made useless; false: nothing did. */
 bool tell_lost(struct story *story, const struct chain *chain);

@@ -67,6 +67,7 @@ static const struct row {
 	{ -1, "region", tell_region },
 	{ SKEP_VERIFY_CALL, NULL, tell_call },
 	{ SKEP_VERIFY_NOT_POINTER, NULL, tell_gone },
+	{ -1, "xpected an initialized", tell_object },
 	{ SKEP_VERIFY_ARG, NULL, tell_argument },
 	{ SKEP_VERIFY_REF, NULL, tell_gone },
 	{ -1, NULL, tell_value },

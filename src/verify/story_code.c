@@ -295,6 +295,10 @@ void tell_ctx(struct story *story)
 	else if (field && field->name && !write && !field->read)
 		story_cause(story, story->insn, "programs of type %s cannot read %s", env->type->name,
 			    field->name);
+	else if (field && field->name && insn->sign_extend)
+		story_cause(story, story->insn, "%s cannot be read with sign extension", field->name);
+	else if (field && field->name && field->unit == insn->width)
+		story_cause(story, story->insn, "%s cannot be accessed like this", field->name);
 	else if (field && field->name)
 		story_cause(story, story->insn, "%s is a field of %u bytes, which is not accessed "
 			    "whole here (%u bytes)", field->name, field->unit, insn->width);
@@ -502,6 +506,13 @@ void tell_argument(struct story *story)
 	}
 	story_event(story, story->moment, "stop", "passed to %s as argument %d",
 		    callee_words(env, (uint32_t)story->insn), regno);
+	if (strstr(story->message, "referenced") || strstr(story->message, "unacquired")) {
+		story_cause(story, story->insn, "%s takes what the program owns, and it does not own this: %s",
+			    callee_words(env, (uint32_t)story->insn), reg_words(env, reg));
+		story_fix(story, "release only what an acquiring function returned, once; take a reference "
+			  "first, if that is meant");
+		return;
+	}
 	story_cause(story, story->insn, "argument %d of %s is %s%s", regno,
 		    callee_words(env, (uint32_t)story->insn), reg_words(env, reg),
 		    expected && strstr(expected, "map_ptr") ? ", and not a map" :

@@ -707,8 +707,12 @@ void tell_bounds(struct story *story)
 	struct chain chain;
 	const char *name;
 
-	if (regno < 0 && story->has_path && env->insns[story->insn].kind == INSN_ALU)
-		regno = env->insns[story->insn].src;
+	if (regno < 0 && story->has_path && env->insns[story->insn].kind == INSN_ALU) {
+		const struct insn *insn = &env->insns[story->insn];
+
+		regno = story_reg(story, story->moment, story_place(story, insn->dst))->type ==
+					REG_SCALAR ? insn->dst : insn->src;
+	}
 	if (!story->has_path || regno < 0 || !find_number(story, regno, &use))
 		return;
 	chain_find(env, story->path, use.moment, use.place, &chain);

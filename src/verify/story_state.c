@@ -293,6 +293,55 @@ void tell_gone(struct story *story)
 	}
 }
 
+/* --- dynptrs and iterators on the stack --- */
+
+static bool is_object(const struct change *change)
+{
+	return change && (change->byte[0] == SLOT_DYNPTR || change->byte[0] == SLOT_ITER);
+}
+
+/* The argument should be a dynptr or iterator that is there: was it ever, and what ended it? */
+void tell_object(struct story *story)
+{
+	struct env *env = story->env;
+	int regno = story_message_reg(story->message);
+	const char *arg = strstr(story->message, "rg #");
+	const struct reg *reg;
+	uint32_t place, insn;
+	int64_t off;
+
+	if (regno < 0 && arg)
+		regno = atoi(arg + 4) + 1;
+	if (!story->has_path || regno < 1 || regno > 5)
+		return;
+	reg = story_reg(story, story->moment, story_place(story, (unsigned)regno));
+	off = reg->off + (int64_t)reg->var.bits.value;
+	if (reg->type != REG_STACK || !scalar_is_const(reg->var) || off >= 0 || off < -INSN_STACK_SIZE)
+		return;
+	place = place_slot(reg->frameno, (unsigned)slot_of((int32_t)off));
+	for (const struct change *c = path_value(story->path, story->moment, place); c;
+	     c = c->before ? &story->path->changes.items[c->before - 1] : NULL) {
+		const struct change *before = c->before ? &story->path->changes.items[c->before - 1] : NULL;
+
+		if (is_object(c) || !is_object(before) || !c->moment)
+			continue;
+		insn = story->path->moments.items[c->moment - 1].insn;
+		if (before->moment)
+			story_event(story, before->moment - 1, "acquire", "made here");
+		story_event(story, c->moment - 1, "release", env->insns[insn].kind == INSN_CALL
+				    ? "%s ends it" : "%sthis overwrites it",
+			    env->insns[insn].kind == INSN_CALL ? callee_words(env, insn) : "");
+		story_event(story, story->moment, "stop", "and used here");
+		story->origin = insn;
+		story_cause(story, story->insn, "what is passed to %s was ended at line %u",
+			    callee_words(env, (uint32_t)story->insn), source_line(env, insn));
+		story_fix(story, "use it before that, or make it anew");
+		return;
+	}
+	story_event(story, story->moment, "stop", "passed to %s, and nothing on this way made it one",
+		    callee_words(env, (uint32_t)story->insn));
+}
+
 /* --- references and sections not left --- */
 
 enum { REACH_WORDS = 64 };
@@ -328,7 +377,7 @@ static bool reaches(struct env *env, uint32_t insn, bool (*wanted)(struct env *,
 
 /* What opens and what closes. */
 static const struct pair {
-	const char *opens, *closes[3];
+	const char *opens, *closes[6];
 	const char *what;
 } pairs[] = {
 	{ "bpf_ringbuf_reserve", { "bpf_ringbuf_submit", "bpf_ringbuf_discard" }, "the record" },
@@ -355,7 +404,8 @@ static const struct pair {
 	{ "bpf_percpu_obj_new_impl", { "bpf_percpu_obj_drop_impl" }, "the object" },
 	{ "bpf_get_task_exe_file", { "bpf_put_file" }, "the file" },
 	{ "bpf_get_mem_cgroup", { "bpf_put_mem_cgroup" }, "the memory group" },
-	{ "bpf_kptr_xchg", { "bpf_task_release", "bpf_cgroup_release", "bpf_obj_drop_impl" },
+	{ "bpf_kptr_xchg", { "bpf_kptr_xchg", "bpf_task_release", "bpf_cgroup_release", "bpf_cpumask_release",
+			     "bpf_obj_drop_impl", "bpf_obj_drop" },
 	  "what was taken out of the map" },
 };
 
@@ -407,6 +457,8 @@ static const char *closers(struct env *env, const struct pair *pair)
 {
 	if (!pair->closes[0])
 		return "its release function";
+	if (strcmp(pair->opens, "bpf_kptr_xchg") == 0)
+		return "bpf_kptr_xchg() to put it back, or the release function of its type";
 	if (!pair->closes[1])
 		return words(env, "%s()", pair->closes[0]);
 	return words(env, "%s() or %s()", pair->closes[0], pair->closes[1]);

@@ -103,6 +103,43 @@ static const char *map_name(const struct reg *reg)
 	return reg->map && reg->map->name[0] ? reg->map->name : "?";
 }
 
+/* The global variable at an offset of a section's data; NULL: unknown. */
+static const char *variable_at(struct env *env, const char *section, int64_t at, int64_t *into)
+{
+	const struct skep_btf *btf = env->spec->btf;
+	uint32_t id = btf && section ? skep_btf_find(btf, section, BTF_DATASEC) : 0;
+	const struct btf_type *type = id ? btf_type(btf, id) : NULL;
+	const struct btf_secinfo *vars = type ? btf_data(type) : NULL;
+
+	for (uint32_t i = 0; type && i < btf_vlen(type); i++) {
+		const struct btf_type *var = btf_type(btf, vars[i].type);
+
+		if (at < vars[i].offset || at >= (int64_t)vars[i].offset + vars[i].size || !var)
+			continue;
+		*into = at - vars[i].offset;
+		return btf_name(btf, var);
+	}
+	return NULL;
+}
+
+static const char *global_words(struct env *env, const struct reg *reg)
+{
+	const char *section = strchr(reg->map->name, '.'), *name;
+	int64_t into = 0, at = reg->off;
+
+	if (scalar_is_const(reg->var))
+		at += (int64_t)reg->var.bits.value;
+	name = variable_at(env, section, at, &into);
+	if (!name)
+		return words(env, "a pointer to the global data '%s' (%u bytes)%s", map_name(reg),
+			     reg->map->value_size, offset_words(env, reg));
+	if (into || !scalar_is_const(reg->var))
+		return words(env, "a pointer into the global variable '%s', at byte %" PRId64 "%s%s", name,
+			     into, scalar_is_const(reg->var) ? "" : " plus ",
+			     scalar_is_const(reg->var) ? "" : range_words(env, reg->var));
+	return words(env, "a pointer to the global variable '%s'", name);
+}
+
 static const char *object_words(struct env *env, const struct reg *reg)
 {
 	const char *name = reg->btf ? skep_btf_type_name(reg->btf, reg->btf_id) : "";
@@ -147,6 +184,8 @@ const char *reg_words(struct env *env, const struct reg *reg)
 	case REG_MAP:
 		return words(env, "map '%s'", map_name(reg));
 	case REG_MAP_VALUE:
+		if (reg->map->internal)
+			return global_words(env, reg);
 		return words(env, "a pointer to a value of map '%s' (%u bytes)%s%s", map_name(reg),
 			     reg->map->value_size, offset_words(env, reg), or_null(reg));
 	case REG_MAP_KEY:
@@ -344,6 +383,17 @@ static int before_sign(const char *text, int at)
 	return at;
 }
 
+static bool is_keyword(const char *word, size_t len)
+{
+	static const char *const keywords[] = { "asm", "return", "if", "while", "for", "switch", "int",
+						"else", "do", "__asm__" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(keywords); i++)
+		if (strlen(keywords[i]) == len && memcmp(word, keywords[i], len) == 0)
+			return true;
+	return false;
+}
+
 const char *source_expression(struct env *env, uint32_t insn)
 {
 	struct skep_where where = insn_where(env, insn);
@@ -358,7 +408,7 @@ const char *source_expression(struct env *env, uint32_t insn)
 		at--;
 	start = expression_start(where.text, at);
 	end = expression_end(where.text, at);
-	if (end <= start || end - start > 48)
+	if (end <= start || end - start > 48 || is_keyword(where.text + start, (size_t)(end - start)))
 		return "";
 	return words(env, "%.*s", end - start, where.text + start);
 }
