@@ -3,7 +3,8 @@
  * oracle.c - what the running kernel says about each program of an object.
  *
  *   oracle OBJECT...     one JSON object a line: object, program, section, type,
- *                        verdict (accepted, rejected, unjudged), errno, message
+ *                        verdict (accepted, rejected, unjudged), errno, message, and
+ *                        what the verifier counted: processed, states, peak_states, time_us
  *
  * Each program is loaded alone, by libbpf, in a process of its own. "rejected"
  * means that the verifier looked at it and refused: its log ends with the count
@@ -138,10 +139,23 @@ static struct bpf_program *program_at(struct bpf_object *object, int index)
 	return found;
 }
 
-/* "processed N insns ..." */
-static long processed(void)
+/* The verifier's statistics: "processed N insns ... total_states N ...". */
+static void report_statistics(void)
 {
-	return strtol(strstr(verifier_log, "processed ") + 10, NULL, 10);
+	static const struct {
+		const char *words, *key;
+	} rows[] = {
+		{ "processed ", "processed" }, { "total_states ", "states" },
+		{ "peak_states ", "peak_states" }, { "verification time ", "time_us" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *at = strstr(verifier_log, rows[i].words);
+
+		if (at)
+			printf(",\"%s\":%ld", rows[i].key,
+			       strtol(at + strlen(rows[i].words), NULL, 10));
+	}
 }
 
 static void report(const char *path, struct bpf_program *program, int error)
@@ -163,7 +177,7 @@ static void report(const char *path, struct bpf_program *program, int error)
 	print_string("verdict", verdict, SIZE_MAX);
 	printf(",\"errno\":%d", verdict[0] == 'a' ? 0 : -error);
 	if (judged)
-		printf(",\"processed\":%ld", processed());
+		report_statistics();
 	line = verdict[0] == 'u' ? first_line(library_says, &len) : last_line(verifier_log, &len);
 	if (verdict[0] != 'a')
 		print_string("message", line, len > 500 ? 500 : len);
