@@ -178,7 +178,7 @@ static int find_dynptr(struct env *env, int regno, const struct reg **dynptr)
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
 				 "Expected an initialized dynptr as R%d", regno);
 	*dynptr = &frame->slot[slot].reg;
-	return slot_used(env, frame->frameno, slot);
+	return 0;
 }
 
 int check_dynptr_arg(struct env *env, struct call_check *call, int regno, bool uninit,

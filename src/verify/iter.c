@@ -141,7 +141,7 @@ int iter_find(struct env *env, struct kfunc_call *call, int regno, uint32_t type
 	call->iter_frame = frame;
 	call->iter_slot = slot;
 	call->call.ref_id = call->iter->ref_id;
-	return slot_used(env, frame->frameno, slot);
+	return 0;
 }
 
 int iter_destroy(struct env *env, struct kfunc_call *call)

@@ -9,6 +9,10 @@
  * A function that waits for a call to return may read, after it, what its own
  * sets say there: what is live in a stack is the union over the frames from
  * its owner's to the running one.
+ *
+ * Where states are compared, what is dead is forgotten first, so that it makes
+ * no difference. Should the sets ever be wrong, a read of what was forgotten is
+ * refused: it costs a program, not safety.
  */
 #include "verify/live_stack.h"
 
@@ -116,9 +120,7 @@ static bool points_to_stacks(const struct place arg[6])
 static bool same_arguments(const struct place a[6], const struct place b[6])
 {
 	for (int i = 1; i <= 5; i++)
-		if (a[i].stacks != b[i].stacks ||
-		    (a[i].stacks && (a[i].kind != b[i].kind || a[i].off != b[i].off ||
-				     a[i].sure != b[i].sure)))
+		if ((a[i].stacks || b[i].stacks) && !same_place(a[i], b[i]))
 			return false;
 	return true;
 }
@@ -238,7 +240,7 @@ static uint32_t goes_on_at(const struct state *state, uint32_t frameno, uint32_t
 	return (uint32_t)callee->callsite + !callee->in_callback;
 }
 
-struct halves live_halves(const struct state *state, uint32_t frameno, uint32_t pc)
+static struct halves live_halves(const struct state *state, uint32_t frameno, uint32_t pc)
 {
 	struct halves live = HALVES_NONE;
 
@@ -254,12 +256,57 @@ struct halves live_halves(const struct state *state, uint32_t frameno, uint32_t 
 	return live;
 }
 
-/* What the analysis promised would not be read is not. */
-int slot_used(struct env *env, uint32_t frameno, uint32_t slot)
+/* Objects stay: writing where they are is not free. So do eight bytes of which half is read. */
+static void forget_halves(struct slot *slot, unsigned live)
 {
-	if (halves_of_slot(live_halves(env->cur, frameno, env->pc), slot))
-		return 0;
-	return reject_as(env, SKEP_VERIFY_UNSET, -EFAULT,
-			 "verifier bug: stack of frame %u at fp-%u is read, but not known as live",
-			 frameno, (slot + 1) * SLOT_SIZE);
+	bool whole = slot->byte[SLOT_SIZE - 1] == SLOT_SPILL;
+
+	if (slot->byte[0] == SLOT_DYNPTR || slot->byte[0] == SLOT_ITER ||
+	    slot->byte[0] == SLOT_IRQ_FLAG || (live && whole))
+		return;
+	if (!(live & LOWER_HALF)) {
+		memset(slot->byte, SLOT_POISON, SLOT_SIZE / 2);
+		reg_set_not_init(&slot->reg);
+	}
+	if (!(live & UPPER_HALF))
+		memset(slot->byte + SLOT_SIZE / 2, SLOT_POISON, SLOT_SIZE / 2);
+}
+
+static bool slot_is_empty(const struct slot *slot)
+{
+	for (int i = 0; i < SLOT_SIZE; i++)
+		if (slot->byte[i] != SLOT_INVALID && slot->byte[i] != SLOT_POISON)
+			return false;
+	return true;
+}
+
+static void forget_slots(struct frame *frame, struct halves live)
+{
+	if (halves_equal(live, HALVES_ALL))
+		return;
+	for (uint32_t i = 0; i < frame->slots; i++) {
+		unsigned half = halves_of_slot(live, i);
+
+		if (half != (UPPER_HALF | LOWER_HALF))
+			forget_halves(&frame->slot[i], half);
+	}
+	while (frame->slots && !halves_of_slot(live, frame->slots - 1) &&
+	       slot_is_empty(&frame->slot[frame->slots - 1]))
+		frame->slots--;
+}
+
+void forget_dead(struct env *env)
+{
+	struct state *cur = env->cur;
+
+	for (uint32_t f = 0; f <= cur->depth; f++) {
+		struct frame *frame = cur->frame[f];
+		uint32_t at = f == cur->depth ? env->pc : (uint32_t)cur->frame[f + 1]->callsite;
+		uint16_t dead = (uint16_t)~env->info[at].live;
+
+		for (unsigned i = 0; i < REG_FP; i++)
+			if (dead >> i & 1 && frame->reg[i].type != REG_NOT_INIT)
+				reg_set_not_init(&frame->reg[i]);
+		forget_slots(frame, live_halves(cur, f, env->pc));
+	}
 }

@@ -49,18 +49,41 @@ static inline unsigned halves_of_slot(struct halves a, uint32_t slot)
 
 enum place_kind {
 	PLACE_ANY,               /* nothing more is known */
-	PLACE_KNOWN,             /* off: the offset in the stack; of no stack: the number */
+	PLACE_KNOWN,             /* off: the offsets in the stack; of no stack: the number */
 	PLACE_SUBPROG,           /* off: a function of the program */
 	PLACE_MAP,               /* off: a map of the program */
 };
+
+enum { PLACE_OFFSETS = 4 };
 
 /* What a register, or a spilled one, may be. */
 struct place {
 	uint8_t stacks;          /* bit i: may point into stack i */
 	uint8_t kind;            /* enum place_kind */
+	uint8_t more;            /* offsets after the first, which all are in ascending order */
 	bool sure;               /* of a stack: can be nothing else */
-	int32_t off;
+	int32_t off[PLACE_OFFSETS];
 };
+
+/* Is it, for all that is known, the address off of a stack? */
+static inline bool place_may_be_at(const struct place *place, int64_t off)
+{
+	if (place->kind != PLACE_KNOWN)
+		return true;
+	for (unsigned i = 0; i <= place->more; i++)
+		if (place->off[i] == off)
+			return true;
+	return false;
+}
+
+static inline bool same_place(struct place a, struct place b)
+{
+	return a.stacks == b.stacks && a.kind == b.kind && a.sure == b.sure && a.more == b.more &&
+	       !memcmp(a.off, b.off, sizeof(a.off));
+}
+
+/* What may be either. */
+struct place join_places(struct place a, struct place b);
 
 /* A function as called with certain arguments. */
 struct stack_view {
@@ -105,7 +128,7 @@ struct stack_view *stack_view_of(struct env *env, struct stack_view *caller, uin
 struct stack_view *root_view(struct env *env, uint32_t subprog);
 struct stack_view *callee_view(const struct stack_view *caller, uint32_t callsite,
 			       uint32_t subprog);
-/* What may still be read of the stack of state's frame when it goes on at pc. */
-struct halves live_halves(const struct state *state, uint32_t frameno, uint32_t pc);
+/* The current state, at env->pc, without registers and stack that no path from here reads. */
+void forget_dead(struct env *env);
 
 #endif

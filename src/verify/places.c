@@ -31,23 +31,39 @@ struct walk {
 	bool again;
 };
 
-static const struct place nothing = { 0, PLACE_ANY, false, 0 };
+static const struct place nothing = { .kind = PLACE_ANY };
+
+static const struct place frame_pointer = { .stacks = 1, .kind = PLACE_KNOWN, .sure = true };
 
 static struct place number(int64_t value)
 {
 	if (value < -OFF_MAX || value > OFF_MAX)
 		return nothing;
-	return (struct place){ 0, PLACE_KNOWN, false, (int32_t)value };
+	return (struct place){ .kind = PLACE_KNOWN, .off = { (int32_t)value } };
 }
 
-static bool same_place(struct place a, struct place b)
+/* The offsets of both; false: too many. */
+static bool join_offsets(struct place *both, struct place a, struct place b)
 {
-	return a.stacks == b.stacks && a.kind == b.kind && a.sure == b.sure && a.off == b.off;
+	unsigned i = 0, k = 0, n = 0;
+
+	while (i <= a.more || k <= b.more) {
+		int32_t next = k > b.more || (i <= a.more && a.off[i] < b.off[k]) ? a.off[i]
+										   : b.off[k];
+
+		if (n == PLACE_OFFSETS)
+			return false;
+		both->off[n++] = next;
+		i += i <= a.more && a.off[i] == next;
+		k += k <= b.more && b.off[k] == next;
+	}
+	both->more = (uint8_t)(n - 1);
+	return true;
 }
 
-static struct place join(struct place a, struct place b)
+struct place join_places(struct place a, struct place b)
 {
-	struct place both = { a.stacks | b.stacks, PLACE_ANY, false, 0 };
+	struct place both = { .stacks = a.stacks | b.stacks };
 
 	if (same_place(a, b))
 		return a;
@@ -56,38 +72,43 @@ static struct place join(struct place a, struct place b)
 	if (!a.stacks || !b.stacks) { /* a pointer, or something that is none */
 		both = a.stacks ? a : b;
 		both.sure = false;
-	} else if (a.stacks == b.stacks && a.kind == b.kind && a.off == b.off) {
-		both.kind = a.kind;
-		both.off = a.off;
+		return both;
 	}
-	return both;
+	if (a.kind == PLACE_KNOWN && b.kind == PLACE_KNOWN && join_offsets(&both, a, b)) {
+		both.kind = PLACE_KNOWN;
+		both.sure = a.sure && b.sure;
+		return both;
+	}
+	return (struct place){ .stacks = a.stacks | b.stacks };
 }
 
 /* --- one instruction --- */
 
 static struct place moved(struct place pointer, int64_t by)
 {
-	int64_t off = pointer.off + by;
+	for (unsigned i = 0; pointer.kind == PLACE_KNOWN && i <= pointer.more; i++) {
+		int64_t off = pointer.off[i] + by;
 
-	if (pointer.kind != PLACE_KNOWN || off < -OFF_MAX || off > OFF_MAX)
-		pointer.kind = PLACE_ANY;
-	pointer.off = pointer.kind == PLACE_KNOWN ? (int32_t)off : 0;
+		if (off < -OFF_MAX || off > OFF_MAX)
+			return (struct place){ .stacks = pointer.stacks };
+		pointer.off[i] = (int32_t)off;
+	}
 	return pointer;
 }
 
 static struct place somewhere(uint8_t stacks)
 {
-	return (struct place){ stacks, PLACE_ANY, false, 0 };
+	return (struct place){ .stacks = stacks };
 }
 
 static struct place add(struct place a, struct place b)
 {
 	if (a.stacks && !b.stacks && b.kind == PLACE_KNOWN)
-		return moved(a, b.off);
+		return moved(a, b.off[0]);
 	if (b.stacks && !a.stacks && a.kind == PLACE_KNOWN)
-		return moved(b, a.off);
+		return moved(b, a.off[0]);
 	if (!a.stacks && !b.stacks && a.kind == PLACE_KNOWN && b.kind == PLACE_KNOWN)
-		return number((int64_t)a.off + b.off);
+		return number((int64_t)a.off[0] + b.off[0]);
 	return somewhere(a.stacks | b.stacks);
 }
 
@@ -102,7 +123,7 @@ static struct place after_alu(const struct insn *insn, const struct place *regs)
 		if (insn->source_is_imm || (insn->width == 8 && !insn->sign_extend))
 			return src;
 		/* Part of a pointer is a number; a small number stays itself. */
-		return !src.stacks && src.kind == PLACE_KNOWN && src.off >= 0 && insn->from == 4
+		return !src.stacks && src.kind == PLACE_KNOWN && src.off[0] >= 0 && insn->from == 4
 			       ? src : nothing;
 	}
 	if (insn->width == 8 && insn->op == ALU_ADD)
@@ -124,14 +145,10 @@ static struct place filled(const struct stack_view *view, struct place pointer, 
 			struct place spilled = view->spilled[s];
 			int64_t at = -(s + 1) * SLOT_SIZE;
 
-			if (pointer.kind == PLACE_KNOWN && at != (int64_t)pointer.off + off)
+			if (!spilled.stacks || !place_may_be_at(&pointer, at - off))
 				continue;
-			if (!spilled.stacks)
-				continue;
-			if ((spilled.stacks << i) >> FRAMES_MAX)
-				spilled.kind = PLACE_ANY;
 			spilled.stacks = (uint8_t)(spilled.stacks << i);
-			value = value.stacks ? join(value, spilled) : spilled;
+			value = value.stacks ? join_places(value, spilled) : spilled;
 		}
 	}
 	value.sure = false; /* or a number that was there before */
@@ -149,9 +166,9 @@ static void spill(struct walk *walk, struct place pointer, int32_t off, struct p
 		int64_t at = -(s + 1) * SLOT_SIZE;
 		struct place joined;
 
-		if (pointer.kind == PLACE_KNOWN && at != (int64_t)pointer.off + off)
+		if (!place_may_be_at(&pointer, at - off))
 			continue;
-		joined = view->spilled[s].stacks ? join(view->spilled[s], value) : value;
+		joined = view->spilled[s].stacks ? join_places(view->spilled[s], value) : value;
 		joined.sure = false;
 		if (same_place(joined, view->spilled[s]))
 			continue;
@@ -188,10 +205,10 @@ static struct place after_imm64(const struct env *env, const struct insn *insn, 
 		callee = insn_callee(env, pc);
 		callee = callee < 0 ? -1 : subprog_at(env, (uint32_t)callee);
 		return callee < 0 ? nothing
-				  : (struct place){ 0, PLACE_SUBPROG, false, (int32_t)callee };
+				  : (struct place){ .kind = PLACE_SUBPROG, .off = { (int32_t)callee } };
 	case IMM64_MAP_INDEX:
 	case IMM64_MAP_FD:
-		return (struct place){ 0, PLACE_MAP, false, (int32_t)(uint32_t)insn->imm };
+		return (struct place){ .kind = PLACE_MAP, .off = { (int32_t)(uint32_t)insn->imm } };
 	default:
 		return nothing;
 	}
@@ -232,7 +249,7 @@ static void after_insn(struct env *env, struct walk *walk, uint32_t pc, struct p
 	case INSN_KIND_COUNT:
 		break;
 	}
-	regs[REG_FP] = (struct place){ 1, PLACE_KNOWN, true, 0 };
+	regs[REG_FP] = frame_pointer;
 }
 
 /* --- the function --- */
@@ -252,7 +269,7 @@ static void enter_block(struct walk *walk, uint32_t pc, const struct place *regs
 		return;
 	}
 	for (int i = 0; i < REG_COUNT; i++) {
-		struct place joined = join(block->reg[i], regs[i]);
+		struct place joined = join_places(block->reg[i], regs[i]);
 
 		if (same_place(joined, block->reg[i]))
 			continue;
@@ -339,7 +356,7 @@ static int follow(struct env *env, struct walk *walk, place_seen_fn *seen, void 
 	int error = 0;
 
 	memcpy(entry, walk->view->arg, sizeof(walk->view->arg));
-	entry[REG_FP] = (struct place){ 1, PLACE_KNOWN, true, 0 };
+	entry[REG_FP] = frame_pointer;
 	enter_block(walk, walk->view->start, entry, false);
 	do {
 		if (passes++ == PASSES_MAX)

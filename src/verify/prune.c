@@ -174,7 +174,7 @@ static const struct reg *slot_number(const struct env *env, const struct slot *s
 	if (whole)
 		return slot->reg.type == REG_SCALAR ? &slot->reg : NULL;
 	for (int i = 0; i < SLOT_SIZE; i++)
-		if (slot->byte[i] != SLOT_MISC &&
+		if (slot->byte[i] != SLOT_MISC && slot->byte[i] != SLOT_POISON &&
 		    !(env->cap_perfmon && slot->byte[i] == SLOT_INVALID))
 			return NULL;
 	return slot->byte[0] == SLOT_MISC ? &unknown : NULL;
@@ -221,48 +221,48 @@ static bool slot_special_covers(struct id_map *ids, const struct slot *old,
 	return false;
 }
 
-/* Objects on the stack matter even where nobody reads them: writing there is not free. */
-static bool slot_is_special(const struct slot *slot)
+/* As slot_number(), of its low half alone, read as four bytes. */
+static const struct reg *low_number(const struct env *env, const struct slot *slot)
 {
-	return slot->byte[0] == SLOT_DYNPTR || slot->byte[0] == SLOT_ITER ||
-	       slot->byte[0] == SLOT_IRQ_FLAG;
+	static const struct reg unknown = { .type = REG_SCALAR,
+		.var = { { 0, UINT32_MAX }, 0, UINT32_MAX, 0, UINT32_MAX, INT32_MIN, INT32_MAX, 0,
+			 UINT32_MAX } };
+	enum { HALF = SLOT_SIZE / 2 };
+
+	if (slot->byte[SLOT_SIZE - 1] == SLOT_SPILL || !env->privileged)
+		return NULL;
+	if (slot->byte[HALF - 1] == SLOT_SPILL)
+		return slot->reg.type == REG_SCALAR ? &slot->reg : NULL;
+	for (int i = 0; i < HALF; i++)
+		if (slot->byte[i] != SLOT_MISC && slot->byte[i] != SLOT_INVALID)
+			return NULL;
+	return slot->byte[0] == SLOT_MISC ? &unknown : NULL;
 }
 
-/* Only one half of the slot can be read, and neither state has eight bytes spilled there. */
-static bool half_covers(const struct env *env, struct id_map *ids, const struct slot *old,
-			const struct slot *cur, unsigned half, enum likeness like)
+/* The low halves as numbers, the others byte by byte. */
+static bool halves_cover(const struct env *env, struct id_map *ids, const struct slot *old,
+			 const struct slot *cur, const struct reg *old_low,
+			 const struct reg *cur_low, enum likeness like)
 {
-	int first = half == UPPER_HALF ? SLOT_SIZE / 2 : 0;
-
-	for (int i = first; i < first + SLOT_SIZE / 2; i++)
-		if (like == EXACT ? old->byte[i] != cur->byte[i]
-				  : !byte_covers(env, old->byte[i], cur->byte[i]))
+	for (int i = SLOT_SIZE / 2; i < SLOT_SIZE; i++)
+		if (!byte_covers(env, old->byte[i], cur->byte[i]))
 			return false;
-	if (first || !slot_is_spill(old) || !slot_is_spill(cur))
-		return true;
-	return reg_covers(ids, &old->reg, &cur->reg, like);
+	return reg_covers(ids, old_low, cur_low, like);
 }
 
-static bool slot_is_whole_spill(const struct slot *slot)
-{
-	return slot->byte[SLOT_SIZE - 1] == SLOT_SPILL;
-}
-
-/* half: which halves of it can be read (live_stack.h). */
 static bool slot_covers(const struct env *env, struct id_map *ids, const struct slot *old,
-			const struct slot *cur, unsigned half, enum likeness like)
+			const struct slot *cur, enum likeness like)
 {
-	const struct reg *old_number, *cur_number;
-
-	if ((half == UPPER_HALF || half == LOWER_HALF) && !slot_is_special(old) &&
-	    !slot_is_special(cur) && !slot_is_whole_spill(old) && !slot_is_whole_spill(cur))
-		return half_covers(env, ids, old, cur, half, like);
-	old_number = slot_number(env, old);
-	cur_number = slot_number(env, cur);
+	const struct reg *old_number = slot_number(env, old), *cur_number = slot_number(env, cur);
+	const struct reg *old_low, *cur_low;
 	if (like == EXACT && !slot_same_bytes(old, cur))
 		return false;
 	if (old_number && cur_number)
 		return reg_covers(ids, old_number, cur_number, like);
+	old_low = low_number(env, old);
+	cur_low = low_number(env, cur);
+	if (old_low && cur_low)
+		return halves_cover(env, ids, old, cur, old_low, cur_low, like);
 	for (int i = 0; i < SLOT_SIZE; i++)
 		if (!byte_covers(env, old->byte[i], cur->byte[i]))
 			return false;
@@ -273,7 +273,7 @@ static bool slot_covers(const struct env *env, struct id_map *ids, const struct 
 }
 
 static bool stack_covers(const struct env *env, struct id_map *ids, const struct frame *old,
-			 const struct frame *cur, struct halves live, enum likeness like)
+			 const struct frame *cur, enum likeness like)
 {
 	static const struct slot nothing;
 	uint32_t slots = MAX(old->slots, cur->slots);
@@ -284,11 +284,7 @@ static bool stack_covers(const struct env *env, struct id_map *ids, const struct
 		const struct slot *was = i < old->slots ? &old->slot[i] : &nothing;
 		const struct slot *now = i < cur->slots ? &cur->slot[i] : &nothing;
 
-		unsigned half = halves_of_slot(live, i);
-
-		if (!half && !slot_is_special(now))
-			continue;
-		if (!slot_covers(env, ids, was, now, half, like))
+		if (!slot_covers(env, ids, was, now, like))
 			return false;
 	}
 	return true;
@@ -320,8 +316,7 @@ static uint32_t frame_insn(const struct state *state, uint32_t frameno)
 }
 
 static bool frame_covers(const struct env *env, struct id_map *ids, const struct frame *old,
-			 const struct frame *cur, uint32_t insn, struct halves stack,
-			 enum likeness like)
+			 const struct frame *cur, uint32_t insn, enum likeness like)
 {
 	uint16_t live = env->info[insn].live | 1u << REG_FP;
 
@@ -331,7 +326,7 @@ static bool frame_covers(const struct env *env, struct id_map *ids, const struct
 	for (int i = 0; i < REG_COUNT; i++)
 		if (live >> i & 1 && !reg_covers(ids, &old->reg[i], &cur->reg[i], like))
 			return false;
-	return stack_covers(env, ids, old, cur, stack, like);
+	return stack_covers(env, ids, old, cur, like);
 }
 
 static bool state_covers(struct env *env, const struct state *old, const struct state *cur,
@@ -346,7 +341,7 @@ static bool state_covers(struct env *env, const struct state *old, const struct 
 		return false;
 	for (uint32_t i = 0; i <= old->depth; i++)
 		if (!frame_covers(env, &ids, old->frame[i], cur->frame[i], frame_insn(old, i),
-				  live_halves(cur, i, cur->insn), like))
+				  like))
 			return false;
 	return true;
 }
@@ -614,6 +609,7 @@ int check_visited(struct env *env)
 	uint32_t seen = 0;
 
 	env->cur->insn = env->pc;
+	forget_dead(env);
 	while (*link) {
 		struct explored *explored = *link;
 		bool limit = false;

@@ -162,16 +162,12 @@ static int restore(struct env *env, int regno, enum irq_kind kind)
 	const struct ref *expected;
 	uint32_t slot;
 	struct slot *s;
-	int error;
 
 	if (!flag_slot(env, regno, &slot) || slot >= frame->slots ||
 	    frame->slot[slot].byte[0] != SLOT_IRQ_FLAG)
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
 				 "expected an initialized irq flag as R%d", regno);
 	s = &frame->slot[slot];
-	error = slot_used(env, frame->frameno, slot);
-	if (error < 0)
-		return error;
 	if (s->reg.irq_kind != kind)
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
 				 "irq flag acquired by %s kfuncs cannot be restored with %s "

@@ -26,13 +26,18 @@ int stack_grow(struct env *env, struct frame *frame, int32_t off)
 	subprog->stack = MAX(subprog->stack, (uint32_t)-off);
 	if (want <= frame->slots)
 		return 0;
-	slots = env_alloc(env, want * sizeof(*slots));
-	if (!slots)
-		return -ENOMEM;
-	if (frame->slots)
-		memcpy(slots, frame->slot, frame->slots * sizeof(*slots));
-	env_free(env, frame->slot);
-	frame->slot = slots;
+	if (want > frame->slot_room) {
+		slots = env_alloc(env, want * sizeof(*slots));
+		if (!slots)
+			return -ENOMEM;
+		if (frame->slots)
+			memcpy(slots, frame->slot, frame->slots * sizeof(*slots));
+		env_free(env, frame->slot);
+		frame->slot = slots;
+		frame->slot_room = want;
+	} else {
+		memset(&frame->slot[frame->slots], 0, (want - frame->slots) * sizeof(*slots));
+	}
 	frame->slots = want;
 	return 0;
 }
@@ -120,7 +125,7 @@ static int refuse_variable(struct env *env, int regno, const struct reg *reg)
 /* Bytes that a narrower spill leaves in its slot. */
 static void keep_as_misc(uint8_t *byte)
 {
-	if (*byte != SLOT_ZERO && *byte != SLOT_INVALID)
+	if (*byte != SLOT_ZERO && *byte != SLOT_INVALID && *byte != SLOT_POISON)
 		*byte = SLOT_MISC;
 }
 
@@ -357,15 +362,6 @@ static bool all_zero(const struct frame *frame, int64_t min, int64_t max)
 	return true;
 }
 
-static int span_used(struct env *env, const struct frame *frame, int64_t min, int64_t max)
-{
-	int err = 0;
-
-	for (int s = slot_of((int32_t)(max - 1)); s <= slot_of((int32_t)min) && !err; s++)
-		err = slot_used(env, frame->frameno, (uint32_t)s);
-	return err;
-}
-
 static void show_span(struct env *env, int64_t min, int64_t max)
 {
 	for (int s = slot_of((int32_t)(max - 1)); s <= slot_of((int32_t)min); s++)
@@ -435,10 +431,8 @@ static int read_fixed(struct env *env, struct frame *frame, int32_t off, uint32_
 		      struct reg *dst)
 {
 	const struct slot *slot = &frame->slot[slot_of(off)];
-	int err = span_used(env, frame, off, off + (int64_t)size);
+	int err;
 
-	if (err < 0)
-		return err;
 	show_span(env, off, off + (int64_t)size);
 	if (slot_is_spill(slot) && slot->reg.type == REG_SCALAR) {
 		struct reg scratch;
@@ -482,10 +476,7 @@ int stack_read(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t si
 		if (err < 0)
 			return err;
 	}
-	err = span_used(env, frame, min, max);
 	show_span(env, min, max);
-	if (err < 0)
-		return err;
 	if (all_zero(frame, min, max))
 		reg_set_const(env, dst, 0);
 	else
@@ -585,7 +576,7 @@ int check_stack_range(struct env *env, int regno, uint32_t size, struct mem_use 
 		if (use_byte(env, slot, slot_byte_of((int32_t)at), use.writes) < 0)
 			return refuse_byte(env, regno, reg, min, at, size);
 	}
-	return span_used(env, frame, min, max);
+	return 0;
 }
 
 bool stack_const(struct env *env, const struct reg *reg, uint32_t size, uint64_t *value)

@@ -50,21 +50,29 @@ static struct halves halves_covered(int64_t off, int64_t size)
 
 static void reads(struct stack_effect *effect, struct place pointer, int64_t off, int64_t size)
 {
-	struct halves set = pointer.kind == PLACE_KNOWN
-				    ? halves_touched(pointer.off + off, size) : HALVES_ALL;
+	struct halves set = pointer.kind == PLACE_KNOWN ? HALVES_NONE : HALVES_ALL;
 
+	for (unsigned i = 0; pointer.kind == PLACE_KNOWN && i <= pointer.more; i++)
+		set = halves_or(set, halves_touched(pointer.off[i] + off, size));
 	for (unsigned i = 0; i < FRAMES_MAX; i++)
 		if (pointer.stacks >> i & 1)
 			effect->reads[i] = halves_or(effect->reads[i], set);
 	effect->touched |= pointer.stacks;
 }
 
+/* Is it one certain address of one stack? */
+static bool is_certain(struct place pointer)
+{
+	return pointer.sure && pointer.kind == PLACE_KNOWN && !pointer.more;
+}
+
 static void replaces(struct stack_effect *effect, struct place pointer, int64_t off, int64_t size)
 {
-	struct halves set = halves_covered((int64_t)pointer.off + off, size);
+	struct halves set;
 
-	if (!pointer.sure || pointer.kind != PLACE_KNOWN)
+	if (!is_certain(pointer))
 		return;
+	set = halves_covered((int64_t)pointer.off[0] + off, size);
 	for (unsigned i = 0; i < FRAMES_MAX; i++)
 		if (pointer.stacks == 1u << i)
 			effect->replaces[i] = halves_or(effect->replaces[i], set);
@@ -100,8 +108,6 @@ static void callee_reads(struct stack_view *view, const struct stack_view *calle
 /* Seen from what is called, its caller's stack is one further away. */
 static struct place from_callee(struct place place)
 {
-	if (place.stacks >> (FRAMES_MAX - 1))
-		place.kind = PLACE_ANY;
 	place.stacks = (uint8_t)(place.stacks << 1);
 	if (!place.stacks)
 		place.sure = false;
@@ -138,12 +144,9 @@ static void callback(struct env *env, struct stack_view *view, uint32_t pc,
 	for (int i = 1; i <= 5; i++) {
 		if (!regs[i].stacks)
 			continue;
-		if (pointer.stacks && (pointer.kind != regs[i].kind || pointer.off != regs[i].off))
-			pointer.kind = PLACE_ANY;
-		else
-			pointer = (struct place){ pointer.stacks, regs[i].kind, false, regs[i].off };
-		pointer.stacks |= regs[i].stacks;
+		pointer = pointer.stacks ? join_places(pointer, regs[i]) : regs[i];
 	}
+	pointer.sure = false;
 	for (int i = 1; i <= 5; i++)
 		arg[i] = from_callee(pointer);
 	callee_reads(view, stack_view_of(env, view, pc, subprog, arg), effect);
@@ -157,7 +160,7 @@ static void callbacks(struct env *env, struct stack_view *view, uint32_t pc,
 	for (int i = 1; i <= 5; i++) {
 		if (regs[i].stacks || regs[i].kind != PLACE_SUBPROG)
 			continue;
-		callback(env, view, pc, regs, (uint32_t)regs[i].off, effect);
+		callback(env, view, pc, regs, (uint32_t)regs[i].off[0], effect);
 		found = true;
 	}
 	if (expected && !found)
@@ -168,8 +171,8 @@ static void callbacks(struct env *env, struct stack_view *view, uint32_t pc,
 
 static int64_t known_number(struct place place)
 {
-	return !place.stacks && place.kind == PLACE_KNOWN && place.off >= 0 ? place.off
-									    : TO_THE_TOP;
+	return !place.stacks && place.kind == PLACE_KNOWN && place.off[0] >= 0 ? place.off[0]
+									       : TO_THE_TOP;
 }
 
 static const struct map_spec *map_argument(const struct env *env, const struct helper *fn,
@@ -179,8 +182,8 @@ static const struct map_spec *map_argument(const struct env *env, const struct h
 		struct place place = regs[i + 1];
 
 		if (fn->arg[i].kind == ARG_CONST_MAP_PTR && !place.stacks &&
-		    place.kind == PLACE_MAP && (uint32_t)place.off < env->spec->map_count)
-			return env->spec->maps[place.off];
+		    place.kind == PLACE_MAP && (uint32_t)place.off[0] < env->spec->map_count)
+			return env->spec->maps[place.off[0]];
 	}
 	return NULL;
 }
@@ -233,8 +236,7 @@ static void helper_call(struct env *env, struct stack_view *view, uint32_t pc,
 
 		if (!regs[i + 1].stacks || !size)
 			continue;
-		if (fn->arg[i].flags & ARG_UNINIT && size > 0 && regs[i + 1].sure &&
-		    regs[i + 1].kind == PLACE_KNOWN)
+		if (fn->arg[i].flags & ARG_UNINIT && size > 0 && is_certain(regs[i + 1]))
 			replaces(effect, regs[i + 1], 0, size);
 		else
 			reads(effect, regs[i + 1], 0, size);
@@ -255,7 +257,7 @@ static void kfunc_call(struct env *env, struct stack_view *view, uint32_t pc,
 			continue;
 		size = kfunc_arg_size(env, pc, i, i < 4 ? known_number(regs[i + 2]) : TO_THE_TOP,
 				      &replaced);
-		if (replaced && size > 0 && regs[i + 1].sure && regs[i + 1].kind == PLACE_KNOWN)
+		if (replaced && size > 0 && is_certain(regs[i + 1]))
 			replaces(effect, regs[i + 1], 0, size);
 		else
 			reads(effect, regs[i + 1], 0, size);

@@ -113,6 +113,7 @@ static struct frame *frame_copy(struct env *env, const struct frame *from)
 		return NULL;
 	*frame = *from;
 	frame->slot = NULL;
+	frame->slot_room = from->slots;
 	if (from->slots) {
 		frame->slot = env_alloc_dirty(env, from->slots * sizeof(*frame->slot));
 		if (!frame->slot) {

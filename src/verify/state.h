@@ -200,7 +200,7 @@ enum slot_byte {
 	SLOT_DYNPTR,
 	SLOT_ITER,
 	SLOT_IRQ_FLAG,
-	SLOT_POISON,         /* a dead part of a slot that a pruned path ignored */
+	SLOT_POISON,         /* dead: no path from here reads it before writing it */
 };
 
 /*
@@ -228,7 +228,7 @@ struct stack_view;
 struct frame {
 	struct reg reg[REG_COUNT];
 	struct slot *slot;
-	uint32_t slots;              /* entries in slot, up to STACK_SLOTS */
+	uint32_t slots, slot_room;   /* entries in slot, up to STACK_SLOTS; and room for so many */
 	struct stack_view *view;     /* which of its stack is live where (live_stack.h); or NULL */
 	int32_t callsite;            /* the call instruction; -1: main */
 	uint32_t subprog, start;     /* start: its first instruction */
@@ -576,8 +576,6 @@ bool may_leak(const struct env *env, const struct reg *reg);
 struct frame *stack_frame(struct env *env, const struct reg *reg);
 /* Make room for slots down to off (negative). */
 int stack_grow(struct env *env, struct frame *frame, int32_t off);
-/* The slot's present contents are used here: refused if it was taken for dead (live_stack.c). */
-int slot_used(struct env *env, uint32_t frameno, uint32_t slot);
 /* Replaced by unknown bytes; a dynptr or iterator there is destroyed or refused. */
 void slot_set_misc(struct slot *slot, int byte);
 void slot_set_invalid(struct slot *slot);
