@@ -240,7 +240,7 @@ static uint32_t goes_on_at(const struct state *state, uint32_t frameno, uint32_t
 	return (uint32_t)callee->callsite + !callee->in_callback;
 }
 
-static struct halves live_halves(const struct state *state, uint32_t frameno, uint32_t pc)
+struct halves live_halves(const struct state *state, uint32_t frameno, uint32_t pc)
 {
 	struct halves live = HALVES_NONE;
 

@@ -128,6 +128,8 @@ struct stack_view *stack_view_of(struct env *env, struct stack_view *caller, uin
 struct stack_view *root_view(struct env *env, uint32_t subprog);
 struct stack_view *callee_view(const struct stack_view *caller, uint32_t callsite,
 			       uint32_t subprog);
+/* What may still be read of the stack of state's frame when it goes on at pc. */
+struct halves live_halves(const struct state *state, uint32_t frameno, uint32_t pc);
 /* The current state, at env->pc, without registers and stack that no path from here reads. */
 void forget_dead(struct env *env);
 

@@ -152,7 +152,7 @@ static int push_step(struct env *env)
 		state->step = grown;
 		state->step_size = size;
 	}
-	state->step[state->step_count++] = (struct step){ .insn = env->pc, .prev = env->prev_pc };
+	state->step[state->step_count++] = (struct step){ .insn = env->pc };
 	return 0;
 }
 

@@ -85,7 +85,7 @@ static bool reg_exact(struct id_map *ids, const struct reg *old, const struct re
 {
 	return old->type == cur->type && old->flags == cur->flags && old->off == cur->off &&
 	       old->link_add == cur->link_add && old->link_off == cur->link_off &&
-	       same_object(ids, old, cur) && scalar_equal(old->var, cur->var) &&
+	       same_object(ids, old, cur) && !memcmp(&old->var, &cur->var, sizeof(old->var)) &&
 	       same_ids(ids, old, cur);
 }
 
@@ -180,9 +180,15 @@ static const struct reg *slot_number(const struct env *env, const struct slot *s
 	return slot->byte[0] == SLOT_MISC ? &unknown : NULL;
 }
 
-static bool slot_same_bytes(const struct slot *old, const struct slot *cur)
+/* All bytes of a slot at once, and what they are when all are of one kind. */
+#define EVERY_BYTE(kind) ((uint64_t)(kind) * UINT64_C(0x0101010101010101))
+
+static uint64_t every_byte(const struct slot *slot)
 {
-	return !memcmp(old->byte, cur->byte, sizeof(old->byte));
+	uint64_t bytes;
+
+	memcpy(&bytes, slot->byte, sizeof(bytes));
+	return bytes;
 }
 
 static bool byte_covers(const struct env *env, uint8_t old, uint8_t cur)
@@ -229,12 +235,13 @@ static const struct reg *low_number(const struct env *env, const struct slot *sl
 			 UINT32_MAX } };
 	enum { HALF = SLOT_SIZE / 2 };
 
-	if (slot->byte[SLOT_SIZE - 1] == SLOT_SPILL || !env->privileged)
+	if (slot->byte[SLOT_SIZE - 1] == SLOT_SPILL)
 		return NULL;
 	if (slot->byte[HALF - 1] == SLOT_SPILL)
 		return slot->reg.type == REG_SCALAR ? &slot->reg : NULL;
 	for (int i = 0; i < HALF; i++)
-		if (slot->byte[i] != SLOT_MISC && slot->byte[i] != SLOT_INVALID)
+		if (slot->byte[i] != SLOT_MISC &&
+		    !(env->cap_perfmon && slot->byte[i] == SLOT_INVALID))
 			return NULL;
 	return slot->byte[0] == SLOT_MISC ? &unknown : NULL;
 }
@@ -250,13 +257,13 @@ static bool halves_cover(const struct env *env, struct id_map *ids, const struct
 	return reg_covers(ids, old_low, cur_low, like);
 }
 
-static bool slot_covers(const struct env *env, struct id_map *ids, const struct slot *old,
-			const struct slot *cur, enum likeness like)
+/* Of slots whose bytes are of different kinds. */
+static bool mixed_slot_covers(const struct env *env, struct id_map *ids, const struct slot *old,
+			      const struct slot *cur, enum likeness like)
 {
 	const struct reg *old_number = slot_number(env, old), *cur_number = slot_number(env, cur);
 	const struct reg *old_low, *cur_low;
-	if (like == EXACT && !slot_same_bytes(old, cur))
-		return false;
+
 	if (old_number && cur_number)
 		return reg_covers(ids, old_number, cur_number, like);
 	old_low = low_number(env, old);
@@ -272,21 +279,49 @@ static bool slot_covers(const struct env *env, struct id_map *ids, const struct 
 	return slot_special_covers(ids, old, cur, like);
 }
 
-static bool stack_covers(const struct env *env, struct id_map *ids, const struct frame *old,
-			 const struct frame *cur, enum likeness like)
+static bool slot_covers(const struct env *env, struct id_map *ids, const struct slot *old,
+			const struct slot *cur, enum likeness like)
+{
+	uint64_t was = every_byte(old), is = every_byte(cur);
+
+	if (like == EXACT && was != is)
+		return false;
+	if (was == EVERY_BYTE(SLOT_INVALID) || was == EVERY_BYTE(SLOT_POISON))
+		return true;
+	if (was != is)
+		return mixed_slot_covers(env, ids, old, cur, like);
+	if (was == EVERY_BYTE(SLOT_SPILL))
+		return reg_covers(ids, &old->reg, &cur->reg, like);
+	if (was == EVERY_BYTE(SLOT_MISC) || was == EVERY_BYTE(SLOT_ZERO))
+		return true;
+	return mixed_slot_covers(env, ids, old, cur, like);
+}
+
+/* A state with fewer slots has nothing in the others. */
+static const struct slot *slot_at(const struct frame *frame, uint32_t i)
 {
 	static const struct slot nothing;
+
+	return i < frame->slots ? &frame->slot[i] : &nothing;
+}
+
+static bool differ_at(struct difference *differ, bool in_stack, const struct frame *frame,
+		      uint32_t index)
+{
+	*differ = (struct difference){ true, in_stack, frame->frameno, (uint8_t)index };
+	return false;
+}
+
+static bool stack_covers(const struct env *env, struct id_map *ids, const struct frame *old,
+			 const struct frame *cur, enum likeness like, struct difference *differ)
+{
 	uint32_t slots = MAX(old->slots, cur->slots);
 
 	if (like != EXACT) /* what old has not, nothing of what follows it read */
 		slots = old->slots;
-	for (uint32_t i = 0; i < slots; i++) {
-		const struct slot *was = i < old->slots ? &old->slot[i] : &nothing;
-		const struct slot *now = i < cur->slots ? &cur->slot[i] : &nothing;
-
-		if (!slot_covers(env, ids, was, now, like))
-			return false;
-	}
+	for (uint32_t i = 0; i < slots; i++)
+		if (!slot_covers(env, ids, slot_at(old, i), slot_at(cur, i), like))
+			return differ_at(differ, true, cur, i);
 	return true;
 }
 
@@ -316,7 +351,8 @@ static uint32_t frame_insn(const struct state *state, uint32_t frameno)
 }
 
 static bool frame_covers(const struct env *env, struct id_map *ids, const struct frame *old,
-			 const struct frame *cur, uint32_t insn, enum likeness like)
+			 const struct frame *cur, uint32_t insn, enum likeness like,
+			 struct difference *differ)
 {
 	uint16_t live = env->info[insn].live | 1u << REG_FP;
 
@@ -325,8 +361,31 @@ static bool frame_covers(const struct env *env, struct id_map *ids, const struct
 		return false;
 	for (int i = 0; i < REG_COUNT; i++)
 		if (live >> i & 1 && !reg_covers(ids, &old->reg[i], &cur->reg[i], like))
-			return false;
-	return stack_covers(env, ids, old, cur, like);
+			return differ_at(differ, false, cur, (uint32_t)i);
+	return stack_covers(env, ids, old, cur, like, differ);
+}
+
+/* Do they differ where others did? Without ids seen before, less differs, never more. */
+static bool differ_again(struct env *env, struct id_map *ids, const struct state *old,
+			 const struct state *cur, enum likeness like)
+{
+	struct difference *differ = &env->info[cur->insn].differ;
+	const struct frame *a, *b;
+	bool covers;
+
+	if (!differ->known || differ->frame > cur->depth)
+		return false;
+	a = old->frame[differ->frame];
+	b = cur->frame[differ->frame];
+	if (differ->in_stack)
+		covers = (like != EXACT && differ->index >= a->slots) ||
+			 slot_covers(env, ids, slot_at(a, differ->index),
+				     slot_at(b, differ->index), like);
+	else
+		covers = !(env->info[frame_insn(old, differ->frame)].live >> differ->index & 1) ||
+			 reg_covers(ids, &a->reg[differ->index], &b->reg[differ->index], like);
+	ids->count = 0;
+	return !covers;
 }
 
 static bool state_covers(struct env *env, const struct state *old, const struct state *cur,
@@ -336,12 +395,14 @@ static bool state_covers(struct env *env, const struct state *old, const struct 
 
 	ids.count = 0;
 	ids.exact_numbers = env->explore_alu_limits;
-	if (old->depth != cur->depth || (old->speculative && !cur->speculative) ||
+	if (old->depth != cur->depth || differ_again(env, &ids, old, cur, like))
+		return false;
+	if ((old->speculative && !cur->speculative) ||
 	    old->in_sleepable != cur->in_sleepable || !refs_cover(&ids, old, cur))
 		return false;
 	for (uint32_t i = 0; i <= old->depth; i++)
 		if (!frame_covers(env, &ids, old->frame[i], cur->frame[i], frame_insn(old, i),
-				  like))
+				  like, &env->info[cur->insn].differ))
 			return false;
 	return true;
 }

@@ -201,6 +201,11 @@ static void range_widen(struct range *r64, struct range r32)
 	}
 }
 
+static bool range_same(struct range a, struct range b)
+{
+	return a.smin == b.smin && a.smax == b.smax && a.umin == b.umin && a.umax == b.umax;
+}
+
 static bool range_sane(struct range r)
 {
 	return r.smin <= r.smax && r.umin <= r.umax;
@@ -231,17 +236,23 @@ struct scalar scalar_forget_halves(struct scalar a)
 
 struct scalar scalar_sync(struct scalar a)
 {
-	struct range r64 = range_of(a, 64), r32 = range_of(a, 32);
+	struct range r64 = range_of(a, 64), r32 = range_of(a, 32), before64, before32;
 	struct tnum bits = a.bits;
 
+	if (!bits.mask && scalar_has(a, bits.value))
+		return scalar_const(bits.value);
 	range_clip(&r64, range_of_bits(bits, 64));
 	range_clip(&r32, range_of_bits(tnum_low32(bits), 32));
 	for (int round = 0; round < 3; round++) {
+		before64 = r64;
+		before32 = r32;
 		range_cross(&r32, 32);
 		range_narrow(&r32, r64);
 		range_cross(&r64, 64);
 		range_widen(&r64, r32);
 		range_cross(&r64, 64);
+		if (range_same(r64, before64) && range_same(r32, before32))
+			break; /* and so it would be in the next round */
 	}
 	if (range_sane(r64) && range_sane(r32)) {
 		bits = tighten_bits(bits, r64, r32);
@@ -646,9 +657,19 @@ struct scalar SWAPPED_ORDER(struct scalar d, struct scalar s, unsigned width, un
 	return scalar_bswap(d, s, width, from);
 }
 
+/* Of known numbers these know the result; the other rows are no more precise than Linux. */
+static bool folds_exactly(enum alu op)
+{
+	return op == ALU_ADD || op == ALU_SUB || op == ALU_MUL || op == ALU_AND || op == ALU_OR ||
+	       op == ALU_XOR;
+}
+
 struct scalar scalar_alu(enum alu op, struct scalar d, struct scalar s, unsigned width,
 			 unsigned from)
 {
+	if (scalar_is_const(d) && scalar_is_const(s) && folds_exactly(op) && !scalar_is_empty(d) &&
+	    !scalar_is_empty(s))
+		return scalar_const(alu_eval(op, width, from, d.bits.value, s.bits.value));
 	switch (op) {
 #define ALU(name, token, code, expr, fold) \
 	case ALU_##name:                   \

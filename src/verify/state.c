@@ -27,13 +27,17 @@ static size_t class_size(unsigned c)
 	return base + base / 4 * (c % 4);
 }
 
+/* The smallest class with room for so many bytes. */
 static unsigned class_of(size_t size)
 {
-	unsigned c = 0;
+	unsigned top;
+	size_t base;
 
-	while (c < CLASS_COUNT && class_size(c) < size)
-		c++;
-	return c;
+	if (size <= CLASS_MIN)
+		return 0;
+	top = 63 - (unsigned)__builtin_clzll(size - 1); /* base < size <= 2 * base */
+	base = (size_t)1 << top;
+	return (top - 5) * 4 + (unsigned)((size - base + base / 4 - 1) / (base / 4));
 }
 
 /* As env_alloc(), but what was there before may still be. */

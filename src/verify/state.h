@@ -255,10 +255,9 @@ struct ref {
 
 /* One executed instruction, for going backwards (precise.c). */
 struct step {
-	uint32_t insn, prev;
+	uint32_t insn;
 	uint8_t stack_access;    /* 0: none; 1 + frameno */
 	uint8_t slot;
-	bool dst_was_stack, src_was_stack;
 	uint16_t linked;         /* registers of this frame that shared an id at a branch */
 	uint64_t linked_slots;   /* and slots */
 };
@@ -336,8 +335,15 @@ struct subprog {
 	uint32_t type;           /* BTF id of its FUNC; 0: unknown */
 };
 
+/* Where two states last differed: states that differ once often do so at the same place. */
+struct difference {
+	bool known, in_stack;
+	uint8_t frame, index;    /* register, or slot */
+};
+
 /* Per slot; the engines' facts are made from it. */
 struct insn_info {
+	struct difference differ; /* of states compared here */
 	bool seen, prune_point, force_checkpoint, jump_point, calls_callback, is_iter_next;
 	bool indirect_target;
 	bool zero_ext;
