@@ -14,6 +14,7 @@
 
 enum {
 	FN_get_smp_processor_id = 8, FN_tail_call = 12, FN_trace_printk = 6, FN_probe_read_str = 45, FN_get_stack = 67, FN_setsockopt = 49,
+	FN_sk_storage_get = 107, FN_sk_storage_delete = 108,
 	FN_getsockopt = 57,
 	FN_get_local_storage = 81, FN_sk_fullsock = 95, FN_tcp_sock = 96, 
 	FN_spin_unlock = 94, FN_map_lookup_elem = 1, 
@@ -115,6 +116,15 @@ static bool is_member(const struct env *env, const char *record, const char *mem
 	       strcmp(btf_str(env->kernel_btf, members[env->spec->attach].name_off), member) == 0;
 }
 
+/* What is called while a socket's storage changes cannot change it. */
+static bool traces_storage(const struct env *env)
+{
+	const struct prog_spec *spec = env->spec;
+
+	return spec->type->id == BPF_PROG_TYPE_TRACING && spec->attach != BPF_TRACE_RAW_TP &&
+	       spec->attach_name && strncmp(spec->attach_name, "bpf_sk_storage", 14) == 0;
+}
+
 static int find_helper(struct env *env, uint32_t id, const struct helper **fn)
 {
 	const struct prog_spec *spec = env->spec->target ? env->spec->target : env->spec;
@@ -131,6 +141,8 @@ static int find_helper(struct env *env, uint32_t id, const struct helper **fn)
 		return reject_as(env, SKEP_VERIFY_CAPS, -EINVAL,
 				 "program of this type cannot use helper %s", helper_text(id));
 	if (sockopt && is_member(env, "tcp_congestion_ops", "release"))
+		*fn = NULL;
+	if ((id == FN_sk_storage_get || id == FN_sk_storage_delete) && traces_storage(env))
 		*fn = NULL;
 	if (!*fn)
 		return reject_as(env, SKEP_VERIFY_CALL, -EINVAL,

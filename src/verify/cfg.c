@@ -82,9 +82,6 @@ static int check_map_reference(struct env *env, uint32_t pc)
 	if (insn->op == IMM64_MAP_FD || insn->op == IMM64_MAP_VALUE) /* a loader names maps by index */
 		return refuse_at(env, pc, SKEP_VERIFY, "fd %u is not pointing to valid bpf_map",
 				 index);
-	if (insn->op == IMM64_MAP_FD || insn->op == IMM64_MAP_VALUE)
-		return refuse_at(env, pc, SKEP_VERIFY, "fd %d is not pointing to valid bpf_map",
-				 (int32_t)index);
 	if (index >= env->spec->map_count)
 		return refuse_at(env, pc, SKEP_VERIFY, "fd_idx without fd_array is invalid");
 	map = env->spec->maps[index];

@@ -169,30 +169,13 @@ static int find_argument(struct env *env, const struct target *target, uint32_t 
 	return reject(env, -EACCES, "func '%s' doesn't have %u-th argument", target->name, word + 1);
 }
 
-/* Hooks around the making and freeing of what they are given. */
-static bool is_half_made(const char *hook)
-{
-	static const char *const hooks[] = {
-		"bpf_map_free", "bpf_prog_free", "file_alloc_security", "file_free_security",
-		"sk_alloc_security", "sk_free_security", "task_free",
-	};
-	const char *prefix = "bpf_lsm_";
-
-	if (hook && strncmp(hook, prefix, strlen(prefix)) == 0)
-		hook += strlen(prefix);
-	for (size_t i = 0; hook && i < ARRAY_SIZE(hooks); i++)
-		if (strcmp(hook, hooks[i]) == 0)
-			return true;
-	return false;
-}
-
 static bool args_are_trusted(const struct env *env)
 {
 	switch (env->spec->type->id) {
 	case BPF_PROG_TYPE_TRACING:
 		return env->spec->attach == BPF_TRACE_RAW_TP || env->spec->attach == BPF_TRACE_ITER;
 	case BPF_PROG_TYPE_LSM:
-		return !is_half_made(env->spec->attach_name);
+		return hook_is_trusted(env);
 	case BPF_PROG_TYPE_STRUCT_OPS:
 		return true;
 	default:
@@ -212,7 +195,7 @@ static bool may_be_null(const struct env *env, const struct target *target,
 {
 	enum item item = iterator_item(env, target->name, arg->index);
 
-	if (ends_with(arg->name, "__nullable") || item == TRUSTED_OR_NULL || item == PLAIN_OR_NULL)
+	if (hook_arg_may_be_null(env, arg->index) || ends_with(arg->name, "__nullable") || item == TRUSTED_OR_NULL || item == PLAIN_OR_NULL)
 		return true;
 	return env->spec->attach == BPF_TRACE_RAW_TP && oddity(target->name, arg->index) == NULLABLE;
 }

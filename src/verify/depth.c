@@ -20,8 +20,7 @@ enum stack_place { PLACE_UNKNOWN, PLACE_SHARED, PLACE_PRIVATE };
 
 struct depth_walk {
 	struct env *env;
-	uint32_t chain[FRAMES_MAX + 1]; /* subprograms on the way down */
-	uint32_t depth_at[FRAMES_MAX + 1];
+	uint32_t chain[SUBPROGS_MAX + 2]; /* subprograms on the way down */
 	uint32_t frame;
 	uint32_t steps;
 	bool private;
@@ -52,6 +51,16 @@ static bool has_private_stacks(const struct env *env)
 		if (env->subprog[i].has_tail_call)
 			return false;
 	return true;
+}
+
+static const char *name_of(const struct subprog *s) { return s->name ? s->name : ""; }
+
+static bool is_running(const struct depth_walk *walk, uint32_t subprog)
+{
+	for (uint32_t i = 0; i <= walk->frame; i++)
+		if (walk->chain[i] == subprog)
+			return true;
+	return false;
 }
 
 /* Everything that subprog can call, below `depth` bytes of callers. */
@@ -101,7 +110,11 @@ static int walk_depth(struct depth_walk *walk, uint32_t subprog, uint32_t depth,
 		if (env->subprog[callee].is_exception)
 			return reject_as(env, SKEP_VERIFY_CALL, -EINVAL,
 					 "insn %u cannot call exception cb directly", i);
-		if (walk->frame + 1 >= FRAMES_MAX)
+		if (is_running(walk, (uint32_t)callee))
+			return reject_as(env, SKEP_VERIFY_SHAPE, -EINVAL,
+					 "recursive call from %s() to %s()", name_of(s),
+					 name_of(&env->subprog[callee]));
+		if (walk->frame + 1 >= FRAMES_MAX / 2 && !env_can(env, ABILITY_DEEP_CALLS))
 			return reject_as(env, SKEP_VERIFY_BIG, -E2BIG,
 					 "the call stack of %u frames is too deep !",
 					 walk->frame + 1);

@@ -58,7 +58,7 @@ enum { PLACE_OFFSETS = 4 };
 
 /* What a register, or a spilled one, may be. */
 struct place {
-	uint8_t stacks;          /* bit i: may point into stack i */
+	uint16_t stacks;         /* bit i: may point into stack i */
 	uint8_t kind;            /* enum place_kind */
 	uint8_t more;            /* offsets after the first, which all are in ascending order */
 	bool sure;               /* of a stack: can be nothing else */
@@ -105,7 +105,7 @@ struct stack_view {
 /* What one instruction does to each stack. */
 struct stack_effect {
 	struct halves reads[FRAMES_MAX], replaces[FRAMES_MAX];
-	uint8_t touched;         /* bit i: stack i */
+	uint16_t touched;         /* bit i: stack i */
 };
 
 /* places.c: calls seen() for each instruction that can be reached. -ENOMEM; -E2BIG: gave up. */

@@ -122,12 +122,7 @@ static bool may_update_sockmap(const struct env *env, uint32_t id)
 	case BPF_PROG_TYPE_SOCK_OPS:
 		/* It has helpers of its own to update. */
 		return id == FN_map_delete_elem;
-	case BPF_PROG_TYPE_SOCKET_FILTER:
-	case BPF_PROG_TYPE_SCHED_CLS:
-	case BPF_PROG_TYPE_SCHED_ACT:
-	case BPF_PROG_TYPE_XDP:
 	case BPF_PROG_TYPE_SK_REUSEPORT:
-	case BPF_PROG_TYPE_FLOW_DISSECTOR:
 	case BPF_PROG_TYPE_SK_LOOKUP:
 		return true;
 	default:

@@ -96,7 +96,7 @@ static struct place moved(struct place pointer, int64_t by)
 	return pointer;
 }
 
-static struct place somewhere(uint8_t stacks)
+static struct place somewhere(uint16_t stacks)
 {
 	return (struct place){ .stacks = stacks };
 }
@@ -147,7 +147,7 @@ static struct place filled(const struct stack_view *view, struct place pointer, 
 
 			if (!spilled.stacks || !place_may_be_at(&pointer, at - off))
 				continue;
-			spilled.stacks = (uint8_t)(spilled.stacks << i);
+			spilled.stacks = (uint16_t)(spilled.stacks << i);
 			value = value.stacks ? join_places(value, spilled) : spilled;
 		}
 	}

@@ -83,7 +83,7 @@ static void reads_everything(struct stack_view *view, struct stack_effect *effec
 {
 	for (unsigned i = 0; view && i < FRAMES_MAX; i++, view = view->caller) {
 		effect->reads[i] = HALVES_ALL;
-		effect->touched |= (uint8_t)(1u << i);
+		effect->touched |= (uint16_t)(1u << i);
 	}
 }
 
@@ -101,14 +101,14 @@ static void callee_reads(struct stack_view *view, const struct stack_view *calle
 		if (!callee->live[i])
 			continue;
 		effect->reads[i - 1] = halves_or(effect->reads[i - 1], callee->live[i][0]);
-		effect->touched |= (uint8_t)(1u << (i - 1));
+		effect->touched |= (uint16_t)(1u << (i - 1));
 	}
 }
 
 /* Seen from what is called, its caller's stack is one further away. */
 static struct place from_callee(struct place place)
 {
-	place.stacks = (uint8_t)(place.stacks << 1);
+	place.stacks = (uint16_t)(place.stacks << 1);
 	if (!place.stacks)
 		place.sure = false;
 	return place;

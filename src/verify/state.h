@@ -31,7 +31,7 @@
 #include "verify/verify.h"
 
 enum {
-	FRAMES_MAX = 8,
+	FRAMES_MAX = 16,
 	REG_COUNT = 11,
 	REG_FP = 10,
 	SLOT_SIZE = 8,
@@ -696,6 +696,9 @@ int check_btf_access(struct env *env, uint32_t pc, int regno, int32_t off, uint3
 /* A read of a context whose layout has btf_args: sets what the argument is in *out. */
 int check_ctx_btf_access(struct env *env, uint32_t pc, int32_t off, uint32_t size,
 			 enum access access, struct reg *out);
+/* The security hook it is attached to: its arguments are whole; one may be NULL (attach.c). */
+bool hook_is_trusted(const struct env *env);
+bool hook_arg_may_be_null(const struct env *env, uint32_t arg);
 /* What the function (or member) the program is attached to returns, by its BTF. */
 enum target_return { TARGET_RETURNS_UNKNOWN, TARGET_RETURNS_VOID, TARGET_RETURNS_BOOL,
 		     TARGET_RETURNS_INT, TARGET_RETURNS_POINTER };

@@ -66,7 +66,7 @@ static struct frame *enter(struct env *env, struct state *state, uint32_t subpro
 {
 	struct frame *frame;
 
-	if (state->depth + 1 >= FRAMES_MAX) {
+	if (state->depth + 1 >= (env_can(env, ABILITY_DEEP_CALLS) ? FRAMES_MAX : FRAMES_MAX / 2)) {
 		reject_as(env, SKEP_VERIFY_BIG, -E2BIG, "the call stack of %u frames is too deep",
 			  state->depth + 2);
 		return NULL;

@@ -49,3 +49,36 @@ PROGRAM(saved__around_a_call_that_does_change, "tc",
 PROGRAM(saved__in_another_register, "tc",
 	"r1 = 1; *(u64 *)(r10 - 16) = r1; call 8; r2 = *(u64 *)(r10 - 16);",
 	ACCEPTED LOGS("stack depth 16\n"))
+
+FUNCTION(frame16, "r0 = 0;")
+#define CALLS(name, next) FUNCTION(name, "call " #next ";")
+CALLS(frame15, frame16)
+CALLS(frame14, frame15)
+CALLS(frame13, frame14)
+CALLS(frame12, frame13)
+CALLS(frame11, frame12)
+CALLS(frame10, frame11)
+CALLS(frame9, frame10)
+CALLS(frame8, frame9)
+CALLS(frame7, frame8)
+CALLS(frame6, frame7)
+CALLS(frame5, frame6)
+CALLS(frame4, frame5)
+CALLS(frame3, frame4)
+CALLS(frame2, frame3)
+CALLS(frame1, frame2)
+
+PROGRAM(frames__up_to_sixteen, "tc", "call frame2;", ACCEPTED)
+PROGRAM(frames__one_too_many, "tc", "call frame1;",
+	REJECTED("the call stack of 17 frames is too deep"))
+
+GLOBAL __naked calls_itself(void)
+{
+	__asm__ volatile("call calls_itself; exit;");
+}
+
+REJECTED("recursive call from calls_itself() to calls_itself()")
+SEC("tc") __naked int recursion__through_a_global_function(void)
+{
+	__asm__ volatile("call calls_itself; exit;");
+}

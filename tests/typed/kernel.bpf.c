@@ -117,6 +117,11 @@ KFUNC(void bpf_iter_task_destroy(struct bpf_iter_task *it), )
 KFUNC(int bpf_iter_kmem_cache_new(struct bpf_iter_kmem_cache *it), 0)
 KFUNC(struct kmem_cache *bpf_iter_kmem_cache_next(struct bpf_iter_kmem_cache *it), 0)
 KFUNC(void bpf_iter_kmem_cache_destroy(struct bpf_iter_kmem_cache *it), )
+__noinline int security_open(struct file *file) { return (int)file->mode; }
+__noinline long __x64_sys_getpid(const void *regs) { return regs != 0; }
+__noinline void do_exit(long code) { __asm__ volatile("" : "+r"(code)); }
+__noinline void migrate_disable(void) { __asm__ volatile(""); }
+__noinline int bpf_sk_storage_free(void *sk) { return sk != 0; }
 
 typedef void (*btf_trace_task_newtask)(void *data, struct task_struct *task, u64 flags);
 btf_trace_task_newtask task_newtask;
@@ -127,6 +132,8 @@ SEC("raw_tp") int use(struct task_struct *task)
 	struct file file = { 0 };
 
 	bpf_lsm_task_free(task);
+	do_exit(security_open(&file) + __x64_sys_getpid(task) + bpf_sk_storage_free(task));
+	migrate_disable();
 	return bpf_lsm_file_open(&file) + bpf_lsm_audit_rule_known(task) +
 	       bpf_lsm_getprocattr(task) + (task_newtask != 0) + (int)arena.map.id +
 	       (bpf_arena_alloc_pages(task, 0, 1, 0, 0) != 0);
