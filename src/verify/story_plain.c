@@ -75,6 +75,12 @@ static const struct plain {
 
 bool story_plain(struct story *story)
 {
+	if (strstr(story->message, "has to have BTF") && *story->remark) {
+		story_cause(story, story->insn, "the object's types cannot be used: %s", story->remark);
+		story_fix(story, "compile with -g, with whole definitions of the structures in map values "
+			  "(vmlinux.h has the kernel's)");
+		return true;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(plains); i++) {
 		if (!strstr(story->message, plains[i].message))
 			continue;

@@ -60,7 +60,8 @@ def main():
             verdict = json.loads(line)
             program = verdict["program"]
             # The line may be in a function that the program calls.
-            calls = {"deep_stack": "big", "untagged_argument": "total", "callback_result": "each"}
+            calls = {"deep_stack": "big", "untagged_argument": "total", "callback_result": "each",
+                     "null_passed_on": "first_byte"}
             name = calls.get(program, program)
             screen = subprocess.run([skep, "check", *options, f"{object_file}:{program}"],
                                     capture_output=True, text=True, timeout=120).stdout
