@@ -19,7 +19,8 @@ struct cached {
 };
 
 /* The entry of an owner, new if there was none; NULL: no memory. */
-static struct map_fields *cached_fields(struct env *env, const void *owner, uint32_t id, bool *fresh)
+static struct map_fields *cached_fields(struct env *env, const void *owner, uint32_t id,
+					bool *fresh)
 {
 	struct cached *entry = (struct cached *)env->call_private;
 

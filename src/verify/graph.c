@@ -23,7 +23,8 @@ static int refuse_place(struct env *env, int regno, uint32_t type)
 			 regno, field_type_name(type));
 }
 
-static const struct map_field *field_at(const struct map_fields *fields, uint32_t type, uint64_t off)
+static const struct map_field *field_at(const struct map_fields *fields, uint32_t type,
+					uint64_t off)
 {
 	for (uint32_t i = 0; fields && i < fields->count; i++)
 		if (fields->field[i].type == type && fields->field[i].off == off)
@@ -127,7 +128,8 @@ int check_graph_node(struct env *env, struct kfunc_call *call, int regno, uint32
 	if (!btf_types_match(reg->btf, reg->btf_id, 0, root->btf, root->btf_id, true))
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
 				 "operation on %s expects arg#1 %s at offset=%u in struct %s, but "
-				 "arg is at offset=%llu in struct %s", field_type_name(root->type), name, root->node_off, owner, (unsigned long long)off,
+				 "arg is at offset=%llu in struct %s", field_type_name(root->type),
+				 name, root->node_off, owner, (unsigned long long)off,
 				 skep_btf_type_name(reg->btf, reg->btf_id));
 	if (off != root->node_off)
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,

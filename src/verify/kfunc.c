@@ -284,8 +284,8 @@ static bool is_graph_node(const struct skep_btf *btf, const struct btf_type *typ
 }
 
 /* A pointer: to a kernel structure, or to bytes of a known size. */
-static int set_pointer(struct env *env, const struct kfunc_call *call, const struct btf_type *pointer,
-		       struct reg *r0)
+static int set_pointer(struct env *env, const struct kfunc_call *call,
+		       const struct btf_type *pointer, struct reg *r0)
 {
 	const struct skep_btf *btf = env->kernel_btf;
 	uint32_t id = btf_skip_mods_and_typedefs(btf, pointer->type);
