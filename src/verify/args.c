@@ -177,7 +177,7 @@ static uint32_t flags_compared(const struct reg *reg, const struct call_check *c
 		flags &= ~(uint32_t)REG_RDONLY;
 	if (arg->flags & ARG_MAYBE_NULL)
 		flags &= ~(uint32_t)REG_MAYBE_NULL;
-	if (arg->kind == ARG_MEM || arg->kind == ARG_MAP_KEY || arg->kind == ARG_MAP_VALUE)
+	if (arg->kind == ARG_MEM)
 		flags &= ~(uint32_t)REG_DYNPTR_KINDS;
 	if (call->fn && call->fn->id == 194 && regno == 2)
 		flags &= ~(uint32_t)(REG_ALLOC | REG_PERCPU);

@@ -71,12 +71,10 @@ static int check_allowed(struct env *env, const struct helper *fn)
 	if (fn->id == FN_d_path && !path_may_be_asked(env))
 		return reject_as(env, SKEP_VERIFY_CALL, -EINVAL,
 				 "helper call is not allowed in probe");
-	if (fn->may_sleep && !env->sleepable && !env->cur->in_sleepable)
-		return reject_as(env, SKEP_VERIFY_SLEEP, -EINVAL,
-				 "helper call might sleep in a non-sleepable prog");
-	if (fn->may_sleep && region)
-		return reject_as(env, SKEP_VERIFY_REGION, -EINVAL, "sleepable helper %s in %s",
-				 helper_text(fn->id), region);
+	if (fn->may_sleep && (region || !env->cur->in_sleepable))
+		return reject_as(env, region ? SKEP_VERIFY_REGION : SKEP_VERIFY_SLEEP, -EINVAL,
+				 "sleepable helper %s in %s", helper_text(fn->id),
+				 region ? region : "non-sleepable prog");
 	if (env->cur->active_locks && fn->id != FN_spin_unlock)
 		return reject_as(env, SKEP_VERIFY_REGION, -EINVAL,
 				 "function calls are not allowed while holding a lock");

@@ -97,6 +97,8 @@ int check_dynptr_arg(struct env *env, struct call_check *call, int regno, bool u
 		     enum dynptr_kind kind, uint32_t source_ref);
 /* Memory that a call gives of its dynptr argument. */
 void set_slice(struct reg *slice, const struct call_check *call);
+/* Of any dynptr: what becomes of it depends on the kind. */
+void set_typed_slice(struct reg *slice, const struct call_check *call);
 /* Release of the dynptr on the stack that regno points to. */
 int release_dynptr(struct env *env, int regno);
 /* All that live by a reference that was given up are gone. */

@@ -212,6 +212,12 @@ int check_dynptr_arg(struct env *env, struct call_check *call, int regno, bool u
 
 void set_slice(struct reg *slice, const struct call_check *call)
 {
+	slice->dynptr_id = call->dynptr_id;
+	slice->ref_id = call->dynptr_ref;
+}
+
+void set_typed_slice(struct reg *slice, const struct call_check *call)
+{
 	static const uint32_t kinds[] = {
 		[DYNPTR_NONE] = 0, [DYNPTR_LOCAL] = REG_DYNPTR_LOCAL,
 		[DYNPTR_RINGBUF] = REG_DYNPTR_RINGBUF, [DYNPTR_SKB] = REG_DYNPTR_SKB,
@@ -220,8 +226,7 @@ void set_slice(struct reg *slice, const struct call_check *call)
 	};
 
 	slice->flags |= kinds[call->dynptr_kind];
-	slice->dynptr_id = call->dynptr_id;
-	slice->ref_id = call->dynptr_ref;
+	set_slice(slice, call);
 }
 
 uint32_t dynptr_slot_ref(struct env *env, int regno)

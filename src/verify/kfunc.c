@@ -190,7 +190,7 @@ static int check_allowed(struct env *env, const struct kfunc_call *call, const c
 	if (env->cur->active_locks && !(fn->flags & KF_SPINLOCK_SAFE))
 		return reject_as(env, SKEP_VERIFY_REGION, -EINVAL,
 				 "function calls are not allowed while holding a lock");
-	if (fn->flags & KF_SLEEPABLE && !env->sleepable && !env->cur->in_sleepable)
+	if (fn->flags & KF_SLEEPABLE && !env->cur->in_sleepable)
 		return reject_as(env, SKEP_VERIFY_SLEEP, -EACCES,
 				 "program must be sleepable to call sleepable kfunc %s", name);
 	if (fn->flags & KF_SLEEPABLE && region)
@@ -271,7 +271,7 @@ static int set_dynptr_slice(struct env *env, const struct kfunc_call *call, stru
 				 "the prog does not allow writes to packet data");
 	reg_set_pointer(r0, REG_MEM, writable ? 0 : REG_RDONLY);
 	r0->mem_size = call->buffer_size;
-	set_slice(r0, &call->call);
+	set_typed_slice(r0, &call->call);
 	return 0;
 }
 
@@ -311,7 +311,7 @@ static int set_pointer(struct env *env, const struct kfunc_call *call,
 		r0->btf_id = id;
 		return 0;
 	}
-	if (call->buffer_size)
+	if (call->has_buffer)
 		return set_dynptr_slice(env, call, r0);
 	if (call->result_size)
 		size = call->result_size;

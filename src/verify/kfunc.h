@@ -60,6 +60,7 @@ struct kfunc_call {
 	uint64_t constant;       /* of a __k argument */
 	bool has_constant;
 	uint32_t buffer_size;    /* what a slice gives */
+	bool has_buffer;
 	uint32_t result_size;    /* what the result points to; 0: as its type says */
 	bool result_writable;
 	const struct skep_btf *object_btf; /* type of an allocated object argument */

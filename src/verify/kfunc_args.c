@@ -129,6 +129,7 @@ static int check_sized(struct env *env, struct kfunc_call *call, int regno,
 		if (!scalar_is_const(call_arg(env, regno + 1)->var))
 			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
 					 "R%d must be a known constant", regno + 1);
+		call->has_buffer = true;
 		call->buffer_size = (uint32_t)call_arg(env, regno + 1)->var.umin;
 	}
 	if (nullable && reg_is_zero(reg))

@@ -335,17 +335,38 @@ int stack_write(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t s
 
 /* --- reads --- */
 
+static int refuse_byte(struct env *env, int regno, const struct reg *reg, int64_t min, int64_t at,
+		       uint32_t size)
+{
+	struct tnum from = tnum_add(reg->var.bits, tnum_const((uint64_t)(int64_t)reg->off));
+
+	if (scalar_is_const(reg->var))
+		return reject_as(env, SKEP_VERIFY_UNSET, -EACCES,
+				 "invalid read from stack R%d off %d+%d size %u", regno,
+				 (int)min, (int)(at - min), size);
+	return reject_as(env, SKEP_VERIFY_UNSET, -EACCES,
+			 "invalid read from stack R%d var_off (0x%" PRIx64 "; 0x%" PRIx64
+			 ")+%d size %u", regno, from.value, from.mask,
+			 (int)(at - min), size);
+}
+
+static bool is_readable(const struct env *env, const struct frame *frame, int32_t at)
+{
+	uint8_t type = frame->slot[slot_of(at)].byte[slot_byte_of(at)];
+
+	if (type == SLOT_INVALID)
+		return env->cap_perfmon && env_can(env, ABILITY_UNINIT_STACK);
+	return type == SLOT_MISC || type == SLOT_ZERO || type == SLOT_SPILL;
+}
+
 static int check_readable(struct env *env, const struct frame *frame, int32_t off, uint32_t size)
 {
 	for (uint32_t i = 0; i < size; i++) {
 		int32_t at = off + (int32_t)i;
-		uint8_t type = frame->slot[slot_of(at)].byte[slot_byte_of(at)];
 
-		if (type == SLOT_MISC || type == SLOT_ZERO || type == SLOT_SPILL)
+		if (is_readable(env, frame, at))
 			continue;
-		if (type == SLOT_INVALID && env->cap_perfmon && env_can(env, ABILITY_UNINIT_STACK))
-			continue;
-		if (type == SLOT_POISON)
+		if (frame->slot[slot_of(at)].byte[slot_byte_of(at)] == SLOT_POISON)
 			return reject_as(env, SKEP_VERIFY_UNSET, -EFAULT,
 					 "slot poisoned off %d", at);
 		return reject_as(env, SKEP_VERIFY_UNSET, -EACCES,
@@ -458,7 +479,6 @@ int stack_read(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t si
 	struct reg *dst = value_regno >= 0 ? &state_regs(env->cur)[value_regno] : NULL;
 	struct frame *frame = stack_frame(env, reg);
 	int64_t min, max;
-	int err;
 
 	(void)pc;
 	stack_span(reg, off, size, &min, &max);
@@ -471,11 +491,9 @@ int stack_read(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t si
 				 "variable offset stack pointer cannot be passed into helper function; "
 				 "var_off=(0x%" PRIx64 "; 0x%" PRIx64 ") off=%d size=%u",
 				 reg->var.bits.value, reg->var.bits.mask, reg->off + off, size);
-	for (int64_t at = min; at + size <= max; at++) {
-		err = check_readable(env, frame, (int32_t)at, size);
-		if (err < 0)
-			return err;
-	}
+	for (int64_t at = min; at < max; at++)
+		if (!is_readable(env, frame, (int32_t)at))
+			return refuse_byte(env, regno, reg, min, at, size);
 	show_span(env, min, max);
 	if (all_zero(frame, min, max))
 		reg_set_const(env, dst, 0);
@@ -515,19 +533,6 @@ static int use_byte(struct env *env, struct slot *slot, int byte, bool writes)
 		return -EACCES;
 	}
 	__builtin_unreachable();
-}
-
-static int refuse_byte(struct env *env, int regno, const struct reg *reg, int64_t min, int64_t at,
-		       uint32_t size)
-{
-	if (scalar_is_const(reg->var))
-		return reject_as(env, SKEP_VERIFY_UNSET, -EACCES,
-				 "invalid read from stack R%d off %d+%d size %u", regno,
-				 (int)min, (int)(at - min), size);
-	return reject_as(env, SKEP_VERIFY_UNSET, -EACCES,
-			 "invalid read from stack R%d var_off (0x%" PRIx64 "; 0x%" PRIx64
-			 ")+%d size %u", regno, reg->var.bits.value, reg->var.bits.mask,
-			 (int)(at - min), size);
 }
 
 /* All of it is replaced: what was there does not matter. */
