@@ -7,6 +7,7 @@
  *   x__ign       anything                p__nullable  may be NULL
  *   n__k         a known constant        buf, buf__sz memory and its size
  *   d__uninit    a dynptr to be made     s__str       a constant string
+ *   f__irq_flag  a word for interrupts   it__iter     an iterator that runs
  *   p__alloc     an object of the program's own
  *
  * Other pointers to kernel structures are objects that must be trusted.
@@ -397,7 +398,8 @@ static int check_named(struct env *env, struct kfunc_call *call, int regno,
 
 	if (strcmp(to->name, "bpf_dynptr") == 0 || strcmp(to->name, "bpf_dynptr_kern") == 0)
 		return check_dynptr(env, call, regno, param);
-	if (call->fn->flags & (KF_ITER_NEW | KF_ITER_NEXT | KF_ITER_DESTROY) && regno == 1)
+	if ((call->fn->flags & (KF_ITER_NEW | KF_ITER_NEXT | KF_ITER_DESTROY) && regno == 1) ||
+	    param_has(env->kernel_btf, param, "__iter"))
 		return check_iter(env, call, regno, to->id);
 	if (strcmp(to->name, "bpf_res_spin_lock") == 0)
 		return check_res_lock(env, call, regno);
