@@ -172,8 +172,7 @@ static uint32_t flags_compared(const struct reg *reg, const struct call_check *c
 
 	if (arg->kind == ARG_PTR_TO_DYNPTR)
 		flags &= ~(uint32_t)(REG_RDONLY | REG_DYNPTR_KINDS);
-	if (arg->kind == ARG_MAP_KEY || arg->flags & ARG_RDONLY ||
-	    (arg->kind == ARG_MAP_VALUE && !(arg->flags & ARG_UNINIT)))
+	if (arg->flags & ARG_RDONLY)
 		flags &= ~(uint32_t)REG_RDONLY;
 	if (arg->flags & ARG_MAYBE_NULL)
 		flags &= ~(uint32_t)REG_MAYBE_NULL;
