@@ -2,12 +2,11 @@
 /*
  * profile.c - would this program load on that Linux release?
  *
- * First the newest verifier judges the program, and says which instructions
- * can be reached: a helper behind a test of the kernel's version is not needed
- * where that test fails. What is reached is looked up in the table of first
- * releases. Then the verifier judges once more, held to what that release's
- * could follow; if that fails, releases are tried upwards to learn since when
- * it does not.
+ * The verifier judges the program, held to what that release's could follow;
+ * it says which instructions can be reached: a helper behind a test of the
+ * kernel's version is not needed where that test fails. What is reached is
+ * looked up in the table of first releases. Where that verifier refuses, later
+ * releases are tried upwards, to learn since when one does not.
  */
 #include <skep/kernel.h>
 
@@ -194,7 +193,8 @@ static int passes_on(struct profile *p, uint32_t kernel, struct skep_verify_resu
 		return -ENOMEM;
 	opts.kernel = kernel;
 	opts.log_level = 0;
-	error = object_verify(p->prog, &opts, &spec, result, NULL, quiet);
+	verified_done(&p->verified);
+	error = object_verify(p->prog, &opts, &spec, result, &p->verified, quiet);
 	skep_diag_free(quiet);
 	if (error)
 		return error == -ENOMEM ? error : 0;
@@ -224,22 +224,21 @@ static void add_ability(struct profile *p, uint32_t since, const struct skep_ver
 		count > 1 ? ", or " : "", count > 1 ? found[1] : "", why->message);
 }
 
-static int compare_ability(struct profile *p)
+/* Refused for now: which later release takes it? Leaves what it found in p->verified. */
+static int find_later(struct profile *p, const struct skep_verify_result *why)
 {
-	struct skep_verify_result result = { 0 }, later = { 0 };
-	int passes = next_release(p->kernel) == UINT32_MAX ? 1 : passes_on(p, p->kernel, &result);
+	for (uint32_t release = next_release(p->kernel); release != UINT32_MAX;
+	     release = next_release(release)) {
+		struct skep_verify_result later = { 0 };
+		int passes = passes_on(p, release, &later);
 
-	for (uint32_t release = p->kernel; passes == 0; ) {
-		release = next_release(release);
-		if (release == UINT32_MAX)
-			break;
-		passes = passes_on(p, release, &later);
 		skep_verify_result_done(&later);
 		if (passes == 1)
-			add_ability(p, release, &result);
+			add_ability(p, release, why);
+		if (passes)
+			return passes < 0 ? passes : 1;
 	}
-	skep_verify_result_done(&result);
-	return passes < 0 ? passes : 0;
+	return 0;
 }
 
 /* --- the verdict --- */
@@ -270,27 +269,27 @@ static int judge(struct profile *p)
 	struct skep_diag *quiet = skep_diag_new();
 	struct skep_verify_result result = { .insn = -1 };
 	struct skep_verify_opts opts = p->opts;
-	int error;
+	int error, later = 0;
 
 	if (!quiet)
 		return -ENOMEM;
-	opts.kernel = 0;
+	opts.kernel = p->kernel;
 	opts.log_level = 0;
 	error = object_verify(p->prog, &opts, &p->spec, &result, &p->verified, quiet);
-	if (error == -ENOMEM)
-		goto out;
-	if (error || result.error)
+	if (!error && result.error)
+		later = find_later(p, &result);
+	if (error == -ENOMEM || later < 0)
+		error = -ENOMEM;
+	else if (error || (result.error && !later))
 		add_gap(p, error ? kind_of_failure(quiet) : SKEP_GAP_OTHER, 0, result.insn, "%s",
 			error ? last_words(quiet) : result.message);
-	error = p->spec.type ? 0 : error;
-	for (uint32_t i = 0; !error && i < p->spec.len; i++)
-		compare_insn(p, i);
-	if (!error)
-		compare_type(p);
-	if (!error && p->verified.facts)
-		error = compare_ability(p);
-	error = error == -ENOMEM || p->failed ? -ENOMEM : 0;
-out:
+	if (error != -ENOMEM) {
+		for (uint32_t i = 0; p->spec.type && i < p->spec.len; i++)
+			compare_insn(p, i);
+		if (p->spec.type)
+			compare_type(p);
+		error = p->failed ? -ENOMEM : 0;
+	}
 	skep_verify_result_done(&result);
 	skep_diag_free(quiet);
 	return error;

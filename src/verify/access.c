@@ -97,6 +97,8 @@ int check_store(struct env *env, uint32_t pc)
 		return err;
 	type = state_regs(env->cur)[insn->dst].type;
 	flags = state_regs(env->cur)[insn->dst].flags;
+	if (insn->source_is_imm && type == REG_CTX && !env_can(env, ABILITY_CTX_CONSTANT))
+		return reject(env, -EACCES, "BPF_ST stores into R%d ctx is not allowed", insn->dst);
 	err = check_mem(env, pc, insn->dst, insn->off, insn->width, ACCESS_WRITE,
 			insn->source_is_imm ? -1 : insn->src, false, false);
 	return err ? err : note_pointer(env, pc, type, flags);

@@ -253,8 +253,9 @@ static int check_type(struct env *env, const struct call_check *call, int regno,
 		return 0;
 	while (row->type != REG_NOT_INIT && (row->type != reg->type || row->flags != flags))
 		row++;
-	if (row->type == REG_NOT_INIT || (reg->flags & REG_RINGBUF && arg->kind == ARG_MAP_KEY &&
-					  !env_can(env, ABILITY_RINGBUF_KEY)))
+	if (row->type == REG_NOT_INIT ||
+	    (arg->kind == ARG_MAP_KEY && (reg->type == REG_MEM || reg->type == REG_BUF) &&
+	     !env_can(env, ABILITY_MEMORY_KEY)))
 		return reject_type(env, regno, reg, accepted[arg->kind]);
 	if (reg->type != REG_BTF)
 		return 0;

@@ -320,7 +320,7 @@ static void learn_equal_pointers(struct env *env, const struct insn *insn, struc
 	struct reg *d = &regs[insn->dst], *s = &regs[insn->src];
 
 	if (!reg_is_pointer(d) || !reg_is_pointer(s) || reg_maybe_null(d) == reg_maybe_null(s) ||
-	    d->type == REG_BTF || s->type == REG_BTF)
+	    d->type == REG_BTF || s->type == REG_BTF || !env_can(env, ABILITY_EQUAL_POINTERS))
 		return;
 	learn_null(env, equal, reg_maybe_null(d) ? insn->dst : insn->src, false);
 }

@@ -88,6 +88,14 @@ static unsigned read_tags(const struct skep_btf *btf, uint32_t function, uint32_
 	return tags;
 }
 
+/* Loaders help older kernels to understand one of them. */
+static unsigned known_tags(const struct env *env, uint32_t function, uint32_t arg)
+{
+	unsigned tags = read_tags(env->spec->btf, function, arg);
+
+	return !tags || env_can(env, ABILITY_ARG_TAGS) ? tags : tags & TAG_CTX;
+}
+
 static const char *kind_text(const struct btf_type *type)
 {
 	static const char *const names[] = {
@@ -283,7 +291,7 @@ static int read_param(struct env *env, uint32_t subprog, uint32_t arg, uint32_t 
 	uint32_t id = btf_skip_mods_and_typedefs(btf, type);
 	const struct btf_type *t = btf_type(btf, id);
 	struct reading r = { env, btf, arg, id, 0,
-			     read_tags(btf, env->subprog[subprog].type, arg), param };
+			     known_tags(env, env->subprog[subprog].type, arg), param };
 
 	*param = (struct param){ .kind = PARAM_SCALAR };
 	if (r.tags & TAG_UNKNOWN)

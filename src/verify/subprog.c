@@ -147,6 +147,9 @@ int check_local_call(struct env *env, uint32_t *pc)
 		return reject(env, -EFAULT, "verifier bug: no function at insn %u", target);
 	if (env->subprog[subprog].is_global)
 		return call_global(env, pc, (uint32_t)subprog);
+	if (env->cur->active_locks && !env_can(env, ABILITY_LOCKED_CALLS))
+		return reject_as(env, SKEP_VERIFY_REGION, -EINVAL,
+				 "function calls are not allowed while holding a lock");
 	callee = enter(env, env->cur, (uint32_t)subprog, *pc);
 	if (!callee)
 		return env->rejected ? -E2BIG : -ENOMEM;
@@ -343,6 +346,12 @@ static bool returns_void(const struct env *env)
 	return target_return(env) == TARGET_RETURNS_VOID;
 }
 
+/* Before 6.12 what a security hook returned was not looked at. */
+static bool returns_unchecked(const struct env *env)
+{
+	return env->kernel && env->kernel < KERNEL(6, 12) && returns_int(env);
+}
+
 int check_return(struct env *env, int regno)
 {
 	const struct frame *frame = state_frame(env->cur);
@@ -371,7 +380,7 @@ int check_return(struct env *env, int regno)
 					 "value (%s)", regno, reg_type_text(reg));
 		return 0;
 	}
-	if (!frame->in_async)
+	if (!frame->in_async && !returns_unchecked(env))
 		range = program_returns(env);
 	if (!range.checked)
 		return 0;
