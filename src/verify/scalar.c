@@ -211,6 +211,34 @@ static bool range_sane(struct range r)
 	return r.smin <= r.smax && r.umin <= r.umax;
 }
 
+/*
+ * As Linux does since 7.3, keep what is one arc of the circle of numbers. Signed
+ * and unsigned bounds that both cut through the middle of the other leave two
+ * arcs, one on each side of zero: the smaller of the gaps between them is given
+ * up ("-20 to 40 but not 0" is -20 to 40).
+ */
+static void range_arc(struct range *r, unsigned bits)
+{
+	uint64_t top = bits == 32 ? UINT32_MAX : UINT64_MAX, sign = top / 2 + 1;
+	uint64_t low_end, high_start, across_sign, across_zero;
+
+	if (r->smin >= 0 || r->smax < 0 || r->umax < sign || r->umin >= sign)
+		return;
+	low_end = MIN((uint64_t)r->smax, r->umax);
+	high_start = MAX(as_unsigned(r->smin, bits), r->umin);
+	if (low_end < r->umin || high_start > r->umax) /* one of them is empty: range_cross() */
+		return;
+	across_sign = high_start - low_end - 1;
+	across_zero = top - r->umax + r->umin;
+	if (across_sign > across_zero) {
+		r->umin = 0;
+		r->umax = top;
+	} else {
+		r->smin = as_signed(sign, bits);
+		r->smax = (int64_t)(sign - 1);
+	}
+}
+
 static struct tnum tighten_bits(struct tnum bits, struct range r64, struct range r32)
 {
 	struct tnum by64 = tnum_range(r64.umin, r64.umax);
@@ -243,6 +271,10 @@ struct scalar scalar_sync(struct scalar a)
 		return scalar_const(bits.value);
 	range_clip(&r64, range_of_bits(bits, 64));
 	range_clip(&r32, range_of_bits(tnum_low32(bits), 32));
+	if (range_sane(r64) && range_sane(r32)) {
+		range_arc(&r64, 64);
+		range_arc(&r32, 32);
+	}
 	for (int round = 0; round < 3; round++) {
 		before64 = r64;
 		before32 = r32;
@@ -255,9 +287,13 @@ struct scalar scalar_sync(struct scalar a)
 			break; /* and so it would be in the next round */
 	}
 	if (range_sane(r64) && range_sane(r32)) {
+		range_arc(&r64, 64);
+		range_arc(&r32, 32);
 		bits = tighten_bits(bits, r64, r32);
 		range_clip(&r64, range_of_bits(bits, 64));
 		range_clip(&r32, range_of_bits(tnum_low32(bits), 32));
+		range_arc(&r64, 64);
+		range_arc(&r32, 32);
 	}
 	return scalar_make(bits, r64, r32);
 }

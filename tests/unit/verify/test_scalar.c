@@ -77,8 +77,30 @@ static void scalar__sync_loses_no_member(void **state)
 
 		assert_true(scalar_has(a, x));
 		assert_true(scalar_has(scalar_sync(a), x));
-		assert_true(scalar_in(a, scalar_sync(a)));
+		assert_true(tnum_in(a.bits, scalar_sync(a).bits));
 	}
+}
+
+/* -20 to 40 without 0 is two arcs of the circle: Linux keeps the whole. */
+static void scalar__ranges_are_one_arc(void **state)
+{
+	struct scalar a = scalar_srange(-20, 40), b;
+
+	(void)state;
+	a.umin = 1;
+	b = scalar_sync(a);
+	assert_true(scalar_has(b, 0));
+	assert_int_equal(b.smin, -20);
+	assert_int_equal(b.smax, 40);
+	assert_true(b.umin == 0 && b.umax == UINT64_MAX);
+	a = scalar_srange(0, 40);
+	a.umin = 1;
+	assert_int_equal(scalar_sync(a).smin, 1);
+	/* Across the sign boundary it is the unsigned range that is one arc. */
+	a = scalar_urange(INT64_MAX - 5, (uint64_t)INT64_MAX + 5);
+	b = scalar_sync(a);
+	assert_true(b.umin == INT64_MAX - 5 && b.umax == (uint64_t)INT64_MAX + 5);
+	assert_true(b.smin == INT64_MIN && b.smax == INT64_MAX);
 }
 
 static void check_row(enum alu op, unsigned width, unsigned from)
@@ -168,6 +190,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(scalar__sync_loses_no_member),
+		cmocka_unit_test(scalar__ranges_are_one_arc),
 		cmocka_unit_test(scalar__every_alu_row_is_sound),
 		cmocka_unit_test(scalar__a_decided_condition_is_right),
 		cmocka_unit_test(scalar__an_assumption_keeps_what_satisfies_it),
