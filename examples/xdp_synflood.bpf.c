@@ -77,8 +77,12 @@ static __always_inline int has_mss(struct xdp_md *xdp, struct tcphdr *tcp)
 	__u32 off = (void *)(tcp + 1) - (void *)(long)xdp->data;
 	struct walk walk = {};
 
+	/* In this order: of -20 to 40 Linux 7.3 cannot leave out 0, of 0 to 40 it can. */
 	asm volatile("" : "+r"(size));
-	if (size < 1 || size > OPTIONS || bpf_xdp_load_bytes(xdp, off, walk.bytes, size) < 0)
+	if (size > OPTIONS)
+		return 0;
+	asm volatile("" : "+r"(size));
+	if (size < 1 || bpf_xdp_load_bytes(xdp, off, walk.bytes, size) < 0)
 		return 0;
 	walk.size = size;
 	bpf_loop(OPTIONS, step, &walk, 0);
