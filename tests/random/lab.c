@@ -8,6 +8,7 @@
 
 #include "../fuzz/claims.h"
 #include "base/base.h"
+#include "helper/task.h"
 #include "lab_frame.h"
 #include "vm/vm.h"
 
@@ -37,6 +38,7 @@ struct lab *lab_new(void)
 		return NULL;
 	lab->world->memory = lab->memory;
 	lab->world->vcpus = lab->vcpus;
+	lab->world->tasks = task_table_new(lab->memory);
 	return lab;
 }
 
