@@ -500,7 +500,11 @@ struct scalar scalar_xor(struct scalar d, struct scalar s, unsigned width, unsig
 	return finish(width, tnum_xor(d.bits, s.bits), range_full(64), range_full(32));
 }
 
-/* Shifts are followed only by a known, sensible distance. */
+/*
+ * Shifts are followed only by a known, sensible distance, and divisions by a known
+ * divisor. Otherwise Linux forgets the whole register, though a 32-bit operation
+ * leaves the upper half zero; programs that depend on that half are refused there.
+ */
 static bool shift_known(struct scalar s, unsigned width, unsigned *shift)
 {
 	if (width == 4) {
@@ -529,7 +533,7 @@ struct scalar scalar_lsh(struct scalar d, struct scalar s, unsigned width, unsig
 
 	(void)from;
 	if (!shift_known(s, width, &shift))
-		return unknown_result(width);
+		return scalar_unknown();
 	r64 = range_lsh(range_of(d, 64), shift, 64);
 	if (shift == 32) { /* what compilers do to sign-extend: the low half, moved up */
 		r64.smin = (int64_t)((uint64_t)(int64_t)d.smin32 << 32);
@@ -546,7 +550,7 @@ struct scalar scalar_rsh(struct scalar d, struct scalar s, unsigned width, unsig
 
 	(void)from;
 	if (!shift_known(s, width, &shift))
-		return unknown_result(width);
+		return scalar_unknown();
 	if (width == 4) {
 		r32.umin = d.umin32 >> shift;
 		r32.umax = d.umax32 >> shift;
@@ -564,7 +568,7 @@ struct scalar scalar_arsh(struct scalar d, struct scalar s, unsigned width, unsi
 
 	(void)from;
 	if (!shift_known(s, width, &shift))
-		return unknown_result(width);
+		return scalar_unknown();
 	if (width == 4) {
 		r32.smin = d.smin32 >> shift;
 		r32.smax = d.smax32 >> shift;
@@ -575,7 +579,7 @@ struct scalar scalar_arsh(struct scalar d, struct scalar s, unsigned width, unsi
 	return finish(width, tnum_arsh(d.bits, shift, 64), r64, r32);
 }
 
-/* --- division, followed only by a known divisor --- */
+/* --- division --- */
 
 static struct scalar finish_division(struct range r, unsigned width)
 {
@@ -597,7 +601,7 @@ struct scalar scalar_div(struct scalar d, struct scalar s, unsigned width, unsig
 
 	(void)from;
 	if (!divisor_known(s, width, &by))
-		return unknown_result(width);
+		return scalar_unknown();
 	if (!by.umin)
 		return scalar_const(0);
 	r.umin = n.umin / by.umin;
@@ -611,7 +615,7 @@ struct scalar scalar_mod(struct scalar d, struct scalar s, unsigned width, unsig
 
 	(void)from;
 	if (!divisor_known(s, width, &by))
-		return unknown_result(width);
+		return scalar_unknown();
 	if (!by.umin || n.umax < by.umin) /* unchanged */
 		return scalar_zero_extend(d, width);
 	r.umax = by.umin - 1;
@@ -625,7 +629,7 @@ struct scalar scalar_sdiv(struct scalar d, struct scalar s, unsigned width, unsi
 
 	(void)from;
 	if (!divisor_known(s, width, &by))
-		return unknown_result(width);
+		return scalar_unknown();
 	if (by.smin == 0)
 		return scalar_const(0);
 	if (by.smin == -1 && n.smin == range_full(bits).smin) /* the one that overflows */
@@ -641,7 +645,9 @@ struct scalar scalar_smod(struct scalar d, struct scalar s, unsigned width, unsi
 	int64_t most;
 
 	(void)from;
-	if (!divisor_known(s, width, &by) || by.smin == range_full(width * 8).smin)
+	if (!divisor_known(s, width, &by))
+		return scalar_unknown();
+	if (by.smin == range_full(width * 8).smin)
 		return unknown_result(width);
 	if (by.smin == 0)
 		return scalar_zero_extend(d, width);
