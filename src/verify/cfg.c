@@ -30,9 +30,16 @@ static int refuse_at(struct env *env, int64_t insn, enum skep_code code, const c
 
 /* --- decoding --- */
 
+/* Which refusals Linux gives before it looks at paths. */
+static bool refused_early(const char *why)
+{
+	return strstr(why, "reserved fields") != NULL || !strncmp(why, "unknown opcode", 14) ||
+	       !strncmp(why, "BPF_LDX", 7) || strstr(why, "ld_imm64") != NULL;
+}
+
 /*
- * Refused when all jumps have been looked at; until then a damaged one still has
- * the edges its opcode and offset say. Codes 5 and 6 of the low bits are the
+ * Refused when all jumps have been looked at, or where a path reaches it; until then
+ * a damaged jump still has the edges its opcode and offset say. Codes 5 and 6 of the low bits are the
  * jump classes, the high four bits the operation.
  */
 enum { RAW_GOTO = 0, RAW_CALL = 8, RAW_EXIT = 9, RAW_NONE = 255, RAW_SUBPROG = 1 };
@@ -111,7 +118,7 @@ int check_encodings(struct env *env)
 					 env->spec->insns[i].code);
 		if (insn->kind == INSN_INVALID) {
 			insn_decode(env->spec->insns, env->len, i, &why);
-			if (why)
+			if (why && refused_early(why))
 				return refuse_at(env, i, SKEP_VERIFY_INSN, "%s", why);
 		}
 		if (insn->kind == INSN_IMM64 && insn->op != IMM64_VALUE &&

@@ -509,7 +509,7 @@ static bool shift_known(struct scalar s, unsigned width, unsigned *shift)
 {
 	if (width == 4) {
 		*shift = s.umin32;
-		return s.umin32 == s.umax32 && s.umin32 < 32;
+		return s.umin32 == s.umax32 && s.umax < 32; /* the whole of it, as on Linux */
 	}
 	*shift = (unsigned)s.umin;
 	return s.umin == s.umax && s.umin < 64;

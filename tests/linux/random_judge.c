@@ -20,15 +20,16 @@ static const struct explanation {
 	const char *message;     /* is part of it */
 	int older;               /* enum older; -1: any kernel */
 	const char *why;
+	bool unreached;          /* only where the kernel refuses what Skep never came to */
 } explanations[] = {
-	{ LOOSE, "verifier bug", -1, "the kernel's verifier found itself at fault" },
-	{ STRICT, "reserved fields", OLDER_FIELDS,
-	  "older kernels do not look at instructions that no path reaches" },
-	{ STRICT, "addr_space_cast insn", OLDER_FIELDS, "the same" },
-	{ STRICT, "invalid atomic op", OLDER_FIELDS, "the same" },
-	{ STRICT, "invalid may_goto imm", OLDER_FIELDS, "the same" },
-	{ STRICT, "uses invalid", OLDER_FIELDS, "the same" },
-	{ LOOSE, "unknown opcode 0d", OLDER_FIELDS, "indirect jumps are newer" },
+	{ .verdict = LOOSE, .message = "verifier bug", .older = -1,
+	  .why = "the kernel's verifier found itself at fault" },
+	{ .verdict = STRICT, .message = "reserved fields", .older = OLDER_FIELDS,
+	  .why = "older kernels do not look at instructions that no path reaches" },
+	{ .verdict = LOOSE, .message = "", .older = OLDER_WAYS, .unreached = true,
+	  .why = "older kernels come to an instruction that no number leads to" },
+	{ .verdict = LOOSE, .message = "unknown opcode 0d", .older = OLDER_FIELDS,
+	  .why = "indirect jumps are newer" },
 };
 
 static bool is_limit(int error)
@@ -87,13 +88,31 @@ static int ask_kernel(const struct random_program *program)
 	return verdict;
 }
 
-static void explain(struct judgement *j)
+/* The instruction that the kernel's log ends with; -1: none. */
+static int64_t refused_at(const char *log)
 {
+	int64_t at = -1;
+
+	for (const char *line = log; line; line = strchr(line, '\n')) {
+		unsigned insn, code;
+
+		line += *line == '\n';
+		if (sscanf(line, "%u: (%2x)", &insn, &code) == 2)
+			at = insn;
+	}
+	return at;
+}
+
+static void explain(struct judgement *j, const struct lab_result *here)
+{
+	int64_t at = j->verdict == LOOSE ? refused_at(random_kernel_log) : -1;
+	bool unreached = at >= 0 && at < RANDOM_SLOTS && !here->reached[at];
+
 	for (size_t i = 0; i < ARRAY_SIZE(explanations); i++) {
 		const struct explanation *row = &explanations[i];
 
 		if (row->verdict != j->verdict || !strstr(j->text, row->message) ||
-		    (row->older >= 0 && !older[row->older]))
+		    (row->older >= 0 && !older[row->older]) || (row->unreached && !unreached))
 			continue;
 		j->verdict = EXPLAINED;
 		j->why = row->why;
@@ -101,7 +120,8 @@ static void explain(struct judgement *j)
 	}
 }
 
-static void compare(const struct random_program *program, struct judgement *j)
+static void compare(const struct random_program *program, const struct lab_result *here,
+		    struct judgement *j)
 {
 	j->kernel = ask_kernel(program);
 	if (!j->skep == !j->kernel)
@@ -111,13 +131,13 @@ static void compare(const struct random_program *program, struct judgement *j)
 		kernel_verdict(program, 1);
 		last_line(random_kernel_log, j->text, sizeof(j->text));
 	}
-	explain(j);
+	explain(j, here);
 }
 
 void random_judge(struct lab *lab, const struct random_program *program, bool ask,
 		  unsigned log_level, struct judgement *j)
 {
-	struct lab_result here;
+	static struct lab_result here;
 
 	lab_judge(lab, program, log_level, &here);
 	*j = (struct judgement){ .skep = here.error, .runs = here.runs, .done = here.done,
@@ -125,7 +145,7 @@ void random_judge(struct lab *lab, const struct random_program *program, bool as
 				 .verdict = here.error ? BOTH_REJECT : BOTH_ACCEPT };
 	snprintf(j->text, sizeof(j->text), "%s", here.message);
 	if (ask)
-		compare(program, j);
+		compare(program, &here, j);
 	if (here.runs && here.checked.end >= CHECKED_VIOLATION) {
 		j->verdict = here.checked.end == CHECKED_VIOLATION ? UNSAFE : CLAIM;
 		snprintf(j->text, sizeof(j->text), "insn %u: %s", here.checked.pc, here.checked.what);

@@ -165,6 +165,8 @@ void lab_judge(struct lab *lab, const struct random_program *program, unsigned l
 	if (log_level && judged.log)
 		printf("--- Skep: %d %s\n%s\n", result->error, judged.message, judged.log);
 	skep_verify_result_done(&judged);
+	for (uint32_t i = 0; i < verified.len; i++)
+		result->reached[i] = verified.facts[i].reached;
 	result->recorded = claims_complete(lab->claims);
 	for (; !result->error && program->world->runs && result->runs < LAB_RUNS; result->runs++) {
 		run(lab, program, &verified, result->runs, &result->checked);

@@ -21,6 +21,7 @@ struct lab_result {
 	int error;               /* the verifier's */
 	char message[256];
 	bool recorded;           /* its claims were checked */
+	bool reached[RANDOM_SLOTS]; /* accepted: instructions that some path comes to */
 	uint32_t runs, done;     /* runs that came to an end */
 	struct checked checked;  /* of the run that found something, else of the last */
 };
