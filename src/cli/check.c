@@ -175,6 +175,11 @@ static int prepare(struct run *run, int argc)
 	    (status = filters_parse(run->verb, &args->filters, &run->filters)) ||
 	    (status = sorting_parse(run->verb, args->sort, args->compare, &run->sorting)))
 		return status;
+	if (args->kernel && (args->html || args->compare || args->sort || args->columns ||
+			     args->top || args->filters.count ||
+			     run->format == FORMAT_CSV || run->format == FORMAT_SARIF))
+		return usage(run->verb, "--kernel has a table of its own: no --html, --compare, "
+			     "--sort, --columns, --top, --filter or --format with it");
 	if ((args->btf && !(run->btf = kernel_types(args->btf, run->diag))) ||
 	    (args->compare && earlier_read(args->compare, &run->earlier, run->diag) < 0))
 		return report(run->diag, run->format == FORMAT_JSON);
@@ -302,7 +307,7 @@ static int judge_with_page(struct run *run, int argc, char **argv)
 	struct html html;
 	int status;
 
-	if (html_open(&html, run->args->html, run->diag) < 0)
+	if (html_open(&html, run->args->html, run->btf, run->diag) < 0)
 		return report(run->diag, run->format == FORMAT_JSON);
 	run->judging.html = &html;
 	status = judge_and_print(run, argc, argv);

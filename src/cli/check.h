@@ -44,6 +44,9 @@ struct args {
 	_(why)     /* the diagnostics as text for people; NULL if there are none */   \
 	_(story)   /* the same as members of a JSON object; NULL if there are none */  \
 	_(file)    /* source line to blame; NULL: unknown */                          \
+	_(blame_file) /* the line at fault, where that is another one */             \
+	_(blame_text)                                                                 \
+	_(cause)   /* what is wrong in plain words; or NULL */                        \
 	_(line_text)                                                                  \
 	_(log)
 
@@ -55,6 +58,7 @@ struct judged_numbers {
 	uint64_t insns;
 	int64_t insn;            /* where it was rejected; -1 */
 	uint64_t line, column;   /* 0: unknown */
+	uint64_t blame_line, blame_column;
 	uint64_t processed, states, peak_states, max_states, stack_depth, memory, time_us;
 	uint64_t log_lost;       /* bytes of the log that were too many */
 };

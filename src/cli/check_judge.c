@@ -49,6 +49,13 @@ static void take_diag(struct judged *j, const struct args *args, const struct sk
 		return;
 	j->n.code = item->code;
 	j->help = copy(item->help);
+	j->cause = copy(item->cause);
+	if (item->blame.line) {
+		j->blame_file = copy(item->blame.file);
+		j->blame_text = copy(item->blame.text);
+		j->n.blame_line = item->blame.line;
+		j->n.blame_column = item->blame.column;
+	}
 	j->why = why_text(diag, args, j->program ? stdout : stderr);
 	if (j->program)
 		j->story = why_json(diag);

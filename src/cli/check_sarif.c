@@ -88,7 +88,9 @@ static void put_location(struct json *json, const struct judged *j)
 
 	json_open(json, "locations", '[');
 	json_open(json, NULL, '{');
-	if (j->file)
+	if (j->blame_file)
+		put_place(json, j->blame_file, j->n.blame_line, j->n.blame_column, j->blame_text);
+	else if (j->file)
 		put_place(json, j->file, j->n.line, j->n.column, j->line_text);
 	else
 		put_place(json, j->object, 0, 0, NULL);
@@ -171,9 +173,10 @@ static void put_result(struct json *json, const struct rules *rules, const struc
 {
 	char *text = NULL;
 
-	if (asprintf(&text, "%s%s%s: %s%s%s", j->program ? "program " : "",
-		     j->program ? j->program : j->object, " is not accepted",
-		     j->message ? j->message : "", j->help ? ". " : "", j->help ? j->help : "") < 0)
+	if (asprintf(&text, "%s%s is not accepted: %s%s%s%s%s", j->program ? "program " : "",
+		     j->program ? j->program : j->object, j->message ? j->message : "",
+		     j->cause ? ": " : "", j->cause ? j->cause : "", j->help ? ". Fix: " : "",
+		     j->help ? j->help : "") < 0)
 		return;
 	json_open(json, NULL, '{');
 	json_text(json, "ruleId", rule_id(j));

@@ -279,9 +279,28 @@ static void sources_done(struct sources *sources)
 
 /* --- instructions --- */
 
+struct listing {
+	struct html *html;
+	struct skep_object *object;
+};
+
+static const char *kfunc_name(void *arg, int32_t id)
+{
+	struct html *html = ((struct listing *)arg)->html;
+	const struct skep_btf *btf;
+
+	if (!html->kernel && !html->running_tried) {
+		html->running = skep_btf_open_kernel(NULL);
+		html->running_tried = true;
+	}
+	btf = html->kernel ? html->kernel : html->running;
+	return btf && id > 0 && (uint32_t)id <= skep_btf_count(btf)
+		       ? skep_btf_type_name(btf, (uint32_t)id) : NULL;
+}
+
 static const char *map_name(void *arg, int32_t index)
 {
-	const struct skep_object *object = arg;
+	const struct skep_object *object = ((struct listing *)arg)->object;
 	struct skep_map_info info;
 
 	if (index < 0 || (size_t)index >= skep_object_map_count(object))
@@ -291,11 +310,12 @@ static const char *map_name(void *arg, int32_t index)
 }
 
 /* [index, code, text, file, line, column, jumps, callee, next...] each */
-static void put_insns(FILE *out, struct skep_object *object, struct skep_object_prog *prog,
+static void put_insns(FILE *out, struct listing *listing, struct skep_object_prog *prog,
 		      const struct skep_insn *insns, size_t count, size_t total,
 		      struct sources *sources)
 {
-	const struct skep_disasm_names names = { .arg = object, .map = map_name };
+	const struct skep_disasm_names names = { .arg = listing, .map = map_name,
+						.kfunc = kfunc_name };
 
 	put_key(out, "insns");
 	fputc('[', out);
@@ -427,7 +447,7 @@ void html_add(struct html *html, struct recording *rec, struct skep_object *obje
 	fprintf(out, "%s\n{\"name\":", html->programs++ ? "," : "");
 	put_string(out, j->program);
 	put_verdict(out, j);
-	put_insns(out, object, prog, insns, count, total, &sources);
+	put_insns(out, &(struct listing){ html, object }, prog, insns, count, total, &sources);
 	put_functions(out, prog, count);
 	for (size_t f = 0; f < sources.count; f++) {
 		order_lines(&sources.files[f]);
@@ -442,11 +462,12 @@ void html_add(struct html *html, struct recording *rec, struct skep_object *obje
 	sources_done(&sources);
 }
 
-int html_open(struct html *html, const char *path, struct skep_diag *diag)
+int html_open(struct html *html, const char *path, const struct skep_btf *kernel,
+	      struct skep_diag *diag)
 {
 	int error;
 
-	*html = (struct html){ .states_left = PAGE_STATES_MAX, .bytes_left = PAGE_BYTES_MAX };
+	*html = (struct html){ .kernel = kernel, .states_left = PAGE_STATES_MAX, .bytes_left = PAGE_BYTES_MAX };
 	error = out_open(&html->out, path, diag);
 	if (error)
 		return error;
@@ -459,5 +480,6 @@ int html_close(struct html *html, bool keep, struct skep_diag *diag)
 {
 	fputs("]}", html->out.file);
 	fputs(page_tail, html->out.file);
+	skep_btf_unref(html->running);
 	return out_close(&html->out, keep, diag);
 }

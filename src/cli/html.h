@@ -16,11 +16,15 @@ extern const char page_head[], page_tail[];
 struct html {
 	struct out_file out;
 	size_t programs;
+	const struct skep_btf *kernel;  /* borrowed: names of kernel functions; or NULL */
+	struct skep_btf *running;       /* owned: opened for these names where kernel is NULL */
+	bool running_tried;
 	size_t states_left, bytes_left; /* for the states of all programs */
 };
 
 /* Negative errno with the reason in diag. */
-int html_open(struct html *html, const char *path, struct skep_diag *diag);
+int html_open(struct html *html, const char *path, const struct skep_btf *kernel,
+	      struct skep_diag *diag);
 /* keep false: as if it had never been written. */
 int html_close(struct html *html, bool keep, struct skep_diag *diag);
 

@@ -151,8 +151,11 @@ static void choose_states(struct recording *rec, bool rejected, size_t max)
 			high = middle - 1;
 	}
 	for (uint32_t i = 0; i < rec->count; i++)
-		if (rec->visits[i].ordinal < low || (rec->count <= max))
+		if (rec->visits[i].ordinal < low || rec->count <= max)
 			choose(rec, i + 1, &left);
+	/* What is left goes to the hotter ones. */
+	for (uint32_t i = 0; i < rec->count && left; i++)
+		choose(rec, i + 1, &left);
 }
 
 /* --- second time: the states --- */

@@ -161,6 +161,33 @@ no_type unloadable" ]
 	[ "$(json runs.0.results <out.sarif)" = '[]' ]
 }
 
+@test "report: SARIF points at the line at fault, and tells how it came about" {
+	cat >fw.bpf.c <<-'EOC'
+	#include <linux/bpf.h>
+	#include <bpf/bpf_helpers.h>
+	SEC("xdp") int f(struct xdp_md *ctx)
+	{
+		char *data = (char *)(long)ctx->data, *end = (char *)(long)ctx->data_end;
+
+		if (data + 14 > end)
+			return XDP_PASS;
+		return data[23] == 17 ? XDP_DROP : XDP_PASS;
+	}
+	EOC
+	skep check -o sarif fw.bpf.c >out.sarif || [ $? = 1 ]
+	python3 - <<-'EOP'
+	import json
+	[r] = json.load(open("out.sarif"))["runs"][0]["results"]
+	place = r["locations"][0]["physicalLocation"]
+	assert place["artifactLocation"]["uri"] == "fw.bpf.c" and place["region"]["startLine"] == 7
+	steps = r["codeFlows"][0]["threadFlows"][0]["locations"]
+	lines = [s["location"]["physicalLocation"]["region"]["startLine"] for s in steps]
+	assert lines[0] == 5 and lines[-1] == 9, lines
+	assert all(s["location"]["message"]["text"] for s in steps)
+	assert "Fix: " in r["message"]["text"]
+	EOP
+}
+
 @test "report: a path in SARIF is a URI" {
 	objects bad
 	mkdir 'a b'
@@ -261,6 +288,11 @@ no_type unloadable" ]
 
 @test "report: options that contradict each other are refused" {
 	objects filter
+	run skep check --kernel 6.1 -o csv filter.o
+	[ "$status" = 2 ]
+	run skep check --kernel 6.1 --html page.html filter.o
+	[ "$status" = 2 ]
+	[ ! -e page.html ]
 	run skep check -j -o csv filter.o
 	[ "$status" = 2 ]
 	run skep check -o yaml filter.o

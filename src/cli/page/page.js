@@ -125,7 +125,7 @@ function showHead() {
 }
 
 function showWhy() {
-	const raw = program.raw, box = $("why");
+	const raw = program.raw, box = $("why"), blame = raw.story && raw.story.blame.source;
 
 	box.hidden = raw.verdict === "accepted";
 	if (box.hidden)
@@ -136,6 +136,7 @@ function showWhy() {
 		  h("span", { class: "where muted" },
 		    raw.insn >= 0 && h("a", { onclick: toRejection }, `instruction ${raw.insn}`),
 		    raw.file && [" · ", placeLink(raw.file, raw.line)],
+		    blame && blame.line !== raw.line && [" · at fault: ", placeLink(blame.file, blame.line)],
 		    ` · ${raw.errno}${raw.code ? ` · ${raw.code}` : ""}`)),
 		raw.story && raw.story.cause && h("div", { class: "cause" }, raw.story.cause),
 		raw.story && raw.story.path.length > 1 && h("ol", {}, raw.story.path.filter((event) => !event.detail).map(storyEvent)),
@@ -570,10 +571,12 @@ function showVisitNav() {
 	}
 	const visit = program.visits[row];
 
-	$("visit-nav").replaceChildren(
+	$("visit-nav").replaceChildren(...[
 		h("button", { id: "visit-previous", disabled: at <= 0, title: "its visit before (p)", onclick: () => moveVisit(-1) }, "◀"),
 		h("span", { id: "visit" }, `visit ${number(visit.ordinal + 1)} of ${number(total)}`),
-		h("button", { id: "visit-next", disabled: at + 1 >= list.length, title: "its next visit (n)", onclick: () => moveVisit(1) }, "▶"));
+		list.length < total && h("span", { class: "muted", title: "of so many visits the state is recorded" }, `(${number(list.length)} recorded)`),
+		h("button", { id: "visit-next", disabled: at + 1 >= list.length, title: "its next visit (n)", onclick: () => moveVisit(1) }, "▶"),
+	].filter(Boolean));
 }
 
 function moveVisit(by) {
@@ -749,6 +752,8 @@ function showGraph() {
 function moveGraph() {
 	const v = graphView;
 
+	if (v && v.layer)
+		v.layer.classList.toggle("far", v.scale < 0.35);
 	if (v && v.layer)
 		v.layer.setAttribute("transform", `translate(${v.x.toFixed(1)} ${v.y.toFixed(1)}) scale(${v.scale.toFixed(4)})`);
 }
