@@ -119,7 +119,8 @@ static bool traces_storage(const struct env *env)
 {
 	const struct prog_spec *spec = env->spec;
 
-	return spec->type->id == BPF_PROG_TYPE_TRACING && spec->attach != BPF_TRACE_RAW_TP &&
+	return spec->attach != BPF_TRACE_ITER && spec->attach != BPF_TRACE_RAW_TP &&
+	       spec->type->id == BPF_PROG_TYPE_TRACING &&
 	       spec->attach_name && strncmp(spec->attach_name, "bpf_sk_storage", 14) == 0;
 }
 

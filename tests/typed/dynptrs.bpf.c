@@ -370,3 +370,27 @@ TC callback__returns_too_much(SKB)
 	bpf_user_ringbuf_drain(&user_ring, returns_two, 0, 0);
 	return 0;
 }
+
+/* --- read only --- */
+
+REJECTED("R2 type=rdonly_mem expected=fp") TC slice__that_is_read_only_is_no_key(SKB)
+{
+	struct bpf_dynptr ptr;
+	char buffer[8];
+	u8 *slice;
+
+	bpf_dynptr_from_skb(skb, 0, &ptr);
+	slice = bpf_dynptr_slice(&ptr, 0, buffer, sizeof(buffer));
+	return slice ? bpf_map_lookup_elem(&values, slice) != 0 : 0;
+}
+
+LOGS("invalid access to memory, mem_size=0 off=0 size=1")
+REJECTED("min value is outside of the allowed memory range") TC slice__of_no_bytes(SKB)
+{
+	struct bpf_dynptr ptr;
+	u8 *slice;
+
+	bpf_dynptr_from_skb(skb, 0, &ptr);
+	slice = bpf_dynptr_slice(&ptr, 0, 0, 0);
+	return slice ? *slice : 0;
+}

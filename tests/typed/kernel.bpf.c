@@ -5,7 +5,13 @@
 struct task_struct {
 	int pid;
 	struct task_struct *parent;
+	struct task_struct *real_parent;
 };
+
+/* The members that RCU protects. */
+struct task_struct__safe_rcu {
+	struct task_struct *real_parent;
+} task_struct_safe;
 
 struct file {
 	u64 mode;

@@ -15,7 +15,7 @@ struct bpf_iter_num { u64 words[1]; };
 struct bpf_iter_bits { u64 words[2]; };
 struct bpf_iter_task { u64 words[3]; };
 struct bpf_iter_kmem_cache { u64 words[1]; };
-struct task_struct { int pid; } __attribute__((preserve_access_index));
+struct task_struct { int pid; struct task_struct *real_parent; } __attribute__((preserve_access_index));
 struct file { u64 mode; } __attribute__((preserve_access_index));
 struct kmem_cache { u32 size; } __attribute__((preserve_access_index));
 
@@ -30,6 +30,8 @@ static long (*const bpf_probe_read_kernel)(void *dst, u32 size, const void *from
 static void *(*const bpf_ringbuf_reserve)(void *ring, u64 size, u64 flags) = (void *)131;
 static void (*const bpf_ringbuf_discard)(void *data, u64 flags) = (void *)133;
 static long (*const bpf_copy_from_user)(void *dst, u32 size, const void *from) = (void *)148;
+static long (*const bpf_timer_init)(struct bpf_timer *timer, void *map, u64 flags) = (void *)169;
+static long (*const bpf_timer_set_callback)(struct bpf_timer *timer, void *callback) = (void *)170;
 static struct task_struct *(*const bpf_get_current_task_btf)(void) = (void *)158;
 static long (*const bpf_loop)(u32 count, void *callback, void *ctx, u64 flags) = (void *)181;
 static long (*const bpf_dynptr_from_mem)(void *data, u64 size, u64 flags,
@@ -82,6 +84,8 @@ KFUNC void bpf_iter_task_destroy(struct bpf_iter_task *it);
 KFUNC int bpf_iter_kmem_cache_new(struct bpf_iter_kmem_cache *it);
 KFUNC struct kmem_cache *bpf_iter_kmem_cache_next(struct bpf_iter_kmem_cache *it);
 KFUNC void bpf_iter_kmem_cache_destroy(struct bpf_iter_kmem_cache *it);
+KFUNC int bpf_wq_init(struct bpf_wq *wq, void *map, u32 flags);
+KFUNC int bpf_wq_set_callback(struct bpf_wq *wq, work_fn *callback, u32 flags);
 KFUNC struct task_struct *bpf_task_acquire(struct task_struct *task);
 KFUNC void bpf_task_release(struct task_struct *task);
 

@@ -350,3 +350,77 @@ SEC("socket") int lock__in_a_socket_filter(SKB)
 		bpf_res_spin_unlock(&lock_a);
 	return 0;
 }
+
+/* --- what RCU protects --- */
+
+#define SLEEPS SEC("lsm.s/file_open") int
+
+ACCEPTED SLEEPS rcu__pointer_taken_with_preemption_off(void *ctx)
+{
+	struct task_struct *task;
+
+	bpf_preempt_disable();
+	task = bpf_get_current_task_btf()->real_parent;
+	task = bpf_task_acquire(task);
+	bpf_preempt_enable();
+	if (task)
+		bpf_task_release(task);
+	return 0;
+}
+
+REJECTED("R1 must be a rcu pointer") SLEEPS rcu__pointer_used_after_a_lock(void *ctx)
+{
+	struct task_struct *task, *current;
+
+	current = bpf_get_current_task_btf();
+	bpf_spin_lock(&plain);
+	task = current->real_parent;
+	bpf_spin_unlock(&plain);
+	task = bpf_task_acquire(task);
+	if (task)
+		bpf_task_release(task);
+	return 0;
+}
+
+/* --- functions that run later do not sleep because what set them may --- */
+
+struct job {
+	struct bpf_timer timer;
+	struct bpf_wq work;
+};
+struct { __uint(type, ARRAY); __uint(max_entries, 1); __type(key, int); __type(value, struct job); }
+	jobs SEC(".maps");
+
+static int sleeps_later(void *map, int *key, void *value)
+{
+	u32 got;
+
+	(void)map, (void)key, (void)value;
+	bpf_copy_from_user(&got, sizeof(got), 0);
+	return 0;
+}
+
+REJECTED("sleepable helper bpf_copy_from_user#148 in non-sleepable prog")
+SEC("syscall") int timer__sleeps(void *ctx)
+{
+	u32 key = 0;
+	struct job *job = bpf_map_lookup_elem(&jobs, &key);
+
+	if (!job)
+		return 0;
+	bpf_timer_init(&job->timer, &jobs, 0);
+	bpf_timer_set_callback(&job->timer, sleeps_later);
+	return 0;
+}
+
+ACCEPTED TC work__sleeps(SKB)
+{
+	u32 key = 0;
+	struct job *job = bpf_map_lookup_elem(&jobs, &key);
+
+	if (!job)
+		return 0;
+	bpf_wq_init(&job->work, &jobs, 0);
+	bpf_wq_set_callback(&job->work, sleeps_later, 0);
+	return 0;
+}
