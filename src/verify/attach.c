@@ -170,6 +170,48 @@ static int check_function(struct env *env, const char *name)
 	return 0;
 }
 
+/* --- members of structures of functions --- */
+
+enum { SLEEPS = 1, REFUSED = 2 };
+
+static const struct {
+	const char *record, *member;
+	unsigned flags;
+} members[] = {
+#define MEMBER(record, member, flags) { #record, #member, flags },
+#include "verify/member.def"
+};
+
+/* A structure without rows leaves it to its members whether programs may sleep. */
+static bool member_refuses(const char *record, const char *member, bool sleepable)
+{
+	bool listed = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		if (strcmp(members[i].record, record) != 0)
+			continue;
+		listed = true;
+		if (strcmp(members[i].member, member) == 0)
+			return members[i].flags & REFUSED || (sleepable && !(members[i].flags & SLEEPS));
+	}
+	return listed && sleepable;
+}
+
+static int check_member(struct env *env)
+{
+	const struct btf_type *record = btf_type(env->kernel_btf, env->spec->attach_btf_id);
+	const char *name = btf_name(env->kernel_btf, record), *member;
+
+	if (btf_kind(record) != BTF_STRUCT || env->spec->attach >= btf_vlen(record))
+		return 0;
+	member = btf_str(env->kernel_btf, ((const struct btf_member *)btf_data(record))
+						  [env->spec->attach].name_off);
+	if (!member_refuses(name, member, env->sleepable))
+		return 0;
+	return reject_as(env, SKEP_VERIFY_ATTACH, -EINVAL,
+			 "attach to unsupported member %s of struct %s", member, name);
+}
+
 /* --- any target --- */
 
 static int check_type(struct env *env)
@@ -202,6 +244,8 @@ int check_target(struct env *env)
 		return error;
 	if (spec->type->id == BPF_PROG_TYPE_LSM)
 		return check_hook(env, skep_btf_type_name(env->kernel_btf, spec->attach_btf_id));
+	if (spec->type->id == BPF_PROG_TYPE_STRUCT_OPS)
+		return check_member(env);
 	if (spec->type->id == BPF_PROG_TYPE_TRACING && spec->attach != BPF_TRACE_ITER &&
 	    spec->attach != BPF_TRACE_RAW_TP)
 		return check_function(env,

@@ -4,6 +4,9 @@
  * 8-byte words, typed by the BTF of what the program is attached to.
  */
 #include "verify/call.h"
+#include "verify/passes.h"
+
+#include <stdio.h>
 
 /* What a program is attached to: its name and prototype. */
 struct target {
@@ -53,6 +56,25 @@ static enum item iterator_item(const struct env *env, const char *function, uint
 	return ITEM_OTHER;
 }
 
+/*
+ * A member's own prototype has no names for its parameters. The kernel's stub
+ * of it, STRUCTURE__MEMBER, does, and they say more: task__nullable, skb__ref.
+ */
+static void use_stub(const struct env *env, const char *record, struct target *target)
+{
+	const struct btf_type *stub;
+	char name[128];
+	uint32_t id;
+
+	snprintf(name, sizeof(name), "%s__%s", record, target->name);
+	id = skep_btf_find(env->kernel_btf, name, BTF_FUNC);
+	if (!id)
+		return;
+	stub = btf_type(env->kernel_btf, btf_type(env->kernel_btf, id)->type);
+	if (btf_kind(stub) == BTF_FUNC_PROTO && btf_vlen(stub) == btf_vlen(target->proto))
+		target->proto = stub;
+}
+
 /* struct_ops: the member of the structure that the program implements. */
 static bool find_member(const struct env *env, struct target *target)
 {
@@ -69,7 +91,10 @@ static bool find_member(const struct env *env, struct target *target)
 	target->proto = btf_type(env->kernel_btf,
 				 btf_skip_mods_and_typedefs(env->kernel_btf, pointer->type));
 	target->name = btf_str(env->kernel_btf, member->name_off);
-	return btf_kind(target->proto) == BTF_FUNC_PROTO;
+	if (btf_kind(target->proto) != BTF_FUNC_PROTO)
+		return false;
+	use_stub(env, btf_name(env->kernel_btf, record), target);
+	return true;
 }
 
 static bool find_target(const struct env *env, struct target *target)
@@ -226,6 +251,52 @@ static bool set_buffer(struct env *env, const struct target *target, const struc
 	return true;
 }
 
+/* --- references that come as arguments --- */
+
+static bool gives_reference(const struct env *env, const struct argument *arg)
+{
+	return env->type->id == BPF_PROG_TYPE_STRUCT_OPS && ends_with(arg->name, "__ref") &&
+	       arg->index < ARRAY_SIZE(env->arg_ref);
+}
+
+int acquire_arguments(struct env *env)
+{
+	struct target target;
+	const struct btf_param *params;
+
+	if (env->type->id != BPF_PROG_TYPE_STRUCT_OPS || !find_target(env, &target))
+		return 0;
+	params = btf_data(target.proto);
+	for (uint32_t i = 0; i < btf_vlen(target.proto); i++) {
+		struct argument arg = { i, params[i].type, btf_str(target.btf, params[i].name_off),
+					false };
+		int id;
+
+		if (!gives_reference(env, &arg))
+			continue;
+		id = acquire_reference(env, 0);
+		if (id < 0)
+			return id;
+		env->arg_ref[i] = (uint32_t)id;
+	}
+	return 0;
+}
+
+static int set_referenced(struct env *env, const struct target *target, const struct argument *arg,
+			  uint32_t id, struct reg *out)
+{
+	uint32_t ref = env->arg_ref[arg->index];
+
+	if (!find_reference(env->cur, ref))
+		return reject(env, -EACCES, "invalid bpf_context access off=%u. Reference may already "
+			      "be released", arg->index * 8);
+	reg_set_pointer(out, REG_BTF, REG_TRUSTED);
+	out->btf = target->btf;
+	out->btf_id = id;
+	out->ref_id = ref;
+	return 0;
+}
+
 static int set_pointer(struct env *env, const struct target *target, const struct argument *arg,
 		       const struct btf_type *pointer, struct reg *out)
 {
@@ -240,6 +311,14 @@ static int set_pointer(struct env *env, const struct target *target, const struc
 	}
 	id = btf_skip_mods_and_typedefs(target->btf, pointer->type);
 	pointed = btf_type(target->btf, id);
+	if (env->type->id == BPF_PROG_TYPE_STRUCT_OPS &&
+	    (ends_with(arg->name, "__arena") || ends_with(arg->name, "__arena__nullable"))) {
+		if (env->arena_map)
+			arena_set_pointer(out);
+		else
+			reg_set_unknown(env, out);
+		return 0;
+	}
 	/* What is behind them cannot be loaded, so they are as good as numbers. */
 	if (btf_kind(pointed) == BTF_VOID || btf_kind(pointed) == BTF_INT) {
 		if (btf_kind(pointed) != BTF_VOID || !set_buffer(env, target, arg, out))
@@ -258,6 +337,8 @@ static int set_pointer(struct env *env, const struct target *target, const struc
 		flags |= REG_MAYBE_NULL;
 	if (iterator_item(env, target->name, arg->index) == PLAIN_OR_NULL)
 		flags &= ~(uint32_t)REG_TRUSTED;
+	if (gives_reference(env, arg))
+		return set_referenced(env, target, arg, id, out);
 	reg_set_pointer(out, REG_BTF, flags);
 	out->btf = target->btf;
 	out->btf_id = more_exactly(env, id);

@@ -8,6 +8,7 @@
  * in the BTF) or memory of its type's size that may be NULL.
  */
 #include "verify/call.h"
+#include "verify/passes.h"
 
 #include <stdio.h>
 
@@ -274,6 +275,18 @@ static const struct btf_type *prototype(const struct env *env, uint32_t subprog)
 		return NULL;
 	function = btf_type(btf, function->type);
 	return btf_kind(function) == BTF_FUNC_PROTO ? function : NULL;
+}
+
+/* Arguments after the fifth would be on the stack, and nothing can be put there. */
+int check_stack_args(struct env *env, uint32_t subprog)
+{
+	const struct btf_type *proto = prototype(env, subprog);
+	uint32_t count = proto ? btf_vlen(proto) : 0;
+
+	if (count <= ARGS_MAX || !env_can(env, ABILITY_STACK_ARGS))
+		return 0;
+	return reject_as(env, SKEP_VERIFY_ARG, -EFAULT,
+			 "callee expects %u args, stack arg1 is not initialized", count);
 }
 
 bool global_returns_void(const struct env *env, uint32_t subprog)

@@ -307,7 +307,7 @@ static int prepare_main_args(struct env *env, struct reg *regs)
 	if (env->spec->type->id == BPF_PROG_TYPE_EXT)
 		return prepare_global_args(env, 0, regs);
 	reg_set_pointer(&regs[1], REG_CTX, 0);
-	return 0;
+	return acquire_arguments(env);
 }
 
 static int explore_subprog(struct env *env, uint32_t subprog)

@@ -12,6 +12,9 @@
 /* arena.c: at most one, and only for who may. After find_subprogs(). */
 int check_arenas(struct env *env);
 
+/* ctx_btf.c: what the main program is given to keep or to give up. */
+int acquire_arguments(struct env *env);
+
 /* attach.c: may the program be attached to what it names? */
 int check_target(struct env *env);
 /* The security hook it is attached to answers yes or no. */
@@ -45,6 +48,7 @@ int check_load_packet(struct env *env, uint32_t pc);
 int check_imm64(struct env *env, uint32_t pc);
 int check_cast(struct env *env, uint32_t pc);                   /* arena.c */
 int check_local_call(struct env *env, uint32_t *pc);            /* subprog.c */
+int check_stack_args(struct env *env, uint32_t subprog);        /* global.c */
 /* An exit: 1 with *pc set where the caller goes on, 0 at the end of the path. */
 int check_exit(struct env *env, uint32_t *pc);
 /*

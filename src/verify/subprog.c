@@ -142,9 +142,13 @@ int check_local_call(struct env *env, uint32_t *pc)
 	uint32_t target = (uint32_t)insn_target(&env->insns[*pc], *pc);
 	int subprog = subprog_at(env, target);
 	struct frame *caller = state_frame(env->cur), *callee;
+	int err;
 
 	if (subprog < 0)
 		return reject(env, -EFAULT, "verifier bug: no function at insn %u", target);
+	err = check_stack_args(env, (uint32_t)subprog);
+	if (err < 0)
+		return err;
 	if (env->subprog[subprog].is_global)
 		return call_global(env, pc, (uint32_t)subprog);
 	if (env->cur->active_locks && !env_can(env, ABILITY_LOCKED_CALLS))

@@ -123,6 +123,19 @@ KFUNC(void bpf_iter_task_destroy(struct bpf_iter_task *it), )
 KFUNC(int bpf_iter_kmem_cache_new(struct bpf_iter_kmem_cache *it), 0)
 KFUNC(struct kmem_cache *bpf_iter_kmem_cache_next(struct bpf_iter_kmem_cache *it), 0)
 KFUNC(void bpf_iter_kmem_cache_destroy(struct bpf_iter_kmem_cache *it), )
+struct bpf_dummy_ops {
+	int (*test_1)(struct file *file);
+	int (*test_2)(struct task_struct *task);
+	int (*test_sleepable)(struct file *file);
+};
+struct bpf_struct_ops_bpf_dummy_ops {
+	u64 state;
+	struct bpf_dummy_ops data;
+} dummy_ops;
+
+__noinline int bpf_dummy_ops__test_1(struct file *file__nullable) { return file__nullable != 0; }
+__noinline int bpf_dummy_ops__test_2(struct task_struct *task__ref) { return task__ref->pid; }
+
 __noinline int security_open(struct file *file) { return (int)file->mode; }
 __noinline long __x64_sys_getpid(const void *regs) { return regs != 0; }
 __noinline void do_exit(long code) { __asm__ volatile("" : "+r"(code)); }
@@ -140,6 +153,9 @@ SEC("raw_tp") int use(struct task_struct *task)
 	bpf_lsm_task_free(task);
 	do_exit(security_open(&file) + __x64_sys_getpid(task) + bpf_sk_storage_free(task));
 	migrate_disable();
+	bpf_dummy_ops__test_1(&file);
+	bpf_dummy_ops__test_2(task);
+	dummy_ops.state = 1;
 	return bpf_lsm_file_open(&file) + bpf_lsm_audit_rule_known(task) +
 	       bpf_lsm_getprocattr(task) + (task_newtask != 0) + (int)arena.map.id +
 	       (bpf_arena_alloc_pages(task, 0, 1, 0, 0) != 0);
