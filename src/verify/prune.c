@@ -602,6 +602,23 @@ static void start_stretch(struct env *env, struct state *parent)
 	cur->is_loop_head = cur->all_precise = false;
 }
 
+/*
+ * The list for this instruction as reached by this call: those of other calls
+ * never match, and would only count as misses of what is kept for them.
+ */
+static struct explored **explored_here(struct env *env)
+{
+	uint32_t callsite = (uint32_t)state_frame(env->cur)->callsite;
+
+	return &env->explored[(env->pc ^ callsite) % env->len];
+}
+
+static bool belongs_here(const struct env *env, const struct explored *explored)
+{
+	return explored->insn == env->pc &&
+	       state_frame(explored->state)->callsite == state_frame(env->cur)->callsite;
+}
+
 static int keep_state(struct env *env)
 {
 	struct explored *explored = env_alloc(env, sizeof(*explored));
@@ -616,8 +633,8 @@ static int keep_state(struct env *env)
 		return -ENOMEM;
 	explored->insn = env->pc;
 	explored->state->insn = env->pc;
-	explored->next = env->explored[env->pc];
-	env->explored[env->pc] = explored;
+	explored->next = *explored_here(env);
+	*explored_here(env) = explored;
 	env->states_total++;
 	env->states_now++;
 	env->states_peak = MAX(env->states_peak, env->states_now);
@@ -660,7 +677,7 @@ static uint32_t history_length(struct env *env)
 
 int check_visited(struct env *env)
 {
-	struct explored **link = &env->explored[env->pc];
+	struct explored **link = explored_here(env);
 	bool force = (env->flags & SKEP_VERIFY_STATE_FREQ) ||
 		     env->info[env->pc].force_checkpoint ||
 		     history_length(env) > HISTORY_MAX;
@@ -677,6 +694,10 @@ int check_visited(struct env *env)
 		enum match match;
 
 		seen++;
+		if (!belongs_here(env, explored)) {
+			link = &explored->next;
+			continue;
+		}
 		match = explored->state->branches
 				? match_unfinished(env, explored->state, &limit)
 				: match_finished(env, explored->state);
