@@ -435,6 +435,8 @@ static int check_pointer(struct env *env, struct kfunc_call *call, int regno,
 	if (is_context(env, call, to.name))
 		return check_context(env, regno);
 	error = check_reference(env, call, regno, &to);
+	if (error == 0 && reg->type == REG_BTF)
+		error = check_ptr_off(env, reg, regno, true);
 	if (error == 0)
 		error = check_suffixed(env, call, regno, param);
 	if (error <= 0)

@@ -342,6 +342,81 @@ ACCEPTED PROG(list__borrowed_one_taken_out)
 	return 0;
 }
 
+struct guarded { struct bpf_spin_lock lock; struct bpf_list_head list CONTAINS(plain, node); };
+struct {
+	__uint(type, ARRAY);
+	__type(key, int);
+	__type(value, struct guarded);
+	__uint(max_entries, 2);
+} guarded SEC(".maps");
+static void *(*lookup)(void *, const void *) = (void *)1;
+
+REJECTED("must be held for bpf_list_head") PROG(list__of_one_value_under_anothers_lock)
+{
+	int first = 0, second = 1;
+	struct guarded *a = lookup(&guarded, &first), *b = lookup(&guarded, &second);
+
+	if (!a || !b)
+		return 0;
+	spin_lock(&a->lock);
+	out = bpf_list_front(&b->list) != 0;
+	spin_unlock(&a->lock);
+	return 0;
+}
+
+REJECTED("negative offset ptr_ ptr R2 off=-8 disallowed") PROG(list__node_before_the_object)
+{
+	struct plain *p = new(struct plain);
+
+	if (!p)
+		return 0;
+	spin_lock(&lock);
+	push(&list, (void *)((char *)p - 8));
+	spin_unlock(&lock);
+	return 0;
+}
+
+REJECTED("variable ptr_ access var_off=(0x0; 0x8) disallowed") PROG(list__node_somewhere)
+{
+	struct plain *p = new(struct plain);
+	long off = out & 8;
+
+	if (!p)
+		return 0;
+	spin_lock(&lock);
+	push(&list, (void *)((char *)&p->node + off));
+	spin_unlock(&lock);
+	return 0;
+}
+
+REJECTED("invalid mem access 'scalar'") PROG(borrowed__kept_on_the_stack_after_unlock)
+{
+	struct plain *p = new(struct plain), *volatile kept = p;
+
+	if (!p)
+		return 0;
+	kept = p;
+	spin_lock(&lock);
+	push(&list, &p->node);
+	spin_unlock(&lock);
+	return (int)kept->key;
+}
+
+REJECTED("expects referenced PTR_TO_BTF_ID") PROG(object__dropped_though_it_may_be_in_a_list)
+{
+	struct plain *p = new(struct plain);
+	long give = out;
+
+	if (!p)
+		return 0;
+	spin_lock(&lock);
+	if (give)
+		push(&list, &p->node);
+	spin_unlock(&lock);
+	drop(p);
+	return 0;
+}
+
 /* --- trees --- */
 
 ACCEPTED PROG(tree__added_and_removed)
