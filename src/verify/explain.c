@@ -220,7 +220,6 @@ static bool explain_error(struct explainer *x)
 	finder.end = note_end;
 	finder.errors = x->errors;
 	if (watch(x, &finder) == 0 && path_choose(&x->finder)) {
-		x->path.cut = x->finder.cut;
 		x->recorder = (struct path_recorder){ .finder = &x->finder, .path = &x->path };
 		recorder = path_recorder(&x->recorder);
 		recorder.end = tell;

@@ -44,6 +44,7 @@ struct moment {
 	uint32_t insn;
 	uint8_t depth;
 	uint8_t locks, rcu, preempt, irq; /* nesting before it */
+	bool gap;                /* steps before it are left out */
 };
 
 /* What a place holds from a moment on. */
@@ -59,8 +60,9 @@ struct path {
 	VEC(struct moment) moments;
 	VEC(struct change) changes;
 	uint32_t last[PLACES];       /* 1 + the newest change of each place */
+	VEC(uint32_t) of_place[PLACES]; /* all of its changes, oldest first */
 	uint64_t frame_uid[FRAMES_MAX];
-	bool cut;                    /* it began earlier */
+	bool cut;                    /* steps in its middle are left out */
 };
 
 /* What is in a place in the state before a moment's instruction; NULL: nothing yet. */
@@ -92,7 +94,7 @@ struct link {
 	uint8_t how;             /* enum link_how */
 };
 
-enum { CHAIN_MAX = 64 };
+enum { CHAIN_MAX = 64, EVENTS_MAX = 200 };
 
 /* Newest first; ends with where the value came from. */
 struct chain {
@@ -189,6 +191,7 @@ void tell_address(struct story *story);
 void tell_arithmetic(struct story *story);
 void tell_offset(struct story *story);
 void tell_object(struct story *story);
+void tell_other_lock(struct story *story);
 void tell_value(struct story *story);
 /* The story of a pointer that something on its way made useless; false: nothing did. */
 bool tell_lost(struct story *story, const struct chain *chain);

@@ -194,7 +194,9 @@ void chain_find(const struct env *env, const struct path *path, uint32_t moment,
 		if (!change)
 			more = stop(&w, w.moment, LINK_UNKNOWN);
 		else if (!change->moment)
-			more = stop(&w, 0, path->cut ? LINK_UNKNOWN : LINK_ARGUMENT);
+			more = stop(&w, 0, LINK_ARGUMENT);
+		else if (path->moments.items[change->moment].gap)
+			more = stop(&w, change->moment, LINK_UNKNOWN);
 		else
 			more = back(&w, change->moment - 1);
 	}

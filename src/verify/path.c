@@ -37,14 +37,15 @@ struct verify_observer path_finder(struct path_finder *finder)
 
 bool path_choose(struct path_finder *finder)
 {
-	uint32_t step = (uint32_t)finder->parents.count, length = 0;
+	uint32_t last = (uint32_t)finder->parents.count, length = 0, at = 0;
 
 	finder->chosen = calloc(finder->parents.count + 1, 1);
 	if (finder->failed || !finder->chosen)
 		return false;
-	for (; step && length < PATH_MAX_STEPS; step = finder->parents.items[step - 1], length++)
-		finder->chosen[step] = 1;
-	finder->cut = step != 0;
+	for (uint32_t step = last; step; step = finder->parents.items[step - 1])
+		length++;
+	for (uint32_t step = last; step; step = finder->parents.items[step - 1], at++)
+		finder->chosen[step] = at < PATH_TAIL_STEPS || at + PATH_HEAD_STEPS >= length;
 	return true;
 }
 
@@ -80,6 +81,7 @@ static void keep(struct path_recorder *r, uint32_t place, const struct reg *reg,
 {
 	struct path *path = r->path;
 	struct change *change = vec_push(&path->changes);
+	uint32_t *index;
 
 	if (!change) {
 		r->failed = true;
@@ -92,6 +94,11 @@ static void keep(struct path_recorder *r, uint32_t place, const struct reg *reg,
 	if (bytes)
 		memcpy(change->byte, bytes, SLOT_SIZE);
 	path->last[place] = (uint32_t)path->changes.count;
+	index = vec_push(&path->of_place[place]);
+	if (index)
+		*index = (uint32_t)path->changes.count - 1;
+	else
+		r->failed = true;
 }
 
 static void record_reg(struct path_recorder *r, uint32_t place, const struct reg *reg, bool fresh)
@@ -144,7 +151,10 @@ static void record_step(void *arg, struct env *env)
 		.insn = env->pc, .depth = (uint8_t)env->cur->depth,
 		.locks = (uint8_t)env->cur->active_locks, .rcu = (uint8_t)env->cur->active_rcu,
 		.preempt = (uint8_t)env->cur->active_preempt, .irq = (uint8_t)env->cur->active_irq,
+		.gap = r->finder->parents.items[r->step - 1] != r->last,
 	};
+	r->path->cut |= moment->gap;
+	r->last = r->step;
 	for (uint32_t f = 0; f <= env->cur->depth; f++)
 		record_frame(r, env->cur->frame[f], f);
 }
@@ -166,11 +176,18 @@ struct verify_observer path_recorder(struct path_recorder *recorder)
 
 const struct change *path_value(const struct path *path, uint32_t moment, uint32_t place)
 {
-	uint32_t at = path->last[place];
+	const uint32_t *indices = path->of_place[place].items;
+	size_t low = 0, high = path->of_place[place].count;
 
-	while (at && path->changes.items[at - 1].moment > moment)
-		at = path->changes.items[at - 1].before;
-	return at ? &path->changes.items[at - 1] : NULL;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (path->changes.items[indices[middle]].moment <= moment)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low ? &path->changes.items[indices[low - 1]] : NULL;
 }
 
 static int fill_frame(struct env *env, const struct path *path, uint32_t moment,
@@ -220,4 +237,6 @@ void path_done_recording(struct path *path)
 {
 	vec_done(&path->moments);
 	vec_done(&path->changes);
+	for (size_t i = 0; i < PLACES; i++)
+		vec_done(&path->of_place[i]);
 }

@@ -10,13 +10,14 @@
 #include <stdio.h>
 #include "verify/explain.h"
 
-enum { PATH_MAX_STEPS = 50000 }; /* of a longer path, the end */
+/* Of a longer path, its beginning and its end. */
+enum { PATH_HEAD_STEPS = 8192, PATH_TAIL_STEPS = 32768 };
 
 /* The first run: steps are numbered from 1; 0 is no step. */
 struct path_finder {
 	VEC(uint32_t) parents;   /* of step i + 1 */
 	uint8_t *chosen;         /* by step: is it on the path? */
-	bool cut, failed;
+	bool failed;
 };
 
 struct verify_observer path_finder(struct path_finder *finder);
@@ -28,7 +29,7 @@ void path_finder_done(struct path_finder *finder);
 struct path_recorder {
 	const struct path_finder *finder;
 	struct path *path;
-	size_t step;
+	size_t step, last;       /* the step at hand; the one recorded last */
 	bool failed;
 	char remark[256];        /* the newest line that went before a verdict */
 };

@@ -59,7 +59,7 @@ static const struct row {
 	{ SKEP_VERIFY_LEAK, NULL, tell_address },
 	{ SKEP_VERIFY_ARITH, NULL, tell_arithmetic },
 	{ -1, "without taking a lock", tell_region },
-	{ -1, "unlock of different lock", tell_value },
+	{ -1, "unlock of different lock", tell_other_lock },
 	{ -1, "must be held for", tell_value },
 	{ SKEP_VERIFY_GPL, NULL, tell_call },
 	{ SKEP_VERIFY_SLEEP, NULL, tell_region },
@@ -107,7 +107,7 @@ static const char *vwords(struct env *env, const char *fmt, va_list args)
 static void add_event(struct story *story, uint32_t moment, uint32_t insn, const char *kind,
 		      bool detail, const char *text)
 {
-	struct event *event = vec_push(&story->events);
+	struct event *event = story->events.count < EVENTS_MAX ? vec_push(&story->events) : NULL;
 
 	if (event)
 		*event = (struct event){ moment, insn, kind, detail, text };
@@ -271,7 +271,9 @@ void story_origin(struct story *story, const struct link *origin)
 	reg = story_reg_after(story, origin->moment, origin->place);
 	switch ((enum link_how)origin->how) {
 	case LINK_ARGUMENT:
-		argument_event(story, origin);
+		/* That a variable is on the stack goes without saying. */
+		if (origin->place % FRAME_PLACES != REG_FP)
+			argument_event(story, origin);
 		break;
 	case LINK_LOADED:
 		story_event(story, origin->moment, "value", "read from %s: %s",

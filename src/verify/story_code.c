@@ -28,7 +28,7 @@ static bool find_loop(const struct story *story, struct loop *loop)
 	for (uint32_t i = 0; i + 1 < path->moments.count; i++) {
 		const struct moment *from = &path->moments.items[i], *to = from + 1;
 
-		if (from->depth != to->depth || to->insn > from->insn ||
+		if (to->gap || from->depth != to->depth || to->insn > from->insn ||
 		    subprog_of(story->env, from->insn) != subprog_of(story->env, to->insn))
 			continue;
 		if (++rounds[from->insn] < loop->rounds)
@@ -78,9 +78,10 @@ static int64_t loop_condition(const struct story *story, const struct loop *loop
 	return found;
 }
 
-static const char *rounds_words(struct env *env, const struct loop *loop)
+static const char *rounds_words(struct env *env, const struct loop *loop, bool cut)
 {
-	return loop->rounds > 1 ? words(env, "after %u rounds", loop->rounds) : "";
+	return loop->rounds > 1 ? words(env, "after %s%u rounds", cut ? "more than " : "", loop->rounds)
+				: "";
 }
 
 static void operand_event(struct story *story, uint32_t moment, const struct insn *insn)
@@ -123,7 +124,7 @@ void tell_loop(struct story *story)
 	}
 	story_cause(story, condition >= 0 ? condition : (int64_t)loop.tail,
 		    "the verifier follows the loop round by round, and gave up %s%s(%u instructions looked "
-		    "at, limit %u)", rounds_words(env, &loop), loop.rounds > 1 ? " " : "",
+		    "at, limit %u)", rounds_words(env, &loop, story->path->cut), loop.rounds > 1 ? " " : "",
 		    MIN(env->processed, (uint32_t)INSN_BUDGET), INSN_BUDGET);
 	story_fix(story, "give the loop a small constant limit, or use bpf_for(i, 0, n), "
 		  "bpf_repeat(n) or bpf_loop(), whose bodies are checked only a few times");
@@ -181,7 +182,10 @@ static bool largest_object(const struct env *env, const struct subprog *subprog,
 struct call_path {
 	uint32_t subprog[FRAMES_MAX + 1], call[FRAMES_MAX + 1];
 	uint32_t count, bytes;
+	uint32_t visits;             /* a program may have very many ways through its calls */
 };
+
+enum { VISITS_MAX = 20000 };
 
 static void deepest(const struct env *env, struct call_path *now, struct call_path *best)
 {
@@ -191,12 +195,14 @@ static void deepest(const struct env *env, struct call_path *now, struct call_pa
 	now->bytes += own;
 	if (now->bytes > best->bytes)
 		*best = *now;
-	for (uint32_t i = subprog->start; i < subprog->end && now->count <= FRAMES_MAX; i++) {
+	for (uint32_t i = subprog->start; i < subprog->end && now->count <= FRAMES_MAX &&
+	     now->visits < VISITS_MAX; i++) {
 		int64_t target = insn_callee(env, i);
 		int callee = target >= 0 ? subprog_at(env, (uint32_t)target) : -1;
 
 		if (callee < 0)
 			continue;
+		now->visits++;
 		now->call[now->count] = i;
 		now->subprog[now->count++] = (uint32_t)callee;
 		deepest(env, now, best);
@@ -482,6 +488,15 @@ void tell_return(struct story *story)
 		  "before it is returned");
 }
 
+static bool wants_string(struct env *env, uint32_t insn, int regno)
+{
+	const struct helper *helper = env->insns[insn].op == CALL_HELPER
+					      ? helper_by_id((uint32_t)env->insns[insn].imm) : NULL;
+
+	return helper && regno >= 1 && regno <= 5 &&
+	       helper->arg[regno - 1].kind == ARG_PTR_TO_CONST_STR;
+}
+
 /* "R2 type=scalar expected=fp, pkt, ...": what it is, and what it should be. */
 void tell_argument(struct story *story)
 {
@@ -513,11 +528,16 @@ void tell_argument(struct story *story)
 			  "first, if that is meant");
 		return;
 	}
+	if (story_plain(story))
+		return;
 	story_cause(story, story->insn, "argument %d of %s is %s%s", regno,
 		    callee_words(env, (uint32_t)story->insn), reg_words(env, reg),
 		    expected && strstr(expected, "map_ptr") ? ", and not a map" :
 		    expected && strstr(expected, "fp") ? ", and not a pointer to memory" : "");
-	if (expected && strstr(expected, "map_ptr"))
+	if (wants_string(env, (uint32_t)story->insn, regno))
+		story_fix(story, "pass a string literal, or a static const char array: it must be in read-only "
+			  "data");
+	else if (expected && strstr(expected, "map_ptr"))
 		story_fix(story, "pass the address of a map defined in SEC(\".maps\"): &map");
 	else if (expected && strstr(expected, "fp"))
 		story_fix(story, "pass the address of a variable or of memory the program may use: &x");
