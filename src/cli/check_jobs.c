@@ -15,7 +15,7 @@
  * A task is an operand, or where there are fewer of them than workers could
  * share, every n-th program of one.
  */
-#include "cli/check.h"
+#include "cli/html.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -534,6 +534,9 @@ void judge_into_page(const struct judging *judging, int count, char **operands,
 		     void (*show)(void *arg, const struct judged *j), void *arg,
 		     struct results *results)
 {
+	/* The second interrupt ends it as it is, should the first not be seen. */
+	struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
+	struct sigaction before;
 	struct collector collector = { show, arg, results };
 	struct judging own = *judging;
 
@@ -541,17 +544,21 @@ void judge_into_page(const struct judging *judging, int count, char **operands,
 	own.emit = collect;
 	own.arg = &collector;
 	own.slices = 1;
-	for (int i = 0; i < count; i++) {
+	judging->html->stop = &interrupted;
+	sigaction(SIGINT, &action, &before);
+	for (int i = 0; i < count && !interrupted; i++) {
 		struct judge_counts counts;
 
 		judge_object(&own, (size_t)i, operands[i], &counts);
 		results->counts.objects += counts.objects;
 		results->counts.empty += counts.empty;
 		results->counts.selected += counts.selected;
-		results->operands_done++;
+		results->operands_done += !interrupted;
 		progress((size_t)i + 1, (size_t)count, operands[i]);
 	}
 	progress_clear();
+	sigaction(SIGINT, &before, NULL);
+	results->interrupted = interrupted;
 }
 
 void results_done(struct results *results)

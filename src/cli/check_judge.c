@@ -132,6 +132,13 @@ static void judge(const struct judging *judging, struct judged *j,
 	j->n.error = judging->html ? html_check(judging->html, &rec, prog, &judging->opts,
 						j->n.insns, &result, diag)
 				   : skep_object_check(prog, &judging->opts, &result, diag);
+	if (judging->html && *judging->html->stop) {
+		/* In the middle of it: no verdict. */
+		skep_verify_result_done(&result);
+		record_done(&rec);
+		judged_done(j);
+		return;
+	}
 	if (j->n.error) {
 		j->n.verdict = UNLOADABLE;
 		j->message = copy(last_message(diag));

@@ -425,7 +425,8 @@ int html_check(struct html *html, struct recording *rec, struct skep_object_prog
 	       struct skep_verify_result *result, struct skep_diag *diag)
 {
 	size_t states = html->states_left < STATES_MAX ? html->states_left : STATES_MAX;
-	int error = record_check(rec, prog, opts, insns, states, html->bytes_left, result, diag);
+	int error = record_check(rec, prog, opts, insns, states, html->bytes_left,
+				 html->stop, result, diag);
 
 	html->states_left -= rec->recorded;
 	html->bytes_left -= rec->bytes < html->bytes_left ? rec->bytes : html->bytes_left;

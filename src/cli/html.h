@@ -8,6 +8,8 @@
 #ifndef CLI_HTML_H
 #define CLI_HTML_H
 
+#include <signal.h>
+
 #include "cli/check.h"
 
 /* The page before its data and after; page.c. */
@@ -19,6 +21,7 @@ struct html {
 	const struct skep_btf *kernel;  /* borrowed: names of kernel functions; or NULL */
 	struct skep_btf *running;       /* owned: opened for these names where kernel is NULL */
 	bool running_tried;
+	const volatile sig_atomic_t *stop; /* not 0: an interrupt came */
 	size_t states_left, bytes_left; /* for the states of all programs */
 };
 

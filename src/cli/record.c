@@ -74,6 +74,8 @@ static int count_visit(void *arg, const struct skep_visit *visit, const struct s
 	struct recording *rec = arg;
 
 	(void)state;
+	if (*rec->stop)
+		return 1;
 	if (rec->count == rec->size) {
 		uint32_t size = rec->size ? rec->size * 2 : 1024;
 		struct recorded_visit *visits = realloc(rec->visits, size * sizeof(*visits));
@@ -231,7 +233,7 @@ static int record_visit(void *arg, const struct skep_visit *visit, const struct 
 	struct recorded_visit *row;
 	unsigned frames = skep_state_frames(state);
 
-	if (visit->number > rec->count || rec->failed)
+	if (visit->number > rec->count || rec->failed || *rec->stop)
 		return 1;
 	row = &rec->visits[visit->number - 1];
 	for (; rec->at < visit->number; rec->at++)
@@ -275,13 +277,14 @@ static void record_states(struct recording *rec, struct skep_object_prog *prog,
 
 int record_check(struct recording *rec, struct skep_object_prog *prog,
 		 const struct skep_verify_opts *opts, size_t insns, size_t states_max,
-		 size_t bytes_max, struct skep_verify_result *result, struct skep_diag *diag)
+		 size_t bytes_max, const volatile sig_atomic_t *stop,
+		 struct skep_verify_result *result, struct skep_diag *diag)
 {
 	struct skep_observer observer = { .arg = rec, .visit = count_visit };
 	struct skep_verify_opts watched = *opts;
 	int error;
 
-	*rec = (struct recording){ .insns = insns, .heat = calloc(insns + 1, sizeof(uint32_t)) };
+	*rec = (struct recording){ .insns = insns, .stop = stop, .heat = calloc(insns + 1, sizeof(uint32_t)) };
 	if (!rec->heat)
 		return skep_fail(diag, SKEP_OOM, NULL, "recording a verification");
 	watched.observer = &observer;

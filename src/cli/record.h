@@ -10,6 +10,7 @@
 #ifndef CLI_RECORD_H
 #define CLI_RECORD_H
 
+#include <signal.h>
 #include <skep/object.h>
 
 enum { VISIT_KEPT = 1, VISIT_COVERED = 2, VISIT_COVERED_WHOLE = 4, VISIT_RECORDED = 8 };
@@ -47,6 +48,7 @@ struct recording {
 	size_t recorded;         /* visits whose state is */
 	size_t bytes;            /* what the strings and changes take, to be bounded */
 	bool failed;             /* out of memory */
+	const volatile sig_atomic_t *stop; /* not 0: give up, as -ECANCELED */
 	/* while recording */
 	uint32_t now[8 * FRAME_PARTS];
 	uint32_t at;
@@ -60,7 +62,8 @@ struct recording {
  */
 int record_check(struct recording *rec, struct skep_object_prog *prog,
 		 const struct skep_verify_opts *opts, size_t insns, size_t states_max,
-		 size_t bytes_max, struct skep_verify_result *result, struct skep_diag *diag);
+		 size_t bytes_max, const volatile sig_atomic_t *stop,
+		 struct skep_verify_result *result, struct skep_diag *diag);
 void record_done(struct recording *rec);
 
 #endif

@@ -16,6 +16,23 @@ loop_page() {
 	skep check --html page.html loop.o >out || [ $? = 1 ]
 }
 
+# A program of some 400,000 steps.
+long_object() {
+	cat >long.bpf.c <<-'EOC'
+	#include <linux/bpf.h>
+	#include <bpf/bpf_helpers.h>
+	SEC("socket") int slow(struct __sk_buff *skb)
+	{
+		int sum = 0;
+		for (int i = 0; i < 60000; i++)
+			sum += skb->len * i + (sum >> 3);
+		return sum;
+	}
+	char LICENSE[] SEC("license") = "GPL";
+	EOC
+	clang -O1 -fno-unroll-loops -g -target bpf "-I/usr/include/$(uname -m)-linux-gnu" -c long.bpf.c -o long.o
+}
+
 # What the page carries, as JSON.
 page_data() {
 	python3 -c 'import re, sys
@@ -49,19 +66,7 @@ print(re.search(r"<script type=\"application/json\" id=\"data\">(.*?)</script>",
 }
 
 @test "html: the page stays small however long the verification is" {
-	cat >long.bpf.c <<-'EOC'
-	#include <linux/bpf.h>
-	#include <bpf/bpf_helpers.h>
-	SEC("socket") int slow(struct __sk_buff *skb)
-	{
-		int sum = 0;
-		for (int i = 0; i < 60000; i++)
-			sum += skb->len * i + (sum >> 3);
-		return sum;
-	}
-	char LICENSE[] SEC("license") = "GPL";
-	EOC
-	clang -O1 -fno-unroll-loops -g -target bpf "-I/usr/include/$(uname -m)-linux-gnu" -c long.bpf.c -o long.o
+	long_object
 	skep check --html page.html long.o >out || [ $? = 1 ]
 	page_data page.html >data.json
 	python3 - <<-'EOP'
@@ -92,6 +97,29 @@ print(re.search(r"<script type=\"application/json\" id=\"data\">(.*?)</script>",
 	[ "$status" = 1 ]
 	[[ "$output" == *no.o* ]]
 	python3 -c 'import json,sys; assert len(json.loads(sys.stdin.read())["programs"]) == 2' < <(page_data page.html)
+}
+
+@test "html: an interrupt leaves a page of what is done" {
+	loop_page
+	rm page.html
+	long_object
+	for i in $(seq 300); do
+		ln long.o "long$i.o"
+	done
+	# shellcheck disable=SC2046 # one operand a number
+	"$SKEP" check --html page.html loop.o $(seq -f 'long%g.o' 300) >out 2>err &
+	pid=$!
+	for _ in $(seq 400); do
+		! grep -q '^error' out || break
+		sleep 0.05
+	done
+	kill -INT $pid
+	status=0
+	wait $pid || status=$?
+	[ "$status" = 1 ]
+	grep -Eq 'interrupted: [0-9]+ of 301 objects are done' err
+	python3 -c 'import json,sys; assert 2 <= len(json.loads(sys.stdin.read())["programs"]) < 302' < <(page_data page.html)
+	[ -z "$(find . -name '*page.html?*')" ]
 }
 
 @test "page: it opens at the rejection, with what led there" {
