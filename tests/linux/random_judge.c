@@ -26,8 +26,10 @@ static const struct explanation {
 	  .why = "the kernel's verifier found itself at fault" },
 	{ .verdict = STRICT, .message = "reserved fields", .older = OLDER_FIELDS,
 	  .why = "older kernels do not look at instructions that no path reaches" },
-	{ .verdict = LOOSE, .message = "", .older = OLDER_WAYS, .unreached = true,
-	  .why = "older kernels come to an instruction that no number leads to" },
+	{ .verdict = LOOSE, .message = "", .older = -1, .unreached = true,
+	  .why = "the kernel comes to an instruction that no number leads to" },
+	{ .verdict = STRICT, .message = "infinite loop detected", .older = OLDER_FIELDS,
+	  .why = "older kernels take a change in stack that nobody reads for progress" },
 	{ .verdict = LOOSE, .message = "unknown opcode 0d", .older = OLDER_FIELDS,
 	  .why = "indirect jumps are newer" },
 };

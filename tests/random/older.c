@@ -31,13 +31,6 @@ const struct older_row older_rows[OLDER_COUNT] = {
 		.len = 4,
 		.rejects = true,
 	},
-	[OLDER_WAYS] = { /* a multiple of 4, at least 1 and at most 2 */
-		"ways that a number's bits and its range together rule out were followed",
-		.probe = { { .code = 0x85, .imm = 7 }, { .code = 0x44, .imm = 3 }, { .code = 0xaf },
-			   { .code = 0xc5, .off = 2, .imm = 1 }, { .code = 0x25, .off = 1, .imm = 2 },
-			   { .code = 0x79, .dst = 0, .src = 7 }, { .code = 0xb7 }, { .code = 0x95 } },
-		.len = 8,
-	},
 };
 
 bool older[OLDER_COUNT];

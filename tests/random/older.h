@@ -14,7 +14,6 @@ enum older {
 	OLDER_SAME_REGISTER,     /* a register compared with itself */
 	OLDER_BACKWARDS,         /* a pointer with a constant in front, then moved back */
 	OLDER_FIELDS,            /* reserved fields of instructions that are never reached */
-	OLDER_WAYS,              /* ways that no number takes, by bits and ranges together */
 	OLDER_COUNT,
 };
 
