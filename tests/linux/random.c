@@ -306,6 +306,7 @@ static bool report(void)
 {
 	const uint64_t *n = shared->verdict;
 	uint64_t same = n[BOTH_ACCEPT] + n[BOTH_REJECT];
+	uint64_t judged = shared->programs - n[EXPLAINED] - n[LIMIT];
 
 	qsort(shared->classes, shared->class_count, sizeof(shared->classes[0]), by_verdict);
 	for (uint32_t i = 0; i < shared->class_count; i++) {
@@ -320,10 +321,9 @@ static bool report(void)
 	printf("\n%" PRIu64 " runs with every access and claim checked, %" PRIu64 " to their end, %" PRIu64
 	       " programs with too many claims to keep\n", shared->runs, shared->done,
 	       shared->unrecorded);
-	if (run.kernel && shared->programs)
+	if (run.kernel)
 		printf("same verdict: %.3f%% of those not explained\n",
-		       100.0 * (double)same /
-			       (double)(shared->programs - n[EXPLAINED] - n[LIMIT]));
+		       100.0 * (double)same / (double)MAX(judged, UINT64_C(1)));
 	else
 		printf("SKIPPED: the comparison with the running kernel\n");
 	return !shared->died && !n[LOOSE] && !n[UNSAFE] && !n[CLAIM] &&
