@@ -347,6 +347,17 @@ static int set_pointer(struct env *env, const struct target *target, const struc
 	return 0;
 }
 
+/* What programs before this one returned keeps to the rule as this one must. */
+static struct scalar hook_result(const struct env *env)
+{
+	struct scalar result = scalar_unknown();
+	bool yes_or_no = target_return(env) == TARGET_RETURNS_BOOL || hook_returns_bool(env);
+
+	result.smin32 = yes_or_no ? 0 : -4095;
+	result.smax32 = yes_or_no ? 1 : 0;
+	return scalar_sync(result);
+}
+
 static int check_word(struct env *env, uint32_t word, uint32_t size, struct reg *out)
 {
 	struct target target;
@@ -373,6 +384,9 @@ static int check_word(struct env *env, uint32_t word, uint32_t size, struct reg 
 				      "access is allowed", target.name, arg.index,
 				      btf_name(target.btf, type));
 		reg_set_unknown(env, out);
+		if (arg.is_return && env->type->id == BPF_PROG_TYPE_LSM &&
+		    env->spec->attach == BPF_LSM_MAC)
+			out->var = hook_result(env);
 		return 0;
 	}
 	if (size != 8)

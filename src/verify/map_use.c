@@ -164,6 +164,9 @@ int check_map_use(struct env *env, const struct call_check *call)
 		return 0;
 	if (map_takes_helper(env, call->map->type, id) && helper_takes_map(id, call->map->type))
 		return 0;
+	if ((call->map->type == BPF_MAP_TYPE_SOCKMAP || call->map->type == BPF_MAP_TYPE_SOCKHASH) &&
+	    (id == FN_map_update_elem || id == FN_map_delete_elem))
+		explain(env, "cannot update sockmap in this context");
 	return reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "cannot pass map_type %u into func %s",
 			 call->map->type, helper_text(id));
 }
