@@ -147,8 +147,8 @@ static void put_imm64(struct out *out, const struct insn *insn, const struct dis
 	uint64_t imm = (uint64_t)insn->imm;
 
 	put(out, "r%u = ", insn->dst);
-	if (names && names->hide_addresses && insn->op != IMM64_VALUE && insn->op != IMM64_FUNC) {
-		put(out, "0x0");
+	if (names && names->hide_addresses && insn->op != IMM64_VALUE) {
+		put(out, "0x%llx", insn->op == IMM64_FUNC ? (unsigned long long)imm : 0);
 		return;
 	}
 	switch ((enum imm64)insn->op) {

@@ -249,15 +249,7 @@ static void become_pointer(struct reg *reg)
 	}
 }
 
-/* Values with a lock in them keep their id: it tells which lock is held. So does what lives
- * by something else: the log shows whose it is. */
-static bool keeps_id(struct env *env, const struct reg *reg)
-{
-	return (reg->type == REG_MAP_VALUE && map_has_lock(env, reg->map)) ||
-	       (reg->flags & REG_ALLOC) || reg->ref_id ||
-	       (reg->type == REG_MEM && reg->dynptr_id);
-}
-
+/* What it turns out to be keeps its id: copies of it stay known as such, and locks are told apart. */
 static void settle_null(struct env *env, struct reg *reg, bool is_null)
 {
 	if (is_null) {
@@ -268,8 +260,6 @@ static void settle_null(struct env *env, struct reg *reg, bool is_null)
 		return;
 	}
 	become_pointer(reg);
-	if (!keeps_id(env, reg))
-		reg->id = 0;
 }
 
 struct null_fact {
@@ -457,11 +447,9 @@ static int check_operands(struct env *env, const struct insn *insn)
 /* A decided branch depends on the exact numbers that decided it. */
 static int mark_deciders(struct env *env, const struct insn *insn)
 {
-	uint16_t regs = (uint16_t)(1u << insn->dst);
+	int error = mark_precise(env, insn->dst);
 
-	if (!insn->source_is_imm)
-		regs |= (uint16_t)(1u << insn->src);
-	return mark_precise_regs(env, regs);
+	return error < 0 || insn->source_is_imm ? error : mark_precise(env, insn->src);
 }
 
 static void note_null_test(struct env *env, uint32_t pc, const struct reg *pointer)

@@ -150,6 +150,7 @@ static int make_dynptr(struct env *env, uint32_t pc, int regno, enum dynptr_kind
 	for (uint32_t i = 0; i < 2; i++) {
 		struct slot *s = &frame->slot[slot - i];
 
+		show_slot(env, (uint32_t)(slot - i));
 		memset(s->byte, SLOT_DYNPTR, sizeof(s->byte));
 		reg_set_pointer(&s->reg, REG_DYNPTR, 0);
 		s->reg.dynptr = (uint8_t)kind;

@@ -110,6 +110,7 @@ int iter_new(struct env *env, struct kfunc_call *call, int regno, uint32_t type)
 	for (uint32_t i = 0; i < count; i++) {
 		struct slot *s = &frame->slot[slot - i];
 
+		show_slot(env, slot - i);
 		memset(s->byte, SLOT_ITER, sizeof(s->byte));
 		reg_set_pointer(&s->reg, REG_STACK, call->fn->flags & KF_RCU_PROTECTED ? REG_RCU : 0);
 		s->reg.iter_btf = env->kernel_btf;

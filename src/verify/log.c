@@ -236,18 +236,10 @@ int reject_as(struct env *env, enum skep_code code, int error, const char *fmt, 
 
 static void add_unsigned(struct skep_text *out, uint64_t value)
 {
-	if (value <= INT16_MAX)
+	if (value <= UINT16_MAX)
 		text_add(out, "%" PRIu64, value);
 	else
 		text_add(out, "0x%" PRIx64, value);
-}
-
-static void add_signed32(struct skep_text *out, int32_t value)
-{
-	if (value >= INT16_MIN && value <= INT16_MAX)
-		text_add(out, "%d", value);
-	else
-		text_add(out, "0x%x", (uint32_t)value);
 }
 
 static void add_signed(struct skep_text *out, int64_t value)
@@ -261,17 +253,23 @@ static void add_signed(struct skep_text *out, int64_t value)
 struct bound {
 	const char *name;
 	uint64_t value;
-	bool is_signed, narrow, shown;
+	bool is_signed, shown;
 };
 
-/* Large signed values of the two widths are written differently. */
+/* Written as a decimal it is the same in both widths; else the narrow one has 32 bits. */
+static uint64_t narrow_value(int32_t value)
+{
+	return value >= INT16_MIN && value <= INT16_MAX ? (uint64_t)(int64_t)value :
+							  (uint32_t)value;
+}
+
+/* A negative number and a large one are not written as one. */
 static bool same_bound(const struct bound *a, const struct bound *b)
 {
-	int64_t value = (int64_t)a->value;
+	bool a_negative = a->is_signed && (int64_t)a->value < 0;
+	bool b_negative = b->is_signed && (int64_t)b->value < 0;
 
-	if (!b->shown || a->value != b->value)
-		return false;
-	return a->narrow == b->narrow || !a->is_signed || !b->is_signed || value >= INT16_MIN;
+	return b->shown && a->value == b->value && a_negative == b_negative;
 }
 
 /*
@@ -281,14 +279,14 @@ static bool same_bound(const struct bound *a, const struct bound *b)
 static void add_bounds(struct skep_text *out, const struct scalar *v, const char **comma)
 {
 	struct bound bounds[] = {
-		{ "smin", (uint64_t)v->smin, true, false, v->smin != INT64_MIN },
-		{ "smax", (uint64_t)v->smax, true, false, v->smax != INT64_MAX },
-		{ "umin", v->umin, false, false, v->umin != 0 },
-		{ "umax", v->umax, false, false, v->umax != UINT64_MAX },
-		{ "smin32", (uint64_t)(int64_t)v->smin32, true, true, v->smin32 != INT32_MIN },
-		{ "smax32", (uint64_t)(int64_t)v->smax32, true, true, v->smax32 != INT32_MAX },
-		{ "umin32", v->umin32, false, true, v->umin32 != 0 },
-		{ "umax32", v->umax32, false, true, v->umax32 != UINT32_MAX },
+		{ "smin", (uint64_t)v->smin, true, v->smin != INT64_MIN },
+		{ "smax", (uint64_t)v->smax, true, v->smax != INT64_MAX },
+		{ "umin", v->umin, false, v->umin != 0 },
+		{ "umax", v->umax, false, v->umax != UINT64_MAX },
+		{ "smin32", narrow_value(v->smin32), true, v->smin32 != INT32_MIN },
+		{ "smax32", narrow_value(v->smax32), true, v->smax32 != INT32_MAX },
+		{ "umin32", v->umin32, false, v->umin32 != 0 },
+		{ "umax32", v->umax32, false, v->umax32 != UINT32_MAX },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bounds); i++) {
@@ -303,8 +301,6 @@ static void add_bounds(struct skep_text *out, const struct scalar *v, const char
 			}
 		if (!bounds[i].is_signed)
 			add_unsigned(out, bounds[i].value);
-		else if (bounds[i].narrow)
-			add_signed32(out, (int32_t)bounds[i].value);
 		else
 			add_signed(out, (int64_t)bounds[i].value);
 	}
@@ -349,10 +345,6 @@ static void add_pointer_details(struct skep_text *out, const struct reg *reg,
 	if (reg->map && (reg->type == REG_MAP || reg->type == REG_MAP_VALUE ||
 			 reg->type == REG_MAP_KEY))
 		add_map(out, reg, comma);
-	if (reg->type != REG_SCALAR && reg->off) {
-		add_attribute(out, comma, "off=");
-		add_signed(out, reg->off);
-	}
 	if (reg_is_packet(reg)) {
 		add_attribute(out, comma, "r=");
 		add_unsigned(out, (uint64_t)(int64_t)(int32_t)reg->range);
@@ -365,10 +357,19 @@ static void add_pointer_details(struct skep_text *out, const struct reg *reg,
 	}
 }
 
+/* A number; or how far a pointer is from where it points to at first. */
+static struct scalar reg_distance(const struct reg *reg)
+{
+	if (reg->type == REG_SCALAR || !reg->off)
+		return reg->var;
+	return scalar_add(reg->var, scalar_const((uint64_t)(int64_t)reg->off), 8, 8);
+}
+
 void reg_write(struct skep_text *out, const struct reg *reg, uint32_t frameno)
 {
 	const char *comma = "";
-	const struct scalar *v = &reg->var;
+	struct scalar whole = reg_distance(reg);
+	const struct scalar *v = &whole;
 
 	if (reg->type == REG_SCALAR && reg->precise)
 		text_add(out, "P");
@@ -381,7 +382,7 @@ void reg_write(struct skep_text *out, const struct reg *reg, uint32_t frameno)
 		if (reg->frameno != frameno)
 			text_add(out, "[%u]", reg->frameno);
 		if (scalar_is_const(*v)) {
-			add_signed(out, (int64_t)v->bits.value + reg->off);
+			add_signed(out, (int64_t)v->bits.value);
 			return;
 		}
 	}
@@ -453,7 +454,7 @@ static void add_slot(struct skep_text *out, const struct slot *slot, uint32_t in
 {
 	char bytes[SLOT_SIZE + 1];
 
-	if (!slot_bytes(slot, bytes))
+	if (!slot_bytes(slot, bytes) || (slot->byte[0] == SLOT_ITER && !slot->reg.ref_id))
 		return;
 	text_add(out, " fp%d=", -(int)(index + 1) * SLOT_SIZE);
 	slot_write(out, slot, frameno);
@@ -556,7 +557,7 @@ void trace_insn(struct env *env, uint32_t pc)
 	env->insn_end = log_position(env);
 }
 
-void trace_after(struct env *env)
+void trace_fresh(struct env *env, uint32_t pc)
 {
 	size_t width;
 
@@ -569,7 +570,7 @@ void trace_after(struct env *env)
 			 (int)((MAX(width + COLUMN_STEP / 2, (size_t)COLUMN) + COLUMN_STEP - 1) /
 				       COLUMN_STEP * COLUMN_STEP - width - 1), ' ');
 	} else {
-		text_add(&env->log, "%u:", env->pc);
+		text_add(&env->log, "%u:", pc);
 	}
 	trace_state(env, 3, env->cur, env->cur->depth, false);
 	text_add(&env->log, "\n");

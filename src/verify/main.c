@@ -166,8 +166,6 @@ static void trace_path_start(struct env *env)
 	      env->cur->speculative ? " (speculative execution)" : "");
 	trace_state(env, 2, env->cur, env->cur->depth, true);
 	trace(env, 2, "\n");
-	env->fresh_regs = 0;
-	env->fresh_slots = 0;
 }
 
 static void trace_safe(struct env *env)
@@ -212,6 +210,7 @@ static int step_path(struct env *env)
 		return -ECANCELED;
 	trace_path_start(env);
 	env->show_path = false;
+	trace_fresh(env, pc); /* what the instruction before it changed */
 	trace_insn(env, pc);
 	env->info[pc].seen |= !env->cur->speculative;
 	if (env->cur->speculative && env->info[pc].nospec)
@@ -222,7 +221,8 @@ static int step_path(struct env *env)
 	if (status < 0 || (env->cur->speculative && (env->info[pc].nospec ||
 						     env->info[pc].nospec_result)))
 		return status < 0 ? status : 1;
-	trace_after(env);
+	if (!status && env->insns[pc].kind == INSN_JUMP)
+		trace_fresh(env, pc);
 	env->prev_pc = pc;
 	env->pc = next;
 	return status;
@@ -250,8 +250,8 @@ static int next_path(struct env *env)
 			env->log.data[env->log.len - 1] = '\n';
 		env->insn_end = 0;
 	}
-	env->fresh_regs = 0;
-	env->fresh_slots = 0;
+	env->fresh_regs = (1u << REG_COUNT) - 1;
+	env->fresh_slots = UINT64_MAX;
 	env->show_path = true;
 	env_free(env, pending);
 	return 1;

@@ -79,14 +79,15 @@ int check_alignment(struct env *env, int regno, int32_t off, uint32_t size, bool
 	at = tnum_add(reg->var.bits, tnum_const((uint64_t)(fixed + (reg_is_packet(reg) ? PACKET_ALIGN : 0))));
 	if (tnum_is_aligned(at, size))
 		return 0;
-	tnum_text(reg->var.bits, text, sizeof(text));
+	tnum_text(tnum_add(reg->var.bits, tnum_const((uint64_t)(int64_t)reg->off)), text,
+		  sizeof(text));
 	if (reg_is_packet(reg))
 		return reject_as(env, SKEP_VERIFY_ALIGN, -EACCES,
-				 "misaligned packet access off %d+%s+%d+%d size %u",
-				 PACKET_ALIGN, text, reg->off, off, size);
+				 "misaligned packet access off %d+%s+%d size %u",
+				 PACKET_ALIGN, text, off, size);
 	return reject_as(env, SKEP_VERIFY_ALIGN, -EACCES,
-			 "misaligned %saccess off %s+%d+%d size %u", pointer_words(reg->type),
-			 text, reg->off, off, size);
+			 "misaligned %saccess off %s+%d size %u", pointer_words(reg->type),
+			 text, off, size);
 }
 
 /* --- regions --- */

@@ -108,7 +108,7 @@ static void trace_parent(struct env *env, const struct wanted *w, const struct s
 	if (!(env->log_level & 2))
 		return;
 	trace_wanted(env, w, frame, "parent state ");
-	trace(env, 2, ":");
+	trace(env, 2, ": ");
 	trace_state(env, 2, parent, frame, true);
 	trace(env, 2, "\n");
 }
@@ -332,14 +332,22 @@ static int back_insn(struct env *env, struct wanted *w, uint32_t pc, int64_t lat
 
 /*
  * Walks the stretch of state backwards over its newest `left` records; *later
- * is what ran after them. Every executed instruction has a record.
+ * is what ran after them; -1: the instruction at pc. Every executed instruction has a record.
  */
 static int back_stretch(struct env *env, struct wanted *w, const struct state *state,
 			uint32_t left, int64_t *later)
 {
+	bool newest = *later < 0;
+	long long last = -1;
+
+	if (newest)
+		last = env->pc;
+	else if (left)
+		last = state->step[left - 1].insn;
 	trace(env, 2, "mark_precise: frame%u: last_idx %lld first_idx %u subseq_idx %lld \n",
-	      w->frame, left ? (long long)state->step[left - 1].insn : -1, state->first_insn,
-	      (long long)*later);
+	      w->frame, last, state->first_insn, (long long)*later);
+	if (newest)
+		*later = env->pc;
 	while (left) {
 		const struct step *step = &state->step[--left];
 
@@ -409,7 +417,7 @@ static void walk_back(struct env *env, struct wanted *w, struct state *state, ui
 		      bool *changed)
 {
 	struct state *start = state;
-	int64_t later = env->pc;
+	int64_t later = -1;
 
 	while (!wanted_nothing(w)) {
 		if (back_stretch(env, w, state, left, &later) == LOST)
@@ -420,8 +428,8 @@ static void walk_back(struct env *env, struct wanted *w, struct state *state, ui
 		if (w->frame > state->depth)
 			break;
 		for (uint32_t f = 0; f <= w->frame; f++) {
-			trace_parent(env, w, state, f);
 			mark_frame(w, state, f, changed);
+			trace_parent(env, w, state, f);
 		}
 		left = state->step_count;
 	}

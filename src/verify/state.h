@@ -484,7 +484,7 @@ void slot_write(struct skep_text *out, const struct slot *slot, uint32_t frameno
 bool slot_bytes(const struct slot *slot, char bytes[SLOT_SIZE + 1]);
 /* The instruction, its source line before it, the state after it (log.c). */
 void trace_insn(struct env *env, uint32_t pc);
-void trace_after(struct env *env);
+void trace_fresh(struct env *env, uint32_t pc);
 /* "(b7) r0 = 0" and a newline. */
 void trace_text(struct env *env, uint32_t pc);
 static inline void show_reg(struct env *env, int regno) { env->fresh_regs |= (uint16_t)(1u << regno); }
