@@ -166,8 +166,11 @@ static bool is_marked(const struct env *env, uint32_t id)
 	       btf_decl_tag(env->kernel_btf, id, -1, mark);
 }
 
-static int check_capabilities(struct env *env, const struct kfunc *fn)
+static int check_loader_may(struct env *env, const struct kfunc *fn)
 {
+	if (fn->kind == KFUNC_TRAP)
+		return reject_as(env, SKEP_VERIFY_CALL, -EFAULT,
+				 "unexpected __bpf_trap() due to uninitialized variable?");
 	if (fn->flags & KF_PERFMON && !env->cap_perfmon)
 		return reject_as(env, SKEP_VERIFY_CALL, -EACCES,
 				 "calling kernel function %s is not allowed", fn->name);
@@ -200,7 +203,7 @@ static int check_allowed(struct env *env, const struct kfunc_call *call, const c
 		return reject_as(env, SKEP_VERIFY_REGION, -EACCES,
 				 "kernel func %s requires RCU critical section protection",
 				 name);
-	return check_capabilities(env, fn);
+	return check_loader_may(env, fn);
 }
 
 /* --- the result --- */

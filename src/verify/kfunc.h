@@ -36,6 +36,7 @@ enum kfunc_kind {
 	KFUNC_LIST_ADD, KFUNC_RBTREE_ADD, /* the collection takes the object over */
 	KFUNC_WQ_CALLBACK, KFUNC_TASK_WORK,
 	KFUNC_RDONLY_CAST, KFUNC_KERNEL_CONTEXT, KFUNC_UNTRUSTED_RESULT,
+	KFUNC_TRAP,              /* a compiler's mark of what must not be reached */
 	KFUNC_DEVICE,            /* what one network device says of a packet */
 	KFUNC_SESSION,           /* takes the context; a cookie may be written */
 };
