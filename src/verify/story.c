@@ -381,7 +381,7 @@ void story_chain(struct story *story, const struct chain *chain)
 void tell_value(struct story *story)
 {
 	int regno = story_message_reg(story->message);
-	struct chain chain;
+	struct chain chain = { 0 };
 
 	if (!story->has_path)
 		return;

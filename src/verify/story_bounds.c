@@ -88,7 +88,7 @@ static bool find_number(struct story *story, int regno, struct bounds_use *use)
 	uint32_t place = story_place(story, (unsigned)regno);
 	const struct reg *reg = story_reg(story, story->moment, place);
 	const struct reg *memory;
-	struct chain chain;
+	struct chain chain = { 0 };
 
 	use->limit = -1;
 	if (reg->type == REG_SCALAR) {
@@ -195,7 +195,7 @@ static int64_t find_side_check(const struct story *story, const struct chain *ch
 	for (int64_t i = (int64_t)until - 1; i >= 0; i--) {
 		const struct insn *insn = story_insn(story, (uint32_t)i);
 		uint32_t depth = story->path->moments.items[i].depth;
-		struct chain other;
+		struct chain other = { 0 };
 
 		if (insn->kind != INSN_JUMP)
 			continue;
@@ -364,7 +364,7 @@ void tell_bounds(struct story *story)
 	struct env *env = story->env;
 	int regno = story_message_reg(story->message);
 	struct bounds_use use = { 0 };
-	struct chain chain;
+	struct chain chain = { 0 };
 	const char *name;
 
 	if (regno < 0 && story->has_path && env->insns[story->insn].kind == INSN_ALU) {

@@ -262,7 +262,7 @@ void tell_ctx(struct story *story)
 	const struct ctx_field *field = NULL;
 	const char *off = strstr(story->message, "off="), *name;
 	int regno = story_message_reg(story->message);
-	struct chain chain;
+	struct chain chain = { 0 };
 	bool write;
 
 	if (!story->has_path || !insn)
@@ -369,7 +369,7 @@ void tell_call(struct story *story)
 
 static const struct reg *told_reg(struct story *story, int regno)
 {
-	struct chain chain;
+	struct chain chain = { 0 };
 
 	chain_find(story->env, story->path, story->moment, story_place(story, (unsigned)regno), &chain);
 	story_chain(story, &chain);
@@ -464,7 +464,7 @@ void tell_return(struct story *story)
 	struct env *env = story->env;
 	const char *range = strstr(story->message, "in [");
 	const struct link *origin;
-	struct chain chain;
+	struct chain chain = { 0 };
 	uint32_t place, at;
 
 	if (!story->has_path)
@@ -504,7 +504,7 @@ void tell_argument(struct story *story)
 	int regno = story_message_reg(story->message);
 	const char *expected = strstr(story->message, "expected=");
 	const struct reg *reg;
-	struct chain chain;
+	struct chain chain = { 0 };
 
 	if (!story->has_path || regno < 0 || regno > REG_FP) {
 		tell_value(story);

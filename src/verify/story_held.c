@@ -276,7 +276,7 @@ void tell_other_lock(struct story *story)
 {
 	struct env *env = story->env;
 	int64_t opened = story->has_path ? section_opened(story) : -1;
-	struct chain chain;
+	struct chain chain = { 0 };
 	uint32_t insn;
 
 	if (opened < 0)

@@ -56,7 +56,7 @@ void tell_null(struct story *story)
 	struct env *env = story->env;
 	int regno = story_message_reg(story->message);
 	const struct link *origin;
-	struct chain chain;
+	struct chain chain = { 0 };
 	uint32_t insn, start;
 	const char *name, *callee;
 

@@ -212,7 +212,7 @@ void tell_packet(struct story *story)
 	struct env *env = story->env;
 	int regno = story_message_reg(story->message);
 	struct packet_use use = { 0 };
-	struct chain chain, mover;
+	struct chain chain = { 0 }, mover = { 0 };
 	const char *name;
 
 	if (!story->has_path || regno < 0)

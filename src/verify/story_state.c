@@ -15,7 +15,7 @@ void tell_unset_reg(struct story *story)
 	struct env *env = story->env;
 	int regno = story_message_reg(story->message);
 	const struct link *last;
-	struct chain chain;
+	struct chain chain = { 0 };
 	uint32_t insn;
 
 	if (!story->has_path || regno < 0)
@@ -259,7 +259,7 @@ void tell_gone(struct story *story)
 	struct env *env = story->env;
 	int regno = story_message_reg(story->message);
 	const struct link *origin;
-	struct chain chain;
+	struct chain chain = { 0 };
 	bool call;
 
 	if (regno < 0 && strncmp(story->message, "arg ", 4) == 0)
