@@ -109,9 +109,9 @@ print(re.search(r"<script type=\"application/json\" id=\"data\">(.*?)</script>",
 	# shellcheck disable=SC2046 # one operand a number
 	"$SKEP" check --html page.html loop.o $(seq -f 'long%g.o' 300) >out 2>err &
 	pid=$!
-	for _ in $(seq 400); do
-		! grep -q '^error' out || break
-		sleep 0.05
+	until grep -q '^error' out; do
+		kill -0 $pid
+		sleep 0.1
 	done
 	kill -INT $pid
 	status=0
