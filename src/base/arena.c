@@ -4,10 +4,12 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/mman.h>
 
 /*
  *   | next | size | bytes ... |
- * The newest block is first in the list; requests are cut from its front.
+ * The newest block is first in the list; requests are cut from its front. Blocks grow with
+ * what the arena holds, so that large arenas are made of few, and of huge pages.
  */
 struct arena_block {
 	struct arena_block *next;
@@ -15,11 +17,22 @@ struct arena_block {
 	_Alignas(16) unsigned char bytes[];
 };
 
-enum { ARENA_BLOCK = 64 * 1024 };
+enum { ARENA_BLOCK = 64 * 1024, ARENA_BLOCK_MAX = 8 << 20, HUGE_PAGE = 2 << 20 };
+
+/* Its inner pages may be huge: fewer faults. Where the system will not, nothing is lost. */
+static void advise_huge(void *start, size_t size)
+{
+	uintptr_t first = ((uintptr_t)start + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1);
+	uintptr_t end = ((uintptr_t)start + size) & ~(uintptr_t)(HUGE_PAGE - 1);
+
+	if (first < end)
+		madvise((void *)first, end - first, MADV_HUGEPAGE);
+}
 
 static struct arena_block *arena_grow(struct arena *arena, size_t size)
 {
-	size_t room = MAX(size, (size_t)ARENA_BLOCK);
+	size_t share = MIN(arena->used / 4, (size_t)ARENA_BLOCK_MAX);
+	size_t room = MAX(size, MAX(share, (size_t)ARENA_BLOCK));
 	struct arena_block *block;
 
 	if (room > SIZE_MAX - sizeof(*block))
@@ -27,6 +40,8 @@ static struct arena_block *arena_grow(struct arena *arena, size_t size)
 	block = malloc(sizeof(*block) + room);
 	if (!block)
 		return NULL;
+	if (room >= HUGE_PAGE)
+		advise_huge(block, sizeof(*block) + room);
 	block->size = room;
 	block->used = 0;
 	block->next = arena->blocks;
