@@ -213,8 +213,9 @@ static int set_cast(struct env *env, const struct kfunc_call *call, struct reg *
 	uint32_t id = (uint32_t)call->constant;
 	const struct btf_type *type = btf_type(env->kernel_btf, id);
 
-	if (id <= skep_btf_count(env->kernel_btf) &&
-	    (btf_kind(type) == BTF_STRUCT || btf_kind(type) == BTF_UNION)) {
+	if (id > skep_btf_count(env->kernel_btf))
+		return reject(env, -EINVAL, "Unknown type ID %u passed to kfunc bpf_rdonly_cast", id);
+	if (btf_kind(type) == BTF_STRUCT || btf_kind(type) == BTF_UNION) {
 		reg_set_pointer(r0, REG_BTF, REG_UNTRUSTED);
 		r0->btf = env->kernel_btf;
 		r0->btf_id = id;

@@ -244,3 +244,10 @@ ACCEPTED SLEEPS caches__where_programs_sleep(void *ctx)
 	bpf_iter_kmem_cache_destroy(&it);
 	return 0;
 }
+
+KFUNC void *bpf_rdonly_cast(const void *from, u32 type);
+
+REJECTED("Unknown type ID 9999999 passed to kfunc bpf_rdonly_cast") TRACE cast__to_no_type(void *ctx)
+{
+	return *(int *)bpf_rdonly_cast(ctx, 9999999);
+}
