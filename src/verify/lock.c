@@ -77,7 +77,9 @@ static int find_lock(struct env *env, int regno, struct lock lock, const void **
 		fields = map_fields(env, reg->map);
 		*ptr = reg->map;
 	} else {
-		fields = record_fields(env, reg->btf, reg->btf_id);
+		/* Objects have room for the plain kind only. */
+		fields = lock.field == MAP_FIELD_SPIN_LOCK
+				 ? record_fields(env, reg->btf, reg->btf_id) : NULL;
 		*ptr = reg->btf;
 	}
 	field = field_of(fields, lock.field);
