@@ -383,11 +383,19 @@ static int check_suffixed(struct env *env, struct kfunc_call *call, int regno,
 	/* Before there was __const_map, __map stood for both. */
 	if (param_has(btf, param, "__map") && call->work)
 		return check_work_map(env, call, regno);
-	if (param_has(btf, param, "__map") && reg->type != REG_BTF)
-		return reg->type == REG_MAP ? 0 :
-		       reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
-				 "pointer in R%d isn't map pointer", regno);
-	return 1;
+	if (!param_has(btf, param, "__map"))
+		return 1;
+	if (reg->type == REG_MAP)
+		return 0;
+	if (reg->type == REG_BTF) { /* a map found while the program runs */
+		struct pointed map = { .id = skep_btf_find(btf, "bpf_map", BTF_STRUCT) };
+
+		map.type = btf_type(btf, map.id);
+		map.name = btf_name(btf, map.type);
+		return check_object(env, call, regno, &map);
+	}
+	return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+			 "R%d is %s expected STRUCT bpf_map or map_ptr", regno, reg_type_text(reg));
 }
 
 /* What the type pointed to says. 1: nothing. */

@@ -61,4 +61,11 @@ SEC("syscall") __naked int cast__without_an_arena(void)
 	__asm__ volatile("r1 = 0; .8byte 0x1000111bf; r0 = 0; exit;");
 }
 
+REJECTED("R1 is fp expected STRUCT bpf_map or map_ptr")
+SEC("syscall") __naked int allocation__of_what_is_no_map(void)
+{
+	__asm__ volatile("r1 = r10; r2 = 0; r3 = 1; r4 = -1; r5 = 0;"
+			 "call bpf_arena_alloc_pages; r0 = 0; exit;");
+}
+
 int use(void *p) { return bpf_arena_alloc_pages(p, 0, 0, 0, 0) != 0; }
