@@ -303,13 +303,13 @@ static int set_pointer(struct env *env, const struct kfunc_call *call,
 		return 0;
 	}
 	if (btf_kind(type) == BTF_STRUCT) {
-		uint32_t flags = call->fn->flags & KF_ACQUIRE ? 0 : REG_TRUSTED;
+		uint32_t flags = REG_TRUSTED;
 
 		if (call->fn->kind == KFUNC_UNTRUSTED_RESULT)
 			flags = REG_UNTRUSTED;
 		else if (call->fn->flags & KF_RCU_PROTECTED || iter_rcu)
 			flags = REG_RCU;
-		else if (!(call->fn->flags & KF_ITER_NEXT))
+		else if (!(call->fn->flags & (KF_ITER_NEXT | KF_ACQUIRE)))
 			flags = 0;
 		reg_set_pointer(r0, REG_BTF, flags);
 		r0->btf = btf;
@@ -320,6 +320,10 @@ static int set_pointer(struct env *env, const struct kfunc_call *call,
 		return set_dynptr_slice(env, call, r0);
 	if (call->result_size)
 		size = call->result_size;
+	if (btf_kind(type) == BTF_VOID && !call->result_size) {
+		reg_set_unknown(env, r0); /* an address of nobody knows what */
+		return 0;
+	}
 	if (size <= 0 || size > UINT32_MAX)
 		return reject(env, -EINVAL, "kernel function %s returns pointer type %s %s is not "
 			      "supported", call->fn->name,

@@ -376,6 +376,9 @@ static int check_suffixed(struct env *env, struct kfunc_call *call, int regno,
 		return check_refcounted(env, call, regno);
 	if (param_has(btf, param, "__irq_flag"))
 		return check_irq(env, call, regno);
+	if (param_has(btf, param, "__str") && reg->type != REG_MAP_VALUE)
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "R%d doesn't point to a const string", regno);
 	if (param_has(btf, param, "__str"))
 		return check_const_string(env, regno, &text, &room);
 	if (param_has(btf, param, "__const_map"))

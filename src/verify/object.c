@@ -28,7 +28,8 @@ static bool may_interrupt(const struct env *env)
 
 static int check_drop_here(struct env *env, const struct kfunc_call *call, const struct reg *reg)
 {
-	const uint32_t harmless = MAP_FIELD_REFCOUNT | MAP_FIELD_SPIN_LOCK | MAP_FIELD_RES_SPIN_LOCK;
+	const uint32_t harmless = MAP_FIELD_REFCOUNT | MAP_FIELD_SPIN_LOCK |
+				  MAP_FIELD_RES_SPIN_LOCK | MAP_FIELD_KPTR_UNREF;
 	const struct map_fields *fields = record_fields(env, reg->btf, reg->btf_id);
 
 	if (!fields)

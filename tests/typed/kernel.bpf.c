@@ -70,6 +70,7 @@ KFUNC(int bpf_timer_cancel_async(struct bpf_timer *timer), 0)
 KFUNC(int bpf_task_work_schedule_signal(struct task_struct *task, struct bpf_task_work *tw,
 					void *map__const_map, work_fn *callback), 0)
 KFUNC(int bpf_copy_from_user_str(void *dst, u32 dst__sz, const void *unsafe_ptr__ign, u64 flags), 0)
+KFUNC(void *bpf_wakeup_sources_get_head(void), 0)
 KFUNC(struct task_struct *bpf_task_acquire(struct task_struct *p), 0)
 KFUNC(struct task_struct *bpf_task_from_pid(s32 pid), 0)
 KFUNC(void bpf_task_release(struct task_struct *p), )

@@ -66,3 +66,11 @@ REJECTED("R2 must be a known constant")
 ON_TASK(cast__to_any_type, task = bpf_rdonly_cast(task, (u32)out); out = task->pid)
 REJECTED("cannot write into rdonly_untrusted_mem")
 ON_TASK(cast__is_not_written, *(int *)bpf_rdonly_cast(task, 0) = 1)
+
+extern void *bpf_wakeup_sources_get_head(void) __ksym;
+REJECTED("R0 invalid mem access 'scalar'") SEC("syscall") int result__to_nobody_knows_what(void *ctx)
+{
+	return *(int *)bpf_wakeup_sources_get_head();
+}
+ACCEPTED LOGS("R0=trusted_ptr_or_null_task_struct")
+ON_TASK(reference__is_trusted, task = bpf_task_from_pid(1); if (task) bpf_task_release(task))
