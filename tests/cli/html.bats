@@ -101,7 +101,7 @@ print(re.search(r"<script type=\"application/json\" id=\"data\">(.*?)</script>",
 
 @test "html: an interrupt leaves a page of what is done" {
 	loop_page
-	rm page.html
+	rm page.html out
 	long_object
 	for i in $(seq 300); do
 		ln long.o "long$i.o"
@@ -109,7 +109,7 @@ print(re.search(r"<script type=\"application/json\" id=\"data\">(.*?)</script>",
 	# shellcheck disable=SC2046 # one operand a number
 	"$SKEP" check --html page.html loop.o $(seq -f 'long%g.o' 300) >out 2>err &
 	pid=$!
-	until grep -q '^error' out; do
+	until grep -qs "^error" out; do
 		kill -0 $pid
 		sleep 0.1
 	done
