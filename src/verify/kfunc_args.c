@@ -36,6 +36,18 @@ static struct pointed pointed_to(const struct env *env, const struct btf_type *p
 	return (struct pointed){ id, type, btf_name(env->kernel_btf, type) };
 }
 
+/* What an argument points to; "void *map__map" is any map's kernel object. */
+static struct pointed param_target(const struct env *env, const struct btf_param *param,
+				   const struct btf_type *pointer)
+{
+	uint32_t map = param_has(env->kernel_btf, param, "__map") ?
+			       skep_btf_find(env->kernel_btf, "bpf_map", BTF_STRUCT) : 0;
+
+	if (!map)
+		return pointed_to(env, pointer);
+	return (struct pointed){ map, btf_type(env->kernel_btf, map), "bpf_map" };
+}
+
 static bool is_number(const struct btf_type *type)
 {
 	return btf_kind(type) == BTF_INT || btf_kind(type) == BTF_ENUM ||
@@ -428,7 +440,7 @@ static int check_pointer(struct env *env, struct kfunc_call *call, int regno,
 			 const struct btf_param *param, const struct btf_type *pointer)
 {
 	const struct skep_btf *btf = env->kernel_btf;
-	struct pointed to = pointed_to(env, pointer);
+	struct pointed to = param_target(env, param, pointer);
 	const struct reg *reg = call_arg(env, regno);
 	bool sized = regno < 5 && (uint32_t)regno < call->count &&
 		     (param_has(btf, param + 1, "__sz") || param_has(btf, param + 1, "__szk"));
