@@ -418,6 +418,8 @@ static int run_passes(struct env *env)
 	if (!error)
 		error = compute_live_registers(env);
 	if (!error)
+		note_touched(env);
+	if (!error)
 		error = explore_subprog(env, 0);
 	if (!error)
 		error = explore_globals(env);

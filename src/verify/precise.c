@@ -328,6 +328,64 @@ static int back_insn(struct env *env, struct wanted *w, uint32_t pc, int64_t lat
 	__builtin_unreachable();
 }
 
+/* --- what an instruction can matter to --- */
+
+enum {
+	TOUCH_STORE = 1 << 14,   /* the stack slot its record names */
+	TOUCH_ALWAYS = 1 << 15,
+};
+
+/* Registers that, when wanted, make going back over it do something; and TOUCH_*. */
+static uint16_t touched(const struct insn *insn)
+{
+	uint16_t dst = (uint16_t)(1u << insn->dst);
+
+	if (insn->dst > REG_FP || insn->src > REG_FP)
+		return TOUCH_ALWAYS;
+	switch ((enum insn_kind)insn->kind) {
+	case INSN_ALU:
+	case INSN_CAST:
+	case INSN_IMM64:
+	case INSN_LOAD:
+		return dst;
+	case INSN_STORE:
+		return (uint16_t)(dst | TOUCH_STORE);
+	case INSN_JUMP:
+		return insn->source_is_imm ? 0 : (uint16_t)(dst | 1u << insn->src);
+	case INSN_ATOMIC:
+	case INSN_LOAD_PACKET:
+	case INSN_CALL:
+	case INSN_EXIT:
+		return TOUCH_ALWAYS;
+	case INSN_GOTO:
+	case INSN_GOTO_REG:
+	case INSN_MAY_GOTO:
+	case INSN_PAD:
+	case INSN_INVALID:
+		return 0;
+	case INSN_KIND_COUNT:
+		break;
+	}
+	__builtin_unreachable();
+}
+
+void note_touched(struct env *env)
+{
+	for (uint32_t i = 0; i < env->len; i++)
+		env->info[i].touched = touched(&env->insns[i]);
+}
+
+/* Most instructions have nothing to do with what is wanted: one look tells. */
+static bool passes_by(const struct env *env, const struct wanted *w, const struct step *step)
+{
+	uint16_t touch = env->info[step->insn].touched;
+
+	if ((touch & (w->regs[w->frame] | TOUCH_ALWAYS)) || step->linked || step->linked_slots)
+		return false;
+	return !(touch & TOUCH_STORE) || !step->stack_access ||
+	       !(w->slots[step->stack_access - 1] >> step->slot & 1);
+}
+
 /* --- a stretch of the path --- */
 
 /*
@@ -337,7 +395,7 @@ static int back_insn(struct env *env, struct wanted *w, uint32_t pc, int64_t lat
 static int back_stretch(struct env *env, struct wanted *w, const struct state *state,
 			uint32_t left, int64_t *later)
 {
-	bool newest = *later < 0;
+	bool newest = *later < 0, tracing = env->log_level & 2;
 	long long last = -1;
 
 	if (newest)
@@ -351,6 +409,10 @@ static int back_stretch(struct env *env, struct wanted *w, const struct state *s
 	while (left) {
 		const struct step *step = &state->step[--left];
 
+		if (!tracing && passes_by(env, w, step)) {
+			*later = step->insn;
+			continue;
+		}
 		trace_step(env, w, step->insn);
 		share_linked(w, step);
 		if (back_insn(env, w, step->insn, *later, step))

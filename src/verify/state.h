@@ -349,6 +349,7 @@ struct insn_info {
 	bool zero_ext;
 	bool fault_zero;
 	uint16_t live;           /* registers live before it */
+	uint16_t touched;        /* what going back over it may concern; see precise.c */
 	bool nospec;             /* a barrier before it: speculation never gets there */
 	bool nospec_result;      /* a barrier after it */
 	uint32_t alu_state, alu_limit; /* how a sum with a pointer is masked (sanitize.c) */
@@ -601,6 +602,8 @@ bool stack_const(struct env *env, const struct reg *reg, uint32_t size, uint64_t
  * end with the instruction executed just before it.
  */
 int mark_precise(struct env *env, int regno);
+/* Fills info[].touched; before exploration. */
+void note_touched(struct env *env);
 /* Several registers of the running frame at once (bits of regs). */
 int mark_precise_regs(struct env *env, uint16_t regs);
 /* A slot of the running frame (its spilled number, or its zeros). */
