@@ -40,6 +40,8 @@ struct map_spec {
 	uint32_t struct_ops_type;     /* BTF id (kernel) for struct_ops; 0: none */
 	const void *frozen;         /* borrowed: contents of a read-only global-data map whose
 	                             * values the verifier may treat as constants; or NULL */
+	const uint32_t *targets;    /* borrowed: the instructions of a program that a frozen
+	                             * instruction array holds, max_entries of them; or NULL */
 	bool internal;              /* global data of an object */
 	int pinning;                /* LIBBPF_PIN_BY_NAME: 1 */
 };
@@ -131,6 +133,13 @@ struct map_type {
 const struct map_type *map_type(uint32_t id);
 const struct map_type *map_type_by_name(const char *name);
 
+/* Bytes of a value in reach of a program's loads: an instruction array's is all its addresses. */
+static inline uint32_t map_value_room(const struct map_spec *map)
+{
+	if (map->type != BPF_MAP_TYPE_INSN_ARRAY)
+		return map->value_size;
+	return map->max_entries > UINT32_MAX / 8 ? UINT32_MAX : map->max_entries * 8;
+}
 /* May programs only read the map's values, by its flags or by its type? */
 bool map_prog_rdonly(const struct map_spec *spec);
 /* Common checks, then the type's. */

@@ -139,6 +139,7 @@ const struct map_type map_others[] = {
 	  .flags = BPF_F_SEGV_ON_FAULT | BPF_F_MMAPABLE | BPF_F_NO_USER_CONV,
 	  .doc = "Memory with the same pointers in programs and user space." },
 	{ .id = BPF_MAP_TYPE_INSN_ARRAY, .name = "insn_array", .needs = NEEDS_BPF, .check = other_check,
+	  .prog_rdonly = true,
 	  .doc = "Places in a program, to jump to." },
 	{ .id = BPF_MAP_TYPE_RHASH, .name = "rhash", .needs = NEEDS_BPF, .check = other_check,
 	  .flags = BPF_F_NO_PREALLOC | BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS,

@@ -285,8 +285,7 @@ static void load_map(struct env *env, const struct insn *insn, struct reg *dst)
 		arena_set_pointer(dst);
 		return;
 	} else {
-		reg_set_pointer(dst, map->type == BPF_MAP_TYPE_INSN_ARRAY ? REG_INSN :
-									    REG_MAP_VALUE, 0);
+		reg_set_pointer(dst, REG_MAP_VALUE, 0);
 		dst->off = (int32_t)((uint64_t)insn->imm >> 32);
 	}
 	dst->map = map;

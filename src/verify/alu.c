@@ -216,7 +216,6 @@ static int check_movable(struct env *env, const struct insn *insn, const struct 
 				 insn->dst,
 				 reg_type_text(pointer));
 	if (moves_freely(pointer) || (pointer->type == REG_FLOW_KEYS && known) ||
-	    (pointer->type == REG_INSN && known) ||
 	    (pointer->type == REG_MAP && reg_is_zero(by) && insn->op == ALU_ADD))
 		return 0;
 	return reject_as(env, SKEP_VERIFY_ARITH, -EACCES,

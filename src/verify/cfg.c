@@ -100,8 +100,10 @@ static int check_map_reference(struct env *env, uint32_t pc)
 				 "no direct value access support for this map type");
 	if (off >= VALUE_SIZE_MAX)
 		return refuse_at(env, pc, SKEP_VERIFY_INSN, "direct value offset of %u is not allowed", off);
-	if (map->type == BPF_MAP_TYPE_ARRAY &&
-	    (map->max_entries != 1 || off >= map->value_size))
+	if ((map->type == BPF_MAP_TYPE_ARRAY &&
+	     (map->max_entries != 1 || off >= map->value_size)) ||
+	    (map->type == BPF_MAP_TYPE_INSN_ARRAY &&
+	     (off % 8 || off / 8 >= map->max_entries)))
 		return refuse_at(env, pc, SKEP_VERIFY_INSN, "invalid access to map value pointer, value_size=%u off=%u",
 				 map->value_size, off);
 	return 0;
@@ -357,7 +359,8 @@ int check_jumps(struct env *env)
 enum { WHITE, GREY, BLACK };
 
 struct walk {
-	uint8_t *colour, *edge;      /* per instruction: state, next edge to follow */
+	uint8_t *colour;             /* per instruction */
+	uint32_t *edge;              /* per instruction: the next to follow */
 	uint32_t *stack, depth;
 };
 
@@ -365,6 +368,14 @@ static void mark_join(struct env *env, int64_t insn)
 {
 	if (insn < env->len)
 		env->info[insn].prune_point = env->info[insn].jump_point = true;
+}
+
+static void mark_targets(struct env *env, uint32_t pc)
+{
+	const struct subprog *subprog = &env->subprog[subprog_of(env, pc)];
+
+	for (uint32_t i = 0; i < subprog->target_count; i++)
+		env->info[subprog->targets[i]].jump_point = true;
 }
 
 /* Prune points that an instruction makes of itself and its successors. */
@@ -387,6 +398,7 @@ static void mark_points(struct env *env, uint32_t pc)
 		break;
 	case INSN_GOTO_REG:
 		info->prune_point = true;
+		mark_targets(env, pc);
 		break;
 	case INSN_CALL:
 		mark_join(env, (int64_t)pc + 1); /* after helpers too, as Linux does */
@@ -410,64 +422,83 @@ static void mark_points(struct env *env, uint32_t pc)
 	}
 }
 
-unsigned insn_successors(const struct env *env, uint32_t pc, uint32_t next[2])
+const uint32_t *insn_successors(const struct env *env, uint32_t pc, uint32_t own[2],
+				unsigned *count)
 {
 	const struct insn *insn = &env->insns[pc];
-	unsigned n = 0;
 
+	*count = 0;
+	if (insn->kind == INSN_GOTO_REG) {
+		const struct subprog *subprog = &env->subprog[subprog_of(env, pc)];
+
+		*count = subprog->target_count;
+		return subprog->targets;
+	}
 	if (insn_falls_through(insn))
-		next[n++] = pc + (insn->kind == INSN_IMM64 ? 2 : 1);
+		own[(*count)++] = pc + (insn->kind == INSN_IMM64 ? 2 : 1);
 	if (insn_jumps(insn))
-		next[n++] = (uint32_t)insn_target(insn, pc);
-	return n;
+		own[(*count)++] = (uint32_t)insn_target(insn, pc);
+	return own;
 }
 
-/* With the subprogram it names as one more successor. */
-static unsigned walk_edges(const struct env *env, uint32_t pc, uint32_t next[3])
+/* The next edge of the walk, with the subprogram it names as one more successor. */
+static bool next_edge(const struct env *env, struct walk *walk, uint32_t pc, uint32_t *to)
 {
-	unsigned n = insn_successors(env, pc, next);
+	uint32_t own[2];
+	unsigned count;
+	const uint32_t *next = insn_successors(env, pc, own, &count);
+	uint32_t edge = walk->edge[pc]++;
 
-	if (names_subprog(&env->insns[pc]))
-		next[n++] = (uint32_t)insn_callee(env, pc);
-	return n;
+	if (edge < count)
+		*to = next[edge];
+	else if (edge == count && names_subprog(&env->insns[pc]))
+		*to = (uint32_t)insn_callee(env, pc);
+	else
+		return false;
+	return true;
+}
+
+/* The walk has come to pc. */
+static int enter(struct env *env, struct walk *walk, uint32_t pc)
+{
+	int error = env->insns[pc].kind == INSN_GOTO_REG ? find_targets(env, pc) : 0;
+
+	if (error < 0)
+		return error;
+	walk->colour[pc] = GREY;
+	walk->stack[walk->depth++] = pc;
+	mark_points(env, pc);
+	return 0;
 }
 
 static int walk_from(struct env *env, struct walk *walk, uint32_t start)
 {
-	walk->stack[0] = start;
-	walk->depth = 1;
-	walk->colour[start] = GREY;
-	mark_points(env, start);
-	while (walk->depth) {
-		uint32_t pc = walk->stack[walk->depth - 1], next[3];
-		unsigned count = walk_edges(env, pc, next);
-		uint32_t to;
+	int error = enter(env, walk, start);
 
-		if (walk->edge[pc] >= count) {
+	while (!error && walk->depth) {
+		uint32_t pc = walk->stack[walk->depth - 1], to;
+
+		if (!next_edge(env, walk, pc, &to)) {
 			walk->colour[pc] = BLACK;
 			walk->depth--;
 			continue;
 		}
-		to = next[walk->edge[pc]++];
 		if (to >= env->len)
 			return refuse_at(env, pc, SKEP_VERIFY_SHAPE, "jump out of range from insn %u to %u", pc, to);
 		if (walk->colour[to] == GREY && !names_subprog(&env->insns[pc]) &&
 		    (!env->cap_bpf || !env_can(env, ABILITY_LOOPS)))
 			return refuse_at(env, pc, SKEP_VERIFY_SHAPE, "back-edge from insn %u to %u", pc, to);
-		if (walk->colour[to] != WHITE)
-			continue;
-		walk->colour[to] = GREY;
-		mark_points(env, to);
-		walk->stack[walk->depth++] = to;
+		if (walk->colour[to] == WHITE)
+			error = enter(env, walk, to);
 	}
-	return 0;
+	return error;
 }
 
 int check_cfg(struct env *env)
 {
 	struct walk walk = {
 		.colour = arena_alloc(&env->arena, env->len + 1),
-		.edge = arena_alloc(&env->arena, env->len + 1),
+		.edge = arena_alloc(&env->arena, (env->len + 1) * sizeof(uint32_t)),
 		.stack = arena_alloc(&env->arena, (env->len + 1) * sizeof(uint32_t)),
 	};
 	int err;

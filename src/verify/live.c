@@ -89,8 +89,8 @@ static void insn_effect(struct env *env, uint32_t pc, uint16_t *reads, uint16_t 
 	case INSN_EXIT:
 		*reads = bit(0);
 		return;
-	case INSN_GOTO_REG: /* anywhere in the subprogram */
-		*reads = ALL_REGS;
+	case INSN_GOTO_REG:
+		*reads = bit(insn->dst);
 		return;
 	case INSN_GOTO:
 	case INSN_MAY_GOTO:
@@ -108,6 +108,16 @@ static uint16_t live_at(const struct env *env, int64_t pc)
 	return pc >= 0 && pc < env->len ? env->info[pc].live : 0;
 }
 
+static uint16_t live_at_targets(const struct env *env, uint32_t pc)
+{
+	const struct subprog *subprog = &env->subprog[subprog_of(env, pc)];
+	uint16_t live = 0;
+
+	for (uint32_t i = 0; i < subprog->target_count; i++)
+		live |= env->info[subprog->targets[i]].live;
+	return live;
+}
+
 /* Live after the instruction: before any that can come next. */
 static uint16_t live_after(const struct env *env, uint32_t pc)
 {
@@ -116,8 +126,9 @@ static uint16_t live_after(const struct env *env, uint32_t pc)
 
 	switch ((enum insn_kind)insn->kind) {
 	case INSN_EXIT:
-	case INSN_GOTO_REG:
 		return 0;
+	case INSN_GOTO_REG:
+		return live_at_targets(env, pc);
 	case INSN_GOTO:
 		return live_at(env, insn_target(insn, pc));
 	case INSN_JUMP:

@@ -55,8 +55,9 @@ static struct halves live_after(const struct env *env, const struct stack_view *
 				const struct halves *live, uint32_t pc)
 {
 	struct halves after = HALVES_NONE;
-	uint32_t next[2];
-	unsigned count = insn_successors(env, pc, next);
+	uint32_t own[2];
+	unsigned count;
+	const uint32_t *next = insn_successors(env, pc, own, &count);
 
 	for (unsigned i = 0; i < count; i++)
 		if (next[i] >= view->start && next[i] - view->start < view->len)

@@ -20,19 +20,6 @@ enum {
 
 /* --- one instruction --- */
 
-static int check_goto_reg(struct env *env, uint32_t pc)
-{
-	const struct insn *insn = &env->insns[pc];
-	const struct reg *reg = &state_regs(env->cur)[insn->dst];
-	int error = check_reg_read(env, insn->dst);
-
-	if (error < 0)
-		return error;
-	/* No map Skep can create holds instructions, so nothing can be of that type. */
-	return reject(env, -EINVAL, "R%d has type %s, expected PTR_TO_INSN", insn->dst,
-		      reg_type_text(reg));
-}
-
 /* The effect of the instruction at pc; *next: where this path goes on. 1: nowhere. */
 static int check_call(struct env *env, uint32_t pc, uint32_t *next)
 {
@@ -98,7 +85,7 @@ static int check_insn(struct env *env, uint32_t pc, uint32_t *next)
 		*next = (uint32_t)insn_target(insn, pc);
 		return 0;
 	case INSN_GOTO_REG:
-		return check_goto_reg(env, pc);
+		return check_goto_reg(env, pc, next);
 	case INSN_CALL:
 		return check_call(env, pc, next);
 	case INSN_EXIT:
@@ -407,6 +394,8 @@ static int run_passes(struct env *env)
 		error = check_encodings(env);
 	if (!error)
 		error = check_arenas(env);
+	if (!error)
+		error = check_insn_arrays(env);
 	if (!error)
 		error = prepare_calls(env);
 	if (!error)

@@ -70,7 +70,7 @@ int check_alignment(struct env *env, int regno, int32_t off, uint32_t size, bool
 
 	if (reg->type == REG_ARENA || size == 1)
 		return 0;
-	if (reg->type == REG_STACK)
+	if (reg->type == REG_STACK || reg_in_table(reg))
 		strict = true;
 	else if (env->strict_alignment)
 		strict = true;
@@ -213,7 +213,22 @@ int check_map_access(struct env *env, int regno, int32_t off, uint32_t size, boo
 
 	if (err < 0)
 		return err;
-	return check_mem_region(env, regno, off, size, reg->map->value_size, zero_size_ok);
+	return check_mem_region(env, regno, off, size, map_value_room(reg->map), zero_size_ok);
+}
+
+/* What is read of an instruction array is one of the instructions in reach. */
+static int load_instruction(struct env *env, const struct place *p)
+{
+	struct reg *reg = place_reg(env, p), insn = *reg;
+
+	if (p->size != sizeof(uint64_t))
+		return reject(env, -EACCES, "Invalid read of %u bytes from insn_array", p->size);
+	if (p->value_regno < 0)
+		return 0;
+	insn.type = REG_INSN;
+	insn.off += p->off;
+	state_regs(env->cur)[p->value_regno] = insn;
+	return 0;
 }
 
 /* A constant of read-only data. */
@@ -244,7 +259,10 @@ static int access_map_value(struct env *env, const struct place *p)
 	if (!err)
 		err = check_map_flags(env, reg, p);
 	if (!err)
-		err = check_mem_region(env, p->regno, p->off, p->size, reg->map->value_size, false);
+		err = check_mem_region(env, p->regno, p->off, p->size, map_value_room(reg->map),
+				       false);
+	if (!err && reads(p) && reg_in_table(reg))
+		return load_instruction(env, p);
 	if (!err)
 		err = check_map_fields(env, p->pc, p->regno, p->off, p->size, p->access,
 				       p->value_regno);
@@ -595,12 +613,6 @@ static int access_arena(struct env *env, const struct place *p)
 	return 0;
 }
 
-static int access_insn(struct env *env, const struct place *p)
-{
-	(void)env, (void)p;
-	return 0;
-}
-
 typedef int access_fn(struct env *env, const struct place *p);
 
 static access_fn *const access_rules[REG_TYPE_COUNT] = {
@@ -621,7 +633,6 @@ static access_fn *const access_rules[REG_TYPE_COUNT] = {
 	[REG_MEM] = access_mem,
 	[REG_BUF] = access_buffer,
 	[REG_ARENA] = access_arena,
-	[REG_INSN] = access_insn,
 };
 
 /* A load leaves a number no wider than was read. */

@@ -34,10 +34,22 @@ int check_encodings(struct env *env);
 int find_subprogs(struct env *env);
 int check_jumps(struct env *env);
 int check_cfg(struct env *env);
-/* Where the instruction may go next in its own subprogram. */
-unsigned insn_successors(const struct env *env, uint32_t pc, uint32_t next[2]);
+/*
+ * Where the instruction may go next in its own subprogram: *count of them, in own or in what
+ * the subprogram keeps. gotox has its ways once check_cfg() has found them.
+ */
+const uint32_t *insn_successors(const struct env *env, uint32_t pc, uint32_t own[2],
+				unsigned *count);
 /* The start of the subprogram it calls or takes the address of; -1: none. */
 int64_t insn_callee(const struct env *env, uint32_t pc);
+
+/* indirect.c */
+/* Instruction arrays that the program names are frozen, and fit it. */
+int check_insn_arrays(struct env *env);
+/* subprog.targets of the one that the gotox at pc is in. */
+int find_targets(struct env *env, uint32_t pc);
+/* *next: where the current path goes on; the other ways are pending. */
+int check_goto_reg(struct env *env, uint32_t pc, uint32_t *next);
 
 /* One instruction of the current state; pc is moved on by the caller but for these. */
 int check_alu(struct env *env, uint32_t pc);                    /* alu.c */

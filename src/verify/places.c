@@ -290,7 +290,8 @@ static int pass(struct env *env, struct walk *walk, place_seen_fn *seen, void *a
 	bool running = false;
 
 	for (uint32_t pc = walk->view->start; in_view(walk->view, pc); pc++) {
-		uint32_t at = walk->block_at[pc - walk->view->start], next[2];
+		uint32_t at = walk->block_at[pc - walk->view->start], own[2];
+		const uint32_t *next;
 		unsigned count;
 		int error;
 
@@ -306,7 +307,7 @@ static int pass(struct env *env, struct walk *walk, place_seen_fn *seen, void *a
 		if (error < 0)
 			return error;
 		after_insn(env, walk, pc, regs);
-		count = insn_successors(env, pc, next);
+		next = insn_successors(env, pc, own, &count);
 		running = count && (next[0] == pc + 1 || env->insns[pc].kind == INSN_IMM64);
 		for (unsigned i = 0; i < count; i++)
 			if (in_view(walk->view, next[i]))
@@ -318,16 +319,17 @@ static int pass(struct env *env, struct walk *walk, place_seen_fn *seen, void *a
 /* Where more than one way may lead, or one that does not come from just before. */
 static uint32_t find_blocks(struct env *env, const struct stack_view *view, uint32_t *block_at)
 {
-	uint32_t blocks = 0, next[2];
+	uint32_t blocks = 0, own[2];
 
 	for (uint32_t i = 0; i < view->len; i++)
 		block_at[i] = NO_BLOCK;
 	block_at[0] = 0;
 	for (uint32_t pc = view->start; in_view(view, pc); pc++) {
 		const struct insn *insn = &env->insns[pc];
-		unsigned count = insn_successors(env, pc, next);
+		unsigned count;
+		const uint32_t *next = insn_successors(env, pc, own, &count);
 
-		if (count == 1 && insn->kind != INSN_GOTO)
+		if (count == 1 && insn->kind != INSN_GOTO && insn->kind != INSN_GOTO_REG)
 			continue;
 		for (unsigned i = 0; i < count; i++)
 			if (in_view(view, next[i]))
@@ -339,14 +341,6 @@ static uint32_t find_blocks(struct env *env, const struct stack_view *view, uint
 		if (block_at[i] != NO_BLOCK)
 			block_at[i] = blocks++;
 	return blocks;
-}
-
-static bool jumps_anywhere(const struct env *env, const struct stack_view *view)
-{
-	for (uint32_t pc = view->start; in_view(view, pc); pc++)
-		if (env->insns[pc].kind == INSN_GOTO_REG)
-			return true;
-	return false;
 }
 
 static int follow(struct env *env, struct walk *walk, place_seen_fn *seen, void *arg)
@@ -372,8 +366,6 @@ int follow_places(struct env *env, struct stack_view *view, place_seen_fn *seen,
 	struct walk walk = { .view = view };
 	int error = -ENOMEM;
 
-	if (jumps_anywhere(env, view))
-		return -E2BIG;
 	walk.block_at = env_alloc(env, view->len * sizeof(*walk.block_at));
 	if (walk.block_at) {
 		walk.block = env_alloc(env, (find_blocks(env, view, walk.block_at) + 1) *

@@ -79,7 +79,7 @@ static enum reason find_limit(const struct reg *pointer, bool to_left, uint32_t 
 		*limit = (uint32_t)-((int32_t)pointer->var.bits.value + pointer->off);
 		break;
 	case REG_MAP_VALUE:
-		most = pointer->map->value_size;
+		most = map_value_room(pointer->map);
 		*limit = (uint32_t)((to_left ? (uint64_t)pointer->var.smin : pointer->var.umax) +
 				    (uint64_t)(int64_t)pointer->off);
 		break;

@@ -167,6 +167,11 @@ static inline bool reg_is(const struct reg *reg, enum reg_type type)
 	return reg->type == type && !(reg->flags & REG_MAYBE_NULL);
 }
 static inline bool reg_maybe_null(const struct reg *reg) { return reg->flags & REG_MAYBE_NULL; }
+/* Inside an instruction array's value: what is loaded there are addresses of instructions. */
+static inline bool reg_in_table(const struct reg *reg)
+{
+	return reg->type == REG_MAP_VALUE && reg->map->type == BPF_MAP_TYPE_INSN_ARRAY;
+}
 static inline bool reg_is_pointer(const struct reg *reg)
 {
 	return reg->type != REG_NOT_INIT && reg->type != REG_SCALAR;
@@ -331,6 +336,7 @@ struct subprog {
 	bool called;             /* global: some verified code calls it */
 	bool verified;           /* global: done */
 	struct stack_view *views;
+	uint32_t *targets, target_count; /* where each gotox may lead, in order (indirect.c) */
 	const char *name;
 	uint32_t type;           /* BTF id of its FUNC; 0: unknown */
 };

@@ -22,7 +22,7 @@ static int64_t region_size(const struct reg *reg)
 {
 	switch ((enum reg_type)reg->type) {
 	case REG_MAP_VALUE:
-		return reg->map->value_size;
+		return map_value_room(reg->map);
 	case REG_MAP_KEY:
 		return reg->map->key_size;
 	case REG_MEM:

@@ -43,12 +43,13 @@ static bool find_loop(const struct story *story, struct loop *loop)
 static bool find_code_loop(const struct story *story, struct loop *loop)
 {
 	struct env *env = story->env;
-	uint32_t next[2];
+	uint32_t own[2];
 
 	if (story->insn < 0)
 		return false;
 	for (uint32_t i = 0; i < env->len; i++) {
-		unsigned n = insn_successors(env, i, next);
+		unsigned n;
+		const uint32_t *next = insn_successors(env, i, own, &n);
 
 		for (unsigned k = 0; k < n; k++)
 			if (next[k] <= i && story->insn >= (int64_t)next[k] &&

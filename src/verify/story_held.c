@@ -110,9 +110,12 @@ static const uint8_t *find_reaching(struct env *env, const struct pair *pair)
 	for (int round = 0; changed && round < ROUNDS; round++) {
 		changed = false;
 		for (uint32_t i = env->len; i-- > 0;) {
-			uint32_t next[2];
-			unsigned n = can[i] ? 0 : insn_successors(env, i, next);
+			uint32_t own[2];
+			unsigned n;
+			const uint32_t *next = insn_successors(env, i, own, &n);
 
+			if (can[i])
+				continue;
 			for (unsigned k = 0; k < n; k++)
 				if (next[k] < env->len && can[next[k]])
 					can[i] = 1;

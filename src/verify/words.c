@@ -132,7 +132,7 @@ static const char *global_words(struct env *env, const struct reg *reg)
 	name = variable_at(env, section, at, &into);
 	if (!name)
 		return words(env, "a pointer to the global data '%s' (%u bytes)%s", map_name(reg),
-			     reg->map->value_size, offset_words(env, reg));
+			     map_value_room(reg->map), offset_words(env, reg));
 	if (into || !scalar_is_const(reg->var))
 		return words(env, "a pointer into the global variable '%s', at byte %" PRId64 "%s%s", name,
 			     into, scalar_is_const(reg->var) ? "" : " plus ",
@@ -187,7 +187,7 @@ const char *reg_words(struct env *env, const struct reg *reg)
 		if (reg->map->internal)
 			return global_words(env, reg);
 		return words(env, "a pointer to a value of map '%s' (%u bytes)%s%s", map_name(reg),
-			     reg->map->value_size, offset_words(env, reg), or_null(reg));
+			     map_value_room(reg->map), offset_words(env, reg), or_null(reg));
 	case REG_MAP_KEY:
 		return words(env, "a pointer to a key of map '%s'%s", map_name(reg),
 			     offset_words(env, reg));

@@ -9,6 +9,7 @@
  *   == claim__in_words
  *   type sched_cls [attach]        program type (and attach type by name)
  *   map hash 4 8 16                maps: type, key, value, entries; map[idx:0] is the first
+ *   targets 3 5 7                  instructions that the map above, an insn_array, holds
  *   flags 16                       load flags
  *   caps none | bpf net_admin ...  who loads it has just these capabilities
  *   accept | reject LAST LINE OF THE LOG
@@ -32,11 +33,13 @@
 #include "vm/vm.h"
 
 #define MAPS_MAX 4
+#define TARGETS_MAX 16
 
 struct test_case {
 	char claim[128];
 	char type[32], attach[40];
 	struct map_spec map[MAPS_MAX];
+	uint32_t targets[MAPS_MAX][TARGETS_MAX];
 	uint32_t map_count, flags;
 	bool limited;            /* just caps, enum skep_caps */
 	unsigned caps;
@@ -68,6 +71,24 @@ static int kernel_map(const struct map_spec *spec)
 	return (int)syscall(SYS_bpf, 0, &attr, sizeof(attr));
 }
 
+/* An instruction array is filled, and from then on stays as it is. */
+static void kernel_set_targets(const struct map_spec *spec, int fd)
+{
+	enum { UPDATE_ELEM = 2, FREEZE = 22 };
+
+	for (uint32_t i = 0; spec->targets && i < spec->max_entries; i++) {
+		uint32_t value[4] = { spec->targets[i] };
+		struct {
+			uint32_t fd;
+			uint64_t key, value, flags;
+		} attr = { (uint32_t)fd, (uintptr_t)&i, (uintptr_t)value, 0 };
+
+		syscall(SYS_bpf, UPDATE_ELEM, &attr, sizeof(attr));
+	}
+	if (spec->targets)
+		syscall(SYS_bpf, FREEZE, &(uint32_t){ (uint32_t)fd }, sizeof(uint32_t));
+}
+
 /* Map indices become the descriptors of real maps. */
 static void name_maps(struct skep_insn *insns, size_t count, const int *fds, uint32_t maps)
 {
@@ -86,8 +107,10 @@ static void name_maps(struct skep_insn *insns, size_t count, const int *fds, uin
 static const char *last_line(char *log)
 {
 	/* Some lines lack their end. */
-	char *end = strstr(log, "processed "), *start;
+	char *end = strstr(log, "\nVerification failed"), *start; /* an explanation follows */
 
+	if (!end)
+		end = strstr(log, "processed ");
 	if (!end)
 		end = log + strlen(log);
 	while (end > log && end[-1] == '\n')
@@ -145,8 +168,10 @@ static void compare_with_kernel(const struct test_case *test, const struct skep_
 	}
 	copy = malloc(count * sizeof(*copy));
 	memcpy(copy, insns, count * sizeof(*copy));
-	for (uint32_t i = 0; i < test->map_count; i++)
+	for (uint32_t i = 0; i < test->map_count; i++) {
 		fds[i] = kernel_map(&test->map[i]);
+		kernel_set_targets(&test->map[i], fds[i]);
+	}
 	name_maps(copy, count, fds, test->map_count);
 	error = kernel_load(type->id, attach, test->flags, copy, count);
 	if (test->limited)
@@ -155,6 +180,8 @@ static void compare_with_kernel(const struct test_case *test, const struct skep_
 	if ((error == 0) != test->accept || (error && strcmp(line, test->message) != 0)) {
 		printf("FAILED %s: the kernel says: %s %s\n", test->claim,
 		       error ? "reject" : "accept", line);
+		if (error && getenv("SKEP_LOG"))
+			puts(kernel_log);
 		failed++;
 	}
 	for (uint32_t i = 0; i < test->map_count; i++)
@@ -294,6 +321,19 @@ static bool add_map(struct test_case *test, const char *line)
 	return true;
 }
 
+static bool read_targets(struct test_case *test, const char *line)
+{
+	uint32_t last = test->map_count - 1, n = 0;
+	char *end;
+
+	if (!test->map_count || test->map[last].max_entries > TARGETS_MAX)
+		return false;
+	for (; n < test->map[last].max_entries && *line; line = end)
+		test->targets[last][n++] = (uint32_t)strtoul(line, &end, 0);
+	test->map[last].targets = test->targets[last];
+	return n == test->map[last].max_entries && !*line;
+}
+
 static const char *after(const char *line, const char *word)
 {
 	size_t len = strlen(word);
@@ -312,6 +352,8 @@ static bool read_head(struct test_case *test, const char *line)
 		return sscanf(rest, "%31s %39s", test->type, test->attach) >= 1;
 	if ((rest = after(line, "map")))
 		return add_map(test, rest);
+	if ((rest = after(line, "targets")))
+		return read_targets(test, rest);
 	if ((rest = after(line, "flags"))) {
 		test->flags = (uint32_t)strtoul(rest, NULL, 0);
 		return true;
