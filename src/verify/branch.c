@@ -90,8 +90,12 @@ static int decide_same(enum cond op, struct scalar number, unsigned width)
 }
 
 /* 1: always taken, 0: never, -1: unknown. */
-static int decide(enum cond op, const struct reg *d, const struct reg *s, unsigned width)
+static int decide(struct env *env, enum cond op, const struct reg *d, const struct reg *s,
+		  unsigned width)
 {
+	if (d->type == REG_SCALAR && s->type == REG_SCALAR && !scalar_is_const(d->var) &&
+	    !scalar_is_const(s->var) && !env_can(env, ABILITY_RANGE_COMPARE))
+		return -1;
 	if (d == s && d->type == REG_SCALAR)
 		return decide_same(op, d->var, width);
 	if (d->type == REG_SCALAR && s->type == REG_SCALAR)
@@ -519,7 +523,7 @@ int check_jump(struct env *env, uint32_t pc, uint32_t *next)
 		return error;
 	reg_set_const(env, &constant, (uint64_t)insn->imm);
 	numbers = d->type == REG_SCALAR && s->type == REG_SCALAR;
-	decided = decide((enum cond)insn->op, d, s, insn->width);
+	decided = decide(env, (enum cond)insn->op, d, s, insn->width);
 	if (decided < 0 && numbers) {
 		work_out(env, &out, insn, d, s);
 		decided = impossible(&out, 1) ? 0 : impossible(&out, 0) ? 1 : -1;
