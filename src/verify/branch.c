@@ -89,12 +89,21 @@ static int decide_same(enum cond op, struct scalar number, unsigned width)
 	__builtin_unreachable();
 }
 
+/* Could the verifier of that release decide a comparison of such numbers? */
+static bool compares(struct env *env, enum cond op, struct scalar d, struct scalar s)
+{
+	if (scalar_is_const(d) && scalar_is_const(s))
+		return true;
+	if (!scalar_is_const(d) && !scalar_is_const(s))
+		return env_can(env, ABILITY_RANGE_COMPARE);
+	return (op != COND_EQ && op != COND_NE) || env_can(env, ABILITY_EQUAL_RANGE);
+}
+
 /* 1: always taken, 0: never, -1: unknown. */
 static int decide(struct env *env, enum cond op, const struct reg *d, const struct reg *s,
 		  unsigned width)
 {
-	if (d->type == REG_SCALAR && s->type == REG_SCALAR && !scalar_is_const(d->var) &&
-	    !scalar_is_const(s->var) && !env_can(env, ABILITY_RANGE_COMPARE))
+	if (d->type == REG_SCALAR && s->type == REG_SCALAR && !compares(env, op, d->var, s->var))
 		return -1;
 	if (d == s && d->type == REG_SCALAR)
 		return decide_same(op, d->var, width);
@@ -201,21 +210,27 @@ static bool learns(const struct env *env, const struct insn *insn, const struct 
 	       (d->var.umax <= INT32_MAX && s->var.umax <= INT32_MAX);
 }
 
-static void work_out(const struct env *env, struct outcome *out, const struct insn *insn,
+static bool impossible(const struct outcome *out, int taken)
+{
+	return scalar_is_empty(out->d[taken]) || scalar_is_empty(out->s[taken]);
+}
+
+static void work_out(struct env *env, struct outcome *out, const struct insn *insn,
 		     const struct reg *d, const struct reg *s)
 {
+	enum cond op = (enum cond)insn->op;
+
 	for (int taken = 0; taken < 2; taken++) {
 		out->d[taken] = d->var;
 		out->s[taken] = s->var;
 		if (learns(env, insn, d, s, taken))
-			scalar_assume((enum cond)insn->op, !taken, &out->d[taken], &out->s[taken],
-			      insn->width);
+			scalar_assume(op, !taken, &out->d[taken], &out->s[taken], insn->width);
+		/* That release would not have seen that it cannot be, and goes on. */
+		if (env->kernel && impossible(out, taken) && !compares(env, op, d->var, s->var)) {
+			out->d[taken] = d->var;
+			out->s[taken] = s->var;
+		}
 	}
-}
-
-static bool impossible(const struct outcome *out, int taken)
-{
-	return scalar_is_empty(out->d[taken]) || scalar_is_empty(out->s[taken]);
 }
 
 static void apply_outcome(struct state *state, const struct insn *insn,
