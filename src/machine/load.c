@@ -100,6 +100,16 @@ static int judge(struct loading *l, size_t index)
 	return error;
 }
 
+/* A machine has no maps that hold instructions. */
+static int refuse_tables(struct loading *l, const struct prog_spec *spec)
+{
+	struct skep_where where = object_where(l->object, spec->section, spec->name);
+
+	return skep_fail(l->diag, SKEP_MACHINE_MAP, &where,
+			 "'%s' jumps through a table: such a program can be checked, but no "
+			 "machine runs it", spec->name);
+}
+
 static int judge_all(struct loading *l)
 {
 	int error = 0;
@@ -113,6 +123,8 @@ static int judge_all(struct loading *l)
 	for (size_t i = 0; i < l->object->prog_count && !error; i++) {
 		if (!l->object->progs[i].autoload)
 			continue;
+		if (l->specs[i].map_count > l->object->maps.count)
+			return refuse_tables(l, &l->specs[i]);
 		l->specs[i].maps = l->spec_list;
 		error = judge(l, i);
 	}

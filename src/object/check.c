@@ -44,22 +44,22 @@ static void fill_sizes(struct map_spec *spec)
 	}
 }
 
-/* The object's map list with sizes filled in. */
+/* The program's map list with sizes filled in. */
 struct filled {
 	struct map_spec *specs;
 	const struct map_spec **list;
 };
 
-static int filled_init(struct filled *filled, const struct skep_object *object)
+static int filled_init(struct filled *filled, const struct prog_spec *spec)
 {
-	size_t count = object->maps.count;
+	size_t count = spec->map_count;
 
 	filled->specs = calloc(count + 1, sizeof(*filled->specs));
 	filled->list = calloc(count + 1, sizeof(*filled->list));
 	if (!filled->specs || !filled->list)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
-		filled->specs[i] = object->maps.items[i]->spec;
+		filled->specs[i] = *spec->maps[i];
 		fill_sizes(&filled->specs[i]);
 		filled->list[i] = &filled->specs[i];
 	}
@@ -233,7 +233,7 @@ int object_verify(struct skep_object_prog *prog, const struct skep_verify_opts *
 		return error;
 	/* The verifier's item would tell of a strange call where a type is missing. */
 	quiet = prog->linked.poisons.count ? skep_diag_new() : NULL;
-	if (filled_init(&filled, prog->object) < 0 || (prog->linked.poisons.count && !quiet))
+	if (filled_init(&filled, spec) < 0 || (prog->linked.poisons.count && !quiet))
 		error = skep_fail(diag, SKEP_OOM, &where, "maps");
 	spec->maps = filled.list;
 	if (!error)
@@ -247,7 +247,7 @@ int object_verify(struct skep_object_prog *prog, const struct skep_verify_opts *
 	}
 	skep_diag_free(quiet);
 	filled_done(&filled);
-	spec->maps = prog->object->specs;
+	spec->maps = prog->linked.maps;
 	return error;
 }
 

@@ -287,6 +287,8 @@ int object_link(struct skep_object_prog *prog, struct skep_diag *diag)
 	out.placed_count = l.placed.count;
 	if (!error)
 		error = link_info(object, &out, diag);
+	if (!error && list_maps(object, &out) < 0)
+		error = oom(&l);
 	free(l.at);
 	vec_done(&l.frames);
 	if (error) {
@@ -309,5 +311,7 @@ void linked_done(struct linked *linked)
 	free(linked->funcs);
 	free(linked->lines);
 	vec_done(&linked->poisons);
+	vec_done(&linked->tables);
+	free(linked->maps);
 	*linked = (struct linked){ 0 };
 }

@@ -66,6 +66,13 @@ struct placed {
 	uint32_t func, at;
 };
 
+/* A table of the places that a jump may lead to, as a map of the program (jumptable.c). */
+struct jump_table {
+	uint64_t offset;         /* in its section */
+	uint32_t shift;          /* from the function's place in its section to that in the program */
+	const struct map_spec *spec; /* in the object's strings */
+};
+
 /* What link.c makes of a program; every pointer owned. */
 struct linked {
 	struct skep_insn *insns;
@@ -77,6 +84,9 @@ struct linked {
 	struct line_info *lines;
 	uint32_t line_count;
 	struct poisons poisons;
+	VEC(struct jump_table) tables;
+	const struct map_spec **maps; /* the object's, then the tables */
+	uint32_t map_count;
 };
 
 struct skep_object_prog {
@@ -231,6 +241,8 @@ int ksym_resolve(struct skep_object *object, struct object_extern *ext,
 int core_func(struct skep_object *object, struct func *func, struct skep_diag *diag);
 int object_link(struct skep_object_prog *prog, struct skep_diag *diag);
 void linked_done(struct linked *linked);
+/* linked->maps, once it is linked (jumptable.c); -ENOMEM. */
+int list_maps(struct skep_object *object, struct linked *linked);
 /* func_info and line_info of a linked program (info.c). */
 int link_info(struct skep_object *object, struct linked *linked, struct skep_diag *diag);
 

@@ -8,6 +8,7 @@
  *   function                   wide             address of a subprogram (link.c)
  *   map definition             wide             index of the map
  *   variable in global data    wide             index of its map, offset in its value
+ *   table in .jumptables       wide             index of its map, offset in its value
  *   extern, kernel setting     wide             the same, of the .kconfig map
  *   extern, kernel variable    wide             BTF id, or address if untyped
  *   extern, kernel function    call             BTF id
@@ -163,6 +164,14 @@ int relo_apply(struct linking *l, const struct located *relo, struct skep_insn *
 	}
 	if (symbol->section >= l->object->elf.section_count)
 		return bad(l, pc, "symbol '%s' is in no section", symbol->name);
+	if (!call && is_jump_tables(l->object, symbol->section)) {
+		uint32_t map;
+		int error = relo_jump_table(l, symbol, relo, pc, &map);
+
+		if (!error)
+			set_wide(insn, IMM64_MAP_INDEX_VALUE, map, (uint32_t)insn->imm);
+		return error;
+	}
 	if (!call && !l->object->elf.sections[symbol->section].code)
 		return apply_data(l, symbol, insn, pc);
 	if (call && insn->src != RELO_CALL_LOCAL)

@@ -35,6 +35,12 @@ struct relo_target {
 int relo_apply(struct linking *l, const struct located *relo, struct skep_insn *insn, uint32_t pc,
 	       struct relo_target *target);
 
+/* Is it the section of tables to jump through (jumptable.c)? */
+bool is_jump_tables(const struct skep_object *object, uint32_t section);
+/* The table that the instruction at pc takes the address of, as one of the program's maps. */
+int relo_jump_table(struct linking *l, const struct elf_symbol *symbol,
+		    const struct located *relo, uint32_t pc, uint32_t *map);
+
 /* Note that an instruction must not be reached. why: NULL means out of memory. */
 int link_poison(struct linking *l, uint32_t insn, const char *why, bool core);
 
