@@ -194,8 +194,15 @@ static bool parse_store(struct assembler *as, struct insn *insn)
 {
 	struct scan *scan = &as->scan;
 
-	insn->kind = INSN_STORE;
-	if (!need_address(scan, &insn->width, NULL, &insn->dst, &insn->off) || !need(scan, "="))
+	if (take_argument(scan, -1, &insn->arg)) {
+		insn->kind = INSN_STORE_ARG;
+		insn->width = 8;
+	} else {
+		insn->kind = INSN_STORE;
+		if (!need_address(scan, &insn->width, NULL, &insn->dst, &insn->off))
+			return false;
+	}
+	if (!need(scan, "="))
 		return false;
 	skip_blanks(scan);
 	insn->source_is_imm = *scan->at != 'r' && *scan->at != 'w';
@@ -283,6 +290,11 @@ static bool parse_load(struct assembler *as, struct insn *insn)
 		return need_imm32(scan, &insn->imm) && need(scan, "]");
 	}
 	scan->at = start;
+	if (take_argument(scan, 1, &insn->arg)) {
+		insn->kind = INSN_LOAD_ARG;
+		insn->width = 8;
+		return true;
+	}
 	insn->kind = INSN_LOAD;
 	return need_address(scan, &insn->width, &insn->sign_extend, &insn->src, &insn->off);
 }

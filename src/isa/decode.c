@@ -201,11 +201,35 @@ static struct insn decode_fields(const struct skep_insn *insns, size_t count, si
 	case INSN_GOTO_REG:
 	case INSN_MAY_GOTO:
 	case INSN_EXIT:
+	case INSN_LOAD_ARG:
+	case INSN_STORE_ARG:
 	case INSN_CAST:
 	case INSN_KIND_COUNT:
 		break;
 	}
 	return insn;
+}
+
+/* A load or store of 8 bytes from or to a stack argument; false: it is none. */
+static bool decode_argument(struct insn *insn)
+{
+	int32_t distance = insn->kind == INSN_LOAD ? insn->off : -insn->off;
+
+	if (insn->width != 8 || insn->sign_extend || distance <= 0 || distance % 8)
+		return false;
+	if (insn->kind == INSN_LOAD && insn->src == INSN_ARG_REG && insn->dst <= INSN_MAX_REG) {
+		insn->kind = INSN_LOAD_ARG;
+		insn->src = 0;
+	} else if (insn->kind == INSN_STORE && insn->dst == INSN_ARG_REG &&
+		   insn->src <= INSN_MAX_REG) {
+		insn->kind = INSN_STORE_ARG;
+		insn->dst = 0;
+	} else {
+		return false;
+	}
+	insn->arg = (uint16_t)(distance / 8 - 1);
+	insn->off = 0;
+	return true;
 }
 
 struct insn insn_decode(const struct skep_insn *insns, size_t count, size_t index,
@@ -220,7 +244,8 @@ struct insn insn_decode(const struct skep_insn *insns, size_t count, size_t inde
 	if (opcodes[raw.code].kind == INSN_JUMP && raw.dst > INSN_MAX_REG)
 		return refuse_number(why, "R%u is invalid", raw.dst);
 	insn = decode_fields(insns, count, index, why);
-	if (insn.kind == INSN_INVALID || (raw.dst <= INSN_MAX_REG && raw.src <= INSN_MAX_REG))
+	if (insn.kind == INSN_INVALID || (raw.dst <= INSN_MAX_REG && raw.src <= INSN_MAX_REG) ||
+	    decode_argument(&insn))
 		return insn;
 	return refuse_number(why, "R%u is invalid",
 			     raw.src > INSN_MAX_REG ? raw.src : raw.dst);

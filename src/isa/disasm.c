@@ -219,13 +219,21 @@ static void put_jump(struct out *out, const struct insn *insn)
 
 static void put_memory(struct out *out, const struct insn *insn)
 {
+	if (insn->kind == INSN_LOAD_ARG) {
+		put(out, "r%u = *", insn->dst);
+		put_address(out, 'u', 8, INSN_ARG_REG, 8 * (insn->arg + 1));
+		return;
+	}
 	if (insn->kind == INSN_LOAD) {
 		put(out, "r%u = *", insn->dst);
 		put_address(out, insn->sign_extend ? 's' : 'u', insn->width, insn->src, insn->off);
 		return;
 	}
 	put(out, "*");
-	put_address(out, 'u', insn->width, insn->dst, insn->off);
+	if (insn->kind == INSN_STORE_ARG)
+		put_address(out, 'u', 8, INSN_ARG_REG, -8 * (insn->arg + 1));
+	else
+		put_address(out, 'u', insn->width, insn->dst, insn->off);
 	if (insn->source_is_imm)
 		put(out, " = %lld", (long long)insn->imm);
 	else
@@ -263,6 +271,8 @@ int insn_print(const struct skep_insn *insns, size_t count, size_t index,
 		break;
 	case INSN_LOAD:
 	case INSN_STORE:
+	case INSN_LOAD_ARG:
+	case INSN_STORE_ARG:
 		put_memory(&out, &insn);
 		break;
 	case INSN_ATOMIC:

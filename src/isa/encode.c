@@ -56,6 +56,12 @@ static int find_code(const struct insn *insn)
 	case INSN_CAST:
 		wanted.width = 8;
 		break;
+	case INSN_LOAD_ARG:
+		wanted.kind = INSN_LOAD;
+		break;
+	case INSN_STORE_ARG:
+		wanted.kind = INSN_STORE;
+		break;
 	case INSN_INVALID:
 	case INSN_PAD:
 	case INSN_KIND_COUNT:
@@ -142,6 +148,14 @@ static bool encode_rest(const struct insn *insn, struct skep_insn *raw)
 	case INSN_IMM64:
 		raw->src = insn->op & 15u;
 		return insn->op <= IMM64_MAP_INDEX_VALUE;
+	case INSN_LOAD_ARG:
+		raw->src = INSN_ARG_REG;
+		raw->off = (int16_t)(8 * (insn->arg + 1));
+		return insn->arg < INT16_MAX / 8;
+	case INSN_STORE_ARG:
+		raw->dst = INSN_ARG_REG;
+		raw->off = (int16_t)(-8 * (insn->arg + 1));
+		return insn->arg < INT16_MAX / 8;
 	case INSN_LOAD:
 	case INSN_STORE:
 	case INSN_LOAD_PACKET:

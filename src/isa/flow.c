@@ -56,6 +56,8 @@ void skep_insn_flow(const struct skep_insn *insns, size_t count, size_t index,
 	case INSN_STORE:
 	case INSN_ATOMIC:
 	case INSN_LOAD_PACKET:
+	case INSN_LOAD_ARG:
+	case INSN_STORE_ARG:
 	case INSN_CAST:
 	case INSN_KIND_COUNT:
 		add_next(flow, pc + 1, count);

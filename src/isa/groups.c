@@ -67,6 +67,8 @@ static unsigned decoded_groups(const struct insn *insn)
 	case INSN_INVALID:
 	case INSN_GOTO_REG:
 	case INSN_MAY_GOTO:
+	case INSN_LOAD_ARG:
+	case INSN_STORE_ARG:
 	case INSN_CAST:
 	case INSN_KIND_COUNT:
 		break;

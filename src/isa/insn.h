@@ -32,6 +32,8 @@ enum insn_kind {
 	INSN_MAY_GOTO,     /* goto off once the loop budget is spent */
 	INSN_CALL,         /*                               op: enum call */
 	INSN_EXIT,
+	INSN_LOAD_ARG,     /* dst = its own stack argument `arg` (0: the sixth of all) */
+	INSN_STORE_ARG,    /* stack argument `arg` of the next call = source */
 	INSN_CAST,         /* dst = address-space cast of src; imm = to << 16 | from */
 	INSN_KIND_COUNT,
 };
@@ -84,11 +86,19 @@ struct insn {
 	bool sign_extend;        /* LOAD and MOV */
 	bool fault_zero;         /* LOAD: a fault yields 0 (set by the verifier) */
 	bool indirect;           /* LOAD_PACKET: add src (IND) */
+	uint16_t arg;            /* LOAD_ARG, STORE_ARG: which; see INSN_ARG_REG */
 	int32_t off;             /* memory: displacement; jumps: slots from the next insn */
 	int64_t imm;
 };
 
 #define INSN_MAX_REG 10          /* the read-only frame pointer is r10 */
+/*
+ * Arguments after the fifth are passed on the stack, by loads and stores of 8 bytes
+ * whose base is a register that does not exist otherwise: a caller stores its n-th at
+ * r11 - 8n, and the function called loads it from r11 + 8n. Here n - 1 is arg.
+ */
+#define INSN_ARG_REG 11
+#define INSN_STACK_ARGS_MAX 7
 #define INSN_STACK_SIZE 512
 
 /*

@@ -208,6 +208,21 @@ bool need_imm32(struct scan *scan, int64_t *value)
 	return true;
 }
 
+bool take_argument(struct scan *scan, int sign, uint16_t *arg)
+{
+	const char *start = scan->at;
+	int64_t distance;
+
+	if (take(scan, "(") && take_word(scan, "u64") && take(scan, "*") && take(scan, ")") &&
+	    take(scan, "(") && take_word(scan, "r11") && take(scan, sign < 0 ? "-" : "+") &&
+	    need_number(scan, 8, INT16_MAX, &distance) && distance % 8 == 0 && take(scan, ")")) {
+		*arg = (uint16_t)(distance / 8 - 1);
+		return true;
+	}
+	scan->at = start;
+	return false;
+}
+
 bool need_address(struct scan *scan, uint8_t *width, bool *sign_extend, uint8_t *base,
 		  int32_t *off)
 {

@@ -54,6 +54,8 @@ bool need_number(struct scan *scan, int64_t min, int64_t max, int64_t *value);
 /* An immediate of 32 bits, written signed or unsigned. */
 bool need_imm32(struct scan *scan, int64_t *value);
 /* "(u32 *)(r1 +8)"; sign_extend may be NULL where s32 is not allowed. */
+/* "(u64 *)(r11 +8)" with that sign: the first stack argument; false, and nothing taken: not one. */
+bool take_argument(struct scan *scan, int sign, uint16_t *arg);
 bool need_address(struct scan *scan, uint8_t *width, bool *sign_extend, uint8_t *base,
 		  int32_t *off);
 

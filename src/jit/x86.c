@@ -67,7 +67,7 @@ static uint8_t writes_saved(const struct insn *insn)
 		break;
 	case INSN_INVALID: case INSN_PAD: case INSN_STORE: case INSN_LOAD_PACKET: case INSN_JUMP:
 	case INSN_GOTO: case INSN_GOTO_REG: case INSN_MAY_GOTO: case INSN_CALL: case INSN_EXIT:
-	case INSN_KIND_COUNT:
+	case INSN_LOAD_ARG: case INSN_STORE_ARG: case INSN_KIND_COUNT:
 	default:
 		return 0;
 	}
@@ -145,6 +145,8 @@ static unsigned compile_insn(struct x86 *x, const struct insn *insn)
 		if (insn->dst != insn->src)
 			emit_mov(&x->e, true, x86_dst(insn), x86_src(insn));
 		return 1;
+	case INSN_LOAD_ARG:
+	case INSN_STORE_ARG: /* what is verified has stores and loads in their place */
 	case INSN_INVALID:
 	case INSN_PAD:
 		x86_trap(x);

@@ -305,6 +305,9 @@ static enum insn_group insn_group(const struct insn *insn)
 		return call_group((enum call)insn->op);
 	case INSN_CAST:
 		return GROUP_CAST;
+	case INSN_LOAD_ARG:
+	case INSN_STORE_ARG:
+		return GROUP_STACK_ARGS;
 	case INSN_INVALID:
 	case INSN_PAD:
 	case INSN_STORE:

@@ -31,8 +31,10 @@ static int refuse_at(struct env *env, int64_t insn, enum skep_code code, const c
 /* --- decoding --- */
 
 /* Which refusals Linux gives before it looks at paths. */
-static bool refused_early(const char *why)
+static bool refused_early(const struct env *env, const char *why)
 {
+	if (why[0] == 'R' && strstr(why, "is invalid"))
+		return env_can(env, ABILITY_STACK_ARGS); /* since one more register has a meaning */
 	return strstr(why, "reserved fields") != NULL || !strncmp(why, "unknown opcode", 14) ||
 	       !strncmp(why, "BPF_LDX", 7) || strstr(why, "ld_imm64") != NULL;
 }
@@ -120,7 +122,7 @@ int check_encodings(struct env *env)
 					 env->spec->insns[i].code);
 		if (insn->kind == INSN_INVALID) {
 			insn_decode(env->spec->insns, env->len, i, &why);
-			if (why && refused_early(why))
+			if (why && refused_early(env, why))
 				return refuse_at(env, i, SKEP_VERIFY_INSN, "%s", why);
 		}
 		if (insn->kind == INSN_IMM64 && insn->op != IMM64_VALUE &&
@@ -417,6 +419,7 @@ static void mark_points(struct env *env, uint32_t pc)
 		break;
 	case INSN_INVALID: case INSN_PAD: case INSN_ALU: case INSN_LOAD: case INSN_STORE:
 	case INSN_ATOMIC: case INSN_LOAD_PACKET: case INSN_EXIT: case INSN_CAST:
+	case INSN_LOAD_ARG: case INSN_STORE_ARG:
 	case INSN_KIND_COUNT:
 		break;
 	}

@@ -277,16 +277,11 @@ static const struct btf_type *prototype(const struct env *env, uint32_t subprog)
 	return btf_kind(function) == BTF_FUNC_PROTO ? function : NULL;
 }
 
-/* Arguments after the fifth would be on the stack, and nothing can be put there. */
-int check_stack_args(struct env *env, uint32_t subprog)
+uint32_t parameter_count(const struct env *env, uint32_t subprog)
 {
 	const struct btf_type *proto = prototype(env, subprog);
-	uint32_t count = proto ? btf_vlen(proto) : 0;
 
-	if (count <= ARGS_MAX || !env_can(env, ABILITY_STACK_ARGS))
-		return 0;
-	return reject_as(env, SKEP_VERIFY_ARG, -EFAULT,
-			 "callee expects %u args, stack arg1 is not initialized", count);
+	return proto ? btf_vlen(proto) : 0;
 }
 
 bool global_returns_void(const struct env *env, uint32_t subprog)
@@ -334,6 +329,10 @@ static int read_params(struct env *env, uint32_t subprog, struct param params[AR
 		return reject(env, -EINVAL, "Missing BTF func_info for global function");
 	args = btf_data(proto);
 	count = btf_vlen(proto);
+	if (count > ARGS_MAX && env_can(env, ABILITY_STACK_ARGS))
+		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
+				 "global function %s has %u > %u args, stack args not supported",
+				 name, count, ARGS_MAX);
 	if (count > ARGS_MAX)
 		return reject(env, -EINVAL, "Global function %s() with %u > %u args. Buggy compiler.",
 			      name, count, ARGS_MAX);

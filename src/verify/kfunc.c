@@ -43,7 +43,12 @@ static const char *find(const struct env *env, uint32_t pc, struct kfunc_call *c
 	if (btf_kind(call->proto) != BTF_FUNC_PROTO)
 		return "kernel function does not have a valid func_proto";
 	call->params = btf_data(call->proto);
-	call->count = MIN(btf_vlen(call->proto), 5u);
+	if (btf_vlen(call->proto) > 5) { /* none that programs may call has more */
+		snprintf(text, sizeof(text), "Function %s has %u > 5 args", *name,
+			 btf_vlen(call->proto));
+		return text;
+	}
+	call->count = btf_vlen(call->proto);
 	call->fn = kfunc_find(*name);
 	return NULL;
 }

@@ -67,6 +67,12 @@ static void insn_effect(struct env *env, uint32_t pc, uint16_t *reads, uint16_t 
 	case INSN_IMM64:
 		*writes = bit(insn->dst);
 		return;
+	case INSN_LOAD_ARG:
+		*writes = bit(insn->dst);
+		return;
+	case INSN_STORE_ARG:
+		*reads = source_bit(insn);
+		return;
 	case INSN_CAST:
 	case INSN_LOAD:
 		*reads = bit(insn->src);
@@ -144,6 +150,8 @@ static uint16_t live_after(const struct env *env, uint32_t pc)
 	case INSN_ATOMIC:
 	case INSN_LOAD_PACKET:
 	case INSN_CALL:
+	case INSN_LOAD_ARG:
+	case INSN_STORE_ARG:
 	case INSN_CAST:
 		return live_at(env, next);
 	case INSN_KIND_COUNT:

@@ -23,6 +23,8 @@ enum {
 /* The effect of the instruction at pc; *next: where this path goes on. 1: nowhere. */
 static int check_call(struct env *env, uint32_t pc, uint32_t *next)
 {
+	if (env->insns[pc].op != CALL_LOCAL)
+		drop_stack_args(state_frame(env->cur));
 	switch ((enum call)env->insns[pc].op) {
 	case CALL_LOCAL:
 		*next = pc;
@@ -75,6 +77,10 @@ static int check_insn(struct env *env, uint32_t pc, uint32_t *next)
 		return check_atomic(env, pc);
 	case INSN_LOAD_PACKET:
 		return check_load_packet(env, pc);
+	case INSN_LOAD_ARG:
+		return check_load_arg(env, pc);
+	case INSN_STORE_ARG:
+		return check_store_arg(env, pc);
 	case INSN_CAST:
 		return check_cast(env, pc);
 	case INSN_JUMP:
@@ -412,6 +418,8 @@ static int run_passes(struct env *env)
 		error = explore_subprog(env, 0);
 	if (!error)
 		error = explore_globals(env);
+	if (!error)
+		error = check_stack_args_used(env);
 	if (!error)
 		error = check_stack_depths(env);
 	if (!error)

@@ -161,6 +161,7 @@ static bool back(struct walk *w, uint32_t moment)
 					       : go_on(w, moment, w->place, LINK_LOST);
 	case INSN_ATOMIC:
 	case INSN_LOAD_PACKET:
+	case INSN_LOAD_ARG:
 		return stop(w, moment, LINK_LOADED);
 	case INSN_JUMP:
 		return go_on(w, moment, w->place, LINK_CHECKED);
@@ -168,6 +169,7 @@ static bool back(struct walk *w, uint32_t moment)
 		return back_call(w, insn, moment);
 	case INSN_EXIT:
 		return back_exit(w, moment);
+	case INSN_STORE_ARG:
 	case INSN_GOTO:
 	case INSN_GOTO_REG:
 	case INSN_MAY_GOTO:

@@ -60,7 +60,19 @@ int check_load_packet(struct env *env, uint32_t pc);
 int check_imm64(struct env *env, uint32_t pc);
 int check_cast(struct env *env, uint32_t pc);                   /* arena.c */
 int check_local_call(struct env *env, uint32_t *pc);            /* subprog.c */
-int check_stack_args(struct env *env, uint32_t subprog);        /* global.c */
+/* stack_args.c: loads and stores of arguments after the fifth. */
+int check_load_arg(struct env *env, uint32_t pc);
+int check_store_arg(struct env *env, uint32_t pc);
+/* Before a call of subprog: what it takes is there. */
+int check_stack_args(struct env *env, uint32_t subprog);
+/* They become the callee's. */
+int pass_stack_args(struct env *env, struct frame *caller, struct frame *callee);
+/* At any call: what was stored, or came from the caller, is gone after it. */
+void drop_stack_args(struct frame *frame);
+/* After exploration: no function stores more of them than its calls take. */
+int check_stack_args_used(struct env *env);
+/* global.c: parameters of subprog by its prototype; 0 without one. */
+uint32_t parameter_count(const struct env *env, uint32_t subprog);
 /* An exit: 1 with *pc set where the caller goes on, 0 at the end of the path. */
 int check_exit(struct env *env, uint32_t *pc);
 /*

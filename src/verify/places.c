@@ -244,8 +244,8 @@ static void after_insn(struct env *env, struct walk *walk, uint32_t pc, struct p
 			regs[i] = nothing;
 		break;
 	case INSN_JUMP: case INSN_GOTO: case INSN_GOTO_REG: case INSN_MAY_GOTO:
-	case INSN_EXIT: case INSN_PAD: case INSN_INVALID:
-		break;
+	case INSN_EXIT: case INSN_PAD: case INSN_INVALID: case INSN_LOAD_ARG: case INSN_STORE_ARG:
+		break; /* too_hard() leaves no argument that matters */
 	case INSN_KIND_COUNT:
 		break;
 	}
@@ -343,6 +343,16 @@ static uint32_t find_blocks(struct env *env, const struct stack_view *view, uint
 	return blocks;
 }
 
+/* Pointers come and go by ways that are not followed here: stack arguments. */
+static bool too_hard(const struct env *env, const struct stack_view *view)
+{
+	for (uint32_t pc = view->start; in_view(view, pc); pc++)
+		if (env->insns[pc].kind == INSN_LOAD_ARG ||
+		    (env->insns[pc].kind == INSN_STORE_ARG && !env->insns[pc].source_is_imm))
+			return true;
+	return false;
+}
+
 static int follow(struct env *env, struct walk *walk, place_seen_fn *seen, void *arg)
 {
 	struct place entry[REG_COUNT] = { 0 };
@@ -366,6 +376,8 @@ int follow_places(struct env *env, struct stack_view *view, place_seen_fn *seen,
 	struct walk walk = { .view = view };
 	int error = -ENOMEM;
 
+	if (too_hard(env, view))
+		return -E2BIG;
 	walk.block_at = env_alloc(env, view->len * sizeof(*walk.block_at));
 	if (walk.block_at) {
 		walk.block = env_alloc(env, (find_blocks(env, view, walk.block_at) + 1) *

@@ -27,7 +27,13 @@ struct wanted {
 	uint32_t frame;              /* the frame the walk is in */
 	uint16_t regs[FRAMES_MAX];
 	uint64_t slots[FRAMES_MAX];
+	uint16_t args[FRAMES_MAX];   /* stack arguments: ARG_IN, ARG_OUT */
 };
+
+/* Bits of wanted.args. */
+#define ARG_IN(arg) ((uint16_t)(1u << (arg)))
+#define ARG_OUT(arg) ((uint16_t)(0x100u << (arg)))
+enum { ARGS_IN = 0xff, ARGS_OUT = 0xff00, ARG_OUT_SHIFT = 8 };
 
 enum { LOST = 1 }; /* the walk cannot go on */
 
@@ -55,7 +61,7 @@ static void drop_reg(struct wanted *w, unsigned reg)
 static bool wanted_nothing(const struct wanted *w)
 {
 	for (uint32_t i = 0; i <= w->frame; i++)
-		if (w->regs[i] || w->slots[i])
+		if (w->regs[i] || w->slots[i] || w->args[i])
 			return false;
 	return true;
 }
@@ -170,6 +176,23 @@ static int back_store(struct wanted *w, const struct insn *insn, const struct st
 	return 0;
 }
 
+static void back_load_arg(struct wanted *w, const struct insn *insn)
+{
+	if (!wanted_reg(w, insn->dst))
+		return;
+	drop_reg(w, insn->dst);
+	w->args[w->frame] |= ARG_IN(insn->arg);
+}
+
+static void back_store_arg(struct wanted *w, const struct insn *insn)
+{
+	if (!(w->args[w->frame] & ARG_OUT(insn->arg)))
+		return;
+	w->args[w->frame] &= (uint16_t)~ARG_OUT(insn->arg);
+	if (!insn->source_is_imm)
+		want_reg(w, insn->src);
+}
+
 /* The register an atomic operation fetches into; -1: none. */
 static int fetched_reg(const struct insn *insn)
 {
@@ -214,26 +237,31 @@ static void back_jump(struct wanted *w, const struct insn *insn)
 /* From a subprogram's first instruction back to its call: arguments only. */
 static int back_into_caller(struct wanted *w, bool callback)
 {
-	uint16_t args = w->regs[w->frame] & REGS_ARGS;
+	uint16_t args = w->regs[w->frame] & REGS_ARGS, more = w->args[w->frame];
 
-	if (!w->frame || (w->regs[w->frame] & ~REGS_ARGS) || w->slots[w->frame])
+	if (!w->frame || (w->regs[w->frame] & ~REGS_ARGS) || w->slots[w->frame] ||
+	    (more & ARGS_OUT) || (w->args[w->frame - 1] & ARGS_OUT) || (callback && more))
 		return LOST;
 	w->regs[w->frame] = 0;
+	w->args[w->frame] = 0;
 	w->frame--;
 	if (!callback) /* a callback's arguments come from the helper */
 		w->regs[w->frame] |= args;
+	w->args[w->frame] |= (uint16_t)(more << ARG_OUT_SHIFT);
 	return 0;
 }
 
 /* From a caller back to where a function ended early: its result was any number. */
 static int back_early_return(struct wanted *w)
 {
-	if ((w->regs[w->frame] & REGS_ARGS) || w->frame + 1 >= FRAMES_MAX)
+	if ((w->regs[w->frame] & REGS_ARGS) || w->frame + 1 >= FRAMES_MAX ||
+	    (w->args[w->frame] & ARGS_OUT))
 		return LOST;
 	drop_reg(w, 0);
 	w->frame++;
 	w->regs[w->frame] = 0;
 	w->slots[w->frame] = 0;
+	w->args[w->frame] = 0;
 	return 0;
 }
 
@@ -258,7 +286,7 @@ static int back_call(struct env *env, struct wanted *w, uint32_t pc, int64_t lat
 		return back_into_caller(w, true);
 	}
 	drop_reg(w, 0);
-	return w->regs[w->frame] & REGS_ARGS ? LOST : 0;
+	return w->regs[w->frame] & REGS_ARGS || w->args[w->frame] & ARGS_OUT ? LOST : 0;
 }
 
 /* From the instruction after a call back into what was called. */
@@ -269,7 +297,8 @@ static int back_exit(struct env *env, struct wanted *w, int64_t later)
 	/* After a callback the helper itself comes next; its arguments are set again. */
 	if (later >= 0 && env->info[later].calls_callback)
 		w->regs[w->frame] &= (uint16_t)~REGS_ARGS;
-	if ((w->regs[w->frame] & REGS_ARGS) || w->frame + 1 >= FRAMES_MAX)
+	if ((w->regs[w->frame] & REGS_ARGS) || w->frame + 1 >= FRAMES_MAX ||
+	    (w->args[w->frame] & ARGS_OUT))
 		return LOST;
 	result = later >= 1 && env->insns[later - 1].kind == INSN_CALL &&
 		 env->insns[later - 1].op == CALL_LOCAL && wanted_reg(w, 0);
@@ -277,6 +306,7 @@ static int back_exit(struct env *env, struct wanted *w, int64_t later)
 	w->frame++;
 	w->regs[w->frame] = result ? 1 : 0;
 	w->slots[w->frame] = 0;
+	w->args[w->frame] = 0;
 	return 0;
 }
 
@@ -301,8 +331,14 @@ static int back_insn(struct env *env, struct wanted *w, uint32_t pc, int64_t lat
 	case INSN_LOAD:
 		back_load(w, insn, step);
 		return 0;
+	case INSN_LOAD_ARG:
+		back_load_arg(w, insn);
+		return 0;
 	case INSN_STORE:
 		return back_store(w, insn, step);
+	case INSN_STORE_ARG:
+		back_store_arg(w, insn);
+		return 0;
 	case INSN_ATOMIC:
 		return back_atomic(w, insn, step);
 	case INSN_LOAD_PACKET:
@@ -347,11 +383,13 @@ static uint16_t touched(const struct insn *insn)
 	case INSN_CAST:
 	case INSN_IMM64:
 	case INSN_LOAD:
+	case INSN_LOAD_ARG:
 		return dst;
 	case INSN_STORE:
 		return (uint16_t)(dst | TOUCH_STORE);
 	case INSN_JUMP:
 		return insn->source_is_imm ? 0 : (uint16_t)(dst | 1u << insn->src);
+	case INSN_STORE_ARG:
 	case INSN_ATOMIC:
 	case INSN_LOAD_PACKET:
 	case INSN_CALL:
@@ -436,6 +474,19 @@ static bool mark_number(struct reg *reg, bool *changed)
 	return true;
 }
 
+static void mark_args(struct wanted *w, struct frame *frame, uint32_t frameno, bool *changed)
+{
+	uint16_t *wanted = &w->args[frameno];
+	struct stack_args *args = frame->args;
+
+	for (unsigned i = 0; i < INSN_STACK_ARGS_MAX; i++) {
+		if (*wanted & ARG_IN(i) && (!args || !mark_number(&args->in[i], changed)))
+			*wanted &= (uint16_t)~ARG_IN(i);
+		if (*wanted & ARG_OUT(i) && (!args || !mark_number(&args->out[i], changed)))
+			*wanted &= (uint16_t)~ARG_OUT(i);
+	}
+}
+
 /* Marks what is wanted of one frame; keeps as wanted what was not marked before. */
 static void mark_frame(struct wanted *w, struct state *state, uint32_t frameno, bool *changed)
 {
@@ -451,10 +502,13 @@ static void mark_frame(struct wanted *w, struct state *state, uint32_t frameno, 
 		    (!slot || !slot_is_spill(slot) || !mark_number(&slot->reg, changed)))
 			w->slots[frameno] &= ~(UINT64_C(1) << i);
 	}
+	mark_args(w, frame, frameno, changed);
 }
 
 void mark_all_precise(struct state *state)
 {
+	bool changed;
+
 	for (; state && !state->all_precise; state = state->parent) {
 		state->all_precise = true;
 		for (uint32_t f = 0; f <= state->depth; f++) {
@@ -467,6 +521,10 @@ void mark_all_precise(struct state *state)
 				if (slot_is_spill(&frame->slot[i]) &&
 				    frame->slot[i].reg.type == REG_SCALAR)
 					frame->slot[i].reg.precise = true;
+			for (uint32_t i = 0; frame->args && i < INSN_STACK_ARGS_MAX; i++) {
+				mark_number(&frame->args->in[i], &changed);
+				mark_number(&frame->args->out[i], &changed);
+			}
 		}
 	}
 }
@@ -538,6 +596,11 @@ int mark_precise_slot(struct env *env, uint32_t frameno, uint32_t slot)
 	return mark_wanted(env, &w);
 }
 
+static bool is_precise(const struct reg *reg)
+{
+	return reg->type == REG_SCALAR && reg->precise;
+}
+
 /* What of old is marked becomes wanted in the current state, which it covers. */
 static void want_marked(struct wanted *w, const struct state *old)
 {
@@ -551,6 +614,12 @@ static void want_marked(struct wanted *w, const struct state *old)
 			if (slot_is_spill(&frame->slot[i]) &&
 			    frame->slot[i].reg.type == REG_SCALAR && frame->slot[i].reg.precise)
 				w->slots[f] |= UINT64_C(1) << i;
+		for (uint32_t i = 0; frame->args && i < INSN_STACK_ARGS_MAX; i++) {
+			if (is_precise(&frame->args->in[i]))
+				w->args[f] |= ARG_IN(i);
+			if (is_precise(&frame->args->out[i]))
+				w->args[f] |= ARG_OUT(i);
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ enum likeness { COVERS, WITHIN, EXACT };
 
 /* --- ids: names that differ between states, but must name the same things --- */
 
-enum { IDS_MAX = (REG_COUNT + STACK_SLOTS) * FRAMES_MAX };
+enum { IDS_MAX = (REG_COUNT + STACK_SLOTS + 2 * INSN_STACK_ARGS_MAX) * FRAMES_MAX };
 
 struct id_map {
 	bool exact_numbers;      /* their bounds say how sums are masked (sanitize.c) */
@@ -325,6 +325,30 @@ static bool stack_covers(const struct env *env, struct id_map *ids, const struct
 	return true;
 }
 
+static bool arg_covers(struct id_map *ids, const struct reg *old, const struct reg *cur,
+		       enum likeness like)
+{
+	return (old->type == REG_NOT_INIT && cur->type == REG_NOT_INIT) ||
+	       reg_covers(ids, old, cur, like);
+}
+
+/* Those that a function can no longer read are not there any more. */
+static bool args_cover(struct id_map *ids, const struct frame *old, const struct frame *cur,
+		       enum likeness like)
+{
+	static const struct stack_args none; /* REG_NOT_INIT */
+	const struct stack_args *a = old->args ? old->args : &none;
+	const struct stack_args *b = cur->args ? cur->args : &none;
+
+	if (a == b)
+		return true;
+	for (int i = 0; i < INSN_STACK_ARGS_MAX; i++)
+		if (!arg_covers(ids, &a->in[i], &b->in[i], like) ||
+		    !arg_covers(ids, &a->out[i], &b->out[i], like))
+			return false;
+	return true;
+}
+
 /* --- states --- */
 
 static bool refs_cover(struct id_map *ids, const struct state *old, const struct state *cur)
@@ -362,7 +386,7 @@ static bool frame_covers(const struct env *env, struct id_map *ids, const struct
 	for (int i = 0; i < REG_COUNT; i++)
 		if (live >> i & 1 && !reg_covers(ids, &old->reg[i], &cur->reg[i], like))
 			return differ_at(differ, false, cur, (uint32_t)i);
-	return stack_covers(env, ids, old, cur, like, differ);
+	return stack_covers(env, ids, old, cur, like, differ) && args_cover(ids, old, cur, like);
 }
 
 /* Do they differ where others did? Without ids seen before, less differs, never more. */

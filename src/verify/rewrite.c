@@ -7,6 +7,8 @@
  *
  *   context accesses   struct __sk_buff, xdp_md ... are a view; the access
  *                      goes to where the field really is
+ *   stack arguments    stored at the end of the caller's stack, loaded from above
+ *                      the callee's
  *   doubtful loads     marked to yield 0 on a fault
  *   dead code          replaced by a jump to itself
  */
@@ -42,6 +44,31 @@ static void rewrite_insn(struct env *env, uint32_t pc, struct insn *insn)
 		insn->fault_zero = info->fault_zero;
 }
 
+/*
+ * Stack arguments lie at the lowest end of the caller's frame, the first one lowest:
+ * that is just above where the callee's frame begins.
+ *
+ *     caller's fp                      callee's fp
+ *     | caller's stack | second | first | callee's stack ...
+ */
+static uint32_t frame_size(const struct subprog *subprog)
+{
+	return ((subprog->stack + 7) & ~7u) + 8u * subprog->args_stored;
+}
+
+static void rewrite_argument(struct insn *insn, uint32_t frame)
+{
+	if (insn->kind == INSN_LOAD_ARG) {
+		insn->kind = INSN_LOAD;
+		insn->src = INSN_MAX_REG;
+		insn->off = 8 * insn->arg;
+	} else if (insn->kind == INSN_STORE_ARG) {
+		insn->kind = INSN_STORE;
+		insn->dst = INSN_MAX_REG;
+		insn->off = 8 * insn->arg - (int32_t)frame;
+	}
+}
+
 static struct insn_fact make_fact(const struct insn_info *info)
 {
 	return (struct insn_fact){
@@ -61,7 +88,7 @@ static struct verified_subprog make_subprog(const struct subprog *subprog)
 	return (struct verified_subprog){
 		.start = subprog->start,
 		.end = subprog->end,
-		.stack = (subprog->stack + 7) & ~7u,
+		.stack = frame_size(subprog),
 		.tail_calls = subprog->tail_call_reachable,
 		.callback = subprog->is_callback,
 	};
@@ -81,6 +108,7 @@ int make_verified(struct env *env, struct verified *out)
 	}
 	for (uint32_t i = 0; i < v.len; i++) {
 		rewrite_insn(env, i, &v.insns[i]);
+		rewrite_argument(&v.insns[i], frame_size(&env->subprog[subprog_of(env, i)]));
 		v.facts[i] = make_fact(&env->info[i]);
 	}
 	for (uint32_t i = 0; i < v.subprog_count; i++)

@@ -319,7 +319,7 @@ void stack_effect(struct env *env, struct stack_view *view, uint32_t pc, const s
 		return;
 	case INSN_ALU: case INSN_IMM64: case INSN_CAST: case INSN_LOAD_PACKET: case INSN_JUMP:
 	case INSN_GOTO: case INSN_GOTO_REG: case INSN_MAY_GOTO: case INSN_EXIT: case INSN_PAD:
-	case INSN_INVALID:
+	case INSN_INVALID: case INSN_LOAD_ARG: case INSN_STORE_ARG:
 		return;
 	case INSN_KIND_COUNT:
 		break;

@@ -106,6 +106,7 @@ void frame_free(struct env *env, struct frame *frame)
 	if (!frame)
 		return;
 	env_free(env, frame->slot);
+	env_free(env, frame->args);
 	env_free(env, frame);
 }
 
@@ -117,10 +118,20 @@ static struct frame *frame_copy(struct env *env, const struct frame *from)
 		return NULL;
 	*frame = *from;
 	frame->slot = NULL;
+	frame->args = NULL;
 	frame->slot_room = from->slots;
+	if (from->args) {
+		frame->args = env_alloc_dirty(env, sizeof(*frame->args));
+		if (!frame->args) {
+			env_free(env, frame);
+			return NULL;
+		}
+		*frame->args = *from->args;
+	}
 	if (from->slots) {
 		frame->slot = env_alloc_dirty(env, from->slots * sizeof(*frame->slot));
 		if (!frame->slot) {
+			env_free(env, frame->args);
 			env_free(env, frame);
 			return NULL;
 		}
@@ -297,6 +308,10 @@ void state_each_reg(struct env *env, struct state *state, reg_visit_fn *fn, void
 		for (uint32_t i = 0; i < frame->slots; i++)
 			if (slot_is_spill(&frame->slot[i]))
 				fn(env, &frame->slot[i].reg, arg);
+		for (int i = 0; frame->args && i < INSN_STACK_ARGS_MAX; i++) {
+			fn(env, &frame->args->in[i], arg);
+			fn(env, &frame->args->out[i], arg);
+		}
 	}
 }
 

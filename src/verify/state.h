@@ -229,11 +229,15 @@ static inline bool slot_is_spill(const struct slot *slot)
 /* --- frames, references, states --- */
 
 struct stack_view;
+struct stack_args;
 
 struct frame {
 	struct reg reg[REG_COUNT];
 	struct slot *slot;
 	uint32_t slots, slot_room;   /* entries in slot, up to STACK_SLOTS; and room for so many */
+	struct stack_args *args;     /* stack_args.c; NULL: none */
+	uint8_t args_given;          /* how many stack arguments it was called with */
+	bool args_closed;            /* it stored one, or called: its own are gone */
 	struct stack_view *view;     /* which of its stack is live where (live_stack.h); or NULL */
 	int32_t callsite;            /* the call instruction; -1: main */
 	uint32_t subprog, start;     /* start: its first instruction */
@@ -246,6 +250,15 @@ struct frame {
 	uint32_t callback_depth;     /* iterations of the callback called from here */
 	struct return_range returns; /* callbacks: what they may return */
 	uint64_t uid;                /* distinct per call */
+};
+
+/*
+ * The arguments after the fifth: those the function was called with, and those it
+ * stored for the call it makes next. None of either is known to be there until it
+ * has been put there; NULL in a frame: none ever was.
+ */
+struct stack_args {
+	struct reg in[INSN_STACK_ARGS_MAX], out[INSN_STACK_ARGS_MAX];
 };
 
 enum ref_kind { REF_PTR, REF_LOCK, REF_RES_LOCK, REF_RES_LOCK_IRQ, REF_IRQ };
@@ -331,6 +344,8 @@ struct subprog {
 	uint8_t stack_place;     /* for depth.c */
 	int32_t fastcall_off;    /* for fastcall.c: slots below only save registers around calls */
 	bool keeps_saves;
+	uint8_t args_stored;     /* stack arguments: the last one that is stored for a call */
+	uint8_t args_passed;     /* and the most that one of its calls takes */
 	bool is_global, has_tail_call, has_ld_abs, is_callback, is_async, is_exception;
 	bool tail_call_reachable, changes_packet, might_sleep, throws;
 	bool called;             /* global: some verified code calls it */

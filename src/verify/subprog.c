@@ -150,6 +150,8 @@ int check_local_call(struct env *env, uint32_t *pc)
 	if (err < 0)
 		return err;
 	if (env->subprog[subprog].is_global)
+		drop_stack_args(caller);
+	if (env->subprog[subprog].is_global)
 		return call_global(env, pc, (uint32_t)subprog);
 	if (env->cur->active_locks && !env_can(env, ABILITY_LOCKED_CALLS))
 		return reject_as(env, SKEP_VERIFY_REGION, -EINVAL,
@@ -160,6 +162,9 @@ int check_local_call(struct env *env, uint32_t *pc)
 	for (int i = 1; i <= 5; i++)
 		callee->reg[i] = caller->reg[i];
 	clear_caller_saved(env, caller->reg);
+	err = pass_stack_args(env, caller, callee);
+	if (err < 0)
+		return err;
 	trace_enter(env);
 	*pc = target;
 	return 0;
@@ -193,6 +198,11 @@ int push_callback(struct env *env, uint32_t pc, uint32_t subprog, callback_set_f
 	int err;
 
 	env->subprog[subprog].is_callback = true;
+	if (!async) {
+		err = check_stack_args(env, subprog);
+		if (err < 0)
+			return err;
+	}
 	if (async)
 		return push_async_callback(env, pc, subprog, set, returns, sleepable);
 	state = push_state(env, start, pc, false);

@@ -127,7 +127,7 @@ static int bare_check_call(const struct bare *bare, uint32_t pc, const struct in
 static bool writes_frame_pointer(const struct insn *insn)
 {
 	switch ((enum insn_kind)insn->kind) {
-	case INSN_ALU: case INSN_IMM64: case INSN_LOAD: case INSN_CAST:
+	case INSN_ALU: case INSN_IMM64: case INSN_LOAD: case INSN_CAST: case INSN_LOAD_ARG:
 		return insn->dst == INSN_MAX_REG;
 	case INSN_ATOMIC:
 		return insn->op == ATOMIC_LOAD_ACQ ? insn->dst == INSN_MAX_REG
@@ -135,7 +135,7 @@ static bool writes_frame_pointer(const struct insn *insn)
 							     insn->op != ATOMIC_STORE_REL;
 	case INSN_INVALID: case INSN_PAD: case INSN_STORE: case INSN_LOAD_PACKET: case INSN_JUMP:
 	case INSN_GOTO: case INSN_GOTO_REG: case INSN_MAY_GOTO: case INSN_CALL: case INSN_EXIT:
-	case INSN_KIND_COUNT:
+	case INSN_STORE_ARG: case INSN_KIND_COUNT:
 		break;
 	}
 	return false;
@@ -173,6 +173,9 @@ static int bare_check_insn(const struct bare *bare, uint32_t pc)
 				 "instruction %u works on a map, and there are none", pc);
 	case INSN_ALU: case INSN_LOAD: case INSN_STORE: case INSN_ATOMIC: case INSN_LOAD_PACKET:
 		break;
+	case INSN_LOAD_ARG:
+	case INSN_STORE_ARG:
+		return bare_fail(bare, pc, "arguments on the stack need a verified program");
 	case INSN_INVALID:
 	case INSN_KIND_COUNT:
 		return bare_fail(bare, pc, "does not decode");

@@ -146,6 +146,8 @@ uint16_t interpret_handler(const struct insn *insn)
 		return H_EXIT;
 	case INSN_CAST:
 		return H_CAST;
+	case INSN_LOAD_ARG:
+	case INSN_STORE_ARG: /* what is verified has stores and loads in their place */
 	case INSN_INVALID:
 	case INSN_PAD:
 	case INSN_KIND_COUNT:
@@ -279,7 +281,8 @@ static bool watch(struct run *run, const struct insn *insn, const uint64_t reg[1
 		break;
 	case INSN_INVALID: case INSN_PAD: case INSN_ALU: case INSN_IMM64: case INSN_LOAD_PACKET:
 	case INSN_JUMP: case INSN_GOTO: case INSN_GOTO_REG: case INSN_MAY_GOTO: case INSN_CALL:
-	case INSN_EXIT: case INSN_CAST: case INSN_KIND_COUNT:
+	case INSN_EXIT: case INSN_CAST: case INSN_LOAD_ARG: case INSN_STORE_ARG:
+	case INSN_KIND_COUNT:
 		return true;
 	default:
 		return false;

@@ -377,6 +377,7 @@ static uint32_t step(struct checker *c)
 		checker_stop(c, CHECKED_DONE, c->pc, "exit");
 		return c->pc;
 	case INSN_INVALID: case INSN_PAD: case INSN_KIND_COUNT:
+	case INSN_LOAD_ARG: case INSN_STORE_ARG:
 		checker_stop(c, CHECKED_VIOLATION, c->pc, "reached what is no instruction");
 		return c->pc;
 	case INSN_GOTO_REG: case INSN_CAST:

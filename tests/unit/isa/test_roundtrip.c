@@ -37,7 +37,7 @@ static void check_text(const struct skep_insn *slots, unsigned count)
 	skep_diag_free(diag);
 }
 
-static void check_form(const struct skep_insn slots[2])
+static void check_form(const struct skep_insn *slots)
 {
 	unsigned count = skep_insn_slots(slots[0]);
 	struct insn insn = insn_decode(slots, count, 0, NULL);
@@ -58,9 +58,33 @@ static void check_form(const struct skep_insn slots[2])
 	check_text(slots, count);
 }
 
+/* Their register is the only one past the tenth, and only they have it. */
+static void check_stack_arguments(void)
+{
+	for (unsigned code = 0; code < 256; code++) {
+		for (int off = -64; off <= 64; off += 4) {
+			struct skep_insn load = raw((uint8_t)code, 3, 11, (int16_t)off, 0);
+			struct skep_insn store = raw((uint8_t)code, 11, 3, (int16_t)off, 0);
+			struct skep_insn constant = raw((uint8_t)code, 11, 0, (int16_t)off, -5);
+			bool whole = off % 8 == 0;
+
+			check_form(&load);
+			check_form(&store);
+			check_form(&constant);
+			assert_int_equal(insn_decode(&load, 1, 0, NULL).kind == INSN_LOAD_ARG,
+					 code == 0x79 && off > 0 && whole);
+			assert_int_equal(insn_decode(&store, 1, 0, NULL).kind == INSN_STORE_ARG,
+					 code == 0x7b && off < 0 && whole);
+			assert_int_equal(insn_decode(&constant, 1, 0, NULL).kind == INSN_STORE_ARG,
+					 code == 0x7a && off < 0 && whole);
+		}
+	}
+}
+
 static void roundtrip__every_encodable_form_survives(void **state)
 {
 	(void)state;
+	check_stack_arguments();
 	for (unsigned code = 0; code < 256; code++) {
 		for (size_t r = 0; r < ARRAY_SIZE(regs); r++) {
 			for (size_t o = 0; o < ARRAY_SIZE(offs); o++) {
