@@ -55,6 +55,18 @@ void skep_object_prog_set_autoload(struct skep_object_prog *prog, bool autoload)
 /* Does a program array hold it from the start, so that others jump to it? */
 bool skep_object_prog_is_tail_target(const struct skep_object_prog *prog);
 
+/* Is it, or does it call, a function of this name? */
+bool skep_object_prog_has_function(struct skep_object_prog *prog, const char *name);
+/*
+ * What an extension (freplace) replaces, or what fentry and fexit look at: a function of
+ * target, another program, which may be of another object; both must stay. function NULL:
+ * the one that prog's section names. target NULL: none again. The target is verified when
+ * prog is. Errors: EINVAL (prog is of no such type), ENOENT (no function is named, or
+ * target's types have none of that name).
+ */
+int skep_object_prog_set_target(struct skep_object_prog *prog, struct skep_object_prog *target,
+				const char *function, struct skep_diag *diag);
+
 /*
  * The program's instructions, with the subprograms it calls appended and
  * CO-RE relocations applied (a map reference holds the map's index in its

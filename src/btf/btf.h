@@ -45,6 +45,8 @@ struct btf_enum64 { uint32_t name_off, val_lo32, val_hi32; };
 struct btf_param { uint32_t name_off, type; };
 struct btf_secinfo { uint32_t type, offset, size; };
 
+/* "INT"; "UNKNOWN" for void and what there is not. */
+const char *btf_kind_text(const struct btf_type *t);
 static inline enum btf_kind btf_kind(const struct btf_type *t) { return (t->info >> 24) & 0x7f; }
 static inline uint32_t btf_vlen(const struct btf_type *t) { return t->info & 0xffffff; }
 static inline bool btf_kind_flag(const struct btf_type *t) { return t->info >> 31; }

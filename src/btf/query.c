@@ -74,6 +74,17 @@ uint32_t btf_skip_mods(const struct skep_btf *btf, uint32_t id)
 	return id;
 }
 
+const char *btf_kind_text(const struct btf_type *t)
+{
+	static const char *const names[] = {
+#define KIND(name, ...) [BTF_##name] = #name,
+#include "btf/kind.def"
+	};
+	unsigned kind = btf_kind(t);
+
+	return kind < ARRAY_SIZE(names) && names[kind] ? names[kind] : "UNKNOWN";
+}
+
 uint32_t btf_skip_mods_and_typedefs(const struct skep_btf *btf, uint32_t id)
 {
 	const struct btf_type *t = btf_type(btf, id);

@@ -11,6 +11,8 @@
 static const struct opt opts[] = {
 	OPT(OPT_LIST, 'p', "program", programs, "NAME", "only this program (repeatable)"),
 	OPT(OPT_LIST, 'f', "filter", filters, "FILTER", "only what matches (repeatable; see below)"),
+	OPT(OPT_LIST, 0, "target", targets, "OBJECT[:PROGRAM]",
+	    "what freplace, fentry and fexit programs attach to (repeatable)"),
 	OPT(OPT_TEXT, 0, "btf", btf, "FILE", "kernel types: of this file (.BTF or raw), or 'machine'"),
 	OPT(OPT_TEXT, 0, "flags", flags, "F,...", "set program flags (see below)"),
 	OPT(OPT_TEXT, 0, "kernel", kernel, "V[=BTF],...", "on which Linux releases it loads; 'all': see below"),
@@ -349,6 +351,10 @@ const struct verb verb_check = {
 		"the objects that Skep itself shows to programs, which are the default where the\n"
 		"kernel does not tell its own.\n"
 		"\n"
+		"An extension (freplace) is judged as what it replaces: a function of a program of\n"
+		"--target, the first of them that has it, which must be accepted itself. So are fentry\n"
+		"and fexit programs whose section names such a function.\n"
+		"\n"
 		"A rejection is explained: Linux's words, the line at fault, how the program gets\n"
 		"there (where a value came from, which branch was taken, where a bound was lost, where\n"
 		"a reference was acquired) and the usual fix. -v shows every step that the value took,\n"
@@ -400,6 +406,7 @@ const struct verb verb_check = {
 		   "  skep check -f 'xdp*' -f 'processed>10k&&verdict=accepted' *.bpf.o\n"
 		   "  skep check -j build/*.o > old.json; skep check --compare old.json build/*.o\n"
 		   "  skep check --html report.html fw.bpf.c\n"
+		   "  skep check --target fw.bpf.o:xdp_fw plugin.bpf.o\n"
 		   "  skep check -o sarif *.bpf.c > skep.sarif\n"
 		   "  skep check --log 2 --btf vmlinux tools.o:handle_exec",
 	.opts = opts,

@@ -24,7 +24,7 @@ enum verdict { ACCEPTED, REJECTED, UNLOADABLE, VERDICTS };
 extern const char *const verdict_names[VERDICTS];
 
 struct args {
-	struct list programs, filters;
+	struct list programs, filters, targets;
 	const char *btf, *flags, *kernel, *caps, *html, *format, *sort, *columns, *compare;
 	uint64_t log, log_size, jobs, top;
 	bool json, quiet, unprivileged, all;
@@ -91,6 +91,7 @@ struct judging {
 	const struct name_filter *names;
 	struct skep_verify_opts opts;
 	unsigned slice, slices;  /* only programs whose index leaves this remainder */
+	struct targets *targets; /* of the operand that is being judged */
 	struct html *html;       /* or NULL; see html.h */
 	void (*emit)(void *arg, struct judged *j); /* what it is given becomes its own */
 	void *arg;

@@ -129,9 +129,11 @@ static void judge(const struct judging *judging, struct judged *j,
 	skep_diag_clear(diag);
 	if (skep_object_prog_insns(prog, &insns, &count, NULL) == 0)
 		j->n.insns = count;
-	j->n.error = judging->html ? html_check(judging->html, &rec, prog, &judging->opts,
-						j->n.insns, &result, diag)
-				   : skep_object_check(prog, &judging->opts, &result, diag);
+	j->n.error = targets_aim(judging->targets, prog, diag);
+	if (!j->n.error)
+		j->n.error = judging->html ? html_check(judging->html, &rec, prog, &judging->opts,
+							j->n.insns, &result, diag)
+					   : skep_object_check(prog, &judging->opts, &result, diag);
 	if (judging->html && *judging->html->stop) {
 		/* In the middle of it: no verdict. */
 		skep_verify_result_done(&result);
@@ -192,6 +194,7 @@ void judge_object(const struct judging *judging, size_t operand, const char *nam
 {
 	struct skep_diag *diag = skep_diag_new();
 	struct object_arg arg = { 0 };
+	struct judging own = *judging;
 	struct skep_object *object = object_arg_open(&arg, name, diag);
 
 	*counts = (struct judge_counts){ 0 };
@@ -204,13 +207,20 @@ void judge_object(const struct judging *judging, size_t operand, const char *nam
 	counts->objects = 1;
 	if (judging->opts.kernel_btf)
 		skep_object_set_kernel_btf(object, judging->opts.kernel_btf);
-	judge_programs(judging, operand, &arg, object, diag, counts);
-	if (!counts->selected && arg.program && judging->slice == 0) {
+	own.targets = targets_open(&judging->args->targets, diag);
+	if (!own.targets) {
+		if (judging->slice == 0)
+			bad_object(judging, operand, name, diag);
+	} else {
+		judge_programs(&own, operand, &arg, object, diag, counts);
+	}
+	if (own.targets && !counts->selected && arg.program && judging->slice == 0) {
 		skep_diag_clear(diag);
 		no_such_program(object, arg.program, diag);
 		bad_object(judging, operand, name, diag);
 	}
 	skep_object_free(object);
+	targets_close(own.targets);
 	object_arg_done(&arg);
 	skep_diag_free(diag);
 }

@@ -314,6 +314,7 @@ static void judge_operand(struct kernels *k, const char *operand)
 {
 	struct object_arg arg = { 0 };
 	struct skep_object *object;
+	struct targets *targets;
 	size_t selected = 0;
 	int width, error = 0;
 
@@ -324,8 +325,10 @@ static void judge_operand(struct kernels *k, const char *operand)
 		k->bad++;
 		return;
 	}
+	targets = targets_open(&k->args->targets, k->diag);
 	width = name_width(object);
-	if (!k->args->json)
+	error = targets ? 0 : -EINVAL;
+	if (!k->args->json && !error)
 		print_head(k, arg.path, width);
 	for (size_t i = 0; i < skep_object_prog_count(object) && !error; i++) {
 		struct skep_object_prog *prog = skep_object_prog_at(object, i);
@@ -334,16 +337,23 @@ static void judge_operand(struct kernels *k, const char *operand)
 			continue;
 		selected++;
 		progress(k->programs, 0, skep_object_prog_name(prog));
+		if (targets_aim(targets, prog, k->diag) < 0) {
+			report(k->diag, k->args->json);
+			skep_diag_clear(k->diag);
+			k->bad++;
+			continue;
+		}
 		error = judge_row(k, arg.path, prog, width);
 		fflush(stdout);
 	}
-	if (!selected && arg.program)
+	if (!error && !selected && arg.program)
 		no_such_program(object, arg.program, k->diag);
 	if (error || (!selected && arg.program)) {
 		report(k->diag, k->args->json);
 		k->bad++;
 	}
 	skep_object_free(object);
+	targets_close(targets);
 	object_arg_done(&arg);
 }
 

@@ -28,6 +28,14 @@ bool list_selects(const struct list *names, const struct skep_object_prog *prog)
 /* Explain in diag that name (NULL: what was asked for) is not there, and what is. */
 void no_such_program(const struct skep_object *object, const char *name, struct skep_diag *diag);
 
+struct targets;
+/* What --target names, opened (target.c). NULL with the reason in diag. */
+struct targets *targets_open(const struct list *names, struct skep_diag *diag);
+void targets_close(struct targets *targets);
+/* Attach prog to one of them, if it is of a type that attaches to programs; they must stay. */
+int targets_aim(const struct targets *targets, struct skep_object_prog *prog,
+		struct skep_diag *diag);
+
 /* "source":{"file":...,"line":...,"text":...} */
 void json_source(struct json *json, const struct skep_where *where);
 

@@ -119,6 +119,11 @@ static int judge_all(struct loading *l)
 		if (l->object->progs[i].autoload)
 			error = object_prog_spec(&l->object->progs[i], l->opts, &l->specs[i],
 						 l->diag);
+	for (size_t i = 0; i < l->object->prog_count && !error; i++)
+		if (l->specs[i].target)
+			error = skep_fail(l->diag, SKEP_OBJECT_ATTACH, NULL, "prog '%s' attaches to "
+					  "another program, which can be verified but not run",
+					  l->specs[i].name);
 	settle_maps(l);
 	for (size_t i = 0; i < l->object->prog_count && !error; i++) {
 		if (!l->object->progs[i].autoload)

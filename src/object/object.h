@@ -89,6 +89,16 @@ struct linked {
 	uint32_t map_count;
 };
 
+/* What a program attaches to, where that is another program. */
+struct prog_aim {
+	struct skep_object_prog *prog; /* borrowed; NULL: nothing */
+	char *function;          /* owned; NULL: what the section names */
+	bool resolving;          /* to notice circles */
+	/* As of the last object_prog_spec(). */
+	struct prog_spec spec;
+	struct func_proof *funcs; /* owned */
+};
+
 struct skep_object_prog {
 	struct skep_object *object;
 	size_t index;
@@ -97,6 +107,7 @@ struct skep_object_prog {
 	struct section_match match; /* match.type NULL: the section name says nothing */
 	bool autoload;
 	bool is_linked;
+	struct prog_aim aim;
 	struct linked linked;
 	/* struct_ops: the kernel's type and the member that it implements. */
 	uint32_t ops_map;        /* index of the map that refers to it */
@@ -249,6 +260,11 @@ int link_info(struct skep_object *object, struct linked *linked, struct skep_dia
 /* Everything the verifier and the machine need; borrowed from the program. */
 int object_prog_spec(struct skep_object_prog *prog, const struct skep_verify_opts *opts,
 		     struct prog_spec *spec, struct skep_diag *diag);
+
+/* Fill in spec->target: the program aimed at, verified with what it is to be judged by. */
+int aim_resolve(struct skep_object_prog *prog, const struct skep_verify_opts *opts,
+		struct prog_spec *spec, const struct skep_where *where, struct skep_diag *diag);
+void aim_done(struct prog_aim *aim);
 
 struct verified;
 

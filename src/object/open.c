@@ -342,6 +342,8 @@ void skep_object_free(struct skep_object *object)
 	if (!object)
 		return;
 	forget_relocated(object);
+	for (size_t i = 0; object->progs && i < object->prog_count; i++)
+		aim_done(&object->progs[i].aim);
 	for (size_t i = 0; i < object->maps.count; i++)
 		object_map_free(object->maps.items[i]);
 	vec_done(&object->maps);

@@ -33,15 +33,20 @@ static int find_target(struct skep_object_prog *prog, struct prog_spec *spec,
 {
 	char name[256];
 	unsigned kind;
+	int error;
 
 	if (!prog->match.target)
 		return skep_fail(diag, SKEP_OBJECT_ATTACH, where,
 				 "prog '%s': no BTF-based attach target is specified", spec->name);
 	spec->attach_name = prog->match.target;
-	if (prog->match.type->id == BPF_PROG_TYPE_EXT)
-		return skep_fail(diag, SKEP_OBJECT_ATTACH, where, "prog '%s' replaces '%s' of a "
-				 "loaded program, and none is given", spec->name,
-				 prog->match.target);
+	if (prog->match.type->id == BPF_PROG_TYPE_EXT) {
+		error = skep_fail(diag, SKEP_OBJECT_ATTACH, where, "prog '%s' replaces '%s' of a "
+				  "loaded program, and none is given", spec->name,
+				  prog->match.target);
+		skep_help(diag, "say which: skep check --target OBJECT[:PROGRAM], or "
+			  "skep_object_prog_set_target()");
+		return error;
+	}
 	if (!spec->kernel_btf)
 		return skep_fail(diag, SKEP_OBJECT_ATTACH, where,
 				 "prog '%s': there are no kernel types to find '%s' in", spec->name,
@@ -55,9 +60,12 @@ static int find_target(struct skep_object_prog *prog, struct prog_spec *spec,
 	return 0;
 }
 
-static int set_target(struct skep_object_prog *prog, struct prog_spec *spec,
-		      const struct skep_where *where, struct skep_diag *diag)
+static int set_target(struct skep_object_prog *prog, const struct skep_verify_opts *opts,
+		      struct prog_spec *spec, const struct skep_where *where,
+		      struct skep_diag *diag)
 {
+	if (prog->aim.prog)
+		return aim_resolve(prog, opts, spec, where, diag);
 	if (prog->match.type->id == BPF_PROG_TYPE_STRUCT_OPS)
 		return struct_ops_bind(prog->object, prog, &spec->attach_btf_id, &spec->attach,
 				       &spec->attach_name, diag);
@@ -123,7 +131,7 @@ int object_prog_spec(struct skep_object_prog *prog, const struct skep_verify_opt
 		.kernel_btf = object_kernel_btf(object),
 		.license = object->license,
 	};
-	return set_target(prog, spec, &where, diag);
+	return set_target(prog, opts, spec, &where, diag);
 }
 
 int skep_object_prog_insns(struct skep_object_prog *prog, const struct skep_insn **insns,

@@ -134,6 +134,14 @@ bool section_match(const char *name, struct section_match *match);
 struct func_info { uint32_t insn; uint32_t type; };
 struct line_info { uint32_t insn, file_off, line_off, line_col; };
 
+/* What is known of a function of an accepted program, for those that attach to it. */
+struct func_proof {
+	uint32_t type;           /* BTF id of its FUNC; 0: unknown */
+	bool unreliable;         /* it may be called with other arguments than its types say */
+	bool changes_packet, might_sleep;
+	bool is_exception;       /* the program's exception callback */
+};
+
 struct prog_spec {
 	const char *name, *section, *object; /* borrowed */
 	const struct prog_type *type;
@@ -149,11 +157,13 @@ struct prog_spec {
 	const struct line_info *lines; /* sorted by insn; file, line text in btf's strings */
 	uint32_t line_count;
 	const struct skep_btf *kernel_btf; /* borrowed; or NULL */
-	uint32_t attach_btf_id;      /* in kernel_btf or target_btf; 0: none */
+	uint32_t attach_btf_id;      /* in kernel_btf; 0: none */
 	const char *attach_name;     /* "tcp_connect"; or NULL */
 	/* freplace and fentry of a program: what is attached to; or NULL */
 	const struct prog_spec *target;
-	uint32_t target_btf_id;
+	uint32_t target_btf_id;      /* of the function, in the target's own BTF */
+	const struct func_proof *target_funcs; /* of the target, which was accepted */
+	uint32_t target_func_count;
 	const char *license;
 };
 

@@ -240,8 +240,14 @@ int check_target(struct env *env)
 
 	env->structural_insn = -1;
 	error = check_type(env);
-	if (error < 0 || !spec->attach_btf_id || !env->kernel_btf || spec->target)
+	if (error < 0)
 		return error;
+	if (spec->target)
+		return check_program_target(env);
+	if (spec->type->id == BPF_PROG_TYPE_EXT)
+		return reject_as(env, SKEP_VERIFY_ATTACH, -EINVAL, "Cannot replace kernel functions");
+	if (!spec->attach_btf_id || !env->kernel_btf)
+		return 0;
 	if (spec->type->id == BPF_PROG_TYPE_LSM)
 		return check_hook(env, skep_btf_type_name(env->kernel_btf, spec->attach_btf_id));
 	if (spec->type->id == BPF_PROG_TYPE_STRUCT_OPS)

@@ -126,7 +126,7 @@ static bool traces_storage(const struct env *env)
 
 static int find_helper(struct env *env, uint32_t id, const struct helper **fn)
 {
-	const struct prog_spec *spec = env->spec->target ? env->spec->target : env->spec;
+	const struct prog_spec *spec = env->spec;
 	bool sockopt = id == FN_setsockopt || id == FN_getsockopt;
 
 	/* The id 0 has a name in Linux, but no program type has it. */
@@ -474,7 +474,7 @@ int check_helper_call(struct env *env, uint32_t pc)
 const struct helper *helper_of_call(const struct env *env, uint32_t pc)
 {
 	const struct insn *insn = &env->insns[pc];
-	const struct prog_spec *spec = env->spec->target ? env->spec->target : env->spec;
+	const struct prog_spec *spec = env->spec;
 	const struct helper *fn;
 
 	if (insn->kind != INSN_CALL || insn->op != CALL_HELPER)

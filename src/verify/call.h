@@ -184,4 +184,7 @@ void find_fields(struct env *env, struct map_fields *fields, const struct skep_b
 /* The first structure for which Linux refuses all the types of a program; or no problem. */
 void find_refused(struct env *env, struct map_fields *first, const struct skep_btf *btf);
 
+/* kfunc.c: in the kernel's BTF; 0: there is none. */
+uint32_t kernel_ctx_type(const struct env *env, const struct prog_type *type);
+
 #endif

@@ -14,6 +14,7 @@ struct target {
 	const struct btf_type *proto;    /* FUNC_PROTO */
 	uint32_t skip;                   /* parameters that programs do not see */
 	const char *name;
+	bool is_program;                 /* a function of a program */
 };
 
 enum { NULLABLE = 1, ERROR = 2 };
@@ -105,6 +106,7 @@ static bool find_target(const struct env *env, struct target *target)
 	*target = (struct target){ .btf = env->kernel_btf };
 	if (env->spec->target) {
 		target->btf = env->spec->target->btf;
+		target->is_program = true;
 		id = env->spec->target_btf_id;
 	}
 	if (!target->btf || !id)
@@ -192,6 +194,41 @@ static int find_argument(struct env *env, const struct target *target, uint32_t 
 			break;
 		}
 	return reject(env, -EACCES, "func '%s' doesn't have %u-th argument", target->name, word + 1);
+}
+
+/* A function that may be called with anything: five numbers, and afterwards its result. */
+static int check_unknown_word(struct env *env, uint32_t word, struct reg *out)
+{
+	bool ended = env->spec->attach == BPF_TRACE_FEXIT || env->spec->attach == BPF_TRACE_FSESSION;
+
+	if (word > 5 || (word == 5 && !ended))
+		return reject(env, -EACCES, "func '%s' doesn't have %u-th argument",
+			      env->spec->attach_name ? env->spec->attach_name : "", word + 1);
+	reg_set_unknown(env, out);
+	return 0;
+}
+
+/* Programs are called with the kernel's context, whatever they call it. */
+static int set_context(struct env *env, const struct target *target,
+		       const struct btf_type *pointer, struct reg *out)
+{
+	const struct prog_spec *called = env->spec->target;
+	const struct prog_type *type;
+	uint32_t id = btf_skip_mods_and_typedefs(target->btf, pointer->type);
+	const char *name = skep_btf_type_name(target->btf, id);
+
+	if (called->type->id == BPF_PROG_TYPE_EXT && called->target)
+		called = called->target; /* which an extension is called as */
+	type = called->type;
+	if (!type->ctx || !type->ctx->name || strcmp(name, type->ctx->name) != 0)
+		return -EACCES;
+	id = kernel_ctx_type(env, type);
+	if (!id)
+		return -EACCES;
+	reg_set_pointer(out, REG_BTF, 0);
+	out->btf = env->kernel_btf;
+	out->btf_id = id;
+	return 0;
 }
 
 static bool args_are_trusted(const struct env *env)
@@ -333,6 +370,8 @@ static int set_pointer(struct env *env, const struct target *target, const struc
 		return reject(env, -EACCES, "func '%s' arg%u type %s is not a struct", target->name,
 			      arg->index, btf_kind(pointed) == BTF_PTR ? "PTR" :
 			      btf_kind(pointed) == BTF_FUNC_PROTO ? "FUNC_PROTO" : "UNKNOWN");
+	if (target->is_program)
+		return set_context(env, target, pointer, out);
 	if (may_be_null(env, target, arg))
 		flags |= REG_MAYBE_NULL;
 	if (iterator_item(env, target->name, arg->index) == PLAIN_OR_NULL)
@@ -365,6 +404,8 @@ static int check_word(struct env *env, uint32_t word, uint32_t size, struct reg 
 	const struct btf_type *type;
 	int error;
 
+	if (env->spec->target && target_function(env) && target_function(env)->unreliable)
+		return check_unknown_word(env, word, out);
 	if (!find_target(env, &target)) {
 		/* Nothing known of the target: its arguments are numbers. */
 		if (word >= 12)

@@ -28,7 +28,7 @@ struct param {
 /* The names of context types that a pointer may have, by program type. */
 static bool is_ctx_name(const struct env *env, const char *name)
 {
-	const struct prog_spec *spec = env->spec->target ? env->spec->target : env->spec;
+	const struct prog_spec *spec = env->spec;
 
 	switch (spec->type->id) {
 	case BPF_PROG_TYPE_KPROBE:
@@ -97,17 +97,6 @@ static unsigned known_tags(const struct env *env, uint32_t function, uint32_t ar
 	return !tags || env_can(env, ABILITY_ARG_TAGS) ? tags : tags & TAG_CTX;
 }
 
-static const char *kind_text(const struct btf_type *type)
-{
-	static const char *const names[] = {
-#define KIND(name, ...) [BTF_##name] = #name,
-#include "btf/kind.def"
-	};
-	unsigned kind = btf_kind(type);
-
-	return kind < ARRAY_SIZE(names) && names[kind] ? names[kind] : "UNKNOWN";
-}
-
 /* --- one parameter --- */
 
 static bool is_number(const struct btf_type *type)
@@ -138,7 +127,7 @@ static bool is_words(const struct btf_type *type)
 
 static bool fits_ctx(const struct env *env, const char *name, const struct btf_type *type)
 {
-	const struct prog_spec *spec = env->spec->target ? env->spec->target : env->spec;
+	const struct prog_spec *spec = env->spec;
 
 	switch (spec->type->id) {
 	case BPF_PROG_TYPE_TRACEPOINT: case BPF_PROG_TYPE_SYSCALL: case BPF_PROG_TYPE_EXT:
@@ -163,7 +152,7 @@ static bool fits_ctx(const struct env *env, const char *name, const struct btf_t
 /* Called a context by its tag: is it one? Any void pointer may be. */
 static int read_ctx(const struct reading *r)
 {
-	const struct prog_spec *spec = r->env->spec->target ? r->env->spec->target : r->env->spec;
+	const struct prog_spec *spec = r->env->spec;
 	const struct btf_type *type = btf_type(r->btf, r->target);
 	const char *name = btf_name(r->btf, type), *want = spec->type->ctx->name;
 
@@ -189,13 +178,13 @@ static int read_object(const struct reading *r)
 	snprintf(name, sizeof(name), "%.*s", flavour ? (int)(flavour - full) : (int)strlen(full), full);
 	if (!*name)
 		return reject(r->env, -EINVAL, "arg#%u reference type('%s %s') candidate matching "
-			      "error: %d", r->arg, kind_text(type), "(anon)", -EINVAL);
+			      "error: %d", r->arg, btf_kind_text(type), "(anon)", -EINVAL);
 	if (r->env->kernel_btf)
 		id = skep_btf_find(r->env->kernel_btf, name,
 				   btf_kind(type) == BTF_FWD ? BTF_STRUCT : btf_kind(type));
 	if (!id || btf_kind(type) == BTF_FWD)
 		return reject(r->env, -ENOENT, "arg#%u reference type('%s %s') has no matches",
-			      r->arg, kind_text(type), full);
+			      r->arg, btf_kind_text(type), full);
 	r->param->kind = PARAM_OBJECT;
 	r->param->btf_id = id;
 	return 0;
@@ -232,7 +221,7 @@ static int read_memory(const struct reading *r)
 		return refuse_tags(r);
 	if (size < 0 || btf_kind(type) == BTF_VOID)
 		return reject(r->env, -EINVAL, "arg#%u reference type('%s %s') size cannot be "
-			      "determined: %d", r->arg, kind_text(type), btf_name(r->btf, type),
+			      "determined: %d", r->arg, btf_kind_text(type), btf_name(r->btf, type),
 			      -EINVAL);
 	r->param->kind = PARAM_MEMORY;
 	r->param->size = (uint32_t)size;
@@ -284,6 +273,56 @@ uint32_t parameter_count(const struct env *env, uint32_t subprog)
 	return proto ? btf_vlen(proto) : 0;
 }
 
+bool main_takes_ctx(const struct env *env)
+{
+	const struct btf_type *proto = prototype(env, 0), *ret;
+	const struct btf_param *args;
+	uint32_t id;
+
+	if (!proto || btf_vlen(proto) != 1)
+		return false;
+	args = btf_data(proto);
+	ret = btf_type(env->spec->btf, btf_skip_mods_and_typedefs(env->spec->btf, proto->type));
+	id = btf_skip_mods_and_typedefs(env->spec->btf, args[0].type);
+	return (is_number(ret) || btf_kind(ret) == BTF_VOID) &&
+	       btf_kind(btf_type(env->spec->btf, id)) == BTF_PTR &&
+	       (points_to_ctx(env, env->spec->btf, id) ||
+		known_tags(env, env->subprog[0].type, 0) == TAG_CTX);
+}
+
+/* Compilers change static functions as they like: does a call fit the types all the same? */
+static bool fits_static(const struct env *env, uint32_t subprog, const struct reg *regs)
+{
+	const struct skep_btf *btf = env->spec->btf;
+	const struct btf_type *proto = prototype(env, subprog), *ret;
+	const struct btf_param *args;
+
+	if (!proto || btf_vlen(proto) > ARGS_MAX)
+		return false;
+	args = btf_data(proto);
+	ret = btf_type(btf, btf_skip_mods_and_typedefs(btf, proto->type));
+	if (!is_number(ret) && btf_kind(ret) != BTF_VOID)
+		return false;
+	for (uint32_t i = 0; i < btf_vlen(proto); i++) {
+		uint32_t id = btf_skip_mods_and_typedefs(btf, args[i].type);
+		const struct btf_type *type = btf_type(btf, id);
+		bool is_ctx = btf_kind(type) == BTF_PTR && points_to_ctx(env, btf, id);
+
+		if (read_tags(btf, env->subprog[subprog].type, i) ||
+		    (!is_ctx && !is_number(type)) ||
+		    regs[i + 1].type != (is_ctx ? REG_CTX : REG_SCALAR) ||
+		    (is_ctx && (regs[i + 1].off || !scalar_is_const(regs[i + 1].var))))
+			return false;
+	}
+	return true;
+}
+
+void note_static_call(struct env *env, uint32_t subprog, const struct reg *regs)
+{
+	if (!env->subprog[subprog].unreliable)
+		env->subprog[subprog].unreliable = !fits_static(env, subprog, regs);
+}
+
 bool global_returns_void(const struct env *env, uint32_t subprog)
 {
 	const struct btf_type *proto = prototype(env, subprog);
@@ -312,7 +351,7 @@ static int read_param(struct env *env, uint32_t subprog, uint32_t arg, uint32_t 
 	}
 	if (is_number(t))
 		return 0;
-	return reject(env, -EINVAL, "Arg#%u type %s in %s() is not supported yet.", arg, kind_text(t),
+	return reject(env, -EINVAL, "Arg#%u type %s in %s() is not supported yet.", arg, btf_kind_text(t),
 		      env->subprog[subprog].name ? env->subprog[subprog].name : "");
 }
 

@@ -188,7 +188,7 @@ static int check_loader_may(struct env *env, const struct kfunc *fn)
 static int check_allowed(struct env *env, const struct kfunc_call *call, const char *name)
 {
 	uint32_t id = (uint32_t)env->insns[call->call.pc].imm;
-	const struct prog_spec *spec = env->spec->target ? env->spec->target : env->spec;
+	const struct prog_spec *spec = env->spec;
 	const char *region = region_name(env->cur);
 	const struct kfunc *fn = call->fn;
 
@@ -234,8 +234,8 @@ static int set_cast(struct env *env, const struct kfunc_call *call, struct reg *
 	return 0;
 }
 
-/* bpf_cast_to_kern_ctx(): the kernel's own type of the context. */
-static int set_kernel_ctx(struct env *env, struct reg *r0)
+/* The kernel's own type of a program's context; NULL: it has none. */
+static const char *kernel_ctx_name(const struct prog_type *type)
 {
 	static const struct {
 		uint32_t type;
@@ -253,16 +253,32 @@ static int set_kernel_ctx(struct env *env, struct reg *r0)
 		{ BPF_PROG_TYPE_CGROUP_DEVICE, "bpf_cgroup_dev_ctx" },
 		{ BPF_PROG_TYPE_FLOW_DISSECTOR, "bpf_flow_dissector" },
 	};
-	const char *name = strcmp(env->type->ctx->name, "__sk_buff") == 0 ? "sk_buff" : NULL;
-	uint32_t id;
+	const char *user = type->ctx ? type->ctx->name : NULL;
+	const char *name = user && strcmp(user, "__sk_buff") == 0 ? "sk_buff" : NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(contexts); i++)
-		if (contexts[i].type == env->spec->type->id)
+		if (contexts[i].type == type->id)
 			name = contexts[i].name;
+	return name;
+}
+
+uint32_t kernel_ctx_type(const struct env *env, const struct prog_type *type)
+{
+	const char *name = kernel_ctx_name(type);
+
+	return name && env->kernel_btf ? skep_btf_find(env->kernel_btf, name, BTF_STRUCT) : 0;
+}
+
+/* bpf_cast_to_kern_ctx() */
+static int set_kernel_ctx(struct env *env, struct reg *r0)
+{
+	const char *name = kernel_ctx_name(env->type);
+	uint32_t id;
+
 	if (!name)
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "kern ctx type id %u is not a struct",
 				 skep_btf_find(env->kernel_btf, "__u64", BTF_TYPEDEF));
-	id = skep_btf_find(env->kernel_btf, name, BTF_STRUCT);
+	id = kernel_ctx_type(env, env->type);
 	if (!id)
 		return reject(env, -EINVAL, "kernel has no type %s", name);
 	reg_set_pointer(r0, REG_BTF, REG_TRUSTED);

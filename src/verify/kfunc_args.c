@@ -157,18 +157,6 @@ static int check_sized(struct env *env, struct kfunc_call *call, int regno,
 	return error;
 }
 
-static const char *kind_text(const struct btf_type *type)
-{
-	static const char *const names[BTF_KIND_COUNT] = {
-		[BTF_STRUCT] = "STRUCT", [BTF_UNION] = "UNION", [BTF_INT] = "INT", [BTF_PTR] = "PTR",
-		[BTF_FWD] = "FWD", [BTF_ENUM] = "ENUM", [BTF_ENUM64] = "ENUM64", [BTF_FUNC] = "FUNC",
-		[BTF_FUNC_PROTO] = "FUNC_PROTO", [BTF_ARRAY] = "ARRAY", [BTF_FLOAT] = "FLOAT",
-	};
-	const char *name = btf_kind(type) < BTF_KIND_COUNT ? names[btf_kind(type)] : NULL;
-
-	return name ? name : "UNKNOWN";
-}
-
 static int check_memory(struct env *env, int regno, const struct pointed *to)
 {
 	int64_t size = skep_btf_size(env->kernel_btf, to->id);
@@ -181,7 +169,7 @@ static int check_memory(struct env *env, int regno, const struct pointed *to)
 				 reg_type_text(call_arg(env, regno)), to->name);
 	return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
 			 "R%d pointer type %s %s must point to scalar, or struct with scalar", regno,
-			 kind_text(to->type), to->name);
+			 btf_kind_text(to->type), to->name);
 }
 
 /* --- objects --- */
@@ -344,7 +332,7 @@ static const struct {
 /* The program's context, by its name for programs or, for packets, by the kernel's. */
 static bool is_context(const struct env *env, const struct kfunc_call *call, const char *name)
 {
-	const struct prog_spec *spec = env->spec->target ? env->spec->target : env->spec;
+	const struct prog_spec *spec = env->spec;
 	const char *context = spec->type->ctx && spec->type->ctx->name ? spec->type->ctx->name : "";
 
 	if (call->fn->kind == KFUNC_KERNEL_CONTEXT || call->fn->kind == KFUNC_SESSION)

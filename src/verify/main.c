@@ -297,7 +297,7 @@ static void forget_states(struct env *env)
 /* What the main program is given. */
 static int prepare_main_args(struct env *env, struct reg *regs)
 {
-	if (env->spec->type->id == BPF_PROG_TYPE_EXT)
+	if (env->extends)
 		return prepare_global_args(env, 0, regs);
 	reg_set_pointer(&regs[1], REG_CTX, 0);
 	return acquire_arguments(env);
@@ -325,6 +325,9 @@ static int explore_subprog(struct env *env, uint32_t subprog)
 	env->show_path = false;
 	env->fresh_regs = 1u << 1 | 1u << REG_FP;
 	env->exploring = true;
+	if (!subprog && env->extends)
+		trace(env, 3, "Validating %s() func#0...\n",
+		      env->subprog[0].name ? env->subprog[0].name : "?");
 	state->frame[0]->in_exception = env->subprog[subprog].is_exception;
 	error = subprog ? prepare_global_args(env, subprog, state_regs(state))
 			: prepare_main_args(env, state_regs(state));
@@ -410,6 +413,8 @@ static int run_passes(struct env *env)
 		find_fastcalls(env);
 	if (!error)
 		summarise_subprogs(env);
+	if (!error)
+		error = check_replacement(env);
 	if (!error)
 		error = compute_live_registers(env);
 	if (!error)

@@ -19,6 +19,17 @@ int acquire_arguments(struct env *env);
 int check_target(struct env *env);
 /* The security hook it is attached to answers yes or no. */
 bool hook_returns_bool(const struct env *env);
+/* extend.c: the same where that is a function of another program, whose type an extension
+ * takes on; and, after summarise_subprogs(), does it do only what that function does? */
+int check_program_target(struct env *env);
+/* What is known of that function; NULL: it is not one of the target's. */
+const struct func_proof *target_function(const struct env *env);
+int check_replacement(struct env *env);
+struct func_proof prove_function(const struct env *env, uint32_t subprog);
+/* global.c: is the context what the main function takes, and all? */
+/* At each call of a static function. */
+void note_static_call(struct env *env, uint32_t subprog, const struct reg *regs);
+bool main_takes_ctx(const struct env *env);
 /* caps.c */
 void set_caps(struct env *env, const struct skep_verify_opts *opts);
 /* The program's type and its maps: may they be had? */

@@ -83,14 +83,17 @@ static struct insn_fact make_fact(const struct insn_info *info)
 	};
 }
 
-static struct verified_subprog make_subprog(const struct subprog *subprog)
+static struct verified_subprog make_subprog(const struct env *env, uint32_t index)
 {
+	const struct subprog *subprog = &env->subprog[index];
+
 	return (struct verified_subprog){
 		.start = subprog->start,
 		.end = subprog->end,
 		.stack = frame_size(subprog),
 		.tail_calls = subprog->tail_call_reachable,
 		.callback = subprog->is_callback,
+		.proof = prove_function(env, index),
 	};
 }
 
@@ -112,7 +115,7 @@ int make_verified(struct env *env, struct verified *out)
 		v.facts[i] = make_fact(&env->info[i]);
 	}
 	for (uint32_t i = 0; i < v.subprog_count; i++)
-		v.subprogs[i] = make_subprog(&env->subprog[i]);
+		v.subprogs[i] = make_subprog(env, i);
 	*out = v;
 	return 0;
 }

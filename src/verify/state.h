@@ -348,6 +348,7 @@ struct subprog {
 	uint8_t args_passed;     /* and the most that one of its calls takes */
 	bool is_global, has_tail_call, has_ld_abs, is_callback, is_async, is_exception;
 	bool tail_call_reachable, changes_packet, might_sleep, throws;
+	bool unreliable;         /* static: called with other arguments than its types say */
 	bool called;             /* global: some verified code calls it */
 	bool verified;           /* global: done */
 	struct stack_view *views;
@@ -393,8 +394,10 @@ struct verify_observer;
 struct map_fields;
 
 struct env {
-	const struct prog_spec *spec;
+	const struct prog_spec *spec; /* an extension's is made up: its target's type */
 	const struct prog_type *type;
+	struct prog_spec extension;
+	bool extends;                /* the main function replaces one of another program */
 	struct skep_verify_result *result;
 	struct skep_diag *diag;
 	const struct verify_observer *observer; /* or NULL; see observe.h */

@@ -156,6 +156,7 @@ int check_local_call(struct env *env, uint32_t *pc)
 	if (env->cur->active_locks && !env_can(env, ABILITY_LOCKED_CALLS))
 		return reject_as(env, SKEP_VERIFY_REGION, -EINVAL,
 				 "function calls are not allowed while holding a lock");
+	note_static_call(env, (uint32_t)subprog, caller->reg);
 	callee = enter(env, env->cur, (uint32_t)subprog, *pc);
 	if (!callee)
 		return env->rejected ? -E2BIG : -ENOMEM;
@@ -379,7 +380,8 @@ int check_return(struct env *env, int regno)
 
 	if (!is_subprog && !frame->in_async && returns_void(env))
 		return 0;
-	if (is_subprog && global_returns_void(env, frame->subprog))
+	if ((is_subprog || (env->extends && !frame->subprog)) &&
+	    global_returns_void(env, frame->subprog))
 		return 0;
 	err = check_reg_read(env, regno);
 	if (err < 0)

@@ -32,6 +32,7 @@ struct verified_subprog {
 	uint32_t stack;          /* bytes used, multiple of 8 */
 	bool tail_calls;         /* it, or what it calls, makes tail calls */
 	bool callback;           /* its address is taken */
+	struct func_proof proof; /* for programs that attach to it */
 };
 
 /* Owned by the caller once verify() succeeded; verified_done() frees it. */
