@@ -109,9 +109,10 @@ static void compare_map(struct profile *p, const struct map_spec *map, int64_t i
 			type ? type->name : "unknown", map->name);
 		return;
 	}
-	since = map_flags_since(map->flags, &words);
 	/* A loader leaves out what lets user space map global data, where that is not known. */
-	if (lacks(p, since) && !(map->internal && since == KERNEL(5, 5)))
+	since = map_flags_since(map->internal ? map->flags & ~(uint32_t)BPF_F_MMAPABLE : map->flags,
+				&words);
+	if (lacks(p, since))
 		add_gap(p, SKEP_GAP_MAP_FLAG, since, insn, "%s (map '%s')", words, map->name);
 	since = map_value_since(map, &words);
 	if (lacks(p, since))

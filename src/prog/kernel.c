@@ -30,7 +30,7 @@ const char *ability_words(enum ability ability)
 /* --- by number --- */
 
 static const uint32_t helpers[] = {
-#define HELPER(name, id, major, minor) [id] = KERNEL(major, minor),
+#define HELPER(name, major, minor) [BPF_FUNC_##name] = KERNEL(major, minor),
 #include "prog/kernel.def"
 };
 static const uint32_t prog_types[] = {
@@ -154,12 +154,20 @@ static const struct {
 /* A member that is a kernel pointer carries a type tag. */
 static uint32_t tag_since(const char *tag, const char **words)
 {
-	if (strcmp(tag, "percpu_kptr") == 0)
-		return *words = "a pointer to a per-CPU object", KERNEL(6, 7);
-	if (strcmp(tag, "uptr") == 0)
-		return *words = "a pointer to user memory", KERNEL(6, 13);
-	if (strncmp(tag, "kptr", 4) == 0)
-		return *words = "a kernel pointer", KERNEL(5, 19);
+	static const struct {
+		const char *name, *words;
+		uint32_t since;
+	} tags[] = {
+#define TAG(tag_name, text, major, minor) { #tag_name, text, KERNEL(major, minor) },
+#include "prog/kernel.def"
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
+		if (strcmp(tag, tags[i].name) == 0) {
+			*words = tags[i].words;
+			return tags[i].since;
+		}
+	}
 	return 0;
 }
 

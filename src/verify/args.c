@@ -178,7 +178,7 @@ static uint32_t flags_compared(const struct reg *reg, const struct call_check *c
 		flags &= ~(uint32_t)REG_MAYBE_NULL;
 	if (arg->kind == ARG_MEM)
 		flags &= ~(uint32_t)REG_DYNPTR_KINDS;
-	if (call->fn && call->fn->id == 194 && regno == 2)
+	if (call->fn && call->fn->id == BPF_FUNC_kptr_xchg && regno == 2)
 		flags &= ~(uint32_t)(REG_ALLOC | REG_PERCPU);
 	if (arg->kind == ARG_KPTR_XCHG_DEST)
 		flags &= ~(uint32_t)(REG_RCU | REG_NON_OWN_REF);
@@ -225,7 +225,7 @@ static int check_object_type(struct env *env, const struct call_check *call, int
 	if (reg_maybe_null(reg) && (!(arg->flags & ARG_MAYBE_NULL) || release))
 		return reject_as(env, SKEP_VERIFY_NULL, -EACCES,
 				 "Possibly NULL pointer passed to helper R%d", regno);
-	if (call->fn && call->fn->id == 194) {
+	if (call->fn && call->fn->id == BPF_FUNC_kptr_xchg) {
 		if (!call->kptr || (reg->btf == call->kptr->btf &&
 				    btf_types_match(reg->btf, reg->btf_id, reg->off, call->kptr->btf,
 						    call->kptr->btf_id, true)))
@@ -235,7 +235,7 @@ static int check_object_type(struct env *env, const struct call_check *call, int
 				 reg_type_text(reg), skep_btf_type_name(reg->btf, reg->btf_id),
 				 skep_btf_type_name(call->kptr->btf, call->kptr->btf_id));
 	}
-	if (!names || matches_named(env, reg, reg->btf_id, names, release && call->fn->id != 86))
+	if (!names || matches_named(env, reg, reg->btf_id, names, release && call->fn->id != BPF_FUNC_sk_release))
 		return 0;
 	return reject_as(env, SKEP_VERIFY_ARG, -EACCES,
 			 "R%d is of type %s but %.*s is expected", regno,
@@ -535,7 +535,7 @@ static int check_kind(struct env *env, struct call_check *call, int regno, const
 		call->ret_own = reg->flags & REG_RCU;
 		return 0;
 	case ARG_PTR_TO_SPIN_LOCK:
-		return check_lock(env, regno, REF_LOCK, call->fn->id == 93);
+		return check_lock(env, regno, REF_LOCK, call->fn->id == BPF_FUNC_spin_lock);
 	case ARG_PTR_TO_TIMER:
 		return check_timer(env, call, regno);
 	case ARG_PTR_TO_FUNC:
@@ -568,7 +568,7 @@ static int resolve(struct env *env, const struct call_check *call, struct arg *a
 					 "invalid arg_type for sockmap/sockhash");
 		*arg = (struct arg){ .kind = ARG_PTR_TO_BTF_ID_SOCK_COMMON };
 	}
-	if (call->map->type == BPF_MAP_TYPE_BLOOM_FILTER && call->fn->id == 89)
+	if (call->map->type == BPF_MAP_TYPE_BLOOM_FILTER && call->fn->id == BPF_FUNC_map_peek_elem)
 		arg->flags &= (uint16_t)~ARG_UNINIT;
 	return 0;
 }

@@ -12,19 +12,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum {
-	FN_get_smp_processor_id = 8, FN_tail_call = 12, FN_trace_printk = 6, FN_probe_read_str = 45, FN_get_stack = 67, FN_setsockopt = 49,
-	FN_sk_storage_get = 107, FN_sk_storage_delete = 108,
-	FN_getsockopt = 57,
-	FN_get_local_storage = 81, FN_sk_fullsock = 95, FN_tcp_sock = 96, 
-	FN_spin_unlock = 94, FN_map_lookup_elem = 1, 
-	FN_probe_read_user_str = 114, FN_probe_read_kernel_str = 115, FN_skc_to_tcp6_sock = 136,
-	FN_skc_to_udp6_sock = 140, FN_get_task_stack = 141,
-	FN_d_path = 147, FN_snprintf = 165, 
-	FN_get_func_ip = 173, FN_get_retval = 186, FN_kptr_xchg = 194, FN_skc_to_mptcp_sock = 196,
-	FN_dynptr_from_mem = 197, FN_dynptr_write = 202, FN_dynptr_data = 203,
-};
-
 const char *helper_text(uint32_t id)
 {
 	static _Thread_local char text[4][64];
@@ -68,14 +55,14 @@ static int check_allowed(struct env *env, const struct helper *fn)
 		return reject_as(env, SKEP_VERIFY_GPL, -EINVAL,
 				 "cannot call GPL-restricted function from non-GPL compatible "
 				 "program");
-	if (fn->id == FN_d_path && !path_may_be_asked(env))
+	if (fn->id == BPF_FUNC_d_path && !path_may_be_asked(env))
 		return reject_as(env, SKEP_VERIFY_CALL, -EINVAL,
 				 "helper call is not allowed in probe");
 	if (fn->may_sleep && (region || !env->cur->in_sleepable))
 		return reject_as(env, region ? SKEP_VERIFY_REGION : SKEP_VERIFY_SLEEP, -EINVAL,
 				 "sleepable helper %s in %s", helper_text(fn->id),
 				 region ? region : "non-sleepable prog");
-	if (env->cur->active_locks && fn->id != FN_spin_unlock)
+	if (env->cur->active_locks && fn->id != BPF_FUNC_spin_unlock)
 		return reject_as(env, SKEP_VERIFY_REGION, -EINVAL,
 				 "function calls are not allowed while holding a lock");
 	return 0;
@@ -127,7 +114,7 @@ static bool traces_storage(const struct env *env)
 static int find_helper(struct env *env, uint32_t id, const struct helper **fn)
 {
 	const struct prog_spec *spec = env->spec;
-	bool sockopt = id == FN_setsockopt || id == FN_getsockopt;
+	bool sockopt = id == BPF_FUNC_setsockopt || id == BPF_FUNC_getsockopt;
 
 	/* The id 0 has a name in Linux, but no program type has it. */
 	if (id && !helper_by_id(id))
@@ -141,7 +128,7 @@ static int find_helper(struct env *env, uint32_t id, const struct helper **fn)
 				 "program of this type cannot use helper %s", helper_text(id));
 	if (sockopt && is_member(env, "tcp_congestion_ops", "release"))
 		*fn = NULL;
-	if ((id == FN_sk_storage_get || id == FN_sk_storage_delete) && traces_storage(env))
+	if ((id == BPF_FUNC_sk_storage_get || id == BPF_FUNC_sk_storage_delete) && traces_storage(env))
 		*fn = NULL;
 	if (!*fn)
 		return reject_as(env, SKEP_VERIFY_CALL, -EINVAL,
@@ -163,10 +150,10 @@ static int check_func_ip(struct env *env)
 	if (type == BPF_PROG_TYPE_TRACING)
 		return reject_as(env, SKEP_VERIFY_CALL, -EOPNOTSUPP,
 				 "func %s supported only for fentry/fexit/fsession/fmod_ret "
-				 "programs", helper_text(FN_get_func_ip));
+				 "programs", helper_text(BPF_FUNC_get_func_ip));
 	return reject_as(env, SKEP_VERIFY_CALL, -EOPNOTSUPP,
 			 "func %s not supported for program type %u",
-			 helper_text(FN_get_func_ip), type);
+			 helper_text(BPF_FUNC_get_func_ip), type);
 }
 
 static int check_special(struct env *env, struct call_check *call)
@@ -175,20 +162,20 @@ static int check_special(struct env *env, struct call_check *call)
 	int error;
 
 	switch (call->fn->id) {
-	case FN_get_func_ip:
+	case BPF_FUNC_get_func_ip:
 		return check_func_ip(env);
-	case FN_tail_call:
+	case BPF_FUNC_tail_call:
 		error = check_resources(env, false, true, "tail_call");
 		return error < 0 ? error : push_early_return(env, "cannot tail call", true);
-	case FN_get_local_storage:
+	case BPF_FUNC_get_local_storage:
 		/* flags is a constant, so that the storage can be found ahead. */
 		if (!reg_is_zero(&regs[2]))
 			return reject(env, -EINVAL,
 				      "get_local_storage() doesn't support non-zero flags");
 		return 0;
-	case FN_snprintf:
+	case BPF_FUNC_snprintf:
 		return check_snprintf(env, call);
-	case FN_dynptr_from_mem:
+	case BPF_FUNC_dynptr_from_mem:
 		if (regs[1].type != REG_MAP_VALUE)
 			return reject(env, -EACCES,
 				      "Unsupported reg type %s for bpf_dynptr_from_mem data",
@@ -223,7 +210,7 @@ static int release_argument(struct env *env, struct call_check *call)
 		return release_dynptr(env, call->release_reg);
 	if (!call->ref_id && reg_is_zero(reg))
 		return 0;
-	if (call->fn->id == FN_kptr_xchg && call->ref_id && in_rcu_section(env))
+	if (call->fn->id == BPF_FUNC_kptr_xchg && call->ref_id && in_rcu_section(env))
 		state_each_reg(env, env->cur, share_percpu, &call->ref_id);
 	if (call->ref_id && release_reference(env, call->ref_id) == 0)
 		return 0;
@@ -237,7 +224,7 @@ static int release_argument(struct env *env, struct call_check *call)
 /* The key is known to be inside an array, whose elements all exist. */
 static bool never_null(const struct call_check *call)
 {
-	return call->fn->id == FN_map_lookup_elem && call->key_known &&
+	return call->fn->id == BPF_FUNC_map_lookup_elem && call->key_known &&
 	       (call->map->type == BPF_MAP_TYPE_ARRAY ||
 		call->map->type == BPF_MAP_TYPE_PERCPU_ARRAY) &&
 	       call->key < call->map->max_entries;
@@ -266,7 +253,7 @@ static int set_kernel_object(struct env *env, const struct call_check *call, str
 	const struct skep_btf *btf = env->kernel_btf;
 	uint32_t id = call->ret_btf_id;
 
-	if (call->fn->id == FN_kptr_xchg) {
+	if (call->fn->id == BPF_FUNC_kptr_xchg) {
 		btf = call->ret_btf;
 		if (btf != env->kernel_btf)
 			flags |= REG_ALLOC;
@@ -361,21 +348,21 @@ static int set_result(struct env *env, const struct call_check *call, struct reg
 static void refine_result(struct env *env, const struct call_check *call, struct reg *r0)
 {
 	switch (call->fn->id) {
-	case FN_get_stack:
-	case FN_get_task_stack:
-	case FN_probe_read_str:
-	case FN_probe_read_kernel_str:
-	case FN_probe_read_user_str:
+	case BPF_FUNC_get_stack:
+	case BPF_FUNC_get_task_stack:
+	case BPF_FUNC_probe_read_str:
+	case BPF_FUNC_probe_read_kernel_str:
+	case BPF_FUNC_probe_read_user_str:
 		if (call->size_max <= INT32_MAX)
 			reg_set_scalar(env, r0, scalar_srange(-MAX_ERRNO, (int64_t)call->size_max));
 		break;
-	case FN_get_smp_processor_id: {
+	case BPF_FUNC_get_smp_processor_id: {
 		long cpus = sysconf(_SC_NPROCESSORS_CONF);
 
 		reg_set_scalar(env, r0, scalar_urange(0, cpus > 0 ? (uint64_t)cpus * 2 - 1 : 8191));
 		break;
 	}
-	case FN_get_retval:
+	case BPF_FUNC_get_retval:
 		if (env->spec->type->id == BPF_PROG_TYPE_LSM && env->spec->type->returns)
 			reg_set_scalar(env, r0, scalar_srange(-MAX_ERRNO, 0));
 		break;
@@ -387,14 +374,14 @@ static void refine_result(struct env *env, const struct call_check *call, struct
 /* Results that live as long as the socket they were made from. */
 static bool is_cast(uint32_t id)
 {
-	return id == FN_tcp_sock || id == FN_sk_fullsock || id == FN_skc_to_mptcp_sock ||
-	       (id >= FN_skc_to_tcp6_sock && id <= FN_skc_to_udp6_sock);
+	return id == BPF_FUNC_tcp_sock || id == BPF_FUNC_sk_fullsock || id == BPF_FUNC_skc_to_mptcp_sock ||
+	       (id >= BPF_FUNC_skc_to_tcp6_sock && id <= BPF_FUNC_skc_to_udp6_sock);
 }
 
 /* Looking up in a map of sockets takes a reference. */
 static bool acquires(const struct call_check *call)
 {
-	if (call->fn->id == FN_map_lookup_elem)
+	if (call->fn->id == BPF_FUNC_map_lookup_elem)
 		return call->map && (call->map->type == BPF_MAP_TYPE_SOCKMAP ||
 				     call->map->type == BPF_MAP_TYPE_SOCKHASH);
 	/* Its dynptr has the reference, not its result. */
@@ -412,7 +399,7 @@ static int set_reference(struct env *env, const struct call_check *call, struct 
 			return id;
 		r0->id = (uint32_t)id;
 		r0->ref_id = (uint32_t)id;
-	} else if (call->fn->id == FN_dynptr_data) {
+	} else if (call->fn->id == BPF_FUNC_dynptr_data) {
 		set_slice(r0, call);
 	}
 	return 0;
@@ -438,8 +425,8 @@ static int finish(struct env *env, const struct call_check *call)
 	if (error < 0)
 		return error;
 	/* A tail call that comes back has failed. */
-	if ((call->fn->changes_packet && call->fn->id != FN_tail_call) ||
-	    (call->fn->id == FN_dynptr_write && (call->dynptr_kind == DYNPTR_SKB ||
+	if ((call->fn->changes_packet && call->fn->id != BPF_FUNC_tail_call) ||
+	    (call->fn->id == BPF_FUNC_dynptr_write && (call->dynptr_kind == DYNPTR_SKB ||
 						 call->dynptr_kind == DYNPTR_SKB_META)))
 		clear_packet_pointers(env);
 	return 0;
@@ -490,7 +477,7 @@ void call_uses(struct env *env, uint32_t pc, uint16_t *reads, uint16_t *writes)
 	uint16_t args = 0x3e; /* r1 to r5 */
 
 	/* bpf_trace_printk() takes as many as its format says. */
-	if (fn && fn->id != FN_trace_printk)
+	if (fn && fn->id != BPF_FUNC_trace_printk)
 		for (int i = 0; i < 5; i++)
 			if (fn->arg[i].kind == ARG_NONE)
 				args &= (uint16_t)~(2u << i);

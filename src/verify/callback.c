@@ -8,11 +8,6 @@
  */
 #include "verify/call.h"
 
-enum {
-	FN_for_each_map_elem = 164, FN_timer_set_callback = 170, FN_find_vma = 180, FN_loop = 181,
-	FN_user_ringbuf_drain = 209,
-};
-
 static void set_map_arg(struct reg *reg, enum reg_type type, const struct reg *from)
 {
 	reg_set_pointer(reg, type, 0);
@@ -102,11 +97,11 @@ static const struct callback {
 	int64_t returns_max;
 	bool async;
 } callbacks[] = {
-	{ FN_for_each_map_elem, set_for_each, 1, false },
-	{ FN_timer_set_callback, set_timer, 0, true },
-	{ FN_find_vma, set_find_vma, 1, false },
-	{ FN_loop, set_loop, 1, false },
-	{ FN_user_ringbuf_drain, set_drain, 1, false },
+	{ BPF_FUNC_for_each_map_elem, set_for_each, 1, false },
+	{ BPF_FUNC_timer_set_callback, set_timer, 0, true },
+	{ BPF_FUNC_find_vma, set_find_vma, 1, false },
+	{ BPF_FUNC_loop, set_loop, 1, false },
+	{ BPF_FUNC_user_ringbuf_drain, set_drain, 1, false },
 };
 
 static const struct callback *callback_of(uint32_t id)
@@ -161,9 +156,9 @@ int check_callbacks(struct env *env, struct call_check *call)
 	const struct callback *row = callback_of(call->fn->id);
 	struct return_range returns = { .max = row->returns_max, .checked = true };
 
-	if (row->id == FN_loop)
+	if (row->id == BPF_FUNC_loop)
 		return enter_loop(env, call, row);
-	if (row->id == FN_for_each_map_elem && !map_is_iterable(call->map))
+	if (row->id == BPF_FUNC_for_each_map_elem && !map_is_iterable(call->map))
 		return reject(env, -EOPNOTSUPP, "callback function not allowed for map");
 	return push_callback(env, call->pc, call->subprog, row->set, returns, row->async,
 			     !row->async && env->cur->in_sleepable);

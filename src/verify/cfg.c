@@ -214,10 +214,10 @@ static bool is_kfunc_call(const struct insn *insn)
 	return insn->kind == INSN_CALL && insn->op == CALL_KFUNC;
 }
 
-/* Before 5.6 a loader made them static, for want of a verifier of single functions. */
+/* Loaders make them static for a verifier that does not know them. */
 static bool has_global_functions(const struct env *env)
 {
-	return !env->kernel || env->kernel >= KERNEL(5, 6);
+	return kernel_can(env->kernel, ABILITY_GLOBAL_FUNCTIONS);
 }
 
 /* Names and linkage, from the function records. */
@@ -338,7 +338,7 @@ int check_jumps(struct env *env)
 				return refuse_at(env, i, SKEP_VERIFY_SHAPE,
 						 "jump out of range from insn %u to %lld", i,
 						 (long long)target);
-			if (insn->kind == INSN_CALL && insn->op == CALL_HELPER && insn->imm == 12)
+			if (insn->kind == INSN_CALL && insn->op == CALL_HELPER && insn->imm == BPF_FUNC_tail_call)
 				env->subprog[s].has_tail_call = true;
 			if (insn->kind == INSN_LOAD_PACKET)
 				env->subprog[s].has_ld_abs = true;

@@ -108,6 +108,7 @@ static bool is_number(const struct btf_type *type)
 struct reading {
 	struct env *env;
 	const struct skep_btf *btf;      /* the program's */
+	const char *function;
 	uint32_t arg, pointer;           /* its index; its type past modifiers */
 	uint32_t target;                 /* what it points to, past modifiers and typedefs */
 	unsigned tags;
@@ -219,6 +220,9 @@ static int read_memory(const struct reading *r)
 
 	if (r->tags & TAG_NULLABLE)
 		return refuse_tags(r);
+	if (!env_can(r->env, ABILITY_MEMORY_ARGS))
+		return reject(r->env, -EINVAL, "Arg#%u type %s in %s() is not supported yet.",
+			      r->arg, btf_kind_text(btf_type(r->btf, r->pointer)), r->function);
 	if (size < 0 || btf_kind(type) == BTF_VOID)
 		return reject(r->env, -EINVAL, "arg#%u reference type('%s %s') size cannot be "
 			      "determined: %d", r->arg, btf_kind_text(type), btf_name(r->btf, type),
@@ -337,7 +341,8 @@ static int read_param(struct env *env, uint32_t subprog, uint32_t arg, uint32_t 
 	const struct skep_btf *btf = env->spec->btf;
 	uint32_t id = btf_skip_mods_and_typedefs(btf, type);
 	const struct btf_type *t = btf_type(btf, id);
-	struct reading r = { env, btf, arg, id, 0,
+	const char *name = env->subprog[subprog].name ? env->subprog[subprog].name : "";
+	struct reading r = { env, btf, name, arg, id, 0,
 			     known_tags(env, env->subprog[subprog].type, arg), param };
 
 	*param = (struct param){ .kind = PARAM_SCALAR };
@@ -352,7 +357,7 @@ static int read_param(struct env *env, uint32_t subprog, uint32_t arg, uint32_t 
 	if (is_number(t))
 		return 0;
 	return reject(env, -EINVAL, "Arg#%u type %s in %s() is not supported yet.", arg, btf_kind_text(t),
-		      env->subprog[subprog].name ? env->subprog[subprog].name : "");
+		      name);
 }
 
 /* The parameters of a global function; their number, or a negative errno. */

@@ -9,22 +9,6 @@
 #include "verify/call.h"
 #include "verify/passes.h"
 
-enum {
-	FN_map_lookup_elem = 1, FN_map_update_elem = 2, FN_map_delete_elem = 3, FN_tail_call = 12,
-	FN_perf_event_read = 22, FN_perf_event_output = 25, FN_get_stackid = 27,
-	FN_skb_under_cgroup = 33, FN_current_task_under_cgroup = 37, FN_redirect_map = 51,
-	FN_sk_redirect_map = 52, FN_sock_map_update = 53, FN_perf_event_read_value = 55,
-	FN_msg_redirect_map = 60, FN_sock_hash_update = 70, FN_msg_redirect_hash = 71,
-	FN_sk_redirect_hash = 72, FN_get_local_storage = 81, FN_sk_select_reuseport = 82,
-	FN_map_push_elem = 87, FN_map_pop_elem = 88, FN_map_peek_elem = 89,
-	FN_sk_storage_get = 107, FN_sk_storage_delete = 108, FN_skb_output = 111,
-	FN_xdp_output = 121, FN_ringbuf_output = 130, FN_ringbuf_reserve = 131,
-	FN_ringbuf_query = 134, FN_inode_storage_get = 145, FN_inode_storage_delete = 146,
-	FN_task_storage_get = 156, FN_task_storage_delete = 157, FN_map_lookup_percpu_elem = 195,
-	FN_ringbuf_reserve_dynptr = 198, FN_user_ringbuf_drain = 209, FN_cgrp_storage_get = 210,
-	FN_cgrp_storage_delete = 211,
-};
-
 /* The helpers a map type is limited to. */
 struct map_rule {
 	uint32_t type;
@@ -32,39 +16,39 @@ struct map_rule {
 };
 
 static const struct map_rule map_rules[] = {
-	{ BPF_MAP_TYPE_PROG_ARRAY, { FN_tail_call } },
+	{ BPF_MAP_TYPE_PROG_ARRAY, { BPF_FUNC_tail_call } },
 	{ BPF_MAP_TYPE_PERF_EVENT_ARRAY,
-	  { FN_perf_event_read, FN_perf_event_output, FN_skb_output, FN_perf_event_read_value,
-	    FN_xdp_output } },
+	  { BPF_FUNC_perf_event_read, BPF_FUNC_perf_event_output, BPF_FUNC_skb_output, BPF_FUNC_perf_event_read_value,
+	    BPF_FUNC_xdp_output } },
 	{ BPF_MAP_TYPE_RINGBUF,
-	  { FN_ringbuf_output, FN_ringbuf_reserve, FN_ringbuf_query,
-	    FN_ringbuf_reserve_dynptr } },
-	{ BPF_MAP_TYPE_USER_RINGBUF, { FN_user_ringbuf_drain } },
-	{ BPF_MAP_TYPE_STACK_TRACE, { FN_get_stackid } },
-	{ BPF_MAP_TYPE_CGROUP_ARRAY, { FN_skb_under_cgroup, FN_current_task_under_cgroup } },
-	{ BPF_MAP_TYPE_CGROUP_STORAGE, { FN_get_local_storage } },
-	{ BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE, { FN_get_local_storage } },
-	{ BPF_MAP_TYPE_DEVMAP, { FN_redirect_map, FN_map_lookup_elem } },
-	{ BPF_MAP_TYPE_DEVMAP_HASH, { FN_redirect_map, FN_map_lookup_elem } },
-	{ BPF_MAP_TYPE_CPUMAP, { FN_redirect_map } },
-	{ BPF_MAP_TYPE_XSKMAP, { FN_redirect_map, FN_map_lookup_elem } },
-	{ BPF_MAP_TYPE_ARRAY_OF_MAPS, { FN_map_lookup_elem } },
-	{ BPF_MAP_TYPE_HASH_OF_MAPS, { FN_map_lookup_elem } },
+	  { BPF_FUNC_ringbuf_output, BPF_FUNC_ringbuf_reserve, BPF_FUNC_ringbuf_query,
+	    BPF_FUNC_ringbuf_reserve_dynptr } },
+	{ BPF_MAP_TYPE_USER_RINGBUF, { BPF_FUNC_user_ringbuf_drain } },
+	{ BPF_MAP_TYPE_STACK_TRACE, { BPF_FUNC_get_stackid } },
+	{ BPF_MAP_TYPE_CGROUP_ARRAY, { BPF_FUNC_skb_under_cgroup, BPF_FUNC_current_task_under_cgroup } },
+	{ BPF_MAP_TYPE_CGROUP_STORAGE, { BPF_FUNC_get_local_storage } },
+	{ BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE, { BPF_FUNC_get_local_storage } },
+	{ BPF_MAP_TYPE_DEVMAP, { BPF_FUNC_redirect_map, BPF_FUNC_map_lookup_elem } },
+	{ BPF_MAP_TYPE_DEVMAP_HASH, { BPF_FUNC_redirect_map, BPF_FUNC_map_lookup_elem } },
+	{ BPF_MAP_TYPE_CPUMAP, { BPF_FUNC_redirect_map } },
+	{ BPF_MAP_TYPE_XSKMAP, { BPF_FUNC_redirect_map, BPF_FUNC_map_lookup_elem } },
+	{ BPF_MAP_TYPE_ARRAY_OF_MAPS, { BPF_FUNC_map_lookup_elem } },
+	{ BPF_MAP_TYPE_HASH_OF_MAPS, { BPF_FUNC_map_lookup_elem } },
 	{ BPF_MAP_TYPE_SOCKMAP,
-	  { FN_sk_redirect_map, FN_sock_map_update, FN_msg_redirect_map, FN_sk_select_reuseport,
-	    FN_map_lookup_elem, FN_map_update_elem, FN_map_delete_elem } },
+	  { BPF_FUNC_sk_redirect_map, BPF_FUNC_sock_map_update, BPF_FUNC_msg_redirect_map, BPF_FUNC_sk_select_reuseport,
+	    BPF_FUNC_map_lookup_elem, BPF_FUNC_map_update_elem, BPF_FUNC_map_delete_elem } },
 	{ BPF_MAP_TYPE_SOCKHASH,
-	  { FN_sk_redirect_hash, FN_sock_hash_update, FN_msg_redirect_hash,
-	    FN_sk_select_reuseport, FN_map_lookup_elem, FN_map_update_elem,
-	    FN_map_delete_elem } },
-	{ BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, { FN_sk_select_reuseport } },
-	{ BPF_MAP_TYPE_QUEUE, { FN_map_peek_elem, FN_map_pop_elem, FN_map_push_elem } },
-	{ BPF_MAP_TYPE_STACK, { FN_map_peek_elem, FN_map_pop_elem, FN_map_push_elem } },
-	{ BPF_MAP_TYPE_SK_STORAGE, { FN_sk_storage_get, FN_sk_storage_delete } },
-	{ BPF_MAP_TYPE_INODE_STORAGE, { FN_inode_storage_get, FN_inode_storage_delete } },
-	{ BPF_MAP_TYPE_TASK_STORAGE, { FN_task_storage_get, FN_task_storage_delete } },
-	{ BPF_MAP_TYPE_CGRP_STORAGE, { FN_cgrp_storage_get, FN_cgrp_storage_delete } },
-	{ BPF_MAP_TYPE_BLOOM_FILTER, { FN_map_peek_elem, FN_map_push_elem } },
+	  { BPF_FUNC_sk_redirect_hash, BPF_FUNC_sock_hash_update, BPF_FUNC_msg_redirect_hash,
+	    BPF_FUNC_sk_select_reuseport, BPF_FUNC_map_lookup_elem, BPF_FUNC_map_update_elem,
+	    BPF_FUNC_map_delete_elem } },
+	{ BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, { BPF_FUNC_sk_select_reuseport } },
+	{ BPF_MAP_TYPE_QUEUE, { BPF_FUNC_map_peek_elem, BPF_FUNC_map_pop_elem, BPF_FUNC_map_push_elem } },
+	{ BPF_MAP_TYPE_STACK, { BPF_FUNC_map_peek_elem, BPF_FUNC_map_pop_elem, BPF_FUNC_map_push_elem } },
+	{ BPF_MAP_TYPE_SK_STORAGE, { BPF_FUNC_sk_storage_get, BPF_FUNC_sk_storage_delete } },
+	{ BPF_MAP_TYPE_INODE_STORAGE, { BPF_FUNC_inode_storage_get, BPF_FUNC_inode_storage_delete } },
+	{ BPF_MAP_TYPE_TASK_STORAGE, { BPF_FUNC_task_storage_get, BPF_FUNC_task_storage_delete } },
+	{ BPF_MAP_TYPE_CGRP_STORAGE, { BPF_FUNC_cgrp_storage_get, BPF_FUNC_cgrp_storage_delete } },
+	{ BPF_MAP_TYPE_BLOOM_FILTER, { BPF_FUNC_map_peek_elem, BPF_FUNC_map_push_elem } },
 	{ BPF_MAP_TYPE_STRUCT_OPS, { 0 } },
 	{ BPF_MAP_TYPE_INSN_ARRAY, { 0 } },
 };
@@ -76,41 +60,41 @@ static const struct {
 	uint16_t id;
 	uint64_t types;
 } helper_rules[] = {
-	{ FN_tail_call, MAP(PROG_ARRAY) },
-	{ FN_perf_event_read, MAP(PERF_EVENT_ARRAY) },
-	{ FN_perf_event_output, MAP(PERF_EVENT_ARRAY) },
-	{ FN_perf_event_read_value, MAP(PERF_EVENT_ARRAY) },
-	{ FN_skb_output, MAP(PERF_EVENT_ARRAY) },
-	{ FN_xdp_output, MAP(PERF_EVENT_ARRAY) },
-	{ FN_ringbuf_output, MAP(RINGBUF) },
-	{ FN_ringbuf_reserve, MAP(RINGBUF) },
-	{ FN_ringbuf_query, MAP(RINGBUF) },
-	{ FN_ringbuf_reserve_dynptr, MAP(RINGBUF) },
-	{ FN_user_ringbuf_drain, MAP(USER_RINGBUF) },
-	{ FN_get_stackid, MAP(STACK_TRACE) },
-	{ FN_current_task_under_cgroup, MAP(CGROUP_ARRAY) },
-	{ FN_skb_under_cgroup, MAP(CGROUP_ARRAY) },
-	{ FN_redirect_map, MAP(DEVMAP) | MAP(DEVMAP_HASH) | MAP(CPUMAP) | MAP(XSKMAP) },
-	{ FN_sk_redirect_map, MAP(SOCKMAP) },
-	{ FN_msg_redirect_map, MAP(SOCKMAP) },
-	{ FN_sock_map_update, MAP(SOCKMAP) },
-	{ FN_sk_redirect_hash, MAP(SOCKHASH) },
-	{ FN_msg_redirect_hash, MAP(SOCKHASH) },
-	{ FN_sock_hash_update, MAP(SOCKHASH) },
-	{ FN_get_local_storage, MAP(CGROUP_STORAGE) | MAP(PERCPU_CGROUP_STORAGE) },
-	{ FN_sk_select_reuseport, MAP(REUSEPORT_SOCKARRAY) | MAP(SOCKMAP) | MAP(SOCKHASH) },
-	{ FN_map_pop_elem, MAP(QUEUE) | MAP(STACK) },
-	{ FN_map_peek_elem, MAP(QUEUE) | MAP(STACK) | MAP(BLOOM_FILTER) },
-	{ FN_map_push_elem, MAP(QUEUE) | MAP(STACK) | MAP(BLOOM_FILTER) },
-	{ FN_map_lookup_percpu_elem, MAP(PERCPU_ARRAY) | MAP(PERCPU_HASH) | MAP(LRU_PERCPU_HASH) },
-	{ FN_sk_storage_get, MAP(SK_STORAGE) },
-	{ FN_sk_storage_delete, MAP(SK_STORAGE) },
-	{ FN_inode_storage_get, MAP(INODE_STORAGE) },
-	{ FN_inode_storage_delete, MAP(INODE_STORAGE) },
-	{ FN_task_storage_get, MAP(TASK_STORAGE) },
-	{ FN_task_storage_delete, MAP(TASK_STORAGE) },
-	{ FN_cgrp_storage_get, MAP(CGRP_STORAGE) },
-	{ FN_cgrp_storage_delete, MAP(CGRP_STORAGE) },
+	{ BPF_FUNC_tail_call, MAP(PROG_ARRAY) },
+	{ BPF_FUNC_perf_event_read, MAP(PERF_EVENT_ARRAY) },
+	{ BPF_FUNC_perf_event_output, MAP(PERF_EVENT_ARRAY) },
+	{ BPF_FUNC_perf_event_read_value, MAP(PERF_EVENT_ARRAY) },
+	{ BPF_FUNC_skb_output, MAP(PERF_EVENT_ARRAY) },
+	{ BPF_FUNC_xdp_output, MAP(PERF_EVENT_ARRAY) },
+	{ BPF_FUNC_ringbuf_output, MAP(RINGBUF) },
+	{ BPF_FUNC_ringbuf_reserve, MAP(RINGBUF) },
+	{ BPF_FUNC_ringbuf_query, MAP(RINGBUF) },
+	{ BPF_FUNC_ringbuf_reserve_dynptr, MAP(RINGBUF) },
+	{ BPF_FUNC_user_ringbuf_drain, MAP(USER_RINGBUF) },
+	{ BPF_FUNC_get_stackid, MAP(STACK_TRACE) },
+	{ BPF_FUNC_current_task_under_cgroup, MAP(CGROUP_ARRAY) },
+	{ BPF_FUNC_skb_under_cgroup, MAP(CGROUP_ARRAY) },
+	{ BPF_FUNC_redirect_map, MAP(DEVMAP) | MAP(DEVMAP_HASH) | MAP(CPUMAP) | MAP(XSKMAP) },
+	{ BPF_FUNC_sk_redirect_map, MAP(SOCKMAP) },
+	{ BPF_FUNC_msg_redirect_map, MAP(SOCKMAP) },
+	{ BPF_FUNC_sock_map_update, MAP(SOCKMAP) },
+	{ BPF_FUNC_sk_redirect_hash, MAP(SOCKHASH) },
+	{ BPF_FUNC_msg_redirect_hash, MAP(SOCKHASH) },
+	{ BPF_FUNC_sock_hash_update, MAP(SOCKHASH) },
+	{ BPF_FUNC_get_local_storage, MAP(CGROUP_STORAGE) | MAP(PERCPU_CGROUP_STORAGE) },
+	{ BPF_FUNC_sk_select_reuseport, MAP(REUSEPORT_SOCKARRAY) | MAP(SOCKMAP) | MAP(SOCKHASH) },
+	{ BPF_FUNC_map_pop_elem, MAP(QUEUE) | MAP(STACK) },
+	{ BPF_FUNC_map_peek_elem, MAP(QUEUE) | MAP(STACK) | MAP(BLOOM_FILTER) },
+	{ BPF_FUNC_map_push_elem, MAP(QUEUE) | MAP(STACK) | MAP(BLOOM_FILTER) },
+	{ BPF_FUNC_map_lookup_percpu_elem, MAP(PERCPU_ARRAY) | MAP(PERCPU_HASH) | MAP(LRU_PERCPU_HASH) },
+	{ BPF_FUNC_sk_storage_get, MAP(SK_STORAGE) },
+	{ BPF_FUNC_sk_storage_delete, MAP(SK_STORAGE) },
+	{ BPF_FUNC_inode_storage_get, MAP(INODE_STORAGE) },
+	{ BPF_FUNC_inode_storage_delete, MAP(INODE_STORAGE) },
+	{ BPF_FUNC_task_storage_get, MAP(TASK_STORAGE) },
+	{ BPF_FUNC_task_storage_delete, MAP(TASK_STORAGE) },
+	{ BPF_FUNC_cgrp_storage_get, MAP(CGRP_STORAGE) },
+	{ BPF_FUNC_cgrp_storage_delete, MAP(CGRP_STORAGE) },
 };
 
 /* Maps of sockets are updated only where no socket lock can be held the wrong way. */
@@ -121,7 +105,7 @@ static bool may_update_sockmap(const struct env *env, uint32_t id)
 		return env->spec->attach == BPF_TRACE_ITER;
 	case BPF_PROG_TYPE_SOCK_OPS:
 		/* It has helpers of its own to update. */
-		return id == FN_map_delete_elem;
+		return id == BPF_FUNC_map_delete_elem;
 	case BPF_PROG_TYPE_SK_REUSEPORT:
 	case BPF_PROG_TYPE_SK_LOOKUP:
 		return true;
@@ -138,7 +122,7 @@ static bool map_takes_helper(const struct env *env, uint32_t type, uint32_t id)
 		if (rule->type != type)
 			continue;
 		if ((type == BPF_MAP_TYPE_SOCKMAP || type == BPF_MAP_TYPE_SOCKHASH) &&
-		    (id == FN_map_update_elem || id == FN_map_delete_elem))
+		    (id == BPF_FUNC_map_update_elem || id == BPF_FUNC_map_delete_elem))
 			return may_update_sockmap(env, id);
 		for (size_t j = 0; j < ARRAY_SIZE(rule->helpers) && rule->helpers[j]; j++)
 			if (rule->helpers[j] == id)
@@ -165,7 +149,7 @@ int check_map_use(struct env *env, const struct call_check *call)
 	if (map_takes_helper(env, call->map->type, id) && helper_takes_map(id, call->map->type))
 		return 0;
 	if ((call->map->type == BPF_MAP_TYPE_SOCKMAP || call->map->type == BPF_MAP_TYPE_SOCKHASH) &&
-	    (id == FN_map_update_elem || id == FN_map_delete_elem))
+	    (id == BPF_FUNC_map_update_elem || id == BPF_FUNC_map_delete_elem))
 		explain(env, "cannot update sockmap in this context");
 	return reject_as(env, SKEP_VERIFY_ARG, -EINVAL, "cannot pass map_type %u into func %s",
 			 call->map->type, helper_text(id));
@@ -173,8 +157,8 @@ int check_map_use(struct env *env, const struct call_check *call)
 
 static bool writes_map(uint32_t id)
 {
-	return id == FN_map_update_elem || id == FN_map_delete_elem || id == FN_map_push_elem ||
-	       id == FN_map_pop_elem;
+	return id == BPF_FUNC_map_update_elem || id == BPF_FUNC_map_delete_elem || id == BPF_FUNC_map_push_elem ||
+	       id == BPF_FUNC_map_pop_elem;
 }
 
 /* For the engines: the same map at every visit of this call? */
@@ -208,7 +192,7 @@ int check_tail_calls(struct env *env)
 
 		env->structural_insn = i;
 		if (env->info[i].seen && env->info[i].map_poisoned && insn->kind == INSN_CALL &&
-		    insn->op == CALL_HELPER && insn->imm == FN_tail_call)
+		    insn->op == CALL_HELPER && insn->imm == BPF_FUNC_tail_call)
 			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
 					 "tail_call abusing map_ptr");
 	}
@@ -222,7 +206,7 @@ int record_key(struct env *env, const struct call_check *call)
 	bool known = call->key_known;
 	uint64_t key = call->key;
 
-	if (call->fn->id == FN_tail_call) {
+	if (call->fn->id == BPF_FUNC_tail_call) {
 		const struct reg *reg = call_arg(env, 3);
 
 		if (!call->map || call->map->type != BPF_MAP_TYPE_PROG_ARRAY)

@@ -96,7 +96,7 @@ static inline bool insn_ends_early(const struct insn *insn)
 {
 	return insn->kind == INSN_LOAD_PACKET ||
 	       (insn->kind == INSN_CALL && insn->op == CALL_HELPER &&
-		insn->imm == 12); /* bpf_tail_call() */
+		insn->imm == BPF_FUNC_tail_call);
 }
 /* depth.c */
 int check_stack_depths(struct env *env);

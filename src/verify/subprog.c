@@ -361,10 +361,10 @@ static bool returns_void(const struct env *env)
 	return target_return(env) == TARGET_RETURNS_VOID;
 }
 
-/* Before 6.12 what a security hook returned was not looked at. */
+/* Once, what a security hook returned was not looked at. */
 static bool returns_unchecked(const struct env *env)
 {
-	return env->kernel && env->kernel < KERNEL(6, 12) && returns_int(env);
+	return !kernel_can(env->kernel, ABILITY_HOOK_RETURNS) && returns_int(env);
 }
 
 int check_return(struct env *env, int regno)

@@ -42,6 +42,12 @@ for gap in json.load(sys.stdin)["kernels"][0]["missing"]:
 	[ -z "$(missing 5.12 copies)" ]
 }
 
+@test "kernels: global functions took pointers to memory some releases after they came" {
+	objects ages
+	[[ "$(missing 5.10 by_pointer)" == 'verifier|pointers to memory as arguments '*'|5.12' ]]
+	[ -z "$(missing 5.12 by_pointer)" ]
+}
+
 @test "kernels: all is a list of long-term releases" {
 	objects ages
 	run skep check --kernel all ages.o:always

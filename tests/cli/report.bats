@@ -265,11 +265,11 @@ no_type unloadable" ]
 	pid=$!
 	exec 9<>never.o
 	for _ in $(seq 100); do
-		worker=$(pgrep -P $pid) && break
+		worker=$(cat /proc/$pid/task/$pid/children) && [ -n "$worker" ] && break
 		sleep 0.05
 	done
 	sleep 0.3
-	kill -KILL "$worker"
+	kill -KILL $worker
 	status=0
 	wait $pid || status=$?
 	exec 9>&-

@@ -75,4 +75,21 @@ int copies(struct xdp_md *ctx)
 	return result;
 }
 
+struct pair {
+	int first, second;
+};
+
+__attribute__((noinline)) int sum_of(struct pair *pair)
+{
+	return pair ? pair->first + pair->second : 0;
+}
+
+SEC("xdp")
+int by_pointer(struct xdp_md *ctx)
+{
+	struct pair pair = { 1, ctx->rx_queue_index };
+
+	return sum_of(&pair);
+}
+
 char LICENSE[] SEC("license") = "GPL";

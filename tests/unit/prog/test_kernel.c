@@ -37,9 +37,9 @@ static void kernel__every_program_and_map_type_has_a_first_release(void **state)
 static void kernel__rows_name_what_exists(void **state)
 {
 	(void)state;
-#define HELPER(text, number, major, minor)                          \
-	assert_non_null(helper_by_id(number));                      \
-	assert_string_equal(helper_by_id(number)->name, #text);
+#define HELPER(text, major, minor)                                  \
+	assert_non_null(helper_by_id(BPF_FUNC_##text));             \
+	assert_string_equal(helper_by_id(BPF_FUNC_##text)->name, #text);
 #include "prog/kernel.def"
 #define PROG(name, major, minor) assert_non_null(prog_type(BPF_PROG_TYPE_##name));
 #include "prog/kernel.def"
