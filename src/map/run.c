@@ -51,7 +51,9 @@ static void run_repair(struct runs *runs, uint32_t i, uint64_t seen)
 	if (RUN_KIND(seen) == RUN_CLAIM) {
 		uint64_t first = n <= i ? word_load(&runs->word[i - n]) : 0;
 
-		if (n != 0 && RUN_KIND(first) >= RUN_PENDING && RUN_NUMBER(first) > n)
+		/* A split unit's number is its user's: it is no run of that many. */
+		if (n != 0 && RUN_KIND(first) >= RUN_PENDING && RUN_KIND(first) != RUN_SPLIT &&
+		    RUN_NUMBER(first) > n)
 			return; /* part of a run that is well, or repaired from its first */
 		word_swap(&runs->word[i], seen, RUN_DIRTY);
 		return;
