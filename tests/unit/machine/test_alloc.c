@@ -2,72 +2,12 @@
 /*
  * test_alloc.c - every allocation fails once: opening, checking and loading an
  * object must then fail cleanly, say so, and leave nothing behind.
- *
- * The linker sends the library's allocations here (--wrap): the n-th one
- * fails, and the balance of allocations tells a leak.
  */
 #include "../object/fixture.h"
 
 #include <skep/machine.h>
 
-static struct {
-	long count;      /* allocations made since the start of a round */
-	long fail_at;    /* the one that fails; 0: none */
-	long live;
-	bool failed;
-} heap;
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__real_reallocarray(void *p, size_t n, size_t size);
-char *__real_strdup(const char *s);
-void __real_free(void *p);
-
-static bool refuse(void)
-{
-	if (++heap.count != heap.fail_at)
-		return false;
-	heap.failed = true;
-	return true;
-}
-
-static void *counted(void *p, const void *old)
-{
-	heap.live += p && !old;
-	return p;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return refuse() ? NULL : counted(__real_malloc(size), NULL);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return refuse() ? NULL : counted(__real_calloc(n, size), NULL);
-}
-
-void *__wrap_realloc(void *p, size_t size)
-{
-	return refuse() ? NULL : counted(__real_realloc(p, size), p);
-}
-
-void *__wrap_reallocarray(void *p, size_t n, size_t size)
-{
-	return refuse() ? NULL : counted(__real_reallocarray(p, n, size), p);
-}
-
-char *__wrap_strdup(const char *s)
-{
-	return refuse() ? NULL : counted(__real_strdup(s), NULL);
-}
-
-void __wrap_free(void *p)
-{
-	heap.live -= p != NULL;
-	__real_free(p);
-}
+#include "../failing_heap.h"
 
 /* What is tried with an image; a negative errno, or 0. */
 typedef int attempt_fn(const struct view *image, const struct skep_btf *kernel,
