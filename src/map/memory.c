@@ -14,67 +14,12 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/base.h"
 #include "map/map.h"
+#include "map/memory_impl.h"
 #include "map/run.h"
 #include "map/vcpu.h"
-
-enum {
-	PAGE = 4096,
-	BLOCK = 2 << 20,
-	BLOCK_PAGES = BLOCK / PAGE,
-	CELL_MIN_SHIFT = 5, /* 32 bytes; 128 in a page */
-	CLASSES = 7,        /* 32 to 2048 */
-	HINTS = 8,
-	RETIRED = 254,      /* in a batch, which fills two pages */
-};
-
-#define MEMORY_MAGIC 0x31304d50454b53ull /* "SKEPM01" */
-
-struct slab {
-	uint64_t live[2];  /* cells handed out; written under the page's lock */
-	uint64_t freed[2]; /* cells given back since; any thread sets bits */
-	uint64_t pending;  /* 1 + the cell being handed out; 0: none */
-	void **dest;       /* where that is to be published; or NULL */
-};
-
-struct split {
-	uint64_t word[BLOCK_PAGES];
-	void **dest[BLOCK_PAGES];
-	struct slab slab[BLOCK_PAGES];
-};
-
-struct retired {
-	uint64_t owner; /* 0: free; RETIRED_READY; else who is filling it in */
-	void *ptr;
-	size_t size;    /* RETIRED_MAP: ptr is a struct map */
-	uint64_t epoch;
-};
-
-#define RETIRED_READY 1
-#define RETIRED_MAP SIZE_MAX
-
-struct retired_batch {
-	struct retired_batch *next; /* set before the batch is published; never freed */
-	struct retired at[RETIRED];
-};
-
-struct memory {
-	uint64_t magic;
-	char *base;
-	size_t size;
-	size_t blocks_offset;
-	uint32_t blocks;
-	struct vcpu_set *vcpus;
-	struct retired_batch *retired;
-	uint64_t slab_hint[CLASSES][HINTS]; /* block << 16 | page, or 0 */
-	uint64_t epoch __attribute__((aligned(64)));
-	uint64_t quiet[7]; /* keeps the epoch's cache line to itself */
-	struct owner_table owners;
-	uint64_t words[]; /* one a block, then one destination a block */
-};
 
 static struct runs memory_blocks(const struct memory *memory)
 {
@@ -83,7 +28,7 @@ static struct runs memory_blocks(const struct memory *memory)
 	return (struct runs){
 		.owners = &m->owners, .word = m->words, .dest = (void ***)(m->words + m->blocks),
 		.base = m->base + m->blocks_offset, .count = m->blocks, .unit = BLOCK,
-		.give_back = true,
+		.give_back = true, .backed = m->backed,
 	};
 }
 
@@ -114,103 +59,28 @@ static void split_setup(void *unit)
 
 /* --- the arena itself --- */
 
-/* Where arenas may lie: far from where programs, libraries and stacks do. */
-static char *memory_slot(uint32_t slot)
+int memory_enter(struct memory *memory)
 {
-	return (char *)(0x100000000000ull + ((uint64_t)slot << 40));
-}
-
-static size_t memory_header_size(uint32_t blocks)
-{
-	size_t size = sizeof(struct memory) + (size_t)blocks * 16;
-
-	return (size + BLOCK - 1) / BLOCK * BLOCK;
-}
-
-static void *memory_map(uint32_t slot, size_t size)
-{
-	void *base = mmap(memory_slot(slot), size, PROT_READ | PROT_WRITE,
-			  MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-
-	if (base != MAP_FAILED && base != memory_slot(slot)) {
-		munmap(base, size); /* a kernel that does not know MAP_FIXED_NOREPLACE */
-		errno = EEXIST;
-		return MAP_FAILED;
-	}
-	return base;
-}
-
-/* Arenas of this process by slot; a slot's address alone says nothing of who
- * else in the process uses it. */
-static uint32_t slots_used;
-
-static struct memory *memory_map_anywhere(size_t *size, uint32_t *slot)
-{
-	for (; *size >= 16 * (size_t)BLOCK; *size = *size / 2 / BLOCK * BLOCK) {
-		for (uint32_t i = 0; i < OWNER_ARENAS; i++) {
-			void *base;
-
-			if (__atomic_fetch_or(&slots_used, 1u << i, __ATOMIC_ACQ_REL) & 1u << i)
-				continue;
-			base = memory_map(i, *size);
-			if (base != MAP_FAILED) {
-				*slot = i;
-				return base;
-			}
-			__atomic_fetch_and(&slots_used, ~(1u << i), __ATOMIC_ACQ_REL);
-			if (errno == ENOMEM)
-				break; /* too large, wherever it is */
-		}
-	}
-	errno = ENOMEM;
-	return NULL;
-}
-
-struct memory *memory_new(size_t size)
-{
-	struct memory *memory;
-	uint32_t slot = 0;
 	int error = owner_process_init();
 
-	if (error < 0) {
-		errno = -error;
-		return NULL;
-	}
-	if (size == 0)
-		size = (size_t)64 << 30;
-	size = MAX((size + BLOCK - 1) / BLOCK * BLOCK, 16 * (size_t)BLOCK);
-	memory = memory_map_anywhere(&size, &slot);
-	if (!memory)
-		return NULL;
-	memory->base = (char *)memory;
-	memory->size = size;
-	memory->blocks = (uint32_t)(size / BLOCK);
-	memory->blocks_offset = memory_header_size(memory->blocks);
-	memory->blocks -= (uint32_t)(memory->blocks_offset / BLOCK);
-	memory->epoch = 1;
-	memory->owners.arena = slot;
-	__atomic_store_n(&owner_process->token[slot], 0, __ATOMIC_RELEASE);
+	if (error < 0)
+		return error;
+	__atomic_store_n(&owner_process->token[memory->owners.arena], 0, __ATOMIC_RELEASE);
 	owner_join(&memory->owners);
-	__atomic_store_n(&memory->magic, MEMORY_MAGIC, __ATOMIC_RELEASE);
-	return memory;
+	return 0;
 }
 
-void memory_free(struct memory *memory)
+void **memory_root(struct memory *memory)
 {
-	uint32_t slot;
+	return &memory->root;
+}
 
-	if (!memory)
-		return;
-	slot = memory->owners.arena;
-	for (uint32_t i = 0; i < OWNER_THREADS; i++) {
-		struct owner_thread *thread = &owner_process->thread[i];
+bool memory_contains(const struct memory *memory, const void *ptr, size_t size, size_t align)
+{
+	uint64_t offset = (uint64_t)((uintptr_t)ptr - (uintptr_t)memory->base);
 
-		if ((thread->key & (OWNER_ARENAS - 1)) == slot)
-			thread->held = NULL;
-	}
-	munmap(memory->base, memory->size);
-	__atomic_store_n(&owner_process->token[slot], 0, __ATOMIC_RELEASE);
-	__atomic_fetch_and(&slots_used, ~(1u << slot), __ATOMIC_ACQ_REL);
+	return (uintptr_t)ptr % align == 0 && offset >= memory->blocks_offset &&
+	       offset <= memory->size && size <= memory->size - offset;
 }
 
 size_t memory_size(const struct memory *memory)

@@ -15,7 +15,24 @@
  * most what it was itself allocating, and that is reclaimed by its owner tag.
  * What programs may still be reading is freed by epochs (memory_retire()).
  *
- * Threads: any, except memory_new() and memory_free().
+ * An arena is anonymous, shared with forks alone, or a file's, which any process
+ * of the same user may join:
+ *
+ *   creator    memory = memory_create_at(dirfd, "arena", 0, &fd, &error);
+ *              *memory_root(memory) = what joiners start from;
+ *   joiner     fd = openat(dirfd, "arena", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+ *              memory = memory_join(fd, &error); close(fd);
+ *
+ * A process into which somebody else mapped the file, at its own base and of
+ * its length and MAP_SHARED, calls memory_enter() and is a participant. A fork of a
+ * participant needs nothing. The descriptor may be closed at once: memory is had
+ * from the file system without it, and had before it is handed out, so that a
+ * full file system fails an allocation and never a touch.
+ *
+ * What is in the arena points into the arena only, or is a number that every
+ * process turns into its own address (a map's type, a program's helpers).
+ *
+ * Threads: any, except making, joining and leaving an arena.
  */
 #ifndef MAP_MEMORY_H
 #define MAP_MEMORY_H
@@ -30,7 +47,32 @@ struct vcpu_set;
 
 /* size: address space, 0: default. Returns NULL with errno set. */
 struct memory *memory_new(size_t size);
+/*
+ * The same in a new file of a directory, or (dirfd < 0) in one without a name
+ * that goes with its last user. *fd is for the caller to close; /proc/PID/fd/N
+ * opens it elsewhere. NULL with *error negative: -EEXIST, -ENOSPC (the file system
+ * is full), -ENOMEM (no address slot is free) ...
+ */
+struct memory *memory_create_at(int dirfd, const char *name, size_t size, int *fd, int *error);
+/*
+ * Maps a file's arena where its pointers are good. fd stays the caller's. NULL with
+ * *error: -EBADMSG (damaged, or no arena), -EPROTONOSUPPORT (laid out by another
+ * version), -ESTALE (made before the last boot), -EEXIST (something is at that
+ * address in this process, or it is in this arena already), -ENOMEM.
+ */
+struct memory *memory_join(int fd, int *error);
+/* The part of joining that is left when the arena is mapped at memory; once for each
+ * process. Runtime. 0 or -ENOMEM. */
+int memory_enter(struct memory *memory);
+/* Leaves it. An anonymous one, and a file's that has no name, ends with its last
+ * participant. NULL is accepted. */
 void memory_free(struct memory *memory);
+/* Where arenas may lie; a file's header says where it does. */
+void *memory_slot(uint32_t slot);
+/* The word from which everything else in the arena is found; for its owner's use. */
+void **memory_root(struct memory *memory);
+/* Whether [ptr, ptr + size) can have been allocated here, so aligned. */
+bool memory_contains(const struct memory *memory, const void *ptr, size_t size, size_t align);
 
 /* Zeroed, aligned to align (a power of two, up to 4096). NULL when full. */
 void *memory_alloc(struct memory *memory, size_t size, size_t align);
@@ -50,7 +92,7 @@ void memory_retire_map(struct memory *memory, struct map *map);
 /* Frees what was retired and may be freed by now; memory_retire() does it too. */
 void memory_collect(struct memory *memory);
 size_t memory_used(const struct memory *memory);
-size_t memory_size(const struct memory *memory);
+size_t memory_size(const struct memory *memory); /* of its address space */
 
 /* Its participants; for code that keeps owner words in the arena. */
 struct owner_table *memory_owners(struct memory *memory);

@@ -241,6 +241,17 @@ uint64_t owner_join(struct owner_table *table)
 	return expected;
 }
 
+void owner_leave(struct owner_table *table)
+{
+	uint64_t token = __atomic_exchange_n(&owner_process->token[table->arena], 0,
+					     __ATOMIC_ACQ_REL) >> 24;
+	struct participant *at = &table->at[token & 0xffff];
+	uint64_t word = __atomic_load_n(&at->word, __ATOMIC_ACQUIRE);
+
+	if (token != 0 && ((word >> 32) & OWNER_GENERATION) == token >> 16)
+		participant_bury(table, at, word);
+}
+
 struct owner_thread *owner_thread_add(uint64_t key)
 {
 	uint64_t at = (key * 0x9e3779b97f4a7c15ull) >> 52;

@@ -74,6 +74,8 @@ extern struct owner_process *owner_process;
 /* Once per process, before its first arena. 0 or -ENOMEM. */
 int owner_process_init(void);
 uint64_t owner_join(struct owner_table *table);
+/* What this process still holds is a dead one's from now on. */
+void owner_leave(struct owner_table *table);
 struct owner_thread *owner_thread_add(uint64_t key);
 /* Whether a word's process has died. May make system calls. Never true of 0. */
 bool owner_dead(struct owner_table *table, uint64_t word);

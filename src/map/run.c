@@ -10,8 +10,13 @@
  */
 #include "map/run.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#include "base/fault.h"
+
+#define POPULATE_WRITE 23 /* MADV_POPULATE_WRITE, which older headers lack */
 
 static uint64_t word_load(const uint64_t *word)
 {
@@ -66,6 +71,33 @@ static void run_repair(struct runs *runs, uint32_t i, uint64_t seen)
 		run_free(runs, i, n);
 }
 
+/*
+ * Has the file system give the memory of claimed units now, so that it never
+ * fails a touch later. It needs no descriptor. Where the kernel does not know
+ * how (before 5.14), each page is written to under guard; the units are nobody
+ * else's, and what is in them does not matter yet.
+ */
+static bool run_reserve(const struct runs *runs, uint32_t first, uint32_t n)
+{
+	char *start = runs->base + (size_t)first * runs->unit;
+	size_t size = (size_t)n * runs->unit;
+	int64_t error = sys_call3(SYS_madvise, start, size, POPULATE_WRITE);
+	char zero = 0;
+
+	if (error != -EINVAL)
+		return error == 0;
+	for (size_t i = 0; i < size; i += 4096)
+		if (fault_copy(start + i, &zero, 1) < 0)
+			return false;
+	return true;
+}
+
+static void run_unclaim(struct runs *runs, uint32_t first, uint32_t n)
+{
+	while (n-- > 0)
+		__atomic_store_n(&runs->word[first + n], RUN_DIRTY, __ATOMIC_RELEASE);
+}
+
 /* Claims units [first, first + n), or none. *dirty: some must be zeroed. On
  * failure *stop is the unit in the way. */
 static bool run_claim(struct runs *runs, uint32_t first, uint32_t n, uint32_t *stop, bool *dirty)
@@ -86,8 +118,7 @@ static bool run_claim(struct runs *runs, uint32_t first, uint32_t n, uint32_t *s
 			continue;
 		}
 		*stop = first + i;
-		while (i-- > 0)
-			__atomic_store_n(&runs->word[first + i], RUN_DIRTY, __ATOMIC_RELEASE);
+		run_unclaim(runs, first, i);
 		return false;
 	}
 	return true;
@@ -111,6 +142,10 @@ static uint32_t run_find(struct runs *runs, uint32_t n)
 			continue;
 		}
 		if (run_claim(runs, first, n, &stop, &dirty)) {
+			if (runs->backed && !run_reserve(runs, first, n)) {
+				run_unclaim(runs, first, n);
+				return runs->count;
+			}
 			if (dirty)
 				memset(runs->base + (size_t)first * runs->unit, 0,
 				       (size_t)n * runs->unit);

@@ -39,10 +39,11 @@ struct runs {
 	uint32_t count;
 	uint32_t unit;   /* bytes */
 	bool give_back;  /* return freed memory to the system */
+	bool backed;     /* a file's: its file system must have room before a unit is used */
 };
 
 /*
- * Returns n zeroed units, or NULL. With dest, also stores the address in *dest,
+ * Returns n zeroed units, or NULL: none, or no room behind them. With dest, also stores the address in *dest,
  * which must be NULL, so that a death in between loses nothing.
  */
 void *run_alloc(struct runs *runs, uint32_t n, void **dest);
