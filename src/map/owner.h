@@ -89,7 +89,12 @@ static inline uint64_t owner_thread_pointer(void)
 {
 	uint64_t pointer;
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && defined(SKEP_AGENT)
+	/* Inside a target nothing is known of what lies there: Go keeps to no ABI, and a
+	 * thread that has just begun has no thread pointer at all. */
+	__asm__ volatile("rdfsbase %0" : "=r"(pointer));
+	pointer = pointer ? pointer : OWNER_ARENAS;
+#elif defined(__x86_64__)
 	/* The ABI keeps the thread pointer's own value at its address. */
 	__asm__ volatile("mov %%fs:0, %0" : "=r"(pointer));
 #else

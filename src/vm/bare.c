@@ -19,20 +19,6 @@
 #define BARE_STACK (BARE_CALL_DEPTH * INSN_STACK_SIZE)
 #define BARE_PROG_TYPE UINT32_MAX
 
-/* --- helpers of the conformance tests --- */
-
-/* "unwind", as the conformance programs know it: gives back its argument. */
-static uint64_t bare_unwind(struct vm *vm, const uint64_t arg[5])
-{
-	(void)vm;
-	return arg[0];
-}
-
-helper_fn *bare_helper(uint32_t id)
-{
-	return id == 5 ? bare_unwind : NULL;
-}
-
 /* --- the check --- */
 
 struct bare {

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * main.c - the agent's entries: what the supervisor calls in a target. [runtime,
+ * in the agent's image only]
+ *
+ * They run in one of the target's threads, stopped for the purpose, on a stack
+ * of the agent's own; every register is put back afterwards. So they may do
+ * nothing that shows, and must return.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+
+#include "agent/libc.h"
+#include "hook/agent.h"
+#include "map/memory.h"
+#include "map/sys.h"
+#include "vm/vm.h"
+
+/* The file begins with it; see struct agent_table. The note begins the data
+ * and the stack ends the image, so that it grows away from what is in use. */
+__asm__(".pushsection .agent_table, \"a\"\n"
+	".globl agent_table\n"
+	".hidden agent_table, agent_main, agent_thread, agent_stop, agent_note\n"
+	".hidden agent_stack_end, agent_text_end, agent_image_end\n"
+	"agent_table:\n"
+	"	.quad 0x31304147454b53\n"
+	"	.long agent_main - agent_table\n"
+	"	.long agent_thread - agent_table\n"
+	"	.long agent_stop - agent_table\n"
+	"	.long agent_stack_end - agent_table\n"
+	"	.long agent_note - agent_table\n"
+	"	.long agent_text_end - agent_table\n"
+	"	.long agent_image_end - agent_table\n"
+	"	.long 0\n"
+	".popsection\n"
+	".pushsection .bss.agent_stack, \"aw\", @nobits\n"
+	"	.balign 4096\n"
+	"	.zero 32768\n"
+	"agent_stack_end:\n"
+	".popsection\n");
+
+/* The kernel lets user space read and write the base of fs. */
+#define HWCAP2_FSGSBASE 2u
+
+extern struct agent_start agent_note;
+struct agent_start agent_note;
+
+int64_t agent_main(struct agent_start *start);
+int64_t agent_thread(struct agent_start *start);
+int64_t agent_stop(struct agent_start *start);
+
+/* Maps the arena's file where the supervisor has it and becomes a participant. */
+static int agent_join(const struct agent_start *start)
+{
+	int64_t fd = sys_call4(SYS_openat, AT_FDCWD, start->arena_path, O_RDWR | O_CLOEXEC, 0);
+	void *at = (void *)(uintptr_t)start->arena, *got;
+
+	if (fd < 0)
+		return (int)fd;
+	got = mmap(at, start->arena_size, PROT_READ | PROT_WRITE,
+		   MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE, (int)fd, 0);
+	sys_call1(SYS_close, fd);
+	if (got == MAP_FAILED)
+		return -errno;
+	return got == at ? memory_enter(at) : -EEXIST;
+}
+
+int64_t agent_main(struct agent_start *start)
+{
+	int error;
+
+	agent_auxv_set((const uint64_t(*)[2])start->auxv);
+	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE))
+		return -ENODEV; /* threads are found by it: owner_thread_pointer() */
+	error = agent_join(start);
+	if (error == 0)
+		error = engine_init();
+	return error;
+}
+
+int64_t agent_thread(struct agent_start *start)
+{
+	(void)start;
+	return 0;
+}
+
+int64_t agent_stop(struct agent_start *start)
+{
+	(void)start;
+	return 0;
+}

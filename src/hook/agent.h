@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * agent.h - what the supervisor and the agent inside a target agree on.
+ *
+ * The agent is one position-independent image without dependencies, made of
+ * the runtime folders (src/agent/meson.build). It lies below the machine's
+ * arena, at the same address in every target:
+ *
+ *   arena's base - AGENT_SPAN                                    arena's base
+ *   | struct agent_table, text, constants (R-X) | data (RW-) | unused | arena ...
+ *
+ * The supervisor calls the entries of its table on the agent's own stack, with
+ * the thread stopped and its registers saved.
+ */
+#ifndef HOOK_AGENT_H
+#define HOOK_AGENT_H
+
+#include <stdint.h>
+
+#define AGENT_SPAN (16ull << 20)
+#define AGENT_MAGIC 0x31304147454b53ull /* "SKEGA01" */
+
+/* The first bytes of the image; the entries are offsets from its start. */
+struct agent_table {
+	uint64_t magic;
+	uint32_t start;   /* int64_t (struct agent_start *): once per process */
+	uint32_t thread;  /* int64_t (struct agent_start *): in each further thread at attach */
+	uint32_t stop;    /* int64_t (struct agent_start *): in one thread, before unmapping */
+	uint32_t stack;   /* end of the stack these run on; it grows down into data */
+	uint32_t note;    /* where a struct agent_start may be written; in data */
+	uint32_t text;    /* bytes from the start that are R-X; the rest is RW- */
+	uint32_t size;    /* all of it, with the zeroed data that the file has no bytes for */
+	uint32_t reserved;
+};
+
+/* How a process came to have the agent. */
+enum agent_why {
+	AGENT_SPAWNED,    /* the command of skep run */
+	AGENT_EXEC,       /* a process with the agent replaced its image */
+	AGENT_ATTACHED,   /* it ran already */
+};
+
+enum { AGENT_AUXV = 24, AGENT_PATH = 256 };
+
+/* What it is told. Written by the supervisor into the image's data. */
+struct agent_start {
+	uint64_t arena;          /* its address */
+	uint64_t arena_size;     /* and length */
+	uint32_t pid, tid;       /* as the supervisor sees them */
+	uint32_t why;            /* enum agent_why */
+	uint32_t process;        /* index of its record (process.h) */
+	uint64_t auxv[AGENT_AUXV][2]; /* the process's own, ended by AT_NULL */
+	char arena_path[AGENT_PATH];  /* to open the arena's file by */
+};
+
+#endif
