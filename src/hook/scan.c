@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * scan.c - chooses windows (see scan.h) and writes the templates of their stubs.
+ */
+#include "hook/scan.h"
+
+#include "hook/relocate.h"
+#include "hook/sweep.h"
+
+enum { BACK_MAX = 24 }; /* bytes before a system call in which its window may begin */
+
+struct scan {
+	struct sweep sweep;
+	VEC(struct scan_site) sites;
+};
+
+/* Instructions that are to be displaced, decoded. */
+struct window {
+	uint64_t start;
+	unsigned length, count;
+	struct {
+		uint64_t address;
+		const uint8_t *bytes;
+		ZydisDecodedInstruction insn;
+	} insns[PATCH_MOVES - 1];
+};
+
+/* --- windows --- */
+
+static bool window_add(const struct sweep *sweep, struct window *window)
+{
+	uint64_t address = window->start + window->length;
+	unsigned i = window->count;
+
+	if (i == PATCH_MOVES - 1)
+		return false;
+	window->insns[i].address = address;
+	window->insns[i].bytes = sweep_decode(sweep, address, &window->insns[i].insn);
+	if (!window->insns[i].bytes ||
+	    window->length + window->insns[i].insn.length > PATCH_BYTES)
+		return false;
+	window->length += window->insns[i].insn.length;
+	window->count++;
+	return true;
+}
+
+static const ZydisDecodedInstruction *window_last(const struct window *window)
+{
+	return &window->insns[window->count - 1].insn;
+}
+
+static bool is_padding(const uint8_t *bytes, const ZydisDecodedInstruction *insn)
+{
+	return insn->mnemonic == ZYDIS_MNEMONIC_NOP || bytes[0] == 0xcc || bytes[0] == 0x90;
+}
+
+/* Adds instructions until there is room for a jump, over the padding behind a function's end. */
+static bool window_fill(const struct sweep *sweep, struct window *window, unsigned least)
+{
+	unsigned ended = 0;
+
+	while (window->length < least) {
+		unsigned i = window->count;
+
+		if (i && !ended && insn_ends(window_last(window)))
+			ended = window->count;
+		if (ended && window->start + window->length >= sweep->end)
+			return false;
+		if (!window_add(sweep, window))
+			return false;
+		if (ended && !is_padding(window->insns[i].bytes, &window->insns[i].insn))
+			return false;
+	}
+	/* Padding is overwritten, never executed: only its bytes count. */
+	if (ended)
+		window->count = ended;
+	return true;
+}
+
+/* Whether nothing jumps into the bytes that the jump would take. */
+static bool window_is_safe(const struct sweep *sweep, const struct window *window,
+			   scan_taken_fn *taken, void *arg)
+{
+	const struct sweep_range *range = sweep_range_at(sweep, window->start);
+
+	/* A single instruction has no inside that could be meant. */
+	if (window->count == 1 && window->insns[0].insn.length >= PATCH_JUMP_SIZE)
+		return true;
+	if (!range || (range->open && !range->explained && range->start != window->start))
+		return false;
+	for (unsigned i = 1; i < PATCH_JUMP_SIZE; i++)
+		if (sweep_is_target(sweep, window->start + i) ||
+		    (taken && taken(arg, window->start + i)))
+			return false;
+	return true;
+}
+
+static bool window_can_move(const struct window *window)
+{
+	for (unsigned i = 0; i < window->count; i++)
+		if (!stub_can_hold(&window->insns[i].insn, i + 1 == window->count))
+			return false;
+	return true;
+}
+
+/* Writes the template. Only the first system call is the gate's. */
+static bool write_patch(const struct scan *scan, const struct window *window,
+			enum patch_kind kind, enum patch_method method, struct patch *patch)
+{
+	struct stub stub = { .patch = patch, .site = window->start };
+	struct view bytes = binary_bytes(scan->sweep.binary, window->start);
+
+	if (window->length > PATCH_BYTES || bytes.size < window->length)
+		return false;
+	*patch = (struct patch){ .kind = (uint8_t)kind, .method = (uint8_t)method,
+		.length = (uint8_t)window->length,
+		.file_offset = (uint64_t)binary_offset(scan->sweep.binary, window->start) };
+	memcpy(patch->original, bytes.data, window->length);
+	for (unsigned i = 0; i < window->count; i++) {
+		const ZydisDecodedInstruction *insn = &window->insns[i].insn;
+		uint64_t address = window->insns[i].address, next = address + insn->length;
+		bool last = i + 1 == window->count;
+
+		patch->moves[patch->move_count++] = (struct patch_move){
+			(uint8_t)(address - window->start), patch->code_size };
+		if (insn->mnemonic != ZYDIS_MNEMONIC_SYSCALL) {
+			stub_add(&stub, window->insns[i].bytes, insn, address);
+			continue;
+		}
+		stub_add_syscall(&stub, !last, next);
+		/* A thread asleep in the call is found behind it. */
+		if (last)
+			patch->moves[patch->move_count++] = (struct patch_move){
+				(uint8_t)(next - window->start), patch->code_size };
+	}
+	if (!insn_ends(window_last(window)))
+		stub_add_jump(&stub, window->start + window->length);
+	stub_finish(&stub);
+	return !stub.failed;
+}
+
+/* --- probes --- */
+
+/* Whether decoding from the start of the function meets the address. */
+static bool is_boundary(const struct sweep *sweep, uint64_t address, uint64_t *inside)
+{
+	const struct sweep_range *range = sweep_range_at(sweep, address);
+	uint64_t at = range ? range->start : address;
+
+	*inside = at;
+	while (at < address) {
+		ZydisDecodedInstruction insn;
+
+		*inside = at;
+		at += sweep_decode(sweep, at, &insn) ? insn.length : 1;
+	}
+	return at == address;
+}
+
+int scan_probe(struct scan *scan, uint64_t address, scan_taken_fn *taken, void *arg,
+	       struct patch *patch, struct skep_diag *diag)
+{
+	const struct sweep *sweep = &scan->sweep;
+	struct window window = { .start = address };
+	uint64_t inside;
+
+	if (address < sweep->start || address >= sweep->end)
+		return skep_fail(diag, SKEP_PROBE_PLACE, NULL, "%s has no code at 0x%llx",
+				 sweep->binary->path, (unsigned long long)address);
+	if (!is_boundary(sweep, address, &inside))
+		return skep_fail(diag, SKEP_PROBE_PLACE, NULL,
+				 "0x%llx of %s is inside the instruction that begins at 0x%llx",
+				 (unsigned long long)address, sweep->binary->path,
+				 (unsigned long long)inside);
+	if (window_fill(sweep, &window, PATCH_JUMP_SIZE) &&
+	    window_is_safe(sweep, &window, taken, arg) && window_can_move(&window) &&
+	    write_patch(scan, &window, PATCH_PROBE, PATCH_JUMP, patch))
+		return 0;
+	window = (struct window){ .start = address };
+	if (window_add(sweep, &window) && window_can_move(&window) &&
+	    write_patch(scan, &window, PATCH_PROBE, PATCH_TRAP, patch))
+		return 0;
+	return skep_fail(diag, SKEP_PROBE_PLACE, NULL,
+			 "the instruction at 0x%llx of %s cannot be probed: it has no copy "
+			 "elsewhere that does the same", (unsigned long long)address,
+			 sweep->binary->path);
+}
+
+size_t scan_returns(struct scan *scan, uint64_t address, uint64_t *returns, size_t max)
+{
+	const struct sweep_range *range = sweep_range_at(&scan->sweep, address);
+	size_t count = 0;
+
+	for (uint64_t at = address; range && at < range->end;) {
+		ZydisDecodedInstruction insn;
+
+		if (!sweep_decode(&scan->sweep, at, &insn)) {
+			at++;
+			continue;
+		}
+		if (insn.mnemonic == ZYDIS_MNEMONIC_RET && count++ < max)
+			returns[count - 1] = at;
+		at += insn.length;
+	}
+	return count;
+}
+
+/* --- system calls --- */
+
+/* The instructions of the site's range that begin shortly before it. */
+struct before {
+	uint64_t starts[BACK_MAX];
+	unsigned count;
+	int32_t number;
+};
+
+static void look_back(const struct sweep *sweep, uint64_t site, struct before *before)
+{
+	const struct sweep_range *range = sweep_range_at(sweep, site);
+
+	*before = (struct before){ .number = -1 };
+	for (uint64_t at = range ? range->start : site; at < site;) {
+		ZydisDecodedInstruction insn;
+		const uint8_t *bytes = sweep_decode(sweep, at, &insn);
+		unsigned length = bytes ? insn.length : 1;
+
+		if (!bytes || insn_ends(&insn) || insn.mnemonic == ZYDIS_MNEMONIC_CALL)
+			before->count = 0;
+		else if (site - at <= BACK_MAX && before->count < BACK_MAX)
+			before->starts[before->count++] = at;
+		if (bytes && insn.opcode == 0xb8 && !insn.raw.rex.B && insn.raw.imm[0].size == 32)
+			before->number = (int32_t)insn.raw.imm[0].value.u;
+		else if (bytes && insn.opcode == 0xc7 && insn.raw.modrm.mod == 3 &&
+			 insn.raw.modrm.rm == 0 && !insn.raw.rex.B)
+			before->number = (int32_t)insn.raw.imm[0].value.u;
+		else if (bytes && length == 2 && bytes[0] == 0x31 && bytes[1] == 0xc0)
+			before->number = 0;
+		at += length;
+	}
+}
+
+/* One attempt: from start, over the call, up to the room that a jump needs. */
+static bool try_window(struct scan *scan, uint64_t start, uint64_t site, struct patch *patch)
+{
+	const struct sweep *sweep = &scan->sweep;
+	struct window window = { .start = start };
+
+	if (!window_fill(sweep, &window,
+			 (unsigned)MAX(site + 2 - start, (uint64_t)PATCH_JUMP_SIZE)))
+		return false;
+	for (unsigned i = 0; i < window.count; i++)
+		if (window.insns[i].address != site &&
+		    window.insns[i].insn.mnemonic == ZYDIS_MNEMONIC_SYSCALL)
+			return false;
+	return window_is_safe(sweep, &window, NULL, NULL) && window_can_move(&window) &&
+	       write_patch(scan, &window, PATCH_SYSCALL, PATCH_JUMP, patch);
+}
+
+/*
+ * Windows that end with the call come first: a thread asleep in it returns to code that is
+ * as it was. Else one that reaches past it.
+ */
+static void find_window(struct scan *scan, struct scan_site *site)
+{
+	enum { RT_SIGRETURN = 15 };
+	struct before before;
+
+	look_back(&scan->sweep, site->address, &before);
+	site->number = before.number;
+	/* Debuggers and unwinders know a signal's frame by the bytes of its return. */
+	if (site->number == RT_SIGRETURN)
+		return;
+	for (unsigned i = before.count; i > 0 && !site->patched; i--)
+		if (site->address + 2 - before.starts[i - 1] >= PATCH_JUMP_SIZE)
+			site->patched = try_window(scan, before.starts[i - 1], site->address,
+						   &site->patch);
+	if (!site->patched)
+		site->patched = try_window(scan, site->address, site->address, &site->patch);
+	for (unsigned i = before.count; i > 0 && !site->patched; i--)
+		if (site->address + 2 - before.starts[i - 1] < PATCH_JUMP_SIZE)
+			site->patched = try_window(scan, before.starts[i - 1], site->address,
+						   &site->patch);
+}
+
+size_t scan_syscalls(struct scan *scan, const struct scan_site **sites)
+{
+	uint64_t free_from = 0;
+
+	if (!scan->sites.count) {
+		for (size_t i = 0; i < scan->sweep.syscalls.count; i++) {
+			struct scan_site *site = vec_push(&scan->sites);
+			uint64_t start;
+
+			if (!site)
+				break;
+			site->address = scan->sweep.syscalls.items[i];
+			find_window(scan, site);
+			start = (uint64_t)binary_from_offset(scan->sweep.binary,
+							     site->patch.file_offset);
+			/* Two calls side by side cannot both have a window. */
+			if (site->patched && start < free_from)
+				site->patched = false;
+			else if (site->patched)
+				free_from = start + site->patch.length;
+		}
+	}
+	*sites = scan->sites.items;
+	return scan->sites.count;
+}
+
+/* --- a scan --- */
+
+struct scan *scan_new(struct binary *binary, struct skep_diag *diag)
+{
+	struct scan *scan = calloc(1, sizeof(*scan));
+	int error = scan ? sweep_run(&scan->sweep, binary) : -ENOMEM;
+
+	if (!error)
+		return scan;
+	if (error == -ENOMEM)
+		skep_report(diag, SKEP_OOM, NULL, "the code of %s", binary->path);
+	else
+		skep_report(diag, SKEP_TARGET_FORMAT, NULL, "%s has no code, or too much",
+			    binary->path);
+	scan_free(scan);
+	return NULL;
+}
+
+void scan_free(struct scan *scan)
+{
+	if (!scan)
+		return;
+	sweep_done(&scan->sweep);
+	vec_done(&scan->sites);
+	free(scan);
+}

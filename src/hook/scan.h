@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * scan.h - how places in machine code can be patched: which bytes become a jump, and what the
+ * stub executes in their place.
+ *
+ * A patch writes a 5-byte jump over one or more whole instructions (its *window*) and executes
+ * copies of them in a stub, made to mean the same there:
+ *
+ *      before                  after                         stub, within 2 GiB
+ *      site: push %rbp         site: jmp stub                (what the agent puts before)
+ *            mov %rsp,%rbp                                   push %rbp
+ *            sub $16,%rsp            (rest of sub)           mov %rsp,%rbp
+ *      next: ...               next: ...                     sub $16,%rsp
+ *                                                            jmp next
+ *
+ * That is sound if nothing jumps to an instruction of the window other than its first. A scan
+ * looks at all code and tables of a file once and keeps what may be jumped to: targets of
+ * branches, starts of functions, landing pads of exceptions, jump tables, code whose address
+ * is taken. Where an indirect jump of a function is not understood, no window but one at the
+ * function's start is believed. What has no window can be patched with a one-byte trap.
+ *
+ * The result, struct patch, contains no addresses: the agent adds them.
+ *
+ * Threads: confined.
+ */
+#ifndef HOOK_SCAN_H
+#define HOOK_SCAN_H
+
+#include "hook/symbols.h"
+
+enum {
+	PATCH_BYTES = 32,   /* longest window */
+	PATCH_CODE = 128,   /* longest stub */
+	PATCH_FIXUPS = 8,
+	PATCH_MOVES = 8,    /* instructions in a window, and one more */
+	PATCH_JUMP_SIZE = 5,
+};
+
+enum patch_kind {
+	PATCH_PROBE,        /* something is called first, then the instructions execute */
+	PATCH_SYSCALL,      /* the window has a system call, which the gate makes instead */
+};
+
+enum patch_method {
+	PATCH_JUMP,
+	PATCH_TRAP,         /* int3: the window is one instruction */
+};
+
+enum patch_fixup_kind {
+	FIXUP_REL32,        /* site + to, from the end of the instruction */
+	FIXUP_ABS64,        /* site + to */
+	FIXUP_GATE64,       /* the entry of the gate */
+};
+
+struct patch_fixup {
+	uint8_t kind;       /* enum patch_fixup_kind */
+	uint8_t at;         /* of the 4 or 8 bytes, in the code */
+	uint8_t end;        /* FIXUP_REL32: end of the instruction, in the code */
+	int32_t to;         /* distance from the site */
+};
+
+/* A thread found at site + from goes on at stub + to. */
+struct patch_move {
+	uint8_t from, to;
+};
+
+struct patch {
+	uint64_t file_offset;         /* of the site */
+	uint8_t kind, method;
+	uint8_t length;               /* of the window */
+	uint8_t code_size, fixup_count, move_count;
+	uint8_t original[PATCH_BYTES]; /* what must be found there */
+	uint8_t code[PATCH_CODE];     /* ends with a jump back, then with literals */
+	struct patch_fixup fixups[PATCH_FIXUPS];
+	struct patch_move moves[PATCH_MOVES];
+};
+
+struct scan;
+
+/* The binary must outlive it. NULL: out of memory, or nothing executable. */
+struct scan *scan_new(struct binary *binary, struct skep_diag *diag);
+void scan_free(struct scan *scan);
+
+/*
+ * A patch that probes an address. taken tells of an address whether another probe is there; a
+ * window does not reach over one (NULL: there are none).
+ */
+typedef bool scan_taken_fn(void *arg, uint64_t address);
+int scan_probe(struct scan *scan, uint64_t address, scan_taken_fn *taken, void *arg,
+	       struct patch *patch, struct skep_diag *diag);
+
+/*
+ * The system calls of the file's code, in order of address. There is a patch where a window
+ * was found; without one, the call is left to Syscall User Dispatch.
+ */
+struct scan_site {
+	uint64_t address;   /* of the syscall instruction */
+	int32_t number;     /* the call's number where it is plain to see; -1: unknown */
+	bool patched;
+	struct patch patch;
+};
+size_t scan_syscalls(struct scan *scan, const struct scan_site **sites);
+
+/* Addresses of the return instructions of a function; at most max are stored. Their count. */
+size_t scan_returns(struct scan *scan, uint64_t address, uint64_t *returns, size_t max);
+
+#endif
