@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * chaos.h - processes that hammer a map and are killed at random.
+ * chaos.h - processes that hammer maps, and are killed and stopped at random.
  *
+ * Half of the workers are forks, half are programs of their own that join the
+ * arena.
  * Workers write down what they are about to do and what they have done in
  * memory of their own, so that after any death the parent knows what the map
  * must hold: of the one operation in flight, either outcome.
@@ -14,7 +16,7 @@
 
 #include "map/map.h"
 
-enum { WORKERS = 4, KEYS = 64, CPUS = 6, GAPS = 4096 };
+enum { WORKERS = 8, KEYS = 64, CPUS = 6, GAPS = 4096 };
 
 struct worker {
 	uint64_t random;
@@ -30,7 +32,8 @@ struct chaos {
 	struct memory *memory;
 	struct vcpu_set *vcpus;
 	struct map *map;
-	const struct chaos_type *type;
+	uint32_t type;               /* index in chaos_types: workers have their own text */
+	bool alone;                  /* nobody else allocates in the arena */
 	uint64_t kills;
 	void *extra;
 	struct worker worker[WORKERS];
@@ -51,6 +54,11 @@ struct chaos_type {
 };
 
 extern const struct chaos_type chaos_types[]; /* ends with name NULL */
+
+static inline const struct chaos_type *chaos_type(const struct chaos *chaos)
+{
+	return &chaos_types[chaos->type];
+}
 
 uint32_t chaos_random(struct worker *worker, uint32_t below);
 /* Ends the test, saying so; in a worker, leaves the message to the parent. */
