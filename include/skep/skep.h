@@ -8,6 +8,7 @@
 #include <skep/engine.h>
 #include <skep/feature.h>
 #include <skep/insn.h>
+#include <skep/link.h>
 #include <skep/machine.h>
 #include <skep/object.h>
 #include <skep/observe.h>

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -16,9 +15,8 @@
 
 static uint64_t get_current_pid_tgid(struct vm *vm, const uint64_t arg[5])
 {
-	(void)vm, (void)arg;
-	return (uint64_t)sys_call(SYS_getpid, 0, 0, 0, 0) << 32 |
-	       (uint32_t)sys_call(SYS_gettid, 0, 0, 0, 0);
+	(void)arg;
+	return (uint64_t)task_pid(vm->task) << 32 | task_tid(vm->task);
 }
 
 const struct helper helper_get_current_pid_tgid = {
@@ -33,9 +31,8 @@ const struct helper helper_get_current_pid_tgid = {
 
 static uint64_t get_current_uid_gid(struct vm *vm, const uint64_t arg[5])
 {
-	(void)vm, (void)arg;
-	return (uint64_t)sys_call(SYS_getgid, 0, 0, 0, 0) << 32 |
-	       (uint32_t)sys_call(SYS_getuid, 0, 0, 0, 0);
+	(void)arg;
+	return task_ids(vm->task);
 }
 
 const struct helper helper_get_current_uid_gid = {
@@ -50,13 +47,11 @@ const struct helper helper_get_current_uid_gid = {
 
 static uint64_t get_current_comm(struct vm *vm, const uint64_t arg[5])
 {
-	char *to = (char *)(uintptr_t)arg[0], comm[16] = "";
+	char *to = (char *)(uintptr_t)arg[0], buffer[16];
+	const char *comm = task_comm(vm->task, buffer);
 	uint32_t size = (uint32_t)arg[1];
-	size_t length;
+	size_t length = strnlen(comm, sizeof(buffer) - 1);
 
-	(void)vm;
-	sys_call(SYS_prctl, PR_GET_NAME, (uintptr_t)comm, 0, 0);
-	length = strnlen(comm, sizeof(comm) - 1);
 	if (length >= size)
 		length = size - 1;
 	memcpy(to, comm, length);
@@ -80,7 +75,7 @@ const struct helper helper_get_current_comm = {
 static uint64_t get_current_task(struct vm *vm, const uint64_t arg[5])
 {
 	(void)arg;
-	return (uintptr_t)task_current(vm->world->tasks);
+	return (uintptr_t)task_current(vm->world->tasks, vm->task);
 }
 
 const struct helper helper_get_current_task = {
@@ -118,7 +113,6 @@ static uint64_t get_ns_current_pid_tgid(struct vm *vm, const uint64_t arg[5])
 	struct stat ns;
 	int64_t error;
 
-	(void)vm;
 	memset(info, 0, (uint32_t)arg[3]);
 	if ((uint32_t)arg[3] != sizeof(*info))
 		return (uint64_t)-EINVAL;
@@ -128,8 +122,8 @@ static uint64_t get_ns_current_pid_tgid(struct vm *vm, const uint64_t arg[5])
 	if (error < 0 || ns.st_ino != arg[1] ||
 	    (arg[0] != ns.st_dev && arg[0] != ((uint64_t)major(ns.st_dev) << 20 | minor(ns.st_dev))))
 		return (uint64_t)-EINVAL;
-	info->pid = (uint32_t)sys_call(SYS_gettid, 0, 0, 0, 0);
-	info->tgid = (uint32_t)sys_call(SYS_getpid, 0, 0, 0, 0);
+	info->pid = task_tid(vm->task);
+	info->tgid = task_pid(vm->task);
 	return 0;
 }
 

@@ -28,16 +28,11 @@ enum {
 	MOMENT_NS = 10000000,
 };
 
-struct entry {
-	struct own_task task;
-	struct own_cred cred;
-};
-
 struct slot {
 	uint32_t owner;           /* thread id; 0: free. Partner: itself, in claim() */
 	int32_t parent;           /* process, when the forebears were read */
 	uint64_t read_ns;         /* and when that was; 0: never */
-	struct entry self, leader, forebears[TASK_FOREBEARS];
+	struct task_entry self, leader, forebears[TASK_FOREBEARS];
 };
 
 struct task_table {
@@ -113,7 +108,7 @@ static void read_cred(const char *text, struct own_cred *cred)
 }
 
 /* Returns the parent's process id; 0 where there is none or /proc does not tell. */
-static uint32_t read_process(struct entry *entry, uint32_t pid)
+static uint32_t read_process(struct task_entry *entry, uint32_t pid)
 {
 	char path[32], text[512] = "", comm[16] = "";
 	int64_t fd, got = 0;
@@ -148,17 +143,68 @@ static void read_forebears(struct slot *slot, uint32_t pid)
 	child->real_parent = NULL;
 }
 
+void task_describe(struct task_entry *entry, uint32_t pid)
+{
+	*entry = (struct task_entry){ 0 };
+	read_process(entry, pid);
+}
+
 /* --- the thread itself --- */
 
-static void read_self(struct slot *slot)
+uint32_t task_tid(const struct task_facts *facts)
+{
+	return facts ? facts->tid : (uint32_t)sys_call(SYS_gettid, 0, 0, 0, 0);
+}
+
+uint32_t task_pid(const struct task_facts *facts)
+{
+	return facts ? facts->pid : (uint32_t)sys_call(SYS_getpid, 0, 0, 0, 0);
+}
+
+const char *task_comm(struct task_facts *facts, char buffer[16])
+{
+	char *comm = facts ? facts->comm : buffer;
+
+	if (facts && facts->known & TASK_KNOWS_COMM)
+		return comm;
+	memset(comm, 0, 16);
+	sys_call(SYS_prctl, PR_GET_NAME, (uintptr_t)comm, 0, 0);
+	if (facts)
+		facts->known |= TASK_KNOWS_COMM;
+	return comm;
+}
+
+uint64_t task_ids(struct task_facts *facts)
+{
+	uint32_t uid, gid;
+
+	if (facts && facts->known & TASK_KNOWS_IDS)
+		return (uint64_t)facts->gid << 32 | facts->uid;
+	uid = (uint32_t)sys_call(SYS_getuid, 0, 0, 0, 0);
+	gid = (uint32_t)sys_call(SYS_getgid, 0, 0, 0, 0);
+	if (facts) {
+		facts->uid = uid;
+		facts->gid = gid;
+		facts->known |= TASK_KNOWS_IDS;
+	}
+	return (uint64_t)gid << 32 | uid;
+}
+
+static void read_self(struct slot *slot, struct task_facts *facts)
 {
 	struct own_task *task = &slot->self.task;
 	struct own_cred *cred = &slot->self.cred;
+	char name[16];
 
+	if (facts && facts->known & TASK_KNOWS_RECORD && task->pid == (int32_t)slot->owner)
+		return;
 	task->pid = (int32_t)slot->owner;
-	task->tgid = (int32_t)sys_call(SYS_getpid, 0, 0, 0, 0);
+	task->tgid = (int32_t)task_pid(facts);
 	task->real_cred = task->cred = cred;
-	sys_call(SYS_prctl, PR_GET_NAME, (uintptr_t)task->comm, 0, 0);
+	task->exit_code = 0;
+	memcpy(task->comm, task_comm(facts, name), sizeof(task->comm));
+	if (facts)
+		facts->known |= TASK_KNOWS_RECORD;
 	sys_call(SYS_getresuid, (uintptr_t)&cred->uid, (uintptr_t)&cred->euid,
 		 (uintptr_t)&cred->suid, 0);
 	sys_call(SYS_getresgid, (uintptr_t)&cred->gid, (uintptr_t)&cred->egid,
@@ -224,15 +270,16 @@ static struct slot *claim_slot(struct task_table *table, uint32_t tid)
 							 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 				continue;
 			slot->read_ns = 0;
+			slot->self.task.pid = 0;
 			return slot;
 		}
 	}
 	return NULL;
 }
 
-const struct own_task *task_current(struct task_table *table)
+struct own_task *task_current(struct task_table *table, struct task_facts *facts)
 {
-	uint32_t tid = (uint32_t)sys_call(SYS_gettid, 0, 0, 0, 0);
+	uint32_t tid = task_tid(facts);
 	struct slot *slot = find_slot(table, tid);
 
 	if (!slot)
@@ -240,9 +287,20 @@ const struct own_task *task_current(struct task_table *table)
 	if (!slot)
 		return NULL;
 	/* The id may be that of a thread that was here before. */
-	if (slot->self.task.tgid != (int32_t)sys_call(SYS_getpid, 0, 0, 0, 0))
+	if (slot->self.task.tgid != (int32_t)task_pid(facts)) {
 		slot->read_ns = 0;
-	read_self(slot);
+		slot->self.task.pid = 0;
+	}
+	read_self(slot, facts);
 	read_others(slot);
 	return &slot->self.task;
+}
+
+struct own_task *task_exiting(struct task_table *table, struct task_facts *facts, int32_t code)
+{
+	struct own_task *task = task_current(table, facts);
+
+	if (task)
+		task->exit_code = code;
+	return task;
 }

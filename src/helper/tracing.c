@@ -4,6 +4,8 @@
  */
 #include "helper/list.h"
 
+#include <errno.h>
+
 static uint64_t get_func_ip(struct vm *vm, const uint64_t arg[5])
 {
 	(void)arg;
@@ -67,6 +69,38 @@ const struct helper helper_get_attach_cookie = {
 	.call = get_attach_cookie,
 };
 
+/* Arguments lie at ctx in words, then the result where there is one. */
+static const uint64_t *func_words(const uint64_t arg[5])
+{
+	return (const uint64_t *)(uintptr_t)arg[0];
+}
+
+static uint64_t get_func_arg(struct vm *vm, const uint64_t arg[5])
+{
+	uint64_t *value = (uint64_t *)(uintptr_t)arg[2];
+
+	if ((uint32_t)arg[1] >= vm->arg_count)
+		return (uint64_t)-EINVAL;
+	*value = func_words(arg)[(uint32_t)arg[1]];
+	return 0;
+}
+
+static uint64_t get_func_arg_cnt(struct vm *vm, const uint64_t arg[5])
+{
+	(void)arg;
+	return vm->arg_count;
+}
+
+static uint64_t get_func_ret(struct vm *vm, const uint64_t arg[5])
+{
+	uint64_t *value = (uint64_t *)(uintptr_t)arg[1];
+
+	if (!vm->has_result)
+		return (uint64_t)-EOPNOTSUPP;
+	*value = func_words(arg)[vm->arg_count];
+	return 0;
+}
+
 const struct helper helper_get_func_arg = {
 	.id = 183,
 	.name = "get_func_arg",
@@ -80,6 +114,7 @@ const struct helper helper_get_func_arg = {
 		{ ARG_ANYTHING },
 		{ ARG_MEM, ARG_FIXED_SIZE | ARG_UNINIT | ARG_ALIGNED, .size = 8 },
 	},
+	.call = get_func_arg,
 };
 
 const struct helper helper_get_func_arg_cnt = {
@@ -91,6 +126,7 @@ const struct helper helper_get_func_arg_cnt = {
 	.attaches = ATTACHES_TRAMPOLINE | ATTACH(TRACE_RAW_TP),
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX } },
+	.call = get_func_arg_cnt,
 };
 
 const struct helper helper_get_func_ret = {
@@ -105,7 +141,16 @@ const struct helper helper_get_func_ret = {
 		{ ARG_PTR_TO_CTX },
 		{ ARG_MEM, ARG_FIXED_SIZE | ARG_UNINIT | ARG_ALIGNED, .size = 8 },
 	},
+	.call = get_func_ret,
 };
+
+/* What becomes of it is the hook's to say: only where a call begins can it be. */
+static uint64_t override_return(struct vm *vm, const uint64_t arg[5])
+{
+	vm->overrides = true;
+	vm->override = arg[1];
+	return 0;
+}
 
 const struct helper helper_override_return = {
 	.id = 58,
@@ -116,4 +161,5 @@ const struct helper helper_override_return = {
 	.gpl_only = true,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX }, { ARG_ANYTHING } },
+	.call = override_return,
 };

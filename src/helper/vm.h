@@ -16,6 +16,8 @@
 
 struct packet;
 struct code;
+struct board;
+struct task_facts;
 
 /* What one machine offers its programs; in the arena, shared. */
 struct vm_world {
@@ -24,6 +26,7 @@ struct vm_world {
 	struct map *trace;        /* ring buffer that trace_printk writes its lines to */
 	uint64_t boot_ns;
 	struct task_table *tasks; /* what programs see of threads (task.h) */
+	struct board *board;      /* what is attached to what (hook/board.h); NULL before anything is */
 };
 
 struct vm {
@@ -37,6 +40,11 @@ struct vm {
 	uint64_t cookie;          /* bpf_get_attach_cookie */
 	uint64_t func_ip;         /* bpf_get_func_ip */
 	const uint64_t *regs;     /* interrupted registers (pt_regs), for stacks; or NULL */
+	struct task_facts *task;  /* of this thread (task.h); NULL: nothing is known */
+	uint32_t arg_count;       /* u64 arguments at ctx, for bpf_get_func_arg */
+	bool has_result;          /* and what the function returned is behind them */
+	bool overrides;           /* bpf_override_return was called, and said: */
+	uint64_t override;
 	/*
 	 * Calls a subprogram of the running program back: fn is what INSN_IMM64 of
 	 * IMM64_FUNC put in a register. Set by the engine.

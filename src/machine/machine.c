@@ -62,7 +62,7 @@ static int machine_init(struct skep_machine *machine, const struct skep_machine_
 		return skep_fail(diag, SKEP_MACHINE_ARENA, NULL, "no room for %u virtual CPUs",
 				 opts->cpus);
 	machine->engine = opts->engine;
-	machine->next_map_id = machine->next_prog_id = 1;
+	machine->next_map_id = machine->next_prog_id = machine->next_link_id = 1;
 	return make_world(machine, diag);
 }
 
@@ -110,10 +110,13 @@ void skep_machine_free(struct skep_machine *machine)
 {
 	if (!machine)
 		return;
+	if (machine->links_done)
+		machine->links_done(machine);
 	for (size_t i = 0; i < machine->progs.count; i++)
 		prog_record_free(machine->progs.items[i]);
 	for (size_t i = machine->maps.count; i > 0; i--)
 		map_record_free(machine->maps.items[i - 1]);
+	vec_done(&machine->links);
 	vec_done(&machine->progs);
 	vec_done(&machine->maps);
 	if (machine->world)

@@ -51,6 +51,8 @@ struct skep_prog {
 	void (*hook_done)(void *hook);
 };
 
+struct skep_link;
+
 struct skep_machine {
 	pthread_mutex_t lock;
 	struct memory *memory;
@@ -59,7 +61,9 @@ struct skep_machine {
 	enum skep_engine engine;
 	VEC(struct skep_map *) maps;
 	VEC(struct skep_prog *) progs;
-	uint32_t next_map_id, next_prog_id;
+	VEC(struct skep_link *) links;  /* made by src/hook */
+	void (*links_done)(struct skep_machine *machine);
+	uint32_t next_map_id, next_prog_id, next_link_id;
 };
 
 /* Both accept NULL and half-made records. */

@@ -329,6 +329,25 @@ struct vcpu *vcpu_borrow(struct vcpu_set *set, bool *taken)
 	}
 }
 
+struct vcpu *vcpu_take_waiting(struct vcpu_set *set, bool *inside)
+{
+	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+	struct owner_thread *thread = owner_thread_find(set->owners);
+	struct vcpu *cpu = &set->cpu[vcpu_current(set)];
+	bool taken;
+
+	*inside = false;
+	if (__builtin_expect(thread && !thread->held, 1) &&
+	    __builtin_expect(vcpu_claim(cpu, owner_word(set->owners, thread)), 1))
+		return vcpu_enter(cpu, thread, thread->key, frame);
+	cpu = vcpu_borrow(set, &taken);
+	if (cpu && taken)
+		return cpu;
+	*inside = cpu != NULL;
+	__atomic_fetch_add(cpu ? &cpu->missed : &set->missed, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
 /* --- what others can tell --- */
 
 bool vcpu_use_over(struct vcpu_set *set, unsigned id, uint64_t takes, bool deep)

@@ -52,6 +52,13 @@ struct vcpu *vcpu_take(struct vcpu_set *set);
 void vcpu_give(struct vcpu *cpu);
 
 /*
+ * For events that must not be lost: waits up to a second while none is free.
+ * NULL: *inside tells that this thread is inside a program (counted as missed),
+ * else none became free (counted too).
+ */
+struct vcpu *vcpu_take_waiting(struct vcpu_set *set, bool *inside);
+
+/*
  * For user space's own operations: the one this thread holds, or one taken for
  * it (*taken), waiting while there is none. NULL after a second.
  */

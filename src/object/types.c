@@ -18,7 +18,8 @@
 enum own {
 	OWN_VOID, OWN_INT, OWN_UINT, OWN_CHAR, OWN_ULONG, OWN_PID, OWN_UID, OWN_GID,
 	OWN_UID_RECORD, OWN_KUID, OWN_GID_RECORD, OWN_KGID, OWN_TASK, OWN_TASK_POINTER,
-	OWN_CRED, OWN_CONST_CRED, OWN_CRED_POINTER, OWN_COMM, OWN_COUNT,
+	OWN_CRED, OWN_CONST_CRED, OWN_CRED_POINTER, OWN_COMM, OWN_CONST_CHAR, OWN_STRING,
+	OWN_BINPRM, OWN_SIGINFO, OWN_COUNT,
 };
 
 struct own_member {
@@ -29,16 +30,27 @@ struct own_member {
 #define TASK(field, type) { #field, type, offsetof(struct own_task, field) }
 #define CRED(field, type) { #field, type, offsetof(struct own_cred, field) }
 
+#define BINPRM(field, type) { #field, type, offsetof(struct own_binprm, field) }
+#define SIGINFO(field, type) { #field, type, offsetof(struct own_siginfo, field) }
+
 static const struct own_member task_members[] = {
 	TASK(pid, OWN_PID), TASK(tgid, OWN_PID),
 	TASK(real_parent, OWN_TASK_POINTER), TASK(group_leader, OWN_TASK_POINTER),
 	TASK(real_cred, OWN_CRED_POINTER), TASK(cred, OWN_CRED_POINTER),
-	TASK(comm, OWN_COMM), { 0 },
+	TASK(exit_code, OWN_INT), TASK(comm, OWN_COMM), { 0 },
 };
 
 static const struct own_member cred_members[] = {
 	CRED(uid, OWN_KUID), CRED(gid, OWN_KGID), CRED(suid, OWN_KUID), CRED(sgid, OWN_KGID),
 	CRED(euid, OWN_KUID), CRED(egid, OWN_KGID), { 0 },
+};
+
+static const struct own_member binprm_members[] = {
+	BINPRM(filename, OWN_STRING), BINPRM(argc, OWN_INT), BINPRM(envc, OWN_INT), { 0 },
+};
+
+static const struct own_member siginfo_members[] = {
+	SIGINFO(si_signo, OWN_INT), SIGINFO(si_errno, OWN_INT), SIGINFO(si_code, OWN_INT), { 0 },
 };
 
 static const struct own_member uid_members[] = { { "val", OWN_UID, 0 }, { 0 } };
@@ -75,6 +87,10 @@ static const struct own_row rows[OWN_COUNT] = {
 	[OWN_CRED_POINTER] = { BTF_PTR, NULL, OWN_CONST_CRED },
 	[OWN_COMM] = { BTF_ARRAY, NULL, OWN_CHAR,
 		       .count = sizeof(((struct own_task *)0)->comm) },
+	[OWN_CONST_CHAR] = { BTF_CONST, NULL, OWN_CHAR },
+	[OWN_STRING] = { BTF_PTR, NULL, OWN_CONST_CHAR },
+	[OWN_BINPRM] = RECORD("linux_binprm", sizeof(struct own_binprm), binprm_members),
+	[OWN_SIGINFO] = RECORD("kernel_siginfo", sizeof(struct own_siginfo), siginfo_members),
 };
 
 /* --- as BTF --- */

@@ -392,6 +392,7 @@ static int access_ctx(struct env *env, const struct place *p)
 		return refuse_ctx(env, off, p->size);
 	if (reads(p) && p->value_regno >= 0)
 		load_field(env, field, &state_regs(env->cur)[p->value_regno]);
+	env->ctx_end = MAX(env->ctx_end, (uint32_t)(off + p->size));
 	return note_ctx_access(env, p, field, off);
 }
 
@@ -462,6 +463,8 @@ static int check_buffer(struct env *env, const char *name, const struct place *p
 				 "R%d invalid variable buffer offset: off=%d, var_off=(0x%"
 				 PRIx64 "; 0x%" PRIx64 ")", p->regno, p->off,
 				 reg->var.bits.value, reg->var.bits.mask);
+	if (reg->type == REG_TP_BUFFER)
+		env->buffer_end = MAX(env->buffer_end, (uint32_t)(reg->off + p->off) + p->size);
 	return 0;
 }
 

@@ -100,7 +100,8 @@ static struct verified_subprog make_subprog(const struct env *env, uint32_t inde
 int make_verified(struct env *env, struct verified *out)
 {
 	struct verified v = { .len = env->len, .subprog_count = env->subprog_count,
-			      .stack_depth = env->stack_depth };
+			      .stack_depth = env->stack_depth, .ctx_end = env->ctx_end,
+			      .buffer_end = env->buffer_end };
 
 	v.insns = calloc(v.len, sizeof(*v.insns));
 	v.facts = calloc(v.len, sizeof(*v.facts));

@@ -454,6 +454,8 @@ struct env {
 	bool rejected_outside;       /* found without running anything */
 	uint32_t errors;             /* rejections so far; see verify_observer */
 	uint32_t stack_depth;
+	uint32_t ctx_end;            /* of the part of the context that was accessed */
+	uint32_t buffer_end;         /* of the same of a tracepoint's buffer */
 	uint32_t arg_ref[12];        /* references that came as arguments (ctx_btf.c) */
 	const struct map_spec *arena_map; /* the one it refers to; or NULL (arena.c) */
 	const void *call_private;    /* for call.c and kfunc.c */

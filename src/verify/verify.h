@@ -44,6 +44,8 @@ struct verified {
 	struct verified_subprog *subprogs;
 	uint32_t subprog_count;
 	uint32_t stack_depth;    /* of the deepest call chain, bytes */
+	uint32_t ctx_end;        /* bytes of its context that it may look at; 0: none */
+	uint32_t buffer_end;     /* and of the buffer that a tracepoint lets it write */
 };
 
 /*

@@ -218,6 +218,8 @@ static struct code *code_place(const struct linker *l, struct vm_world *world)
 	code->prog_type = l->spec->type->id;
 	code->attach = l->spec->attach;
 	code->stack_depth = l->verified->stack_depth;
+	code->ctx_end = l->verified->ctx_end;
+	code->buffer_end = l->verified->buffer_end;
 	for (size_t i = 0; i < sizeof(code->name) - 1 && l->spec->name[i]; i++)
 		code->name[i] = l->spec->name[i];
 	return code;

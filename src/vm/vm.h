@@ -39,6 +39,8 @@ struct code {
 	uint32_t subprog_count;
 	const struct code_subprog *subprogs;
 	uint32_t stack_depth;
+	uint32_t ctx_end, buffer_end; /* bytes of its context, of a tracepoint's buffer, that it
+	                           * may look at */
 	uint32_t native_size;     /* 0: not compiled */
 	const uint8_t *native;
 	uint32_t native_enter;    /* offset of the C-callable entry in native */

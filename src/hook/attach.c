@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * attach.c - links: putting programs on the board and taking them off.
+ *
+ * What a target may be reading is never changed: each list is replaced by a copy
+ * with one program more or less, and the old one retired. Wanted bits are set after
+ * a list has its program and cleared before it loses it; a target that sees a bit
+ * too many finds nothing to run.
+ */
+#include "hook/attach.h"
+
+#include <errno.h>
+
+#include "hook/context.h"
+#include "map/memory.h"
+
+struct skep_link {
+	struct skep_machine *machine;
+	struct skep_prog *prog;
+	uint32_t id;
+	char *target;            /* owned */
+	uint64_t cookie;
+	struct place *places;    /* owned */
+	size_t count;
+};
+
+static const struct attach_row rows[] = {
+	{ "tracepoint+", find_tracepoint, 0, FORM_RECORD, false },
+	{ "tp+", find_tracepoint, 0, FORM_RECORD, false },
+	{ "raw_tracepoint+", find_raw, 0, FORM_RAW, false },
+	{ "raw_tp+", find_raw, 0, FORM_RAW, false },
+	{ "raw_tracepoint.w+", find_raw, 0, FORM_RAW, false },
+	{ "raw_tp.w+", find_raw, 0, FORM_RAW, false },
+	{ "tp_btf+", find_raw, 0, FORM_RAW, false },
+	{ "ksyscall+", find_call, CALL_ENTER, FORM_KPROBE, false },
+	{ "kretsyscall+", find_call, CALL_EXIT, FORM_KPROBE, false },
+	{ "kprobe+", find_function, CALL_ENTER, FORM_KPROBE, false },
+	{ "kretprobe+", find_function, CALL_EXIT, FORM_KPROBE, false },
+	{ "kprobe.multi+", find_pattern, CALL_ENTER, FORM_KPROBE, false },
+	{ "kretprobe.multi+", find_pattern, CALL_EXIT, FORM_KPROBE, false },
+	{ "fentry+", find_function, CALL_ENTER, FORM_FUNCTION, false },
+	{ "fentry.s+", find_function, CALL_ENTER, FORM_FUNCTION, false },
+	{ "fmod_ret+", find_function, CALL_ENTER, FORM_FUNCTION, true },
+	{ "fmod_ret.s+", find_function, CALL_ENTER, FORM_FUNCTION, true },
+	{ "fexit+", find_function, CALL_EXIT, FORM_FUNCTION, false },
+	{ "fexit.s+", find_function, CALL_EXIT, FORM_FUNCTION, false },
+};
+
+/* --- the board --- */
+
+struct board *machine_board(struct skep_machine *machine)
+{
+	struct vm_world *world = machine->world;
+	struct board *board = world->board;
+
+	if (board)
+		return board;
+	board = memory_alloc(machine->memory, sizeof(*board), 64);
+	if (!board)
+		return NULL;
+	board->world = world;
+	board->interpreted = machine->engine == SKEP_ENGINE_INTERPRETER;
+	__atomic_store_n(&world->board, board, __ATOMIC_RELEASE);
+	return board;
+}
+
+static bool call_has_programs(const struct board *board, uint32_t nr)
+{
+	for (unsigned stage = 0; stage < CALL_STAGES; stage++)
+		if (board->call[stage][nr])
+			return true;
+	return false;
+}
+
+static void settle_wanted(struct board *board)
+{
+	bool all = board->event[EVENT_SYS_ENTER] || board->event[EVENT_SYS_EXIT];
+	bool signals = board->event[EVENT_SIGNAL] != NULL;
+	uint64_t wanted[BOARD_CALLS / 64] = { 0 };
+
+	for (uint32_t nr = 0; nr < BOARD_CALLS; nr++)
+		if (all || call_has_programs(board, nr) || (signals && context_sends_signal(nr)) ||
+		    (board->links && board_changes_task(nr)))
+			wanted[nr / 64] |= UINT64_C(1) << nr % 64;
+	for (uint32_t i = 0; i < BOARD_CALLS / 64; i++)
+		__atomic_store_n(&board->wanted[i], wanted[i], __ATOMIC_RELEASE);
+	__atomic_store_n(&board->wants_all, all, __ATOMIC_RELEASE);
+}
+
+/* --- lists --- */
+
+static size_t list_size(uint32_t count)
+{
+	return sizeof(struct board_list) + count * sizeof(struct board_link);
+}
+
+static void replace(struct skep_machine *machine, const struct board_list **slot,
+		    struct board_list *list)
+{
+	const struct board_list *old = *slot;
+
+	__atomic_store_n(slot, list, __ATOMIC_RELEASE);
+	if (old)
+		memory_retire(machine->memory, (void *)(uintptr_t)old, list_size(old->count));
+}
+
+static int list_add(struct skep_machine *machine, const struct place *place,
+		    const struct board_link *link)
+{
+	const struct board_list *old = *place->slot;
+	uint32_t count = old ? old->count : 0;
+	struct board_list *list = memory_alloc(machine->memory, list_size(count + 1), 16);
+
+	if (!list)
+		return -ENOMEM;
+	if (count)
+		memcpy(list->links, old->links, count * sizeof(*link));
+	list->links[count] = *link;
+	list->links[count].form = place->form;
+	list->links[count].modifies = place->modifies;
+	list->count = count + 1;
+	replace(machine, place->slot, list);
+	return 0;
+}
+
+/* Without memory for a shorter list, the program stays on the old one, as a link
+ * that runs nothing: only its code is taken away. */
+static void list_remove(struct skep_machine *machine, const struct place *place, uint32_t id)
+{
+	const struct board_list *old = *place->slot;
+	struct board_list *list = NULL;
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; old && i < old->count; i++)
+		kept += old->links[i].id != id;
+	if (!old || kept == old->count)
+		return;
+	if (kept) {
+		list = memory_alloc(machine->memory, list_size(kept), 16);
+		if (!list) {
+			for (uint32_t i = 0; i < old->count; i++)
+				if (old->links[i].id == id)
+					__atomic_store_n((const struct code **)(uintptr_t)&old->links[i].code,
+							 NULL, __ATOMIC_RELEASE);
+			return;
+		}
+		for (uint32_t i = 0; i < old->count; i++)
+			if (old->links[i].id != id)
+				list->links[list->count++] = old->links[i];
+	}
+	replace(machine, place->slot, list);
+}
+
+/* --- links --- */
+
+int attach_to(struct attaching *a, struct place place)
+{
+	struct place *added = vec_push(&a->places);
+
+	if (!added)
+		return skep_fail(a->diag, SKEP_OOM, &a->where, "a link");
+	*added = place;
+	return 0;
+}
+
+static void link_free(struct skep_link *link)
+{
+	if (!link)
+		return;
+	free(link->places);
+	free(link->target);
+	free(link);
+}
+
+static void link_remove(struct skep_link *link)
+{
+	struct board *board = link->machine->world->board;
+
+	for (size_t i = 0; i < link->count; i++)
+		list_remove(link->machine, &link->places[i], link->id);
+	board->links--;
+	settle_wanted(board);
+}
+
+/* Before the machine goes. */
+static void links_done(struct skep_machine *machine)
+{
+	for (size_t i = 0; i < machine->links.count; i++) {
+		link_remove(machine->links.items[i]);
+		link_free(machine->links.items[i]);
+	}
+	machine->links.count = 0;
+}
+
+/* Linux checks it at the same time: only now is it known how much there is. */
+static int check_room(const struct attaching *a, const struct skep_prog *prog)
+{
+	for (size_t i = 0; i < a->places.count; i++) {
+		if (prog->code->ctx_end > a->places.items[i].room)
+			return skep_fail(a->diag, SKEP_ATTACH_CONTEXT, &a->where, "'%s' reads up to "
+					 "byte %u of its context; '%s' has %u", prog->name,
+					 prog->code->ctx_end, a->target, a->places.items[i].room);
+	}
+	if (prog->code->buffer_end)
+		return skep_fail(a->diag, SKEP_ATTACH_CONTEXT, &a->where, "'%s' accesses a buffer; "
+				 "'%s' has none that programs may write", prog->name, a->target);
+	return 0;
+}
+
+static int find_places(struct attaching *a)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (a->match->prefix && strcmp(rows[i].prefix, a->match->prefix) == 0)
+			return rows[i].find(a, &rows[i]);
+	return skep_fail(a->diag, SKEP_ATTACH_PLACE, &a->where,
+			 "programs of section '%s' run at nothing that targets do",
+			 a->where.section);
+}
+
+static struct skep_link *link_new(struct attaching *a, struct skep_prog *prog, uint64_t cookie)
+{
+	struct skep_link *link = calloc(1, sizeof(*link));
+	struct skep_link **listed = vec_push(&a->machine->links);
+
+	if (listed)
+		a->machine->links.count--; /* room; it is taken when nothing can fail any more */
+	if (link)
+		link->target = strdup(a->target);
+	if (!listed || !link || !link->target) {
+		skep_report(a->diag, SKEP_OOM, &a->where, "a link");
+		link_free(link);
+		return NULL;
+	}
+	link->machine = a->machine;
+	link->prog = prog;
+	link->cookie = cookie;
+	link->id = a->machine->next_link_id++;
+	link->places = a->places.items;
+	link->count = a->places.count;
+	a->places.items = NULL;
+	vec_done(&a->places);
+	return link;
+}
+
+static struct skep_link *link_up(struct attaching *a, struct skep_prog *prog, uint64_t cookie)
+{
+	struct skep_link *link = link_new(a, prog, cookie);
+	struct board_link entry = { .code = prog->code, .cookie = cookie };
+
+	if (!link)
+		return NULL;
+	entry.id = link->id;
+	for (size_t i = 0; i < link->count; i++) {
+		if (list_add(a->machine, &link->places[i], &entry) == 0)
+			continue;
+		skep_report(a->diag, SKEP_OOM, &a->where, "the machine's arena is full");
+		while (i-- > 0)
+			list_remove(a->machine, &link->places[i], link->id);
+		link_free(link);
+		return NULL;
+	}
+	a->board->links++;
+	a->machine->links.items[a->machine->links.count++] = link;
+	a->machine->links_done = links_done;
+	settle_wanted(a->board);
+	return link;
+}
+
+static struct skep_link *attach(struct attaching *a, struct skep_prog *prog, uint64_t cookie)
+{
+	a->board = machine_board(a->machine);
+	if (!a->board) {
+		skep_report(a->diag, SKEP_OOM, &a->where, "the machine's arena is full");
+		return NULL;
+	}
+	if (find_places(a) < 0 || check_room(a, prog) < 0)
+		return NULL;
+	return link_up(a, prog, cookie);
+}
+
+struct skep_link *skep_link_attach(struct skep_machine *machine,
+				   const struct skep_object_prog *definition,
+				   const struct skep_link_opts *opts, struct skep_diag *diag)
+{
+	struct skep_prog *prog = skep_machine_prog(machine, definition);
+	struct attaching a = { .machine = machine, .match = &definition->match, .diag = diag };
+	struct skep_link *link;
+
+	a.where = object_where(definition->object, definition->section,
+			       skep_object_prog_name(definition));
+	a.target = opts && opts->target ? opts->target : definition->match.target;
+	if (!a.target)
+		a.target = "";
+	if (!prog) {
+		skep_report(diag, SKEP_ARG, &a.where, "the program is not loaded into the machine");
+		return NULL;
+	}
+	pthread_mutex_lock(&machine->lock);
+	link = attach(&a, prog, opts ? opts->cookie : 0);
+	pthread_mutex_unlock(&machine->lock);
+	vec_done(&a.places);
+	return link;
+}
+
+void skep_link_detach(struct skep_link *link)
+{
+	struct skep_machine *machine;
+
+	if (!link)
+		return;
+	machine = link->machine;
+	pthread_mutex_lock(&machine->lock);
+	link_remove(link);
+	for (size_t i = 0; i < machine->links.count; i++) {
+		if (machine->links.items[i] != link)
+			continue;
+		memmove(&machine->links.items[i], &machine->links.items[i + 1],
+			(machine->links.count - i - 1) * sizeof(link));
+		machine->links.count--;
+		break;
+	}
+	pthread_mutex_unlock(&machine->lock);
+	link_free(link);
+}
+
+void skep_link_info(const struct skep_link *link, struct skep_link_info *info)
+{
+	*info = (struct skep_link_info){ .id = link->id, .prog = link->prog,
+					 .target = link->target, .places = link->count,
+					 .cookie = link->cookie };
+}
+
+void skep_machine_link_counts(struct skep_machine *machine, struct skep_link_counts *counts)
+{
+	const struct board *board = machine->world->board;
+
+	*counts = (struct skep_link_counts){ 0 };
+	if (!board)
+		return;
+	counts->missed_inside = __atomic_load_n(&board->missed_inside, __ATOMIC_RELAXED);
+	counts->missed_busy = __atomic_load_n(&board->missed_busy, __ATOMIC_RELAXED);
+	counts->faults = __atomic_load_n(&board->faults, __ATOMIC_RELAXED);
+}

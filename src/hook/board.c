@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * board.c - what happens when something that programs wait for happens. [runtime]
+ *
+ * An entry point describes the event once, in a struct occasion; context.c makes
+ * of it the context that each program is to see.
+ *
+ * A system call passes its places in the order of Linux:
+ *
+ *   sys_enter tracepoints, raw ones first | the function is entered | the call
+ *   | the function is left | sys_exit tracepoints
+ */
+#include "hook/board.h"
+
+#include <errno.h>
+
+#include "base/base.h"
+#include "hook/context.h"
+#include "map/vcpu.h"
+#include "vm/vm.h"
+
+/* --- what calls do to what is known of a thread --- */
+
+/* setuid, setgid, setreuid, setregid, setresuid, setresgid, prctl, unshare, setns */
+static const uint16_t changers[] = { 105, 106, 113, 114, 117, 119, 157, 272, 308 };
+
+bool board_changes_task(uint32_t nr)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(changers); i++)
+		if (changers[i] == nr)
+			return true;
+	return false;
+}
+
+/* --- running programs --- */
+
+static const struct board_list *list_at(const struct board_list *const *slot)
+{
+	return __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+}
+
+static const struct board_list *call_list(const struct board *board, enum board_stage stage,
+					  uint64_t nr)
+{
+	return nr < BOARD_CALLS ? list_at(&board->call[stage][nr]) : NULL;
+}
+
+static uint64_t run_link(struct occasion *event, const struct board_link *link)
+{
+	struct board *board = event->board;
+	const struct code *code = __atomic_load_n(&link->code, __ATOMIC_ACQUIRE);
+	struct vm vm = {
+		.world = board->world,
+		.cpu = event->cpu,
+		.prog_type = code ? code->prog_type : 0,
+		.cookie = link->cookie,
+		.func_ip = event->func_ip,
+		.regs = (const uint64_t *)event->regs,
+		.task = event->facts,
+	};
+	uint64_t result;
+
+	if (!code)
+		return 0;
+	context_make(event, link->form, &vm);
+	result = vm_run(&vm, code, board->interpreted);
+	if (vm.faulted)
+		__atomic_fetch_add(&board->faults, 1, __ATOMIC_RELAXED);
+	if (event->decides && !event->decided && (vm.overrides || (link->modifies && result))) {
+		event->decided = true;
+		event->decision = vm.overrides ? vm.override : (uint64_t)(int64_t)(int32_t)result;
+	}
+	return result;
+}
+
+static uint64_t run_list(struct occasion *event, const struct board_list *list)
+{
+	uint64_t result = 0;
+
+	for (uint32_t i = 0; list && i < list->count; i++)
+		result = run_link(event, &list->links[i]);
+	return result;
+}
+
+static void miss_list(const struct board_list *list)
+{
+	for (uint32_t i = 0; list && i < list->count; i++) {
+		struct code *code = (struct code *)(uintptr_t)list->links[i].code;
+
+		if (code)
+			__atomic_fetch_add(&code->missed, 1, __ATOMIC_RELAXED);
+	}
+}
+
+/*
+ * A virtual CPU for the event; the lists that slots hold now may be read until it is
+ * given back. NULL: the event is missed, by every program that waited for it.
+ */
+static struct vcpu *take_cpu(struct board *board, const struct board_list *const *const *slots,
+			     unsigned count)
+{
+	bool inside;
+	struct vcpu *cpu = vcpu_take_waiting(board->world->vcpus, &inside);
+
+	if (cpu)
+		return cpu;
+	__atomic_fetch_add(inside ? &board->missed_inside : &board->missed_busy, 1,
+			   __ATOMIC_RELAXED);
+	/* What this thread is inside of holds a virtual CPU, and so the lists. */
+	for (unsigned i = 0; inside && i < count; i++)
+		miss_list(list_at(slots[i]));
+	return NULL;
+}
+
+/* One list with what is already described. */
+static void run_event(struct occasion *event, enum board_event kind)
+{
+	const struct board_list *const *slot = &event->board->event[kind];
+
+	if (!list_at(slot))
+		return;
+	event->cpu = take_cpu(event->board, &slot, 1);
+	if (!event->cpu)
+		return;
+	run_list(event, list_at(slot));
+	vcpu_give(event->cpu);
+}
+
+uint64_t hook_list(struct board *board, struct task_facts *facts,
+		   const struct board_list *const *list, struct target_regs *regs,
+		   uint64_t func_ip)
+{
+	struct occasion event = { .board = board, .facts = facts, .regs = regs,
+				  .func_ip = func_ip };
+	uint64_t result;
+
+	if (!list_at(list))
+		return 0;
+	event.cpu = take_cpu(board, &list, 1);
+	if (!event.cpu)
+		return 0;
+	result = run_list(&event, list_at(list));
+	vcpu_give(event.cpu);
+	return result;
+}
+
+/* --- system calls --- */
+
+/*
+ * The signal that a call sends. One to the caller itself is told before the call,
+ * as nobody may see its result; else once it is known to be sent.
+ */
+static void tell_signal(struct board *board, struct task_facts *facts, struct target_regs *regs,
+			bool leaving)
+{
+	struct hook_signal signal;
+	bool own;
+
+	if (!list_at(&board->event[EVENT_SIGNAL]) || !context_sent_signal(regs, &signal))
+		return;
+	own = facts && (uint32_t)signal.pid == (signal.group ? facts->pid : facts->tid);
+	if (own != leaving)
+		hook_signal(board, facts, regs, &signal);
+}
+
+bool hook_sys_enter(struct board *board, struct task_facts *facts, struct target_regs *regs)
+{
+	uint64_t nr = regs->orig_ax;
+	const struct board_list *const *const slots[] = {
+		&board->event[EVENT_SYS_ENTER],
+		nr < BOARD_CALLS ? &board->call[CALL_TRACE_ENTER][nr] : NULL,
+		nr < BOARD_CALLS ? &board->call[CALL_ENTER][nr] : NULL,
+	};
+	struct call_record record;
+	uint64_t raw[2] = { (uintptr_t)regs, nr };
+	struct occasion event = { .board = board, .facts = facts, .regs = regs, .record = &record,
+				  .raw = raw, .raw_count = 2 };
+
+	/* What Linux has there until there is a result. */
+	regs->ax = (uint64_t)-ENOSYS;
+	if (!list_at(slots[0]) &&
+	    (nr >= BOARD_CALLS || (!list_at(slots[1]) && !list_at(slots[2])))) {
+		tell_signal(board, facts, regs, false);
+		return true;
+	}
+	event.cpu = take_cpu(board, slots, nr < BOARD_CALLS ? 3 : 1);
+	if (!event.cpu)
+		return true;
+	context_call(&record, regs, false, 0);
+	run_list(&event, list_at(&board->event[EVENT_SYS_ENTER]));
+	run_list(&event, call_list(board, CALL_TRACE_ENTER, nr));
+	event.decides = true;
+	run_list(&event, call_list(board, CALL_ENTER, nr));
+	vcpu_give(event.cpu);
+	if (event.decided)
+		regs->ax = event.decision;
+	else
+		tell_signal(board, facts, regs, false);
+	return !event.decided;
+}
+
+void hook_sys_exit(struct board *board, struct task_facts *facts, struct target_regs *regs,
+		   int64_t result)
+{
+	uint64_t nr = regs->orig_ax;
+	const struct board_list *const *const slots[] = {
+		&board->event[EVENT_SYS_EXIT],
+		nr < BOARD_CALLS ? &board->call[CALL_EXIT][nr] : NULL,
+		nr < BOARD_CALLS ? &board->call[CALL_TRACE_EXIT][nr] : NULL,
+	};
+	struct call_record record;
+	uint64_t raw[2] = { (uintptr_t)regs, (uint64_t)result };
+	struct occasion event = { .board = board, .facts = facts, .regs = regs, .record = &record,
+				  .raw = raw, .raw_count = 2, .leaving = true, .result = result };
+
+	regs->ax = (uint64_t)result;
+	if (facts && board_changes_task((uint32_t)nr))
+		facts->known = 0;
+	if (result >= 0)
+		tell_signal(board, facts, regs, true);
+	if (!list_at(slots[0]) &&
+	    (nr >= BOARD_CALLS || (!list_at(slots[1]) && !list_at(slots[2]))))
+		return;
+	event.cpu = take_cpu(board, slots, nr < BOARD_CALLS ? 3 : 1);
+	if (!event.cpu)
+		return;
+	context_call(&record, regs, true, result);
+	run_list(&event, call_list(board, CALL_EXIT, nr));
+	run_list(&event, list_at(&board->event[EVENT_SYS_EXIT]));
+	run_list(&event, call_list(board, CALL_TRACE_EXIT, nr));
+	vcpu_give(event.cpu);
+}
+
+/* --- processes --- */
+
+void hook_exec(struct board *board, struct task_facts *facts, struct target_regs *regs,
+	       const char *filename, int32_t old_tid)
+{
+	struct exec_record record;
+	struct own_binprm binprm;
+	uint64_t raw[3] = { 0, (uint64_t)(int64_t)old_tid, (uintptr_t)&binprm };
+	struct occasion event = { .board = board, .facts = facts, .regs = regs, .record = &record,
+				  .raw = raw, .raw_count = 3 };
+
+	if (facts)
+		facts->known = 0;
+	if (!list_at(&board->event[EVENT_EXEC]))
+		return;
+	context_exec(&record, &binprm, facts, regs, filename, old_tid);
+	raw[0] = (uintptr_t)task_current(board->world->tasks, facts);
+	run_event(&event, EVENT_EXEC);
+}
+
+void hook_fork(struct board *board, struct task_facts *facts, struct target_regs *regs,
+	       int32_t child, bool thread)
+{
+	struct fork_record record;
+	struct own_task task;
+	uint64_t raw[2] = { 0, (uintptr_t)&task };
+	struct occasion event = { .board = board, .facts = facts, .regs = regs, .record = &record,
+				  .raw = raw, .raw_count = 2 };
+	const struct own_task *parent;
+
+	if (!list_at(&board->event[EVENT_FORK]))
+		return;
+	parent = task_current(board->world->tasks, facts);
+	raw[0] = (uintptr_t)parent;
+	context_fork(&record, &task, parent, child, thread);
+	run_event(&event, EVENT_FORK);
+}
+
+void hook_exit(struct board *board, struct task_facts *facts, struct target_regs *regs,
+	       int32_t code, bool group_dead)
+{
+	struct exit_record record;
+	uint64_t raw[2] = { 0, group_dead };
+	struct occasion event = { .board = board, .facts = facts, .regs = regs, .record = &record,
+				  .raw = raw, .raw_count = 2 };
+	const struct own_task *task;
+
+	if (!list_at(&board->event[EVENT_EXIT]))
+		return;
+	task = task_exiting(board->world->tasks, facts, code);
+	raw[0] = (uintptr_t)task;
+	context_exit(&record, task, group_dead);
+	run_event(&event, EVENT_EXIT);
+}
+
+void hook_signal(struct board *board, struct task_facts *facts, struct target_regs *regs,
+		 const struct hook_signal *signal)
+{
+	struct signal_record record;
+	struct own_siginfo info = { signal->sig, signal->error, signal->code };
+	struct task_entry target;
+	uint64_t raw[5] = { (uint64_t)(int64_t)signal->sig, (uintptr_t)&info,
+			    (uintptr_t)&target.task, signal->group,
+			    (uint64_t)(int64_t)signal->result };
+	struct occasion event = { .board = board, .facts = facts, .regs = regs, .record = &record,
+				  .raw = raw, .raw_count = 5 };
+
+	if (!list_at(&board->event[EVENT_SIGNAL]))
+		return;
+	task_describe(&target, (uint32_t)signal->pid);
+	context_signal(&record, signal, &target.task);
+	run_event(&event, EVENT_SIGNAL);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * context.c - what programs see of an event (see context.h). [runtime]
+ */
+#include "hook/context.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "base/base.h"
+#include "base/fault.h"
+#include "helper/sys.h"
+
+_Static_assert(offsetof(struct call_record, args) == 16, "as Linux lays it out");
+_Static_assert(offsetof(struct exec_record, data) == EXEC_SIZE, "as Linux lays it out");
+_Static_assert(offsetof(struct fork_record, data) == FORK_SIZE, "as Linux lays it out");
+_Static_assert(offsetof(struct exit_record, group_dead) == 32, "as Linux lays it out");
+_Static_assert(sizeof(struct signal_record) == SIGNAL_SIZE, "as Linux lays it out");
+
+/* --- forms --- */
+
+static void make_record(struct occasion *event, struct vm *vm)
+{
+	vm->ctx = (void *)(uintptr_t)event->record;
+}
+
+static void make_raw(struct occasion *event, struct vm *vm)
+{
+	vm->ctx = event->raw;
+	vm->arg_count = event->raw_count;
+}
+
+/* long __x64_sys_NAME(const struct pt_regs *regs) */
+static void make_function(struct occasion *event, struct vm *vm)
+{
+	event->words[0] = (uintptr_t)event->regs;
+	event->words[1] = (uint64_t)event->result;
+	vm->ctx = event->words;
+	vm->arg_count = 1;
+	vm->has_result = event->leaving;
+}
+
+/* On x86-64 the registers a system call was made with are that function's argument. */
+static void make_kprobe(struct occasion *event, struct vm *vm)
+{
+	event->outer = (struct target_regs){ .ip = event->func_ip };
+	if (event->leaving)
+		event->outer.ax = (uint64_t)event->result;
+	else
+		event->outer.di = (uintptr_t)event->regs;
+	vm->ctx = &event->outer;
+}
+
+static void make_regs(struct occasion *event, struct vm *vm)
+{
+	vm->ctx = event->regs;
+}
+
+static void (*const makers[FORM_COUNT])(struct occasion *event, struct vm *vm) = {
+	[FORM_RECORD] = make_record,     [FORM_RAW] = make_raw,   [FORM_FUNCTION] = make_function,
+	[FORM_KPROBE] = make_kprobe,     [FORM_REGS] = make_regs,
+};
+
+void context_make(struct occasion *event, uint32_t form, struct vm *vm)
+{
+	makers[form](event, vm);
+}
+
+/* --- records --- */
+
+void context_call(struct call_record *record, const struct target_regs *regs, bool leaving,
+		  int64_t result)
+{
+	*record = (struct call_record){ .common = (uintptr_t)regs, .nr = regs->orig_ax };
+	if (leaving) {
+		record->result = result;
+		return;
+	}
+	record->args[0] = regs->di;
+	record->args[1] = regs->si;
+	record->args[2] = regs->dx;
+	record->args[3] = regs->r10;
+	record->args[4] = regs->r8;
+	record->args[5] = regs->r9;
+}
+
+/* A string at the end of a record: how __data_loc says where and how long. */
+static uint32_t data_loc(const void *record, const char *data, uint32_t size)
+{
+	return size << 16 | (uint32_t)(data - (const char *)record);
+}
+
+static uint32_t count_words(const uint64_t **at)
+{
+	uint64_t word;
+	uint32_t count = 0;
+
+	while (fault_copy(&word, *at, sizeof(word)) == 0 && word) {
+		(*at)++;
+		count++;
+	}
+	(*at)++;
+	return count;
+}
+
+void context_exec(struct exec_record *record, struct own_binprm *binprm,
+		  const struct task_facts *facts, const struct target_regs *regs,
+		  const char *filename, int32_t old_tid)
+{
+	/* A new program's stack: how many arguments, each, 0, the environment, 0. */
+	const uint64_t *stack = (const uint64_t *)(uintptr_t)regs->sp + 1;
+	int64_t size = fault_copy_string(record->data, filename, sizeof(record->data));
+
+	record->common = (uintptr_t)regs;
+	record->pid = facts ? (int32_t)facts->tid : (int32_t)sys_call(SYS_gettid, 0, 0, 0, 0);
+	record->old_pid = old_tid;
+	if (size < 0)
+		record->data[size = 0] = '\0';
+	size = (int64_t)strnlen(record->data, sizeof(record->data) - 1) + 1;
+	record->filename = data_loc(record, record->data, (uint32_t)size);
+	binprm->filename = record->data;
+	binprm->argc = (int32_t)count_words(&stack);
+	binprm->envc = (int32_t)count_words(&stack);
+}
+
+void context_fork(struct fork_record *record, struct own_task *task,
+		  const struct own_task *parent, int32_t child, bool thread)
+{
+	uint32_t size;
+
+	*record = (struct fork_record){ .child_pid = child };
+	*task = (struct own_task){ 0 };
+	if (parent) {
+		*task = *parent;
+		task->real_parent = thread ? parent->real_parent : (struct own_task *)(uintptr_t)parent;
+	}
+	task->pid = child;
+	task->group_leader = thread && parent ? parent->group_leader : task;
+	if (!thread)
+		task->tgid = child;
+	size = (uint32_t)strnlen(task->comm, sizeof(task->comm) - 1) + 1;
+	memcpy(record->data, task->comm, size - 1);
+	memcpy(record->data + size, task->comm, size - 1);
+	record->parent_pid = parent ? parent->pid : 0;
+	record->parent_comm = data_loc(record, record->data, size);
+	record->child_comm = data_loc(record, record->data + size, size);
+}
+
+/* As the kernel counts: 0 to 99 real time, from 100 on the nice ones. */
+static int32_t priority(void)
+{
+	enum { FIFO = 1, RR = 2, DEADLINE = 6, RESET_ON_FORK = 0x40000000 };
+	int64_t policy = sys_call(SYS_sched_getscheduler, 0, 0, 0, 0) & ~RESET_ON_FORK;
+	int32_t rank = 0;
+
+	if (policy == DEADLINE)
+		return -1;
+	if (policy == FIFO || policy == RR) {
+		sys_call(SYS_sched_getparam, 0, (uintptr_t)&rank, 0, 0);
+		return 99 - rank;
+	}
+	return 140 - (int32_t)sys_call(SYS_getpriority, 0, 0, 0, 0);
+}
+
+void context_exit(struct exit_record *record, const struct own_task *task, bool group_dead)
+{
+	*record = (struct exit_record){ .prio = priority(), .group_dead = group_dead };
+	if (task) {
+		memcpy(record->comm, task->comm, sizeof(record->comm));
+		record->pid = task->pid;
+	}
+}
+
+void context_signal(struct signal_record *record, const struct hook_signal *signal,
+		    const struct own_task *target)
+{
+	*record = (struct signal_record){
+		.sig = signal->sig, .error = signal->error, .code = signal->code,
+		.pid = signal->pid, .group = signal->group, .result = signal->result,
+	};
+	memcpy(record->comm, target->comm, sizeof(record->comm));
+}
+
+/* --- signals --- */
+
+/* Calls that send one, and which of their arguments say what to whom. */
+static const struct {
+	uint16_t nr;
+	uint8_t pid, sig, info;  /* info: 0 where there is none */
+	bool group;
+	int32_t code;
+} senders[] = {
+	{ .nr = 62, .pid = 0, .sig = 1, .group = true },                        /* kill */
+	{ .nr = 129, .pid = 0, .sig = 1, .info = 2, .group = true },            /* rt_sigqueueinfo */
+	{ .nr = 200, .pid = 0, .sig = 1, .code = -6 },                          /* tkill: SI_TKILL */
+	{ .nr = 234, .pid = 1, .sig = 2, .code = -6 },                          /* tgkill */
+	{ .nr = 297, .pid = 1, .sig = 2, .info = 3 },                           /* rt_tgsigqueueinfo */
+};
+
+bool context_sends_signal(uint32_t nr)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(senders); i++)
+		if (senders[i].nr == nr)
+			return true;
+	return false;
+}
+
+bool context_sent_signal(const struct target_regs *regs, struct hook_signal *signal)
+{
+	const uint64_t args[] = { regs->di, regs->si, regs->dx, regs->r10 };
+	int32_t head[3];         /* of siginfo: si_signo, si_errno, si_code */
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(senders) && senders[i].nr != regs->orig_ax)
+		i++;
+	if (i == ARRAY_SIZE(senders))
+		return false;
+	*signal = (struct hook_signal){ .pid = (int32_t)args[senders[i].pid],
+					.sig = (int32_t)args[senders[i].sig],
+					.code = senders[i].code, .group = senders[i].group };
+	if (senders[i].info && fault_copy(head, (const void *)(uintptr_t)args[senders[i].info],
+					  sizeof(head)) == 0) {
+		signal->error = head[1];
+		signal->code = head[2];
+	}
+	/* A group's members, and everybody, are not known here. */
+	return signal->pid > 0 && signal->sig > 0;
+}

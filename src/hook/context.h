@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * context.h - an event, and what programs see of it. [runtime]
+ *
+ * One event is seen in several forms: a tracepoint's record, its arguments, the
+ * registers of a probed function. The records below are Linux's, from the 8 bytes
+ * that all tracepoints begin with; in those Linux has the address of the registers
+ * for its own use, and programs may not look at them.
+ *
+ * Threads: confined.
+ */
+#ifndef HOOK_CONTEXT_H
+#define HOOK_CONTEXT_H
+
+#include "helper/vm.h"
+#include "hook/board.h"
+
+struct occasion {
+	struct board *board;
+	struct task_facts *facts;
+	struct target_regs *regs;
+	struct vcpu *cpu;
+	const void *record;      /* FORM_RECORD */
+	uint64_t *raw;           /* FORM_RAW: raw_count arguments */
+	uint32_t raw_count;
+	uint64_t func_ip;
+	bool leaving;            /* the function: result is what it returned */
+	int64_t result;
+	bool decides;            /* programs may decide the result */
+	bool decided;            /* one did */
+	uint64_t decision;
+	uint64_t words[2];       /* room for FORM_FUNCTION */
+	struct target_regs outer; /* and for FORM_KPROBE */
+};
+
+/* Sets vm->ctx and what goes with it. */
+void context_make(struct occasion *event, uint32_t form, struct vm *vm);
+
+/* raw_syscalls and syscalls have the same: of the call's own, the arguments it has. */
+struct call_record {
+	uint64_t common;
+	uint64_t nr;
+	union {
+		uint64_t args[6];
+		int64_t result;
+	};
+};
+
+struct exec_record {
+	uint64_t common;
+	uint32_t filename;       /* __data_loc: size << 16 | offset */
+	int32_t pid, old_pid;
+	char data[4096];
+};
+
+struct fork_record {
+	uint64_t common;
+	uint32_t parent_comm;    /* __data_loc */
+	int32_t parent_pid;
+	uint32_t child_comm;     /* __data_loc */
+	int32_t child_pid;
+	char data[32];
+};
+
+struct exit_record {
+	uint64_t common;
+	char comm[16];
+	int32_t pid, prio;
+	uint8_t group_dead;
+};
+
+struct signal_record {
+	uint64_t common;
+	int32_t sig, error, code;
+	char comm[16];
+	int32_t pid, group, result;
+};
+
+/* What the control plane compares programs' accesses with: bytes of each record. */
+enum {
+	CALL_ENTER_SIZE = 64, CALL_EXIT_SIZE = 24, EXEC_SIZE = 20, FORK_SIZE = 24,
+	EXIT_SIZE = 33, SIGNAL_SIZE = 48,
+};
+
+void context_call(struct call_record *record, const struct target_regs *regs, bool leaving,
+		  int64_t result);
+void context_exec(struct exec_record *record, struct own_binprm *binprm,
+		  const struct task_facts *facts, const struct target_regs *regs,
+		  const char *filename, int32_t old_tid);
+/* task: the child's, made from the parent's (NULL: unknown). */
+void context_fork(struct fork_record *record, struct own_task *task,
+		  const struct own_task *parent, int32_t child, bool thread);
+void context_exit(struct exit_record *record, const struct own_task *task, bool group_dead);
+void context_signal(struct signal_record *record, const struct hook_signal *signal,
+		    const struct own_task *target);
+/* Does this call send a signal, and which? To one process or thread, that is. */
+bool context_sent_signal(const struct target_regs *regs, struct hook_signal *signal);
+bool context_sends_signal(uint32_t nr);
+
+#endif
