@@ -52,18 +52,22 @@ static int feed_file(const char *path)
 	return 0;
 }
 
-static int feed_directory(const char *path, DIR *dir)
+/* In the order of their names: what a target keeps between inputs may matter. */
+static int feed_directory(const char *path)
 {
-	int failed = 0, files = 0;
+	struct dirent **entry;
+	int failed = 0, files = 0, count = scandir(path, &entry, NULL, alphasort);
 	char name[4096];
 
-	for (struct dirent *entry; (entry = readdir(dir));) {
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
-		failed |= feed_file(name);
-		files++;
+	for (int i = 0; i < count; i++) {
+		if (entry[i]->d_name[0] != '.') {
+			snprintf(name, sizeof(name), "%s/%s", path, entry[i]->d_name);
+			failed |= feed_file(name);
+			files++;
+		}
+		free(entry[i]);
 	}
+	free(count < 0 ? NULL : entry);
 	printf("%s: %d files\n", path, files);
 	return failed || files == 0;
 }
@@ -73,11 +77,10 @@ int main(int argc, char **argv)
 	int failed = argc < 2;
 
 	for (int i = 1; i < argc; i++) {
-		DIR *dir = opendir(argv[i]);
+		struct stat st;
 
-		failed |= dir ? feed_directory(argv[i], dir) : feed_file(argv[i]);
-		if (dir)
-			closedir(dir);
+		failed |= stat(argv[i], &st) == 0 && S_ISDIR(st.st_mode) ? feed_directory(argv[i]) :
+									   feed_file(argv[i]);
 	}
 	return failed;
 }
