@@ -186,20 +186,37 @@ int scan_probe(struct scan *scan, uint64_t address, scan_taken_fn *taken, void *
 			 sweep->binary->path);
 }
 
-size_t scan_returns(struct scan *scan, uint64_t address, uint64_t *returns, size_t max)
+/* mov or lea that sets the stack pointer. */
+static bool sets_stack_pointer(const ZydisDecodedInstruction *insn)
+{
+	if (insn->opcode_map != ZYDIS_OPCODE_MAP_DEFAULT || !insn->raw.rex.W)
+		return false;
+	if (insn->opcode == 0x89)
+		return insn->raw.modrm.mod == 3 && insn->raw.modrm.rm == 4 && !insn->raw.rex.B;
+	return (insn->opcode == 0x8b || insn->opcode == 0x8d) && insn->raw.modrm.reg == 4 &&
+	       !insn->raw.rex.R;
+}
+
+size_t scan_ends(struct scan *scan, uint64_t address, uint64_t *ends, size_t max)
 {
 	const struct sweep_range *range = sweep_range_at(&scan->sweep, address);
+	unsigned since = 3; /* instructions since the stack pointer was set */
 	size_t count = 0;
 
-	for (uint64_t at = address; range && at < range->end;) {
+	for (uint64_t at = address; range && at < range->end; since++) {
 		ZydisDecodedInstruction insn;
+		bool leaves;
 
 		if (!sweep_decode(&scan->sweep, at, &insn)) {
 			at++;
 			continue;
 		}
-		if (insn.mnemonic == ZYDIS_MNEMONIC_RET && count++ < max)
-			returns[count - 1] = at;
+		leaves = insn.mnemonic == ZYDIS_MNEMONIC_JMP && !insn.raw.imm[0].is_relative &&
+			 since < 3;
+		if ((insn.mnemonic == ZYDIS_MNEMONIC_RET || leaves) && count++ < max)
+			ends[count - 1] = at;
+		if (sets_stack_pointer(&insn))
+			since = 0;
 		at += insn.length;
 	}
 	return count;

@@ -72,11 +72,9 @@ int skep_map_delete(struct skep_map *map, const void *key)
 
 	if (!holds(map))
 		return map_user_remove(map->map, key);
-	error = machine_lock(map->machine, NULL);
-	if (error < 0)
-		return error;
+	pthread_mutex_lock(&map->machine->lock);
 	error = map_user_remove(map->map, key);
-	machine_unlock(map->machine);
+	pthread_mutex_unlock(&map->machine->lock);
 	return error;
 }
 
@@ -87,12 +85,11 @@ int skep_map_next_key(struct skep_map *map, const void *key, void *next)
 
 static int update_held(struct skep_map *map, const void *key, const void *held)
 {
-	int error = machine_lock(map->machine, NULL);
+	int error;
 
-	if (error < 0)
-		return error;
+	pthread_mutex_lock(&map->machine->lock);
 	error = map_user_update(map->map, key, &held, BPF_ANY);
-	machine_unlock(map->machine);
+	pthread_mutex_unlock(&map->machine->lock);
 	return error;
 }
 

@@ -1,0 +1,615 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * patch.c - see patch.h. [runtime]
+ *
+ * Memory for stubs comes in areas, reserved near the code by asking the kernel for one address
+ * after the other and never replacing what is there:
+ *
+ *      area: | stubs, executable | pages of this batch, writable | reserved, no access |
+ *            base                sealed                          used              size
+ *
+ * Records are in pools that only grow, so that a signal handler can follow their lists.
+ */
+#include "agent/patch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/membarrier.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "base/base.h"
+#include "map/sys.h"
+
+enum {
+	PAGE = 4096,
+	AREA_SIZE = 1 << 20,
+	POOL_SIZE = 1 << 16,
+	BUCKETS = 1 << 13,
+	JUMP = 0xe9,
+	TRAP = 0xcc,
+};
+
+/* Less than 2 GiB: the code itself and what it refers to must be in reach too. */
+#define REACH ((uint64_t)0x70000000)
+#define LOWEST ((uint64_t)0x10000)
+#define HIGHEST ((uint64_t)0x7ffffffff000)
+
+struct patch_area {
+	struct patch_area *next;
+	uint64_t base, size, used, sealed;
+};
+
+struct pool {
+	struct pool *next;
+	size_t used;
+};
+
+uint64_t patch_gate;
+static struct patch_area *areas;
+static struct pool *pools;
+static struct patch_site *buckets[BUCKETS];
+
+static int64_t map_pages(uint64_t address, uint64_t size, int prot, int flags)
+{
+	return sys_call(SYS_mmap, address, size, (uint64_t)prot,
+			(uint64_t)(MAP_PRIVATE | MAP_ANONYMOUS | flags), (uint64_t)-1, 0);
+}
+
+static void *pool_alloc(size_t size)
+{
+	struct pool *pool = pools;
+
+	size = (size + 15) & ~(size_t)15;
+	if (!pool || pool->used + size > POOL_SIZE) {
+		int64_t got = map_pages(0, POOL_SIZE, PROT_READ | PROT_WRITE, 0);
+
+		if (got < 0)
+			return NULL;
+		pool = (struct pool *)(uintptr_t)got;
+		pool->used = (sizeof(*pool) + 15) & ~(size_t)15;
+		pool->next = pools;
+		pools = pool;
+	}
+	pool->used += size;
+	return (char *)pool + pool->used - size;
+}
+
+/* --- areas --- */
+
+/* The kernels that know MAP_FIXED_NOREPLACE answer -EEXIST; older ones go elsewhere. */
+static int64_t reserve_at(uint64_t address, uint64_t size)
+{
+	int64_t got = map_pages(address, size, PROT_NONE, MAP_NORESERVE | MAP_FIXED_NOREPLACE);
+
+	if (got >= 0 && (uint64_t)got != address) {
+		sys_call2(SYS_munmap, got, size);
+		return -EEXIST;
+	}
+	return got;
+}
+
+/*
+ * Below the code first: above a program is its heap, which must be able to grow. Steps double
+ * until they reach the distance of other mappings, so that a few dozen calls find a place.
+ */
+static int64_t reserve_near(uint64_t address, uint64_t size)
+{
+	uint64_t page = address & ~(uint64_t)(AREA_SIZE - 1);
+
+	for (int up = 0; up < 2; up++) {
+		uint64_t step = AREA_SIZE, distance = step;
+
+		for (; distance < REACH; distance += step) {
+			uint64_t at = up ? page + distance : page - distance;
+			int64_t got;
+
+			if ((!up && distance + LOWEST > page) || at + size > HIGHEST)
+				break;
+			got = reserve_at(at, size);
+			if (got >= 0 || got == -ENOMEM)
+				return got;
+			if (step < 64u << 20 && distance >= 16 * step)
+				step *= 2;
+		}
+	}
+	return -ENOMEM;
+}
+
+static bool in_reach(const struct patch_area *area, uint64_t address)
+{
+	uint64_t end = area->base + area->size;
+
+	return address > area->base ? address - area->base < REACH : end - address < REACH;
+}
+
+static struct patch_area *area_for(uint64_t address, uint64_t need)
+{
+	struct patch_area *area;
+	int64_t base;
+
+	for (area = areas; area; area = area->next)
+		if (in_reach(area, address) && area->size - area->used >= need)
+			return area;
+	area = pool_alloc(sizeof(*area));
+	if (!area)
+		return NULL;
+	base = reserve_near(address, AREA_SIZE);
+	if (base < 0)
+		return NULL;
+	area->base = (uint64_t)base;
+	area->size = AREA_SIZE;
+	area->used = area->sealed = 0;
+	area->next = areas;
+	__atomic_store_n(&areas, area, __ATOMIC_RELEASE);
+	return area;
+}
+
+/* Writable memory for a stub; sealed pages stay as they are. */
+static uint64_t area_take(uint64_t address, uint64_t size)
+{
+	struct patch_area *area;
+	uint64_t at, end, open;
+
+	size = (size + 15) & ~(uint64_t)15;
+	area = area_for(address, size);
+	if (!area)
+		return 0;
+	at = area->base + area->used;
+	end = (area->used + size + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+	open = (area->used + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+	if (end > open && sys_call3(SYS_mprotect, area->base + open, end - open,
+				    PROT_READ | PROT_WRITE) < 0)
+		return 0;
+	area->used += size;
+	return at;
+}
+
+/* The batch's pages become executable. What is left of the last stays unused. */
+static int seal_areas(void)
+{
+	for (struct patch_area *area = areas; area; area = area->next) {
+		uint64_t end = (area->used + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+		int64_t error = 0;
+
+		if (end > area->sealed)
+			error = sys_call3(SYS_mprotect, area->base + area->sealed,
+					  end - area->sealed, PROT_READ | PROT_EXEC);
+		if (error < 0)
+			return (int)error;
+		area->used = area->sealed = end;
+	}
+	return 0;
+}
+
+bool patch_is_stub(uint64_t address)
+{
+	const struct patch_area *area = __atomic_load_n(&areas, __ATOMIC_ACQUIRE);
+
+	for (; area; area = area->next)
+		if (address - area->base < area->size)
+			return true;
+	return false;
+}
+
+/* --- sites --- */
+
+static struct patch_site **bucket_of(uint64_t address)
+{
+	return &buckets[(address * 0x9e3779b97f4a7c15u) >> (64 - 13)];
+}
+
+struct patch_site *patch_find(uint64_t address)
+{
+	struct patch_site *site = __atomic_load_n(bucket_of(address), __ATOMIC_ACQUIRE);
+
+	while (site && site->address != address)
+		site = __atomic_load_n(&site->next, __ATOMIC_ACQUIRE);
+	return site;
+}
+
+struct patch_site *patch_overlap(uint64_t start, uint64_t end)
+{
+	for (uint64_t at = start - PATCH_BYTES + 1; at < end; at++) {
+		struct patch_site *site = patch_find(at);
+
+		if (site && site->state != SITE_OUT &&
+		    at + (site->state == SITE_TRAP ? 1 : PATCH_JUMP_SIZE) > start)
+			return site;
+	}
+	return NULL;
+}
+
+void patch_each(void (*call)(void *arg, struct patch_site *site), void *arg)
+{
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (struct patch_site *site = buckets[i]; site; site = site->next)
+			call(arg, site);
+}
+
+uint64_t patch_trap(uint64_t address)
+{
+	const struct patch_site *site = patch_find(address);
+
+	if (!site)
+		return 0;
+	/* Removed since the thread met the trap: the instruction is there again. */
+	return __atomic_load_n(&site->state, __ATOMIC_ACQUIRE) == SITE_OUT ? address : site->stub;
+}
+
+uint64_t patch_moved(uint64_t ip, bool in)
+{
+	for (unsigned i = 0; !in && i < BUCKETS; i++) {
+		for (struct patch_site *site = buckets[i]; site; site = site->next) {
+			const struct patch *patch = site->patch;
+
+			/* Before the copies nothing has happened yet; the caller sees to
+			 * threads that are in the middle of what comes before. */
+			if (ip >= site->stub && ip <= site->code)
+				return site->address;
+			for (unsigned k = 0; k < patch->move_count; k++)
+				if (ip == site->code + patch->moves[k].to)
+					return site->address + patch->moves[k].from;
+		}
+	}
+	for (uint64_t at = ip - PATCH_BYTES; in && at < ip; at++) {
+		const struct patch_site *site = patch_find(at);
+
+		for (unsigned k = 0; site && site->state == SITE_JUMP &&
+				     k < site->patch->move_count; k++)
+			if (at + site->patch->moves[k].from == ip)
+				return site->code + site->patch->moves[k].to;
+	}
+	return ip;
+}
+
+/* --- stubs --- */
+
+static void *at_address(uint64_t address)
+{
+	return (void *)(uintptr_t)address;
+}
+
+static int apply_fixups(const struct patch *patch, uint64_t site, uint64_t code)
+{
+	for (unsigned i = 0; i < patch->fixup_count; i++) {
+		const struct patch_fixup *fixup = &patch->fixups[i];
+		uint64_t target = site + (uint64_t)(int64_t)fixup->to;
+		int64_t distance = (int64_t)(target - (code + fixup->end));
+		int32_t narrow = (int32_t)distance;
+
+		if (fixup->kind == FIXUP_GATE64)
+			target = patch_gate;
+		if (fixup->kind != FIXUP_REL32) {
+			memcpy(at_address(code + fixup->at), &target, sizeof(target));
+			continue;
+		}
+		if (narrow != distance)
+			return -ERANGE;
+		memcpy(at_address(code + fixup->at), &narrow, sizeof(narrow));
+	}
+	return 0;
+}
+
+/* Whether the site's last stub is what would be written again: a library that comes and goes. */
+static bool stub_fits(const struct patch_site *site, const struct patch *patch,
+		      const void *before, size_t size)
+{
+	uint64_t code_size = (patch->code_size + 7u) & ~7u;
+	size_t literals = size ? 16 : 0;
+
+	return site->stub != site->address && site->patch == patch &&
+	       site->code - site->stub == size - literals &&
+	       memcmp(at_address(site->stub), before, size - literals) == 0 &&
+	       memcmp(at_address(site->code + code_size),
+		      (const char *)before + size - literals, literals) == 0;
+}
+
+static int write_stub(struct patch_site *site, const struct patch *patch, const void *before,
+		      size_t size)
+{
+	uint64_t code_size = (patch->code_size + 7u) & ~7u;
+	/* before: code, then the template, then the literals of before */
+	size_t literals = size ? 16 : 0;
+	uint64_t stub = area_take(site->address, size + code_size);
+	int32_t distance;
+
+	if (!stub)
+		return -ENOMEM;
+	site->stub = stub;
+	site->code = stub + size - literals;
+	memcpy(at_address(stub), before, size - literals);
+	memcpy(at_address(site->code), patch->code, patch->code_size);
+	if (literals)
+		memcpy(at_address(site->code + code_size), (const char *)before + size - literals,
+		       literals);
+	distance = (int32_t)(site->stub - (site->address + PATCH_JUMP_SIZE));
+	if ((int64_t)distance != (int64_t)(site->stub - (site->address + PATCH_JUMP_SIZE)))
+		return -ERANGE;
+	return apply_fixups(patch, site->address, site->code);
+}
+
+/* --- batches --- */
+
+void patch_begin(struct patch_batch *batch)
+{
+	batch->first = NULL;
+	batch->last = &batch->first;
+}
+
+struct patch_site *patch_add(struct patch_batch *batch, const struct patch *patch,
+			     uint64_t address, const void *before, size_t size, int *error)
+{
+	struct patch_site *site = patch_find(address);
+
+	*error = -EILSEQ;
+	if (memcmp(at_address(address), patch->original, patch->length) != 0)
+		return NULL;
+	*error = -EBUSY;
+	if (site && site->state != SITE_OUT)
+		return NULL;
+	*error = -ENOMEM;
+	if (!site) {
+		struct patch_site **bucket = bucket_of(address);
+
+		site = pool_alloc(sizeof(*site));
+		if (!site)
+			return NULL;
+		*site = (struct patch_site){ .address = address, .next = *bucket,
+					     .stub = address, .code = address, .patch = patch };
+		__atomic_store_n(bucket, site, __ATOMIC_RELEASE);
+	}
+	*error = stub_fits(site, patch, before, size) ? 0
+						     : write_stub(site, patch, before, size);
+	if (*error)
+		return NULL;
+	site->patch = patch;
+	site->following = NULL;
+	*batch->last = site;
+	batch->last = &site->following;
+	return site;
+}
+
+/* --- changing code --- */
+
+/* How many bytes of a site change: a jump, or the one byte of a trap. */
+static size_t change_size(const struct patch_site *site)
+{
+	return site->state == SITE_JUMP ? PATCH_JUMP_SIZE : 1;
+}
+
+/* What a site's bytes become when it is patched (in), or when it is removed. */
+static void change_bytes(const struct patch_site *site, bool in, uint8_t bytes[PATCH_JUMP_SIZE])
+{
+	int32_t distance = (int32_t)(site->stub - (site->address + PATCH_JUMP_SIZE));
+
+	if (!in) {
+		memcpy(bytes, site->patch->original, PATCH_JUMP_SIZE);
+		return;
+	}
+	bytes[0] = site->state == SITE_JUMP ? JUMP : TRAP;
+	memcpy(bytes + 1, &distance, sizeof(distance));
+}
+
+/* /proc/self/mem writes what is not writable; without it the page is replaced by a copy. */
+struct writer {
+	int64_t fd;
+};
+
+static int replace_page(uint64_t address, const void *bytes, size_t size)
+{
+	uint64_t page = address & ~(uint64_t)(PAGE - 1);
+	uint64_t length = (address + size - page + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+	int64_t copy = map_pages(0, length, PROT_READ | PROT_WRITE, 0);
+	int64_t error;
+
+	if (copy < 0)
+		return (int)copy;
+	memcpy(at_address((uint64_t)copy), at_address(page), length);
+	memcpy(at_address((uint64_t)copy + (address - page)), bytes, size);
+	error = sys_call3(SYS_mprotect, copy, length, PROT_READ | PROT_EXEC);
+	if (error == 0)
+		error = sys_call(SYS_mremap, (uint64_t)copy, length, length,
+				 MREMAP_MAYMOVE | MREMAP_FIXED, page, 0);
+	if (error >= 0)
+		return 0;
+	sys_call2(SYS_munmap, copy, length);
+	return (int)error;
+}
+
+static int write_code(const struct writer *writer, uint64_t address, const void *bytes,
+		      size_t size)
+{
+	if (writer->fd >= 0 &&
+	    sys_call4(SYS_pwrite64, writer->fd, (uintptr_t)bytes, size, address) == (int64_t)size)
+		return 0;
+	return replace_page(address, bytes, size);
+}
+
+/* Every thread of the process sees what was written before, also where it executes. */
+static void sync_cores(void)
+{
+	static bool registered;
+
+	if (!registered) {
+		sys_call3(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, 0,
+			  0);
+		registered = true;
+	}
+	sys_call3(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0);
+}
+
+/* Three rounds over all sites: trap, tail, first byte. */
+static int change_live(struct patch_site *const *sites, size_t count, bool in,
+		       const struct writer *writer)
+{
+	static const uint8_t trap = TRAP;
+	int error = 0;
+
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < count && !error; i++) {
+			uint64_t at = sites[i]->address;
+			size_t size = change_size(sites[i]);
+			uint8_t bytes[PATCH_JUMP_SIZE];
+
+			change_bytes(sites[i], in, bytes);
+			if (round == 2)
+				error = write_code(writer, at, bytes, 1);
+			else if (size > 1)
+				error = round ? write_code(writer, at + 1, bytes + 1, size - 1)
+					      : write_code(writer, at, &trap, 1);
+		}
+		sync_cores();
+	}
+	return error;
+}
+
+static uint64_t page_end(uint64_t address)
+{
+	return (address + PATCH_JUMP_SIZE + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+}
+
+/* The end of the pages of sites that lie close together, in order of address. */
+static uint64_t run_end(struct patch_site *const *sites, size_t count)
+{
+	uint64_t end = page_end(sites[0]->address);
+
+	for (size_t i = 1; i < count; i++) {
+		uint64_t at = sites[i]->address;
+
+		if (at < sites[0]->address || at > end + PAGE)
+			break;
+		end = MAX(end, page_end(at));
+	}
+	return end;
+}
+
+/* Nobody executes the pages: they are made writable, and executable again, in runs. */
+static int change_alone(struct patch_site *const *sites, size_t count, bool in)
+{
+	uint64_t low = 0, high = 0;
+	int64_t error = 0;
+
+	for (size_t i = 0; i < count && error >= 0; i++) {
+		uint64_t at = sites[i]->address;
+		uint8_t bytes[PATCH_JUMP_SIZE];
+
+		if (at < low || page_end(at) > high) {
+			if (high)
+				sys_call3(SYS_mprotect, low, high - low, PROT_READ | PROT_EXEC);
+			low = at & ~(uint64_t)(PAGE - 1);
+			high = run_end(sites + i, count - i);
+			error = sys_call3(SYS_mprotect, low, high - low, PROT_READ | PROT_WRITE);
+		}
+		change_bytes(sites[i], in, bytes);
+		if (error >= 0)
+			memcpy(at_address(at), bytes, change_size(sites[i]));
+	}
+	if (high)
+		sys_call3(SYS_mprotect, low, high - low, PROT_READ | PROT_EXEC);
+	return error < 0 ? (int)error : 0;
+}
+
+static int change_all(struct patch_site *const *sites, size_t count, bool in,
+		      enum patch_mode mode)
+{
+	struct writer writer;
+	int error;
+
+	if (mode == PATCH_ALONE)
+		return change_alone(sites, count, in);
+	writer.fd = sys_call3(SYS_open, (uintptr_t)"/proc/self/mem", O_RDWR | O_CLOEXEC, 0);
+	error = change_live(sites, count, in, &writer);
+	if (writer.fd >= 0)
+		sys_call1(SYS_close, writer.fd);
+	return error;
+}
+
+/* The batch as an array, in pages of its own. */
+static int64_t batch_array(const struct patch_batch *batch, size_t *count, uint64_t *size)
+{
+	const struct patch_site *site;
+	struct patch_site **sites;
+	int64_t got;
+
+	*count = 0;
+	for (site = batch->first; site; site = site->following)
+		++*count;
+	*size = (*count * sizeof(site) + PAGE) & ~(uint64_t)(PAGE - 1);
+	got = map_pages(0, *size, PROT_READ | PROT_WRITE, 0);
+	if (got < 0)
+		return got;
+	sites = at_address((uint64_t)got);
+	for (struct patch_site *s = batch->first; s; s = s->following)
+		*sites++ = s;
+	return got;
+}
+
+/* Behind the first instruction a thread may be asleep, and wake up in the jump. */
+static enum patch_state state_of(const struct patch *patch, enum patch_mode mode)
+{
+	bool whole = patch->move_count < 2 || patch->moves[1].from >= PATCH_JUMP_SIZE;
+
+	return patch->method == PATCH_JUMP && (mode == PATCH_ALONE || whole) ? SITE_JUMP
+									      : SITE_TRAP;
+}
+
+int patch_commit(struct patch_batch *batch, enum patch_mode mode)
+{
+	struct patch_site **sites;
+	uint64_t size;
+	size_t count;
+	int64_t array;
+	int error = seal_areas();
+
+	if (error || !batch->first)
+		return error;
+	array = batch_array(batch, &count, &size);
+	if (array < 0)
+		return (int)array;
+	sites = at_address((uint64_t)array);
+	/* A trap may be met as soon as it is written. */
+	for (size_t i = 0; i < count; i++)
+		__atomic_store_n(&sites[i]->state, state_of(sites[i]->patch, mode),
+				 __ATOMIC_RELEASE);
+	error = change_all(sites, count, true, mode);
+	if (error) {
+		change_all(sites, count, false, mode);
+		for (size_t i = 0; i < count; i++)
+			__atomic_store_n(&sites[i]->state, SITE_OUT, __ATOMIC_RELEASE);
+	}
+	sys_call2(SYS_munmap, array, size);
+	patch_begin(batch);
+	return error;
+}
+
+int patch_remove(struct patch_site *const *sites, size_t count, enum patch_mode mode)
+{
+	int error = change_all(sites, count, false, mode);
+
+	for (size_t i = 0; i < count && !error; i++)
+		__atomic_store_n(&sites[i]->state, SITE_OUT, __ATOMIC_RELEASE);
+	return error;
+}
+
+void patch_forget(uint64_t start, uint64_t end)
+{
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (struct patch_site *site = buckets[i]; site; site = site->next)
+			if (site->address >= start && site->address < end)
+				site->state = SITE_OUT;
+}
+
+void patch_free(void)
+{
+	for (struct patch_area *area = areas; area; area = area->next)
+		sys_call2(SYS_munmap, area->base, area->size);
+	areas = NULL;
+	for (unsigned i = 0; i < BUCKETS; i++)
+		buckets[i] = NULL;
+	while (pools) {
+		struct pool *next = pools->next;
+
+		sys_call2(SYS_munmap, (uintptr_t)pools, POOL_SIZE);
+		pools = next;
+	}
+}

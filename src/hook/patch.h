@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * patch.h - how one place in a file's code is patched, without any address in it. Written by
+ * the control plane (scan.h), applied by the agent in every process that maps the file.
+ *
+ * Threads: immutable after it is written.
+ */
+#ifndef HOOK_PATCH_H
+#define HOOK_PATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	PATCH_BYTES = 32,   /* longest window */
+	PATCH_CODE = 128,   /* longest stub */
+	PATCH_FIXUPS = 8,
+	PATCH_MOVES = 8,    /* instructions in a window, and one more */
+	PATCH_JUMP_SIZE = 5,
+};
+
+enum patch_kind {
+	PATCH_PROBE,        /* something is called first, then the instructions execute */
+	PATCH_SYSCALL,      /* the window has a system call, which the gate makes instead */
+};
+
+enum patch_method {
+	PATCH_JUMP,
+	PATCH_TRAP,         /* int3: the window is one instruction */
+};
+
+enum patch_fixup_kind {
+	FIXUP_REL32,        /* site + to, from the end of the instruction */
+	FIXUP_ABS64,        /* site + to */
+	FIXUP_GATE64,       /* the entry of the gate */
+};
+
+struct patch_fixup {
+	uint8_t kind;       /* enum patch_fixup_kind */
+	uint8_t at;         /* of the 4 or 8 bytes, in the code */
+	uint8_t end;        /* FIXUP_REL32: end of the instruction, in the code */
+	int32_t to;         /* distance from the site */
+};
+
+/* A thread found at site + from goes on at stub + to. */
+struct patch_move {
+	uint8_t from, to;
+};
+
+struct patch {
+	uint64_t file_offset;         /* of the site */
+	uint8_t kind, method;
+	uint8_t length;               /* of the window */
+	uint8_t code_size, fixup_count, move_count;
+	uint8_t original[PATCH_BYTES]; /* what must be found there */
+	uint8_t code[PATCH_CODE];     /* ends with a jump back, then with literals */
+	struct patch_fixup fixups[PATCH_FIXUPS];
+	struct patch_move moves[PATCH_MOVES];
+};
+
+#endif
