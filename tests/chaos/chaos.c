@@ -56,13 +56,16 @@ void chaos_fail(struct chaos *chaos, const char *fmt, ...)
 	exit(1);
 }
 
+/* Its holders may wait long for a real CPU; only who waits for ever is stuck. */
 struct vcpu *chaos_vcpu(struct chaos *chaos)
 {
-	bool taken;
-	struct vcpu *cpu = vcpu_borrow(chaos->vcpus, &taken);
+	struct vcpu *cpu = NULL;
+	bool taken = false;
 
+	for (int second = 0; !cpu && second < 60; second++)
+		cpu = vcpu_borrow(chaos->vcpus, &taken);
 	if (!cpu || !taken)
-		chaos_fail(chaos, "no virtual CPU could be had for a second");
+		chaos_fail(chaos, "no virtual CPU could be had for a minute");
 	return cpu;
 }
 
