@@ -9,6 +9,7 @@
 #include <skep/feature.h>
 #include <skep/insn.h>
 #include <skep/link.h>
+#include <skep/linux.h>
 #include <skep/machine.h>
 #include <skep/object.h>
 #include <skep/observe.h>

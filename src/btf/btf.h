@@ -52,6 +52,12 @@ static inline uint32_t btf_vlen(const struct btf_type *t) { return t->info & 0xf
 static inline bool btf_kind_flag(const struct btf_type *t) { return t->info >> 31; }
 static inline const void *btf_data(const struct btf_type *t) { return t + 1; }
 
+/* The bytes to open an equal one from: their number, and writing them. Without a base. */
+size_t btf_raw_size(const struct skep_btf *btf);
+void btf_raw_write(const struct skep_btf *btf, void *to);
+/* Where in them a type begins. */
+size_t btf_raw_offset(const struct skep_btf *btf, uint32_t id);
+
 const struct btf_type *btf_type(const struct skep_btf *btf, uint32_t id);
 const char *btf_str(const struct skep_btf *btf, uint32_t off);     /* "" out of range */
 const char *btf_name(const struct skep_btf *btf, const struct btf_type *t);

@@ -305,6 +305,27 @@ struct skep_btf *skep_btf_open(const void *bytes, size_t size, const struct skep
 	return btf;
 }
 
+size_t btf_raw_size(const struct skep_btf *btf)
+{
+	return sizeof(struct btf_header) + btf->types_len + btf->str_len;
+}
+
+void btf_raw_write(const struct skep_btf *btf, void *to)
+{
+	struct btf_header header = { .magic = BTF_MAGIC, .version = 1, .hdr_len = sizeof(header),
+				     .type_len = btf->types_len, .str_off = btf->types_len,
+				     .str_len = btf->str_len };
+
+	memcpy(to, &header, sizeof(header));
+	memcpy((char *)to + sizeof(header), btf->bytes, btf->types_len);
+	memcpy((char *)to + sizeof(header) + btf->types_len, btf->strs, btf->str_len);
+}
+
+size_t btf_raw_offset(const struct skep_btf *btf, uint32_t id)
+{
+	return sizeof(struct btf_header) + btf->offs[id - btf->start_id];
+}
+
 struct skep_btf *skep_btf_ref(const struct skep_btf *btf)
 {
 	struct skep_btf *mine = (struct skep_btf *)(uintptr_t)btf;

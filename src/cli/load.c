@@ -46,13 +46,10 @@ static bool same_type(const struct skep_object_prog *a, const struct skep_object
 	return x && y && strcmp(x, y) == 0;
 }
 
-bool loaded_load(struct loaded *loaded, struct skep_object_prog *const *chosen, size_t count,
-		 bool interpret, struct skep_diag *diag)
+/* Which programs are loaded. */
+static void settle(const struct loaded *loaded, struct skep_object_prog *const *chosen,
+		   size_t count)
 {
-	struct skep_machine_opts opts = { .engine = interpret ? SKEP_ENGINE_INTERPRETER :
-								SKEP_ENGINE_AUTO };
-	struct skep_verify_opts verify = { .kernel_btf = loaded->kernel, .explain = true };
-
 	for (size_t i = 0; i < skep_object_prog_count(loaded->object); i++) {
 		struct skep_object_prog *prog = skep_object_prog_at(loaded->object, i);
 		bool is_chosen = false, relative = false;
@@ -64,14 +61,33 @@ bool loaded_load(struct loaded *loaded, struct skep_object_prog *const *chosen, 
 		if (is_chosen || !relative)
 			skep_object_prog_set_autoload(prog, is_chosen);
 	}
-	loaded->machine = skep_machine_new(&opts, diag);
-	return loaded->machine &&
-	       skep_machine_load(loaded->machine, loaded->object, &verify, diag) == 0;
+}
+
+bool loaded_load_linux(struct loaded *loaded, struct skep_object_prog *const *chosen, size_t count,
+		       const struct skep_linux_opts *opts, struct skep_diag *diag)
+{
+	if (count)
+		settle(loaded, chosen, count);
+	loaded->world.kernel = skep_linux_load(loaded->object, opts, diag);
+	return loaded->world.kernel != NULL;
+}
+
+bool loaded_load(struct loaded *loaded, struct skep_object_prog *const *chosen, size_t count,
+		 bool interpret, struct skep_diag *diag)
+{
+	struct skep_machine_opts opts = { .engine = interpret ? SKEP_ENGINE_INTERPRETER :
+								SKEP_ENGINE_AUTO };
+	struct skep_verify_opts verify = { .kernel_btf = loaded->kernel, .explain = true };
+
+	settle(loaded, chosen, count);
+	loaded->world.machine = skep_machine_new(&opts, diag);
+	return loaded->world.machine &&
+	       skep_machine_load(loaded->world.machine, loaded->object, &verify, diag) == 0;
 }
 
 void loaded_done(struct loaded *loaded)
 {
-	skep_machine_free(loaded->machine);
+	world_done(&loaded->world);
 	skep_object_free(loaded->object);
 	skep_btf_unref(loaded->kernel);
 	object_arg_done(&loaded->arg);

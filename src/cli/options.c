@@ -232,6 +232,7 @@ int options_parse(const struct verb *verb, void *args, int *argc, char **argv, b
 			status = parse_letters(&p, word + 1, help);
 	}
 	*argc = operands;
+	argv[operands] = NULL; /* as an execvp() of operands wants it */
 	return status;
 }
 

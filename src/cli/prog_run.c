@@ -209,7 +209,7 @@ static int run(const struct verb *verb, void *arg, int argc, char **argv)
 	}
 	if (prog && !(loaded_set(&loaded, &args->set, diag) &&
 		      loaded_load(&loaded, &prog, 1, args->interpreter, diag) &&
-		      run_once(args, &request, skep_machine_prog(loaded.machine, prog), diag)))
+		      run_once(args, &request, skep_machine_prog(loaded.world.machine, prog), diag)))
 		status = EXIT_REJECTED;
 	if (skep_diag_count(diag))
 		status = report(diag, args->json);

@@ -13,12 +13,13 @@
 
 #include "cli/capture.h"
 #include "cli/load.h"
+#include "cli/run_linux.h"
 #include "cli/show.h"
 
 struct args {
-	const char *in, *out, *filter, *btf;
+	const char *in, *out, *filter, *btf, *on;
 	struct list programs, set, events;
-	uint64_t count, repeat, ifindex;
+	uint64_t count, repeat, ifindex, seconds, sample_hz;
 	bool verbose, json, egress, interpreter, no_maps, all;
 };
 
@@ -37,6 +38,9 @@ static const struct opt opts[] = {
 	OPT(OPT_FLAG, 0, "no-maps", no_maps, NULL, "do not print maps at the end"),
 	OPT(OPT_FLAG, 'a', "all", all, NULL, "all entries of maps, not the first 32 of each"),
 	OPT(OPT_FLAG, 'i', "interpreter", interpreter, NULL, "interpret, do not compile"),
+	OPT(OPT_TEXT, 0, "on", on, "WHERE", "'linux': in the running kernel, not in Skep's machine"),
+	OPT(OPT_NUMBER, 't', "time", seconds, "N", "stop after N seconds (--on linux)"),
+	OPT(OPT_NUMBER, 0, "sample", sample_hz, "HZ", "how often perf_event programs run (default 99)"),
 	OPT(OPT_TEXT, 0, "btf", btf, "FILE", "kernel types to relocate against"),
 	OPT(OPT_FLAG, 'j', "json", json, NULL, "events, packets, counts and maps as JSON lines"),
 	{ 0 },
@@ -48,7 +52,6 @@ static const struct opt opts[] = {
 /* One program with what it did. */
 struct stage {
 	struct skep_object_prog *definition;
-	struct skep_prog *prog;
 	uint64_t packets, changed, faults, too_short;
 	struct {
 		char name[32];
@@ -174,13 +177,14 @@ static bool load(struct session *session)
 
 	for (size_t i = 0; i < session->stage_count; i++)
 		chosen[i] = session->stages[i].definition;
-	if (!loaded_load(&session->loaded, chosen, session->stage_count,
+	if (session->args->on ?
+	    !loaded_load_linux(&session->loaded, chosen, session->stage_count, NULL,
+			       session->diag) :
+	    !loaded_load(&session->loaded, chosen, session->stage_count,
 			 session->args->interpreter, session->diag))
 		return false;
-	for (size_t i = 0; i < session->stage_count; i++)
-		session->stages[i].prog = skep_machine_prog(session->loaded.machine, chosen[i]);
 	session->show = (struct show){ .object = session->loaded.object,
-				       .machine = session->loaded.machine,
+				       .world = &session->loaded.world,
 				       .event_types = &session->args->events,
 				       .json = session->args->json,
 				       .all = session->args->all };
@@ -258,7 +262,8 @@ static void print_packet(const struct session *session, const struct stage *stag
 static bool run_stage(struct session *session, struct stage *stage, struct skep_packet_in *in,
 		      struct skep_packet_out *out)
 {
-	int error = skep_prog_run_packet(stage->prog, in, out, session->diag);
+	int error = world_run_packet(&session->loaded.world, stage->definition, in, out,
+				     session->diag);
 
 	if (error == -EINVAL)
 		stage->too_short++;
@@ -301,7 +306,7 @@ static void run_packet(struct session *session, struct skep_packet_in in)
 		capture_write(session->out, in.time_ns, out.data, out.size);
 		session->written++;
 	}
-	show_events(&session->show);
+	show_events(&session->show, 0);
 }
 
 /* Once through the capture. Negative errno with the reason in diag. */
@@ -401,6 +406,29 @@ static bool run_all(struct session *session)
 	return true;
 }
 
+/* Programs attached in the running kernel, with a command or until an interrupt. */
+static int run_attached(struct session *session, char **argv)
+{
+	const struct args *args = session->args;
+	struct live live = {
+		.loaded = &session->loaded, .programs = &args->programs,
+		.event_types = &args->events, .command = argv[1] ? argv + 1 : NULL,
+		.seconds = args->seconds, .sample_hz = args->sample_hz, .json = args->json,
+		.all = args->all, .no_maps = args->no_maps,
+	};
+	int status = -1;
+
+	session->diag = skep_diag_new();
+	if (loaded_open(&session->loaded, argv[0], args->btf, session->diag) &&
+	    loaded_set(&session->loaded, &args->set, session->diag))
+		status = run_linux(&live, session->diag);
+	if (skep_diag_count(session->diag) || status < 0)
+		status = report(session->diag, args->json);
+	loaded_done(&session->loaded);
+	skep_diag_free(session->diag);
+	return status;
+}
+
 static int run(const struct verb *verb, void *arg, int argc, char **argv)
 {
 	struct session session = { .args = arg };
@@ -409,6 +437,10 @@ static int run(const struct verb *verb, void *arg, int argc, char **argv)
 
 	if (argc == 0)
 		return usage(verb, "which object?");
+	if (session.args->on && strcmp(session.args->on, "linux") != 0)
+		return usage(verb, "--on '%s'? 'linux' is the running kernel", session.args->on);
+	if (session.args->on && !session.args->in)
+		return run_attached(&session, argv);
 	if (argc > 1)
 		return usage(verb, "one object at a time, please; got '%s' too", argv[1]);
 	if (!session.args->in)
@@ -434,8 +466,8 @@ static int run(const struct verb *verb, void *arg, int argc, char **argv)
 
 const struct verb verb_run = {
 	.name = "run",
-	.operands = "OBJECT[:PROGRAM]",
-	.summary = "Run packet programs over a capture",
+	.operands = "OBJECT[:PROGRAM] [-- COMMAND [ARGUMENT]...]",
+	.summary = "Run packet programs over a capture, or programs in the running kernel",
 	.detail =
 		"Loads the object, as the kernel would: every program must pass the verifier. Each\n"
 		"packet of the capture then goes through the chosen programs (XDP, tc, socket filter,\n"
@@ -444,10 +476,16 @@ const struct verb verb_run = {
 		"verdict counts and maps follow at the end, maps named like histograms as such.\n"
 		"\n"
 		"OBJECT may be a .c file, which clang compiles first. -w writes every packet that was\n"
-		"not dropped, as the programs left it.",
+		"not dropped, as the programs left it.\n"
+		"\n"
+		"--on linux loads the object into the running kernel instead, if it lets this user. With -r,\n"
+		"its programs get the packets one by one. Without, they are attached where their\n"
+		"sections say, and their events printed: of COMMAND and all it starts, until it ends\n"
+		"(its exit status becomes skep's); or of the whole system, until an interrupt.",
 	.example = "  skep run xdp_firewall.bpf.o -r web.pcap -w passed.pcap\n"
 		   "  skep run http_count.bpf.c -r web.pcap --set 'port=8080'\n"
-		   "  skep run -v tc.o:ingress -r web.pcap -f 'tcp port 80'",
+		   "  skep run -v tc.o:ingress -r web.pcap -f 'tcp port 80'\n"
+		   "  skep run --on linux opensnoop.bpf.o -- make -j2",
 	.opts = opts,
 	.args_size = sizeof(struct args),
 	.run = run,

@@ -3,20 +3,19 @@
 #ifndef CLI_SHOW_H
 #define CLI_SHOW_H
 
-#include <skep/machine.h>
-
 #include "cli/cli.h"
+#include "cli/world.h"
 
 struct show {
 	struct skep_object *object;   /* borrowed: its maps and types */
-	struct skep_machine *machine;
+	const struct world *world;    /* borrowed: what they are in */
 	const struct list *event_types; /* --event [MAP=]TYPE; may be empty */
 	bool json, all;               /* all: every row of every map */
 	uint64_t lost;                /* events, so far */
 };
 
-/* Print all pending events. */
-void show_events(struct show *show);
+/* Print all pending events; if there are none, wait so long for some. */
+void show_events(struct show *show, int milliseconds);
 /* Is every --event a type of the object? Reports the first that is not. */
 bool show_check_types(const struct show *show, struct skep_diag *diag);
 /* Print every map the object's author wrote, as a table or log2 histogram. */

@@ -112,7 +112,7 @@ bool show_check_types(const struct show *show, struct skep_diag *diag)
 }
 
 static uint32_t event_type(const struct show *show, const struct skep_btf *btf,
-			   const struct skep_map_info *info, const struct skep_event *event)
+			   const struct skep_map_info *info, const struct world_event *event)
 {
 	bool padded = event->kind == SKEP_EVENT_PERF;
 	uint32_t type = named_type(show, btf, info->name);
@@ -125,7 +125,7 @@ static uint32_t event_type(const struct show *show, const struct skep_btf *btf,
 	return guess_type(btf, info->name, event->size, padded);
 }
 
-static void print_hex(const struct skep_event *event)
+static void print_hex(const struct world_event *event)
 {
 	const uint8_t *bytes = event->data;
 
@@ -134,7 +134,7 @@ static void print_hex(const struct skep_event *event)
 }
 
 /* For people: the bytes, and the characters among them. */
-static void print_bytes(const struct skep_event *event)
+static void print_bytes(const struct world_event *event)
 {
 	const uint8_t *bytes = event->data;
 
@@ -146,7 +146,7 @@ static void print_bytes(const struct skep_event *event)
 	printf("|");
 }
 
-static void print_record(const struct show *show, const struct skep_event *event,
+static void print_record(const struct show *show, const struct world_event *event,
 			 const struct skep_map_info *info)
 {
 	const struct skep_btf *btf = skep_object_btf(show->object);
@@ -203,7 +203,7 @@ static void print_line(const char *text, size_t len)
 	putchar('\n');
 }
 
-static void print_trace(const struct show *show, const struct skep_event *event)
+static void print_trace(const struct show *show, const struct world_event *event)
 {
 	const char *text = event->data;
 	size_t len = event->size;
@@ -222,17 +222,16 @@ static void print_trace(const struct show *show, const struct skep_event *event)
 	json_end(&json);
 }
 
-static int on_event(void *arg, const struct skep_event *event)
+static void on_event(void *arg, const struct world_event *event)
 {
 	struct show *show = arg;
-	struct skep_map_info info = { .name = "" };
+	const struct skep_map_info none = { .name = "" };
+	const struct skep_map_info *info = event->map ? &event->map->info : &none;
 
-	if (event->map)
-		skep_map_info(event->map, &info);
 	switch (event->kind) {
 	case SKEP_EVENT_RINGBUF:
 	case SKEP_EVENT_PERF:
-		print_record(show, event, &info);
+		print_record(show, event, info);
 		break;
 	case SKEP_EVENT_TRACE:
 		print_trace(show, event);
@@ -241,11 +240,10 @@ static int on_event(void *arg, const struct skep_event *event)
 		show->lost += event->size;
 		break;
 	}
-	return 0;
 }
 
-void show_events(struct show *show)
+void show_events(struct show *show, int milliseconds)
 {
-	if (skep_machine_poll(show->machine, on_event, show) > 0)
+	if (world_poll(show->world, milliseconds, on_event, show) > 0)
 		fflush(stdout);
 }

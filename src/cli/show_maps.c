@@ -17,7 +17,7 @@
 
 struct view {
 	struct show *show;
-	struct skep_map *map;
+	struct world_map map;
 	struct skep_map_info info;
 	size_t user_size;    /* of a value, all CPUs */
 	unsigned cpus;       /* values in one; 1 for most */
@@ -35,11 +35,10 @@ static bool is_array(const struct skep_map_info *info)
 				   strcmp(info->type_name, "percpu_array") == 0);
 }
 
-static bool view_init(struct view *view, struct show *show, struct skep_map *map)
+static bool view_init(struct view *view, struct show *show, const struct world_map *map)
 {
-	*view = (struct view){ .show = show, .map = map };
-	skep_map_info(map, &view->info);
-	view->user_size = skep_map_user_value_size(map);
+	*view = (struct view){ .show = show, .map = *map, .info = map->info,
+			       .user_size = map->user_size };
 	view->cpus = is_per_cpu(&view->info) && view->info.value_size ?
 		     (unsigned)(view->user_size / ((view->info.value_size + 7u) & ~7u)) : 1;
 	view->key = calloc(1, view->info.key_size + 8);
@@ -61,12 +60,13 @@ static bool view_next(struct view *view, bool first)
 	uint8_t *key;
 
 	for (;;) {
-		if (skep_map_next_key(view->map, first ? NULL : view->key, view->next) < 0)
+		if (world_next_key(view->show->world, &view->map, first ? NULL : view->key,
+				   view->next) < 0)
 			return false;
 		key = view->key;
 		view->key = view->next;
 		view->next = key;
-		if (skep_map_lookup(view->map, view->key, view->value) == 0)
+		if (world_lookup(view->show->world, &view->map, view->key, view->value) == 0)
 			return true;
 		first = false; /* deleted meanwhile, or an empty slot */
 	}
@@ -387,14 +387,13 @@ void show_maps(struct show *show)
 {
 	for (size_t i = 0; i < skep_object_map_count(show->object); i++) {
 		struct skep_object_map *definition = skep_object_map_at(show->object, i);
-		struct skep_map *map = skep_machine_map(show->machine, definition);
-		struct skep_map_info info;
+		struct world_map map;
 		struct view view;
 
-		skep_object_map_info(definition, &info);
-		if (!map || info.internal || !is_readable(&info))
+		if (!world_map(show->world, definition, &map) || map.info.internal ||
+		    !is_readable(&map.info))
 			continue;
-		if (view_init(&view, show, map))
+		if (view_init(&view, show, &map))
 			show_map(&view);
 		view_done(&view);
 	}

@@ -4,7 +4,7 @@
 
     check.py EXPECTED.json EXAMPLE RESULTS.jsonl [OUTPUT.pcap]
 
-RESULTS.jsonl is what `skep run -j`, or tests/linux/packets, printed. Prints each
+RESULTS.jsonl is what `skep run -j` printed. Prints each
 difference; exit status 1 if there is one.
 """
 import hashlib

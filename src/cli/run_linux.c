@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * run_linux.c - an object's programs attached in the running kernel (see run_linux.h).
+ *
+ * With a command, tracing programs run for its processes only: it is started by a
+ * child that makes itself the tree's beginning and then waits for nothing.
+ */
+#include "cli/run_linux.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { WAIT_MS = 100, NOT_FOUND = 127, NOT_RUN = 126 };
+
+static volatile sig_atomic_t stopped;
+
+static void on_stop(int signal)
+{
+	stopped = signal;
+}
+
+/* A child's end is only to be noticed at once. */
+static void on_child(int signal)
+{
+	(void)signal;
+}
+
+static void catch_signals(void)
+{
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction stop = { .sa_handler = on_stop, .sa_flags = (int)SA_RESETHAND };
+	struct sigaction child = { .sa_handler = on_child, .sa_flags = SA_NOCLDSTOP };
+	struct sigaction old;
+
+	for (size_t i = 0; i < COUNT(ends); i++) {
+		sigaction(ends[i], NULL, &old);
+		if (old.sa_handler != SIG_IGN)
+			sigaction(ends[i], &stop, NULL);
+	}
+	sigaction(SIGCHLD, &child, NULL);
+}
+
+/* --- programs --- */
+
+static bool choose(const struct live *live, struct skep_diag *diag)
+{
+	struct skep_object *object = live->loaded->object;
+	const char *only = live->loaded->arg.program;
+
+	for (size_t i = 0; i < live->programs->count; i++) {
+		if (!skep_object_prog_find(object, live->programs->items[i])) {
+			no_such_program(object, live->programs->items[i], diag);
+			return false;
+		}
+	}
+	if (only && !skep_object_prog_find(object, only)) {
+		no_such_program(object, only, diag);
+		return false;
+	}
+	if (!only && !live->programs->count)
+		return true;
+	for (size_t i = 0; i < skep_object_prog_count(object); i++) {
+		struct skep_object_prog *prog = skep_object_prog_at(object, i);
+
+		skep_object_prog_set_autoload(prog, object_arg_selects(&live->loaded->arg, prog) &&
+						    list_selects(live->programs, prog));
+	}
+	return true;
+}
+
+/* One that is not attached is told of; that none is, is an error. */
+static bool attach(const struct live *live, struct skep_diag *diag)
+{
+	struct skep_object *object = live->loaded->object;
+	size_t attached = 0;
+
+	for (size_t i = 0; i < skep_object_prog_count(object); i++) {
+		const struct skep_object_prog *prog = skep_object_prog_at(object, i);
+		int error;
+
+		if (!skep_object_prog_autoload(prog) || skep_object_prog_is_tail_target(prog))
+			continue;
+		error = skep_linux_attach(live->loaded->world.kernel, prog, diag);
+		if (error && error != -EOPNOTSUPP)
+			return false;
+		attached += !error;
+	}
+	if (!attached) {
+		if (!skep_diag_count(diag))
+			skep_report(diag, SKEP_ARG, NULL, "no program of '%s' is loaded by itself: "
+				    "choose with -p", live->loaded->arg.path);
+		return false;
+	}
+	if (skep_diag_count(diag))
+		report(diag, live->json);
+	skep_diag_clear(diag);
+	return true;
+}
+
+/* --- the command --- */
+
+static pid_t start(const struct live *live, struct skep_diag *diag)
+{
+	pid_t child;
+
+	fflush(NULL);
+	child = fork();
+	if (child < 0) {
+		skep_report(diag, SKEP_ARG, NULL, "a process for '%s': %s", live->command[0],
+			    strerror(errno));
+		return -1;
+	}
+	if (child)
+		return child;
+	if (skep_linux_follow(live->loaded->world.kernel) < 0) {
+		fprintf(stderr, "skep: the command cannot be followed: %s\n", strerror(errno));
+		_exit(NOT_RUN);
+	}
+	execvp(live->command[0], live->command);
+	fprintf(stderr, "skep: cannot run '%s': %s\n", live->command[0], strerror(errno));
+	_exit(errno == ENOENT ? NOT_FOUND : NOT_RUN);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Show events until the command ends, time is over or somebody stops it. */
+static int watch(const struct live *live, struct show *show, pid_t child)
+{
+	int64_t end = live->seconds ? now_ms() + (int64_t)live->seconds * 1000 : INT64_MAX;
+	int status = 0;
+
+	while (now_ms() < end && !(stopped && !child)) {
+		if (child && waitpid(child, &status, WNOHANG) == child)
+			break;
+		show_events(show, WAIT_MS);
+		if (child && stopped) {
+			/* The command has got an interrupt of the terminal itself. */
+			if (stopped != SIGINT)
+				kill(child, stopped);
+			stopped = 0;
+		}
+	}
+	show_events(show, 0);
+	if (WIFSIGNALED(status))
+		return 128 + WTERMSIG(status);
+	return WEXITSTATUS(status);
+}
+
+int run_linux(const struct live *live, struct skep_diag *diag)
+{
+	struct skep_linux_opts opts = { .tree = live->command != NULL,
+					.sample_hz = (uint32_t)live->sample_hz };
+	struct show show = { .object = live->loaded->object, .world = &live->loaded->world,
+			     .event_types = live->event_types, .json = live->json,
+			     .all = live->all };
+	pid_t child = 0;
+	int status;
+
+	if (!choose(live, diag) || !loaded_load_linux(live->loaded, NULL, 0, &opts, diag) ||
+	    !show_check_types(&show, diag))
+		return -1;
+	catch_signals();
+	if (!attach(live, diag))
+		return -1;
+	if (live->command) {
+		child = start(live, diag);
+		if (child < 0)
+			return -1;
+	}
+	status = watch(live, &show, child);
+	if (show.lost)
+		fprintf(stderr, "skep: %llu events were lost: the buffer was full\n",
+			(unsigned long long)show.lost);
+	if (!live->no_maps)
+		show_maps(&show);
+	return status;
+}

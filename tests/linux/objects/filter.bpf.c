@@ -1,0 +1,1 @@
+../../cli/objects/filter.bpf.c
