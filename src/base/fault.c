@@ -167,19 +167,22 @@ static void fault_pass_on(int signal, siginfo_t *info, void *ucontext)
 		raise(signal);
 }
 
-static void fault_handler(int signal, siginfo_t *info, void *ucontext)
+bool fault_take(void *ucontext, uint64_t address)
 {
 	ucontext_t *uc = ucontext;
 	const char *pc = (const char *)uc->uc_mcontext.gregs[REG_RIP];
 
-	if (info->si_code > 0) {
-		if (pc >= fault_asm_start && pc < fault_asm_end) {
-			uc->uc_mcontext.gregs[REG_RIP] = (greg_t)fault_asm_fail;
-			return;
-		}
-		if (fault_in_range(pc, uc, (uint64_t)(uintptr_t)info->si_addr))
-			return;
+	if (pc >= fault_asm_start && pc < fault_asm_end) {
+		uc->uc_mcontext.gregs[REG_RIP] = (greg_t)fault_asm_fail;
+		return true;
 	}
+	return fault_in_range(pc, uc, address);
+}
+
+static void fault_handler(int signal, siginfo_t *info, void *ucontext)
+{
+	if (info->si_code > 0 && fault_take(ucontext, (uint64_t)(uintptr_t)info->si_addr))
+		return;
 	fault_pass_on(signal, info, ucontext);
 }
 

@@ -33,4 +33,10 @@ typedef bool fault_fn(void *arg, void *ucontext, uint64_t address);
 int fault_register(const void *start, const void *end, fault_fn *fn, void *arg);
 void fault_unregister(const void *start);
 
+/*
+ * For who has the process's handler: is a fault at address ours? Then context (a
+ * ucontext_t) says where to go on. Async-signal-safe.
+ */
+bool fault_take(void *ucontext, uint64_t address);
+
 #endif

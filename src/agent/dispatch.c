@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dispatch.c - Syscall User Dispatch: the kernel sends us what no patch catches.
+ * [runtime]
+ *
+ * Armed, a thread's system calls from outside the agent's text become SIGSYS. Its
+ * handler makes no call: it sends the thread to gate_entry, with the site's next
+ * instruction as the place to return to, just as a patched site does. The kernel
+ * forgets the arming at every clone and exec.
+ */
+#include <errno.h>
+#include <sys/prctl.h>
+
+#include "agent/gate.h"
+#include "map/sys.h"
+
+#ifndef PR_SET_SYSCALL_USER_DISPATCH
+#define PR_SET_SYSCALL_USER_DISPATCH 59
+#endif
+
+/* Not in every libc's headers. */
+enum { DISPATCH_OFF = 0, DISPATCH_ON = 1, DISPATCH_CODE = 2, SELECTOR_BLOCK = 1 };
+
+int dispatch_arm(struct target_thread *thread)
+{
+	thread->selector = SELECTOR_BLOCK;
+	return (int)sys_call(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, DISPATCH_ON,
+			     (uint64_t)(uintptr_t)gate_ops->text, gate_ops->text_size,
+			     (uint64_t)(uintptr_t)&thread->selector, 0);
+}
+
+int dispatch_disarm(void)
+{
+	return (int)sys_call(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, DISPATCH_OFF, 0, 0, 0, 0);
+}
+
+bool dispatch_arrived(struct target_thread *thread, const siginfo_t *info,
+		      struct signal_context *context)
+{
+	if (info->si_code != DISPATCH_CODE || thread->aside)
+		return false;
+	context->cx = context->ip;
+	context->ip = (uint64_t)(uintptr_t)gate_entry;
+	return true;
+}

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * gate.c - system calls that somebody wants to see, and those the agent must
+ * take part in. [runtime]
+ *
+ * gate.S calls gate_before() and gate_after() around the call. Numbers with a row
+ * in `special` come here always: the calls that make and end threads, those that
+ * change signals, and those that change what the agent stands on.
+ */
+#include "agent/gate.h"
+
+#include <asm/prctl.h>
+#include <errno.h>
+#include <linux/sched.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "base/fault.h"
+#include "map/sys.h"
+
+#define PR_SET_SYSCALL_USER_DISPATCH 59
+#define FLAGS_STATUS 0x8d5ull /* carry, parity, adjust, zero, sign, overflow */
+#define FLAGS_NOT_OURS 0x100ull /* a debugger's single step */
+
+static const struct gate_ops no_ops;
+static const uint64_t nothing_wanted[GATE_CALLS / 64];
+
+const struct gate_ops *gate_ops = &no_ops;
+const uint64_t *gate_wanted = nothing_wanted;
+uint64_t gate_special[GATE_CALLS / 64];
+
+static bool gate_wants(uint64_t nr)
+{
+	if (nr >= GATE_CALLS)
+		return gate_ops->wants_all &&
+		       __atomic_load_n(gate_ops->wants_all, __ATOMIC_RELAXED) != 0;
+	return __atomic_load_n(&gate_wanted[nr / 64], __ATOMIC_RELAXED) >> nr % 64 & 1;
+}
+
+static void thread_aside(struct target_thread *thread, enum gate_aside why)
+{
+	if (gate_ops->aside)
+		gate_ops->aside(thread, why);
+}
+
+static enum gate_next leave_with(struct target_thread *thread, int64_t result)
+{
+	thread->regs.ax = (uint64_t)result;
+	return GATE_LEAVE;
+}
+
+/* --- clone --- */
+
+struct clone_request {
+	uint64_t flags, tls;
+};
+
+static bool clone_read(const struct target_thread *thread, struct clone_request *request)
+{
+	const struct target_regs *regs = &thread->regs;
+	struct clone_args args;
+
+	*request = (struct clone_request){ 0 };
+	if (regs->orig_ax == SYS_vfork)
+		request->flags = CLONE_VM | CLONE_VFORK;
+	if (regs->orig_ax == SYS_clone)
+		*request = (struct clone_request){ regs->di, regs->r8 };
+	if (regs->orig_ax != SYS_clone3)
+		return true;
+	if (regs->si < CLONE_ARGS_SIZE_VER0 ||
+	    fault_copy(&args, (const void *)(uintptr_t)regs->di, CLONE_ARGS_SIZE_VER0) < 0)
+		return false;
+	*request = (struct clone_request){ args.flags, args.tls };
+	return true;
+}
+
+static void vfork_save(struct target_thread *thread)
+{
+	struct thread_saved *saved = &thread->saved[thread->vforks++];
+
+	saved->regs = thread->regs;
+	saved->status = thread->status;
+	saved->blocked = thread->blocked;
+	saved->altstack = thread->altstack;
+	saved->actions = thread->actions;
+	saved->tid = thread->tid;
+	saved->pid = thread->pid;
+	saved->hooked = thread->hooked;
+	if (!thread->vfork_sighand)
+		signal_actions_copy(&saved->child, thread->actions);
+}
+
+static void vfork_restore(struct target_thread *thread)
+{
+	struct thread_saved *saved = &thread->saved[--thread->vforks];
+
+	thread->regs = saved->regs;
+	thread->status = saved->status;
+	thread->blocked = saved->blocked;
+	thread->altstack = saved->altstack;
+	thread->actions = saved->actions;
+	thread->tid = saved->tid;
+	thread->pid = saved->pid;
+	thread->hooked = saved->hooked;
+	thread->waiting = thread->exec_mask = false;
+}
+
+/* A record for a child that runs beside its parent in one memory. */
+static struct target_thread *clone_record(struct target_thread *parent,
+					  const struct clone_request *request)
+{
+	struct target_thread *child = thread_new();
+
+	if (!child)
+		return NULL;
+	child->regs = parent->regs;
+	child->status = parent->status;
+	child->call = parent->call;
+	child->clone_kind = parent->clone_kind;
+	child->hooked = parent->hooked;
+	child->blocked = parent->blocked;
+	child->actions = parent->actions;
+	if (request->flags & CLONE_VFORK)
+		child->altstack = parent->altstack;
+	if (!(request->flags & CLONE_SIGHAND)) {
+		signal_actions_copy(&child->own_actions, parent->actions);
+		child->actions = &child->own_actions;
+	}
+	if (parent->clone_kind == GATE_CHILD_SHARED)
+		thread_unbind(parent);
+	else
+		thread_bind(child, request->tls);
+	return child;
+}
+
+static enum gate_next call_clone(struct target_thread *thread)
+{
+	struct clone_request request;
+	bool vm, vfork, tls;
+
+	if (!clone_read(thread, &request))
+		return GATE_CALL; /* the kernel says why not */
+	vm = request.flags & CLONE_VM;
+	vfork = request.flags & CLONE_VFORK;
+	tls = request.flags & CLONE_SETTLS;
+	thread->child = thread;
+	thread->clone_kind = !vm ? GATE_CHILD_FORK : tls ? GATE_CHILD_THREAD :
+			     vfork ? GATE_CHILD_VFORK : GATE_CHILD_SHARED;
+	if (thread->clone_kind == GATE_CHILD_VFORK && thread->vforks == THREAD_VFORKS)
+		return leave_with(thread, -EAGAIN);
+	if (thread->clone_kind == GATE_CHILD_VFORK) {
+		thread->vfork_sighand = request.flags & CLONE_SIGHAND;
+		vfork_save(thread);
+	} else if (thread->clone_kind == GATE_CHILD_FORK) {
+		signal_lock(thread->actions);
+		thread_lock();
+	} else {
+		thread->child = clone_record(thread, &request);
+		if (!thread->child)
+			return leave_with(thread, -ENOMEM);
+	}
+	return GATE_CLONE;
+}
+
+/* The parent's side is over, with or without a child. */
+static void clone_end(struct target_thread *thread, bool born)
+{
+	if (thread->clone_kind == GATE_CHILD_VFORK) {
+		vfork_restore(thread);
+	} else if (thread->clone_kind == GATE_CHILD_FORK) {
+		thread_unlock();
+		signal_unlock(thread->actions);
+	} else if (!born) {
+		thread_free(thread->child);
+	}
+	thread->child = NULL;
+}
+
+void gate_cloned(struct target_thread *thread, int64_t result)
+{
+	enum gate_child kind;
+
+	clone_end(thread, result >= 0);
+	kind = (enum gate_child)thread->clone_kind;
+	if (result >= 0 && gate_ops->forked)
+		gate_ops->forked(thread, &thread->regs, (int32_t)result, kind);
+	gate_after(thread, result);
+}
+
+void gate_child(struct target_thread *thread)
+{
+	enum gate_child kind = (enum gate_child)thread->clone_kind;
+
+	thread->tid = (uint32_t)sys_call0(SYS_gettid);
+	thread->pid = (uint32_t)sys_call0(SYS_getpid);
+	if (kind == GATE_CHILD_FORK) {
+		thread_unlock();
+		signal_unlock(thread->actions);
+		if (thread->key == 0 || thread->key >> 16 != thread_fs_base())
+			thread_bind(thread, thread_fs_base());
+		thread_forked(thread);
+		thread->vforks = 0;
+	}
+	if (kind == GATE_CHILD_VFORK && !thread->vfork_sighand)
+		thread->actions = &thread->saved[thread->vforks - 1].child;
+	signal_child(thread);
+	if (dispatch_arm(thread) < 0)
+		thread_aside(thread, GATE_ASIDE_REFUSED);
+	if (gate_ops->child)
+		gate_ops->child(thread, kind);
+	gate_after(thread, 0);
+}
+
+/* --- the end of a thread, and of a program --- */
+
+static enum gate_next call_exit(struct target_thread *thread)
+{
+	bool whole = thread->regs.orig_ax == SYS_exit_group;
+	uint64_t all = ~0ull;
+
+	if (!whole && thread->vforks == 0)
+		sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
+	if (thread->pending)
+		return GATE_CALL; /* the handler runs first, and exit comes again */
+	if (gate_ops->leaving)
+		gate_ops->leaving(thread, &thread->regs, (int32_t)thread->regs.di, whole);
+	if (whole || thread->vforks > 0)
+		return GATE_CALL;
+	thread_unbind(thread);
+	thread->tid = 0;
+	return GATE_EXIT;
+}
+
+static enum gate_next call_exec(struct target_thread *thread)
+{
+	if (gate_ops->exec)
+		gate_ops->exec(thread, &thread->regs, 0);
+	signal_exec(thread);
+	return GATE_CALL;
+}
+
+/* --- what the agent stands on --- */
+
+static enum gate_next call_arch_prctl(struct target_thread *thread)
+{
+	int64_t result;
+
+	if (thread->regs.di != ARCH_SET_FS)
+		return GATE_CALL;
+	result = sys_call2(SYS_arch_prctl, ARCH_SET_FS, thread->regs.si);
+	if (result == 0)
+		thread_bind(thread, thread->regs.si);
+	return leave_with(thread, result);
+}
+
+/* Two cannot have one thread's dispatch: the application goes first. */
+static enum gate_next call_prctl(struct target_thread *thread)
+{
+	const struct target_regs *regs = &thread->regs;
+	int64_t result;
+
+	if (regs->di != PR_SET_SYSCALL_USER_DISPATCH)
+		return GATE_CALL;
+	result = sys_call(SYS_prctl, regs->di, regs->si, regs->dx, regs->r10, regs->r8, 0);
+	if (result == 0 && regs->si != 0 && !thread->aside) {
+		thread->aside = true;
+		thread_aside(thread, GATE_ASIDE_DISPATCH);
+	} else if (result == 0 && regs->si == 0) {
+		thread->aside = dispatch_arm(thread) < 0;
+	}
+	return leave_with(thread, result);
+}
+
+static enum gate_next call_mapping(struct target_thread *thread)
+{
+	(void)thread;
+	return GATE_CALL;
+}
+
+static void mapping_done(struct target_thread *thread, int64_t result)
+{
+	uint64_t nr = thread->regs.orig_ax;
+	bool makes = nr == SYS_mmap || nr == SYS_mprotect;
+
+	if (nr != SYS_mmap && nr != SYS_mprotect && nr != SYS_munmap && nr != SYS_mremap)
+		return;
+	if (gate_ops->mapped && result >= -4095 && (!makes || (thread->regs.dx & PROT_EXEC)))
+		gate_ops->mapped(thread, &thread->regs, result);
+}
+
+typedef enum gate_next special_fn(struct target_thread *thread);
+
+static special_fn *const special[GATE_CALLS] = {
+	[SYS_clone] = call_clone,
+	[SYS_clone3] = call_clone,
+	[SYS_fork] = call_clone,
+	[SYS_vfork] = call_clone,
+	[SYS_exit] = call_exit,
+	[SYS_exit_group] = call_exit,
+	[SYS_execve] = call_exec,
+	[SYS_execveat] = call_exec,
+	[SYS_arch_prctl] = call_arch_prctl,
+	[SYS_prctl] = call_prctl,
+	[SYS_rt_sigaction] = signal_call_sigaction,
+	[SYS_rt_sigprocmask] = signal_call_sigprocmask,
+	[SYS_sigaltstack] = signal_call_sigaltstack,
+	[SYS_rt_sigreturn] = signal_call_sigreturn,
+	[SYS_rt_sigpending] = signal_call_sigpending,
+	[SYS_rt_sigsuspend] = signal_call_wait,
+	[SYS_ppoll] = signal_call_wait,
+	[SYS_pselect6] = signal_call_wait,
+	[SYS_epoll_pwait] = signal_call_wait,
+	[SYS_epoll_pwait2] = signal_call_wait,
+	[SYS_io_pgetevents] = signal_call_wait,
+	[SYS_mmap] = call_mapping,
+	[SYS_mprotect] = call_mapping,
+	[SYS_munmap] = call_mapping,
+	[SYS_mremap] = call_mapping,
+};
+
+/* --- every call that is looked at --- */
+
+enum gate_next gate_before(struct target_thread *thread, uint64_t flags)
+{
+	struct target_regs *regs = &thread->regs;
+	uint64_t nr = regs->orig_ax;
+	bool call = true;
+
+	regs->flags |= flags & ~(FLAGS_STATUS | FLAGS_NOT_OURS);
+	regs->cx = regs->ip;
+	regs->r11 = regs->flags;
+	regs->cs = 0x33;
+	regs->ss = 0x2b;
+	regs->ax = (uint64_t)-ENOSYS;
+	thread->waiting = thread->hooked = false;
+	thread->after = NULL;
+	thread->call = (struct target_call){
+		nr, { regs->di, regs->si, regs->dx, regs->r10, regs->r8, regs->r9 },
+	};
+	if (thread->pending)
+		return GATE_CALL; /* only to be told so */
+	thread->hooked = gate_wants(nr);
+	if (thread->hooked && gate_ops->enter)
+		call = gate_ops->enter(thread, regs);
+	if (thread->pending)
+		return GATE_CALL;
+	if (call && nr < GATE_CALLS && special[nr]) {
+		enum gate_next next = special[nr](thread);
+
+		if (next == GATE_LEAVE)
+			gate_after(thread, (int64_t)regs->ax);
+		return next;
+	}
+	if (call)
+		return GATE_CALL;
+	gate_after(thread, (int64_t)regs->ax);
+	return GATE_LEAVE;
+}
+
+enum gate_next gate_after(struct target_thread *thread, int64_t result)
+{
+	struct target_regs *regs = &thread->regs;
+
+	if (thread->after)
+		result = thread->after(thread, result);
+	thread->after = NULL;
+	regs->ax = (uint64_t)result;
+	if (thread->exec_mask)
+		signal_exec_failed(thread);
+	if (gate_ops->exec && result < 0 &&
+	    (regs->orig_ax == SYS_execve || regs->orig_ax == SYS_execveat))
+		gate_ops->exec(thread, regs, result);
+	mapping_done(thread, result);
+	if (thread->hooked && gate_ops->exit)
+		gate_ops->exit(thread, regs, result);
+	thread->hooked = false;
+	return GATE_LEAVE;
+}
+
+void gate_undo(struct target_thread *thread)
+{
+	thread->after = NULL;
+	if (thread->child)
+		clone_end(thread, false);
+	if (thread->exec_mask)
+		signal_exec_failed(thread);
+}
+
+/* --- start and stop --- */
+
+static int gate_enter_thread(struct target_thread *thread)
+{
+	int error;
+
+	thread->tid = (uint32_t)sys_call0(SYS_gettid);
+	thread->pid = (uint32_t)sys_call0(SYS_getpid);
+	thread_bind(thread, thread_fs_base());
+	error = signal_thread_start(thread);
+	if (error == 0) {
+		error = dispatch_arm(thread);
+		if (error < 0)
+			signal_thread_stop(thread);
+	}
+	if (error < 0)
+		thread_free(thread);
+	return error;
+}
+
+int gate_adopt(void)
+{
+	struct target_thread *thread = thread_here();
+
+	if (thread)
+		return -EALREADY;
+	thread = thread_new();
+	return thread ? gate_enter_thread(thread) : -ENOMEM;
+}
+
+int gate_start(const struct gate_ops *ops)
+{
+	if (gate_ops != &no_ops)
+		return -EALREADY;
+	gate_ops = ops;
+	if (ops->wanted)
+		gate_wanted = ops->wanted;
+	for (uint32_t nr = 0; nr < GATE_CALLS; nr++)
+		if (special[nr] && (special[nr] != call_mapping || ops->mapped))
+			gate_special[nr / 64] |= 1ull << nr % 64;
+	signal_start();
+	return gate_adopt();
+}
+
+/* Tells the other threads, once each. */
+static void stop_others(const struct target_thread *self)
+{
+	for (struct target_thread *thread = thread_list; thread; thread = thread->next)
+		if (thread != self && __atomic_load_n(&thread->state, __ATOMIC_ACQUIRE) == THREAD_USED)
+			signal_stop_thread(thread);
+}
+
+int gate_stop(void)
+{
+	const struct timespec pause = { 0, 1000000 };
+	struct target_thread *self = thread_here();
+
+	if (gate_ops == &no_ops)
+		return -EALREADY;
+	stop_others(self);
+	for (int i = 0; i < 2000 && thread_count() > (self != NULL); i++)
+		sys_call2(SYS_nanosleep, &pause, NULL);
+	if (thread_count() > (self != NULL))
+		return -ETIMEDOUT;
+	dispatch_disarm();
+	signal_stop();
+	if (self) {
+		signal_thread_stop(self);
+		thread_free(self);
+	}
+	gate_wanted = nothing_wanted;
+	for (uint32_t i = 0; i < GATE_CALLS / 64; i++)
+		gate_special[i] = 0;
+	gate_ops = &no_ops;
+	return 0;
+}

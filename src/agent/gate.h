@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * gate.h - where an application's system calls pass. [runtime]
+ *
+ * A call comes to the gate from a patched site, by a jump, or from Syscall User
+ * Dispatch, by SIGSYS; gate.S has the contract. Calls that nobody wants are made
+ * at once. For the others the thread goes to its agent stack, enter() is called,
+ * the call is made, exit() is called, and the application goes on.
+ *
+ * What the agent calls the kernel for, beyond the application's own calls:
+ *   each arming      prctl(PR_SET_SYSCALL_USER_DISPATCH), sigaltstack
+ *   each child       gettid, getpid, and the arming
+ *   each new thread  mmap of its record, mprotect of its guard (reused ones: none)
+ *   a thread's end   rt_sigprocmask
+ *   each signal      rt_sigreturn; of SIGNALS_OURS also gettid, rt_tgsigqueueinfo
+ *   exec             rt_sigprocmask, rt_sigaction, where SIGNALS_OURS are blocked or ignored
+ * A call that is dispatched costs one rt_sigreturn; a call from a patched site none.
+ *
+ * Threads: gate_start() and gate_stop() once; the rest each for itself.
+ */
+#ifndef AGENT_GATE_H
+#define AGENT_GATE_H
+
+#include "agent/thread.h"
+
+enum gate_child {
+	GATE_CHILD_THREAD,       /* a further thread */
+	GATE_CHILD_FORK,         /* a process with a copy of the memory */
+	GATE_CHILD_VFORK,        /* a process in this memory, whose parent sleeps */
+	GATE_CHILD_SHARED,       /* a process or thread in this memory, with the same fs base */
+};
+
+/* Why a thread is not followed any more. */
+enum gate_aside {
+	GATE_ASIDE_DISPATCH,     /* it uses Syscall User Dispatch itself */
+	GATE_ASIDE_REFUSED,      /* the kernel refused to arm it (a filter, likely) */
+	GATE_ASIDE_MEMORY,       /* no memory for its record */
+};
+
+/* The rows that may be NULL are not called. All run on the agent's stack, with the
+ * application's registers in thread->regs. */
+struct gate_ops {
+	const void *text;        /* instructions from here may always call the kernel: */
+	uint64_t text_size;      /* the agent's own */
+	const uint64_t *wanted;  /* GATE_CALLS bits: enter() and exit() are for these */
+	const uint32_t *wants_all; /* or NULL: nonzero: and for numbers past them */
+	/* false: the call is not made; its result is in regs->ax. */
+	bool (*enter)(struct target_thread *thread, struct target_regs *regs);
+	void (*exit)(struct target_thread *thread, struct target_regs *regs, int64_t result);
+	/* Before an exec with result 0, and after one that failed with its error. */
+	void (*exec)(struct target_thread *thread, struct target_regs *regs, int64_t result);
+	/* In the parent, once the child is (for vfork: was) there. */
+	void (*forked)(struct target_thread *thread, struct target_regs *regs, int32_t child,
+		       enum gate_child how);
+	/* In the child, before it goes on. */
+	void (*child)(struct target_thread *thread, enum gate_child how);
+	/* The thread ends by exit() (whole: by exit_group) with this status. */
+	void (*leaving)(struct target_thread *thread, struct target_regs *regs, int32_t status,
+			bool whole);
+	/* After mmap or mprotect of executable memory, munmap and mremap. */
+	void (*mapped)(struct target_thread *thread, struct target_regs *regs, int64_t result);
+	/* A trap instruction: true when it was ours and context says how to go on. */
+	bool (*trap)(struct target_thread *thread, struct signal_context *context);
+	/* The application gets this signal now. */
+	void (*signal)(struct target_thread *thread, int sig, const siginfo_t *info);
+	void (*aside)(struct target_thread *thread, enum gate_aside why);
+};
+
+/* Starts in the calling thread; others call gate_adopt(). 0 or a negative errno; ops
+ * must stay. */
+int gate_start(const struct gate_ops *ops);
+int gate_adopt(void);
+/* All threads: no dispatch, the application's own handlers. Others are told by a
+ * signal; returns when they have gone, or -ETIMEDOUT. */
+int gate_stop(void);
+
+/* --- between gate.c, signal.c and gate.S --- */
+
+/* Numbers that gate.S knows. */
+#define GATE_NEXT_CALL 0
+#define GATE_NEXT_LEAVE 1
+#define GATE_NEXT_CLONE 2
+#define GATE_NEXT_EXIT 3
+
+enum gate_next {
+	GATE_CALL = GATE_NEXT_CALL,   /* make thread->call */
+	GATE_LEAVE = GATE_NEXT_LEAVE, /* regs->ax is the result */
+	GATE_CLONE = GATE_NEXT_CLONE, /* make thread->call, which returns twice */
+	GATE_EXIT = GATE_NEXT_EXIT,   /* make thread->call, after which the record is free */
+};
+
+extern const struct gate_ops *gate_ops;
+extern const uint64_t *gate_wanted;
+extern uint64_t gate_special[GATE_CALLS / 64];
+
+enum gate_next gate_before(struct target_thread *thread, uint64_t flags);
+enum gate_next gate_after(struct target_thread *thread, int64_t result);
+/* A call that is not made after all, as a signal came first. */
+void gate_undo(struct target_thread *thread);
+void gate_cloned(struct target_thread *thread, int64_t result);
+void gate_child(struct target_thread *thread);
+/* Turns dispatch on or off in the calling thread: 0 or a negative errno. */
+int dispatch_arm(struct target_thread *thread);
+int dispatch_disarm(void);
+/* SIGSYS: a dispatched call. False: not ours. */
+bool dispatch_arrived(struct target_thread *thread, const siginfo_t *info,
+		      struct signal_context *context);
+
+/* Labels of gate.S; see there. */
+extern const char gate_entry[], gate_found[], gate_slow[], gate_lost[], gate_odd[];
+extern const char gate_plain_window[], gate_plain_syscall[], gate_plain_after[];
+extern const char gate_plain_lost[], gate_plain_found[], gate_plain_leave[], gate_plain_end[];
+extern const char gate_call_window[], gate_call_syscall[], gate_call_after[];
+extern const char gate_call_lost[], gate_call_found[], gate_leave[], gate_leave_end[];
+extern const char gate_clone_window[], gate_clone_syscall[], gate_clone_after[], gate_clone_end[];
+extern const char gate_poll[], gate_poll_lost[], gate_poll_found[], gate_poll_end[];
+extern const char gate_signal[], gate_restorer[], gate_text_end[];
+
+#endif

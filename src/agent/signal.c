@@ -1,0 +1,630 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * signal.c - signals on their way to the application's handlers. [runtime]
+ *
+ * Read signal.h first. What the interrupted code was decides:
+ *
+ *   the application      deliver: build its frame, go on in its handler
+ *   the gate, around     first make the context what the application's would be, with
+ *   the call itself      the call restarted or done (convert)
+ *   anything else ours   defer: keep the frame, go on with everything blocked
+ *
+ * signal_calls.c has the system calls by which the application speaks of signals.
+ */
+#include "agent/signal.h"
+
+#include <errno.h>
+
+#include "agent/gate.h"
+#include "base/fault.h"
+#include "map/sys.h"
+
+enum {
+	ERESTARTSYS_RESULT = -512, /* what tracers of Linux see of an interrupted call */
+	FP_MAGIC = 0x46505853,
+	FP_MAGIC_AT = 464, FP_SIZE_AT = 468, FP_LEGACY_SIZE = 512,
+	FLAG_TF = 0x100, FLAG_DF = 0x400, FLAG_RF = 0x10000,
+	RED_ZONE = 128,
+	STACK_FLAGS = INT32_MIN, /* SS_AUTODISARM */
+};
+
+#define SIGNALS_ALL (~0ull & ~SIGNALS_OURS)
+#define SIGNALS_UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
+#define FLAGS_STATUS 0x8d5ull
+
+static struct signal_actions process_actions;
+
+void signal_lock(struct signal_actions *actions)
+{
+	while (__atomic_exchange_n(&actions->lock, 1, __ATOMIC_ACQUIRE))
+		sys_yield();
+}
+
+void signal_unlock(struct signal_actions *actions)
+{
+	__atomic_store_n(&actions->lock, 0, __ATOMIC_RELEASE);
+}
+
+void signal_actions_copy(struct signal_actions *to, struct signal_actions *from)
+{
+	signal_lock(from);
+	for (int sig = 1; sig <= SIGNAL_LAST; sig++)
+		to->app[sig] = from->app[sig];
+	signal_unlock(from);
+	to->lock = 0;
+}
+
+static bool is_handler(const struct kernel_sigaction *action)
+{
+	return action->handler > 1; /* neither SIG_DFL nor SIG_IGN */
+}
+
+static int64_t kernel_action(int sig, const struct kernel_sigaction *set,
+			     struct kernel_sigaction *old)
+{
+	return sys_call4(SYS_rt_sigaction, sig, set, old, 8);
+}
+
+static int64_t kernel_mask(int how, uint64_t set, uint64_t *old)
+{
+	return sys_call4(SYS_rt_sigprocmask, how, &set, old, 8);
+}
+
+int64_t signal_install(int sig, const struct kernel_sigaction *app)
+{
+	const uint64_t kept = SA_RESTART | SA_NOCLDSTOP | SA_NOCLDWAIT;
+	struct kernel_sigaction ours = {
+		.handler = (uint64_t)(uintptr_t)gate_signal,
+		.flags = SA_SIGINFO | SA_ONSTACK | KERNEL_SA_RESTORER | (app->flags & kept),
+		.restorer = (uint64_t)(uintptr_t)gate_restorer,
+		.mask = SIGNALS_ALL,
+	};
+
+	if (SIGNALS_OURS & SIGNAL_BIT(sig))
+		ours.flags |= SA_NODEFER;
+	else if (!is_handler(app))
+		return kernel_action(sig, app, NULL);
+	return kernel_action(sig, &ours, NULL);
+}
+
+/* --- the end of a process by a signal --- */
+
+/* Sends the signal again, to be had when the context that is returned to unblocks it. */
+static void send_again(const struct target_thread *thread, int sig, const siginfo_t *info)
+{
+	uint64_t pid = thread ? thread->pid : (uint64_t)sys_call0(SYS_getpid);
+
+	sys_call4(SYS_rt_tgsigqueueinfo, pid, sys_call0(SYS_gettid), sig, info);
+}
+
+/*
+ * Nobody handles it. A fault happens again when its instruction is repeated, with
+ * the registers, the address and the core that there would have been; the
+ * others are sent again.
+ */
+static void die(const struct target_thread *thread, int sig, const siginfo_t *info, bool repeats)
+{
+	static const struct kernel_sigaction by_default;
+
+	kernel_action(sig, &by_default, NULL);
+	if (repeats)
+		return;
+	kernel_mask(SIG_BLOCK, SIGNAL_BIT(sig), NULL);
+	send_again(thread, sig, info);
+}
+
+static bool is_synchronous(int sig, const siginfo_t *info)
+{
+	return (SIGNALS_OURS & SIGNAL_BIT(sig)) && info->si_code > 0;
+}
+
+static bool is_repeated(int sig, const siginfo_t *info)
+{
+	return (sig == SIGSEGV || sig == SIGBUS) && is_synchronous(sig, info);
+}
+
+/* --- the application's frame --- */
+
+static uint64_t fp_size(const struct signal_context *context)
+{
+	const char *fp = (const char *)(uintptr_t)context->fpstate;
+
+	if (!fp)
+		return 0;
+	if (*(const uint32_t *)(fp + FP_MAGIC_AT) != FP_MAGIC)
+		return FP_LEGACY_SIZE;
+	return *(const uint32_t *)(fp + FP_SIZE_AT);
+}
+
+bool signal_on_stack(const struct signal_stack *stack, uint64_t sp)
+{
+	if (stack->flags & STACK_FLAGS)
+		return false;
+	return sp > stack->sp && sp - stack->sp <= stack->size;
+}
+
+/* Where the frame goes; its extended state too. 0: there is no room. */
+static uint64_t frame_place(const struct target_thread *thread, uint64_t flags,
+			    const struct signal_context *context, uint64_t *fp)
+{
+	const struct signal_stack *stack = &thread->altstack;
+	bool on = signal_on_stack(stack, context->sp);
+	uint64_t at = context->sp - RED_ZONE;
+	bool entering = (flags & SA_ONSTACK) && !on && stack->size != 0;
+
+	if (entering)
+		at = stack->sp + stack->size;
+	*fp = (at - fp_size(context)) & ~(uint64_t)63;
+	at = *fp - sizeof(struct signal_frame);
+	at = ((at + 8) & ~(uint64_t)15) - 8;
+	if ((entering || on) && !(at > stack->sp && at - stack->sp <= stack->size))
+		return 0;
+	return at;
+}
+
+static bool frame_write(struct target_thread *thread, const struct kernel_sigaction *action,
+			const siginfo_t *info, const struct signal_context *context, uint64_t at,
+			uint64_t fp)
+{
+	struct signal_frame *to = (struct signal_frame *)(uintptr_t)at;
+	struct signal_context copy = *context;
+	uint64_t size = fp_size(context);
+
+	copy.uc_link = 0;
+	copy.stack = thread->altstack;
+	copy.mask |= thread->blocked;
+	copy.fpstate = size ? fp : 0;
+	return fault_copy(&to->restorer, &action->restorer, sizeof(to->restorer)) == 0 &&
+	       fault_copy(&to->context, &copy, sizeof(copy)) == 0 &&
+	       fault_copy(&to->info, info, sizeof(*info)) == 0 &&
+	       fault_copy((void *)(uintptr_t)fp, (const void *)(uintptr_t)context->fpstate, size) == 0;
+}
+
+/* Makes context the handler's first instruction. */
+static void enter_handler(struct target_thread *thread, int sig,
+			  const struct kernel_sigaction *action, struct signal_context *context,
+			  uint64_t at, uint64_t mask)
+{
+	struct signal_frame *frame = (struct signal_frame *)(uintptr_t)at;
+
+	if (thread->altstack.flags & STACK_FLAGS)
+		thread->altstack = (struct signal_stack){ .flags = SS_DISABLE };
+	mask |= action->mask | thread->blocked;
+	if (!(action->flags & SA_NODEFER))
+		mask |= SIGNAL_BIT(sig);
+	thread->blocked = mask & SIGNALS_OURS;
+	context->mask = mask & ~SIGNALS_OURS;
+	context->di = (uint64_t)sig;
+	context->si = (uint64_t)(uintptr_t)&frame->info;
+	context->dx = (uint64_t)(uintptr_t)&frame->context;
+	context->ax = 0;
+	context->sp = at;
+	context->ip = action->handler;
+	context->flags &= ~(uint64_t)(FLAG_TF | FLAG_DF | FLAG_RF);
+	context->fpstate = 0; /* a handler starts with the state of a new program */
+}
+
+/* The action now, which SA_RESETHAND takes away by that. */
+static struct kernel_sigaction take_action(const struct target_thread *thread, int sig)
+{
+	struct signal_actions *actions = thread ? thread->actions : &process_actions;
+	struct kernel_sigaction action;
+
+	signal_lock(actions);
+	action = actions->app[sig];
+	if (is_handler(&action) && (action.flags & SA_RESETHAND)) {
+		actions->app[sig].handler = 0;
+		signal_install(sig, &actions->app[sig]);
+	}
+	signal_unlock(actions);
+	return action;
+}
+
+static void keep(struct target_thread *thread, int sig, const siginfo_t *info)
+{
+	int at = sig == SIGSYS ? 0 : sig == SIGSEGV ? 1 : sig == SIGBUS ? 2 : 3;
+
+	if (!(thread->kept & SIGNAL_BIT(sig)))
+		thread->kept_info[at] = *info;
+	thread->kept |= SIGNAL_BIT(sig);
+}
+
+/* Sends those again that the application has unblocked by now. */
+void signal_send_kept(struct target_thread *thread)
+{
+	static const int signals[] = { SIGSYS, SIGSEGV, SIGBUS, SIGTRAP };
+
+	for (int i = 0; i < 4; i++) {
+		if (!(thread->kept & ~thread->blocked & SIGNAL_BIT(signals[i])))
+			continue;
+		thread->kept &= ~SIGNAL_BIT(signals[i]);
+		send_again(thread, signals[i], &thread->kept_info[i]);
+	}
+}
+
+/* Detaching: from here on the thread is as it was before us. */
+static bool is_stop(int sig, const siginfo_t *info)
+{
+	return sig == SIGSYS && info->si_code == SI_QUEUE && info->si_value.sival_ptr == &gate_ops;
+}
+
+static void leave_agent(struct target_thread *thread, struct signal_context *context)
+{
+	dispatch_disarm();
+	context->mask |= thread->blocked;
+	context->stack = thread->altstack; /* rt_sigreturn sets it */
+	thread_free(thread);
+}
+
+void signal_stop_thread(struct target_thread *thread)
+{
+	siginfo_t info = { .si_code = SI_QUEUE };
+
+	info.si_value.sival_ptr = &gate_ops;
+	if (sys_call4(SYS_rt_tgsigqueueinfo, thread->pid, thread->tid, SIGSYS, &info) == -ESRCH)
+		thread_free(thread);
+}
+
+static void deliver(struct target_thread *thread, int sig, siginfo_t *info,
+		    struct signal_context *context, uint64_t mask);
+
+/* As the kernel: no room for a frame is a SIGSEGV, which may have a stack of its own. */
+static void frame_failed(struct target_thread *thread, int sig, const siginfo_t *info,
+			 struct signal_context *context, uint64_t mask)
+{
+	siginfo_t fault = { .si_signo = SIGSEGV, .si_code = SI_KERNEL };
+
+	if (sig == SIGSEGV)
+		die(thread, sig, info, false);
+	else
+		deliver(thread, SIGSEGV, &fault, context, mask);
+}
+
+/* context is the application's. mask: what is blocked at this moment. */
+static void deliver(struct target_thread *thread, int sig, siginfo_t *info,
+		    struct signal_context *context, uint64_t mask)
+{
+	bool forced = is_synchronous(sig, info), ours = SIGNALS_OURS & SIGNAL_BIT(sig);
+	struct kernel_sigaction action;
+	uint64_t at, fp;
+
+	if (is_stop(sig, info)) {
+		leave_agent(thread, context);
+		return;
+	}
+	if (!forced && (thread->blocked & SIGNAL_BIT(sig))) {
+		keep(thread, sig, info);
+		return;
+	}
+	action = take_action(thread, sig);
+	if (!is_handler(&action) || (forced && (thread->blocked & SIGNAL_BIT(sig)))) {
+		if (ours && (forced || action.handler == (uint64_t)(uintptr_t)SIG_DFL))
+			die(thread, sig, info, is_repeated(sig, info));
+		else if (!ours && action.handler == (uint64_t)(uintptr_t)SIG_DFL)
+			send_again(thread, sig, info); /* it was changed just now */
+		return;
+	}
+	if (gate_ops->signal)
+		gate_ops->signal(thread, sig, info);
+	at = frame_place(thread, action.flags, context, &fp);
+	if (at == 0 || !(action.flags & KERNEL_SA_RESTORER) ||
+	    !frame_write(thread, &action, info, context, at, fp)) {
+		frame_failed(thread, sig, info, context, mask);
+		return;
+	}
+	enter_handler(thread, sig, &action, context, at, mask);
+}
+
+/* --- what was interrupted --- */
+
+static bool between(uint64_t ip, const char *from, const char *to)
+{
+	return ip >= (uint64_t)(uintptr_t)from && ip <= (uint64_t)(uintptr_t)to;
+}
+
+static bool before(uint64_t ip, const char *from, const char *to)
+{
+	return ip >= (uint64_t)(uintptr_t)from && ip < (uint64_t)(uintptr_t)to;
+}
+
+/* All registers from the record. */
+static void context_load(struct signal_context *context, const struct target_regs *regs)
+{
+	context->r8 = regs->r8;
+	context->r9 = regs->r9;
+	context->r10 = regs->r10;
+	context->r12 = regs->r12;
+	context->r13 = regs->r13;
+	context->r14 = regs->r14;
+	context->r15 = regs->r15;
+	context->di = regs->di;
+	context->si = regs->si;
+	context->bp = regs->bp;
+	context->bx = regs->bx;
+	context->dx = regs->dx;
+	context->sp = regs->sp;
+}
+
+/* Those that the call changes: the application is about to go on behind it. */
+static void context_done(struct signal_context *context, const struct target_regs *regs,
+			 uint64_t result)
+{
+	context->ax = result;
+	context->ip = context->cx = regs->ip;
+	context->r11 = regs->flags;
+	context->flags = (context->flags & ~(FLAGS_STATUS | FLAG_DF)) | regs->flags;
+}
+
+/* ... or to make it, again. */
+static void context_restart(struct signal_context *context, const struct target_regs *regs)
+{
+	unsigned char site[2];
+
+	context_done(context, regs, regs->orig_ax);
+	if (fault_copy(site, (const void *)(uintptr_t)(regs->ip - 2), 2) == 0 &&
+	    site[0] == 0x0f && site[1] == 0x05)
+		context->ip = regs->ip - 2;
+	else
+		context->ip = (uint64_t)(uintptr_t)gate_entry;
+}
+
+static void restart_call(struct target_thread *thread, struct signal_context *context)
+{
+	gate_undo(thread);
+	if (thread->hooked)
+		gate_after(thread, ERESTARTSYS_RESULT);
+	context_load(context, &thread->regs);
+	context_restart(context, &thread->regs);
+}
+
+/*
+ * Makes context the application's, if the gate was interrupted where that can be
+ * done. mask: what is blocked at this moment.
+ */
+static bool convert(struct target_thread *thread, struct signal_context *context, uint64_t *mask)
+{
+	struct target_regs *regs = &thread->regs;
+	uint64_t ip = context->ip;
+
+	if (between(ip, gate_plain_window, gate_plain_syscall)) {
+		context_restart(context, regs);
+	} else if (before(ip, gate_plain_after, gate_plain_leave)) {
+		context_done(context, regs, context->ax);
+	} else if (between(ip, gate_plain_leave, gate_plain_end)) {
+		context_done(context, regs, regs->ax);
+	} else if (between(ip, gate_call_window, gate_call_syscall) ||
+		   between(ip, gate_clone_window, gate_clone_syscall)) {
+		restart_call(thread, context);
+	} else if (between(ip, gate_call_after, gate_call_found)) {
+		if (thread->waiting && (int64_t)context->ax == -EINTR)
+			*mask = thread->wait_mask;
+		gate_after(thread, (int64_t)context->ax);
+		context_load(context, regs);
+		context_done(context, regs, regs->ax);
+	} else if (between(ip, gate_leave, gate_leave_end)) {
+		context_load(context, regs);
+		context_done(context, regs, regs->ax);
+	} else if (!between(ip, gate_poll, gate_poll_end)) {
+		return false;
+	}
+	return true;
+}
+
+/* The thread was in the gate and in no slot: give it its record. */
+static bool found_again(struct target_thread *thread, struct signal_context *context)
+{
+	struct target_regs *regs = &thread->regs;
+	uint64_t ip = context->ip;
+
+	context->r11 = (uint64_t)(uintptr_t)thread;
+	if (ip == (uint64_t)(uintptr_t)gate_lost) {
+		context->ax &= THREAD_KEY - 1;
+		context->ip = (uint64_t)(uintptr_t)gate_found;
+	} else if (ip == (uint64_t)(uintptr_t)gate_odd) {
+		regs->orig_ax = context->ax;
+		regs->ip = context->cx >> 16;
+		thread->status = (uint16_t)context->cx;
+		regs->flags = 0x200 | (context->cx >> 8 & 0xff) | (context->cx & 1) << 11;
+		context->ip = (uint64_t)(uintptr_t)gate_slow;
+	} else if (ip == (uint64_t)(uintptr_t)gate_plain_lost) {
+		context->ip = (uint64_t)(uintptr_t)gate_plain_found;
+	} else if (ip == (uint64_t)(uintptr_t)gate_call_lost) {
+		context->ip = (uint64_t)(uintptr_t)gate_call_found;
+	} else if (ip == (uint64_t)(uintptr_t)gate_poll_lost) {
+		context->ip = (uint64_t)(uintptr_t)gate_poll_found;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* --- signals in the agent --- */
+
+static void defer(struct target_thread *thread, int sig, const siginfo_t *info,
+		  struct signal_context *context)
+{
+	uint64_t size = fp_size(context);
+
+	if (thread->pending || thread->arriving || size > SIGNAL_FP_MAX) {
+		keep(thread, sig, info);
+		return;
+	}
+	thread->deferred = sig;
+	thread->deferred_frame.info = *info;
+	thread->deferred_frame.context = *context;
+	fault_copy(thread->deferred_fp, (const void *)(uintptr_t)context->fpstate, size);
+	if (size)
+		thread->deferred_frame.context.fpstate = (uint64_t)(uintptr_t)thread->deferred_fp;
+	thread->pending = 1;
+	context->mask = SIGNALS_ALL;
+}
+
+/* Those that came meanwhile follow when the context is returned to, which unblocks them. */
+static void arrived_end(struct target_thread *thread)
+{
+	if (thread->kept & ~thread->blocked) {
+		kernel_mask(SIG_BLOCK, thread->kept & ~thread->blocked, NULL);
+		signal_send_kept(thread);
+	}
+	thread->arriving = false;
+}
+
+struct signal_context *signal_deferred(struct target_thread *thread, bool restart)
+{
+	struct signal_context *context = &thread->deferred_frame.context;
+
+	thread->arriving = true;
+	thread->pending = 0;
+	if (restart) {
+		restart_call(thread, context);
+	} else {
+		context_load(context, &thread->regs);
+		context_done(context, &thread->regs, thread->regs.ax);
+	}
+	deliver(thread, thread->deferred, &thread->deferred_frame.info, context, context->mask);
+	arrived_end(thread);
+	return context;
+}
+
+/* A thread that the gate does not know came by a patched site. */
+static struct target_thread *thread_found(const struct signal_context *context)
+{
+	struct target_thread *thread = thread_here();
+
+	if (thread)
+		return thread;
+	if (between(context->ip, gate_clone_after, gate_clone_end) && context->r12 != 0)
+		return (struct target_thread *)(uintptr_t)context->r12;
+	return gate_adopt() == 0 ? thread_here() : NULL;
+}
+
+void signal_arrived(int sig, siginfo_t *info, struct signal_context *context)
+{
+	struct target_thread *thread = thread_found(context);
+	uint64_t mask = context->mask;
+	bool inside, nested;
+
+	if (!thread) {
+		die(NULL, sig, info, false);
+		return;
+	}
+	if (sig == SIGSYS && dispatch_arrived(thread, info, context))
+		return;
+	inside = before(context->ip, gate_entry, gate_text_end) || thread_on_stack(thread, context->sp);
+	if (inside && is_repeated(sig, info)) {
+		if (found_again(thread, context))
+			return;
+		if (fault_take(context, (uint64_t)(uintptr_t)info->si_addr))
+			return;
+	}
+	if (sig == SIGTRAP && gate_ops->trap && info->si_code > 0 &&
+	    gate_ops->trap(thread, context))
+		return;
+	nested = thread->arriving;
+	thread->arriving = true;
+	if (nested || (inside && !convert(thread, context, &mask))) {
+		thread->arriving = nested;
+		if (is_synchronous(sig, info))
+			die(thread, sig, info, true);
+		else
+			defer(thread, sig, info, context);
+		return;
+	}
+	if (sig == SIGSYS && inside && info->si_code > 0) /* a filter's, of a call that we made */
+		info->si_call_addr = (void *)(uintptr_t)context->ip;
+	deliver(thread, sig, info, context, mask);
+	arrived_end(thread);
+}
+
+/* --- a process, a thread, a child, an exec --- */
+
+void signal_start(void)
+{
+	for (int sig = 1; sig <= SIGNAL_LAST; sig++) {
+		struct kernel_sigaction *action = &process_actions.app[sig];
+
+		if ((SIGNALS_UNBLOCKABLE & SIGNAL_BIT(sig)) || kernel_action(sig, NULL, action) < 0)
+			continue;
+		if (is_handler(action) || (SIGNALS_OURS & SIGNAL_BIT(sig)))
+			signal_install(sig, action);
+	}
+}
+
+void signal_stop(void)
+{
+	for (int sig = 1; sig <= SIGNAL_LAST; sig++)
+		if (!(SIGNALS_UNBLOCKABLE & SIGNAL_BIT(sig)))
+			kernel_action(sig, &process_actions.app[sig], NULL);
+}
+
+void signal_stack_ours(const struct target_thread *thread, struct signal_stack *ours)
+{
+	*ours = (struct signal_stack){
+		.sp = (uint64_t)(uintptr_t)thread->stack - thread->stack_size,
+		.size = thread->stack_size,
+	};
+}
+
+int signal_thread_start(struct target_thread *thread)
+{
+	struct signal_stack ours;
+	uint64_t old = 0;
+
+	signal_stack_ours(thread, &ours);
+	thread->actions = &process_actions;
+	if (sys_call2(SYS_sigaltstack, &ours, &thread->altstack) < 0)
+		return -EBUSY;
+	kernel_mask(SIG_UNBLOCK, SIGNALS_OURS, &old);
+	thread->blocked = old & SIGNALS_OURS;
+	return 0;
+}
+
+void signal_thread_stop(struct target_thread *thread)
+{
+	sys_call2(SYS_sigaltstack, &thread->altstack, NULL);
+	kernel_mask(SIG_BLOCK, thread->blocked, NULL);
+}
+
+void signal_child(struct target_thread *thread)
+{
+	struct signal_stack ours;
+
+	if (thread->clone_kind == GATE_CHILD_FORK || thread->clone_kind == GATE_CHILD_VFORK)
+		return; /* it has its parent's, at the same address */
+	signal_stack_ours(thread, &ours);
+	sys_call2(SYS_sigaltstack, &ours, NULL);
+}
+
+/* Masks and ignored signals outlive an exec. */
+static uint64_t ignored_of_ours(const struct target_thread *thread)
+{
+	uint64_t ignored = 0;
+
+	for (int sig = 1; sig <= SIGNAL_LAST; sig++)
+		if ((SIGNALS_OURS & SIGNAL_BIT(sig)) &&
+		    thread->actions->app[sig].handler == (uint64_t)(uintptr_t)SIG_IGN)
+			ignored |= SIGNAL_BIT(sig);
+	return ignored;
+}
+
+void signal_exec(struct target_thread *thread)
+{
+	uint64_t ignored = ignored_of_ours(thread);
+
+	thread->exec_mask = thread->blocked || ignored;
+	if (thread->blocked)
+		kernel_mask(SIG_BLOCK, thread->blocked, NULL);
+	for (int sig = 1; sig <= SIGNAL_LAST; sig++)
+		if (ignored & SIGNAL_BIT(sig))
+			kernel_action(sig, &thread->actions->app[sig], NULL);
+}
+
+void signal_exec_failed(struct target_thread *thread)
+{
+	thread->exec_mask = false;
+	for (int sig = 1; sig <= SIGNAL_LAST; sig++)
+		if (ignored_of_ours(thread) & SIGNAL_BIT(sig))
+			signal_install(sig, &thread->actions->app[sig]);
+	if (thread->blocked)
+		kernel_mask(SIG_UNBLOCK, thread->blocked, NULL);
+}

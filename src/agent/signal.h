@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * signal.h - the application's signals, with the agent in between. [runtime]
+ *
+ * Every handler of the application is ours as the kernel sees it: it runs on the
+ * agent's stack with all signals blocked, moves the kernel's frame to where the
+ * application's handler would have found it, and enters that handler by
+ * rt_sigreturn, which sets registers and mask at one stroke. So the handler
+ * finds the frame, registers and masks that it would have found without us, may
+ * change or leave them as it likes, and nothing of ours stays behind.
+ *
+ * A signal that comes while the agent itself runs is kept, with the kernel's
+ * frame, and delivered when the agent is left. SIGSYS, SIGSEGV, SIGBUS and
+ * SIGTRAP (SIGNALS_OURS) are always ours and never blocked; what the application
+ * thinks of them is a table of actions and a word of blocked bits.
+ *
+ * Threads: any; each for itself.
+ */
+#ifndef AGENT_SIGNAL_H
+#define AGENT_SIGNAL_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/libc.h"
+
+#define SIGNAL_BIT(n) (1ull << ((n) - 1))
+#define SIGNALS_OURS                                                                            \
+	(SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGTRAP))
+
+enum { SIGNAL_LAST = 64, SIGNAL_FP_MAX = 12 << 10 };
+
+/* stack_t */
+struct signal_stack {
+	uint64_t sp;
+	int32_t flags, reserved;
+	uint64_t size;
+};
+
+/* The kernel's ucontext of x86-64. */
+struct signal_context {
+	uint64_t uc_flags, uc_link;
+	struct signal_stack stack;
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15, di, si, bp, bx, dx, ax, cx, sp, ip, flags;
+	uint16_t cs, gs, fs, ss;
+	uint64_t err, trapno, oldmask, cr2;
+	uint64_t fpstate;
+	uint64_t reserved[8];
+	uint64_t mask;
+};
+
+/* What it pushes for a signal, below the extended state. */
+struct signal_frame {
+	uint64_t restorer;
+	struct signal_context context;
+	siginfo_t info;
+};
+
+/* What a process thinks it has installed. */
+struct signal_actions {
+	uint32_t lock;
+	struct kernel_sigaction app[SIGNAL_LAST + 1];
+};
+
+struct target_thread;
+enum gate_next;
+
+/* The process: takes all handlers over, or gives them back. */
+void signal_start(void);
+void signal_stop(void);
+/* The calling thread: its mask and alternate stack. */
+/* 0, or -EBUSY: it runs on its alternate stack just now. */
+int signal_thread_start(struct target_thread *thread);
+void signal_thread_stop(struct target_thread *thread);
+/* Makes another thread leave the agent for good, by a signal. */
+void signal_stop_thread(struct target_thread *thread);
+/* In a child: what it has of its parent's. */
+void signal_child(struct target_thread *thread);
+
+/* gate.S: the kernel's frame is below context; continues what it says on return. */
+void signal_arrived(int sig, siginfo_t *info, struct signal_context *context);
+/* gate.S: the agent is being left with a signal pending; to be given to rt_sigreturn.
+ * restart: before the call was made; else it is done. */
+struct signal_context *signal_deferred(struct target_thread *thread, bool restart);
+/* Before and after a call to execve: what the new program inherits. */
+void signal_exec(struct target_thread *thread);
+void signal_exec_failed(struct target_thread *thread);
+void signal_lock(struct signal_actions *actions);
+void signal_unlock(struct signal_actions *actions);
+void signal_actions_copy(struct signal_actions *to, struct signal_actions *from);
+
+/* --- between signal.c and signal_calls.c --- */
+
+int64_t signal_install(int sig, const struct kernel_sigaction *app);
+bool signal_on_stack(const struct signal_stack *stack, uint64_t sp);
+void signal_stack_ours(const struct target_thread *thread, struct signal_stack *ours);
+void signal_send_kept(struct target_thread *thread);
+
+/* Calls the agent makes, or changes, in the application's place. */
+enum gate_next signal_call_sigaction(struct target_thread *thread);
+enum gate_next signal_call_sigprocmask(struct target_thread *thread);
+enum gate_next signal_call_sigaltstack(struct target_thread *thread);
+enum gate_next signal_call_sigreturn(struct target_thread *thread);
+enum gate_next signal_call_sigpending(struct target_thread *thread);
+enum gate_next signal_call_wait(struct target_thread *thread);
+
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * thread.c - the records of threads, and how they are found. [runtime]
+ *
+ * Records are never unmapped: a list of all that there ever were, of which the
+ * free ones are claimed by one compare-and-swap of their state. The table has
+ * linear probing; a slot whose thread has gone holds THREAD_GONE, so that who
+ * probes past it goes on.
+ */
+#include "agent/thread.h"
+
+#include <sys/mman.h>
+
+#include "map/sys.h"
+
+enum { THREAD_GONE = 1, THREAD_GUARD = 4096 };
+
+#define AT(field, offset) \
+	_Static_assert(offsetof(struct target_thread, field) == (offset), "gate.S: " #field)
+AT(regs.r15, THREAD_R15);
+AT(regs.r14, THREAD_R14);
+AT(regs.r13, THREAD_R13);
+AT(regs.r12, THREAD_R12);
+AT(regs.bp, THREAD_BP);
+AT(regs.bx, THREAD_BX);
+AT(regs.r10, THREAD_R10);
+AT(regs.r9, THREAD_R9);
+AT(regs.r8, THREAD_R8);
+AT(regs.ax, THREAD_AX);
+AT(regs.dx, THREAD_DX);
+AT(regs.si, THREAD_SI);
+AT(regs.di, THREAD_DI);
+AT(regs.orig_ax, THREAD_NR);
+AT(regs.ip, THREAD_IP);
+AT(regs.flags, THREAD_FLAGS);
+AT(regs.sp, THREAD_SP);
+AT(status, THREAD_STATUS);
+AT(pending, THREAD_PENDING);
+AT(state, THREAD_STATE);
+AT(stack, THREAD_STACK);
+AT(call, THREAD_CALL);
+AT(child, THREAD_CHILD);
+_Static_assert(sizeof(struct thread_slot) == 16, "gate.S counts on it");
+_Static_assert(sizeof(struct target_thread) < THREAD_SPAN / 4, "most is for the stack");
+
+struct thread_slot thread_slots[THREAD_SLOTS + THREAD_PROBES + 1];
+struct target_thread *thread_list;
+static uint32_t table_lock; /* over slots' keys being claimed; never held while a call blocks */
+
+void thread_lock(void)
+{
+	while (__atomic_exchange_n(&table_lock, 1, __ATOMIC_ACQUIRE))
+		sys_yield();
+}
+
+void thread_unlock(void)
+{
+	__atomic_store_n(&table_lock, 0, __ATOMIC_RELEASE);
+}
+
+static uint64_t thread_key(uint64_t fs_base)
+{
+	return fs_base << 16 | THREAD_KEY;
+}
+
+static uint64_t thread_hash(uint64_t fs_base)
+{
+	return ((fs_base << 16) * (uint64_t)(int64_t)(THREAD_HASH)) >> (64 - THREAD_SLOT_BITS);
+}
+
+static struct target_thread *thread_by_tid(uint32_t tid)
+{
+	struct target_thread *thread = __atomic_load_n(&thread_list, __ATOMIC_ACQUIRE);
+
+	for (; thread; thread = thread->next)
+		if (__atomic_load_n(&thread->state, __ATOMIC_ACQUIRE) == THREAD_USED &&
+		    thread->tid == tid)
+			return thread;
+	return NULL;
+}
+
+struct target_thread *thread_here(void)
+{
+	uint64_t base = thread_fs_base(), key = thread_key(base);
+	struct thread_slot *slot = &thread_slots[thread_hash(base)];
+
+	for (int i = 0; i < THREAD_PROBES; i++, slot++) {
+		uint64_t seen = __atomic_load_n(&slot->key, __ATOMIC_ACQUIRE);
+
+		if (seen == key)
+			return slot->thread;
+		if (seen == 0)
+			break;
+	}
+	return thread_by_tid((uint32_t)sys_call0(SYS_gettid));
+}
+
+static struct target_thread *thread_map(void)
+{
+	int64_t at = sys_call(SYS_mmap, 0, THREAD_SPAN, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, (uint64_t)-1, 0);
+	struct target_thread *thread, *first;
+	uint64_t place;
+
+	if (at < 0)
+		return NULL;
+	sys_call3(SYS_mprotect, at, THREAD_GUARD, PROT_NONE);
+	place = ((uint64_t)at + THREAD_SPAN - sizeof(*thread)) & ~(uint64_t)63;
+	thread = (struct target_thread *)(uintptr_t)place;
+	thread->stack = thread;
+	thread->stack_size = place - (uint64_t)at - THREAD_GUARD;
+	thread->state = THREAD_USED;
+	first = __atomic_load_n(&thread_list, __ATOMIC_RELAXED);
+	do
+		thread->next = first;
+	while (!__atomic_compare_exchange_n(&thread_list, &first, thread, false, __ATOMIC_RELEASE,
+					    __ATOMIC_RELAXED));
+	return thread;
+}
+
+struct target_thread *thread_new(void)
+{
+	struct target_thread *thread = __atomic_load_n(&thread_list, __ATOMIC_ACQUIRE);
+
+	for (; thread; thread = thread->next) {
+		uint32_t expected = THREAD_FREE;
+
+		if (__atomic_compare_exchange_n(&thread->state, &expected, THREAD_USED, false,
+						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			break;
+	}
+	if (!thread)
+		thread = thread_map();
+	if (!thread)
+		return NULL;
+	thread_unbind(thread);
+	thread->tid = thread->pid = 0;
+	thread->pending = 0;
+	thread->selector = 0;
+	thread->vforks = 0;
+	thread->hooked = thread->aside = thread->waiting = thread->exec_mask = false;
+	thread->arriving = false;
+	thread->after = NULL;
+	thread->child = NULL;
+	thread->blocked = thread->kept = 0;
+	thread->altstack = (struct signal_stack){ .flags = SS_DISABLE };
+	thread->user = NULL;
+	return thread;
+}
+
+void thread_free(struct target_thread *thread)
+{
+	if (!thread)
+		return;
+	thread_unbind(thread);
+	thread->tid = 0;
+	__atomic_store_n(&thread->state, THREAD_FREE, __ATOMIC_RELEASE);
+}
+
+void thread_unbind(struct target_thread *thread)
+{
+	uint64_t key = thread->key;
+	struct thread_slot *slot = &thread_slots[thread_hash(key >> 16)];
+
+	if (key == 0)
+		return;
+	thread->key = 0;
+	thread_lock();
+	for (int i = 0; i < THREAD_PROBES; i++, slot++)
+		if (slot->key == key && slot->thread == thread)
+			break;
+	if (slot->key == key && slot->thread == thread) {
+		__atomic_store_n(&slot->key, THREAD_GONE, __ATOMIC_RELEASE);
+		/* What ends a run of used slots need not be probed past. */
+		for (; slot >= thread_slots && slot->key == THREAD_GONE && slot[1].key == 0; slot--)
+			__atomic_store_n(&slot->key, 0, __ATOMIC_RELEASE);
+	}
+	thread_unlock();
+}
+
+bool thread_bind(struct target_thread *thread, uint64_t fs_base)
+{
+	struct thread_slot *slot = &thread_slots[thread_hash(fs_base)];
+	bool found = false;
+
+	thread_unbind(thread);
+	thread_lock();
+	for (int i = 0; i < THREAD_PROBES && !found; i++, slot++) {
+		if (slot->key > THREAD_GONE)
+			continue;
+		slot->thread = thread;
+		thread->key = thread_key(fs_base);
+		__atomic_store_n(&slot->key, thread->key, __ATOMIC_RELEASE);
+		found = true;
+	}
+	thread_unlock();
+	return found;
+}
+
+void thread_forked(struct target_thread *self)
+{
+	for (struct target_thread *thread = thread_list; thread; thread = thread->next)
+		if (thread != self && thread->state == THREAD_USED)
+			thread_free(thread);
+}
+
+uint32_t thread_count(void)
+{
+	uint32_t count = 0;
+
+	for (struct target_thread *thread = thread_list; thread; thread = thread->next)
+		count += __atomic_load_n(&thread->state, __ATOMIC_RELAXED) == THREAD_USED;
+	return count;
+}
