@@ -513,6 +513,8 @@ static int follow_both(struct env *env, uint32_t pc, const struct outcome *out, 
 			collect_linked(env, env->cur, &regs[insn->src], &linked);
 		collect_linked(env, env->cur, &regs[insn->dst], &linked);
 		record_linked(env, &linked);
+		env->fresh_regs |= linked.regs;
+		env->fresh_slots |= linked.slots;
 	}
 	taken = push_state(env, (uint32_t)insn_target(insn, pc), pc, false);
 	if (!taken)

@@ -294,6 +294,35 @@ bool main_takes_ctx(const struct env *env)
 		known_tags(env, env->subprog[0].type, 0) == TAG_CTX);
 }
 
+void trace_main_arguments(struct env *env)
+{
+	const struct skep_btf *btf = env->spec->btf;
+	const struct btf_type *proto = prototype(env, 0), *ret, *to;
+	const struct btf_param *args;
+
+	if (!proto || btf_vlen(proto) > ARGS_MAX)
+		return;
+	args = btf_data(proto);
+	ret = btf_type(btf, btf_skip_mods_and_typedefs(btf, proto->type));
+	if (!is_number(ret) && btf_kind(ret) != BTF_VOID)
+		return;
+	for (uint32_t i = 0; i < btf_vlen(proto); i++) {
+		uint32_t id = btf_skip_mods_and_typedefs(btf, args[i].type), target;
+
+		if (btf_kind(btf_type(btf, id)) != BTF_PTR || points_to_ctx(env, btf, id))
+			continue;
+		target = btf_skip_mods_and_typedefs(btf, btf_type(btf, id)->type);
+		to = btf_type(btf, target);
+		if (known_tags(env, env->subprog[0].type, i))
+			continue;
+		if (btf_kind(to) != BTF_VOID && skep_btf_size(btf, target) >= 0)
+			continue;
+		trace(env, 3, "arg#%u reference type('%s %s') size cannot be determined: %d\n", i,
+		      btf_kind_text(to), btf_name(btf, to), -EINVAL);
+		return;
+	}
+}
+
 /* Compilers change static functions as they like: does a call fit the types all the same? */
 static bool fits_static(const struct env *env, uint32_t subprog, const struct reg *regs)
 {

@@ -50,8 +50,7 @@ static void call_effect(struct env *env, uint32_t pc, uint16_t *reads, uint16_t 
 	*writes = CALLER_SAVED;
 }
 
-/* Registers the instruction reads, and those it gives a new value. */
-static void insn_effect(struct env *env, uint32_t pc, uint16_t *reads, uint16_t *writes)
+void insn_effect(struct env *env, uint32_t pc, uint16_t *reads, uint16_t *writes)
 {
 	const struct insn *insn = &env->insns[pc];
 
@@ -164,20 +163,6 @@ struct effect {
 	uint16_t reads, writes;
 };
 
-static void trace_live(struct env *env)
-{
-	trace(env, 2, "Live regs before insn:\n");
-	for (uint32_t i = 0; i < env->len; i++) {
-		if (env->insns[i].kind == INSN_PAD)
-			continue;
-		trace(env, 2, "    %3u: ", i);
-		for (unsigned r = 0; r < REG_FP; r++)
-			trace(env, 2, "%c", env->info[i].live >> r & 1 ? (int)('0' + r) : '.');
-		trace(env, 2, " ");
-		trace_text(env, i);
-	}
-}
-
 int compute_live_registers(struct env *env)
 {
 	struct effect *effect = env_alloc(env, env->len * sizeof(*effect));
@@ -198,7 +183,5 @@ int compute_live_registers(struct env *env)
 		}
 	}
 	env_free(env, effect);
-	if (env->log_level & 2)
-		trace_live(env);
 	return 0;
 }

@@ -113,7 +113,10 @@ typedef int place_seen_fn(struct env *env, struct stack_view *view, uint32_t pc,
 			  const struct place *regs, void *arg);
 int follow_places(struct env *env, struct stack_view *view, place_seen_fn *seen, void *arg);
 
-/* stack_use.c: what the instruction reads and replaces, given what registers may be. */
+/*
+ * stack_use.c: what the instruction reads and replaces, given what registers may be. Without
+ * a view, less what functions of the program do that it calls.
+ */
 void stack_effect(struct env *env, struct stack_view *view, uint32_t pc, const struct place *regs,
 		  struct stack_effect *effect);
 

@@ -312,14 +312,39 @@ static void add_attribute(struct skep_text *out, const char **comma, const char 
 	*comma = ",";
 }
 
+/*
+ * What is found in some maps is no value, once it is not NULL: until then the log names what
+ * it will be.
+ */
+static enum reg_type will_be(const struct reg *reg)
+{
+	if (reg->type != REG_MAP_VALUE || !(reg->flags & REG_MAYBE_NULL))
+		return reg->type;
+	if (reg->map->inner)
+		return REG_MAP;
+	if (reg->map->type == BPF_MAP_TYPE_XSKMAP)
+		return REG_XDP_SOCK;
+	return reg->map->type == BPF_MAP_TYPE_SOCKMAP || reg->map->type == BPF_MAP_TYPE_SOCKHASH
+		       ? REG_SOCKET : reg->type;
+}
+
+static bool reg_is_socket_to_be(const struct reg *reg)
+{
+	return will_be(reg) == REG_SOCKET || will_be(reg) == REG_XDP_SOCK;
+}
+
 static void add_map(struct skep_text *out, const struct reg *reg, const char **comma)
 {
-	if (reg->map->name[0]) {
+	bool found = reg->type == REG_MAP_VALUE && will_be(reg) == REG_MAP;
+	const struct map_spec *map = found ? reg->map->inner : reg->map;
+
+	/* The pattern of inner maps has no name. */
+	if (map->name[0] && !found && !reg->map_uid) {
 		add_attribute(out, comma, "map=");
-		text_add(out, "%.15s", reg->map->name);
+		text_add(out, "%.15s", map->name);
 	}
 	add_attribute(out, comma, "ks=");
-	text_add(out, "%u,vs=%u", reg->map->key_size, reg->map->value_size);
+	text_add(out, "%u,vs=%u", map->key_size, map->value_size);
 }
 
 static void add_pointer_details(struct skep_text *out, const struct reg *reg,
@@ -342,8 +367,8 @@ static void add_pointer_details(struct skep_text *out, const struct reg *reg,
 	}
 	if (reg->flags & REG_NON_OWN_REF)
 		add_attribute(out, comma, "non_own_ref");
-	if (reg->map && (reg->type == REG_MAP || reg->type == REG_MAP_VALUE ||
-			 reg->type == REG_MAP_KEY))
+	if (reg->map && (reg->type == REG_MAP || reg->type == REG_MAP_KEY ||
+			 (reg->type == REG_MAP_VALUE && !reg_is_socket_to_be(reg))))
 		add_map(out, reg, comma);
 	if (reg_is_packet(reg)) {
 		add_attribute(out, comma, "r=");
@@ -377,7 +402,7 @@ void reg_write(struct skep_text *out, const struct reg *reg, uint32_t frameno)
 		add_signed(out, (int64_t)v->bits.value);
 		return;
 	}
-	text_add(out, "%s", reg_type_text(reg));
+	text_add(out, "%s", reg_type_name(will_be(reg), reg->flags));
 	if (reg->type == REG_STACK) {
 		if (reg->frameno != frameno)
 			text_add(out, "[%u]", reg->frameno);
@@ -454,8 +479,9 @@ static void add_slot(struct skep_text *out, const struct slot *slot, uint32_t in
 {
 	char bytes[SLOT_SIZE + 1];
 
-	if (!slot_bytes(slot, bytes) || (slot->byte[0] == SLOT_ITER && !slot->reg.ref_id))
-		return;
+	if (!slot_bytes(slot, bytes) || (slot->byte[0] == SLOT_ITER && !slot->reg.ref_id) ||
+	    (slot->byte[0] == SLOT_DYNPTR && !slot->reg.dynptr_first))
+		return; /* an object of two slots is named once */
 	text_add(out, " fp%d=", -(int)(index + 1) * SLOT_SIZE);
 	slot_write(out, slot, frameno);
 }
@@ -466,7 +492,7 @@ static void add_refs(struct skep_text *out, const struct state *state)
 	bool any = false;
 
 	for (uint32_t i = 0; i < state->ref_count; i++) {
-		if (state->ref[i].kind != REF_PTR)
+		if (!state->ref[i].id)
 			continue;
 		text_add(out, "%s%s%u", any ? "" : " refs=", comma, state->ref[i].id);
 		any = true;
@@ -512,16 +538,19 @@ static const char *kfunc_text(void *arg, int32_t id)
 
 static void trace_source(struct env *env, uint32_t pc)
 {
-	const struct line_info *line = line_at(env, pc);
+	const struct line_info *line = line_at(env, pc), *last = NULL;
 	const char *text, *file, *slash;
 	uint32_t row;
 
 	if (!line)
 		return;
 	row = (uint32_t)(line - env->spec->lines) + 1;
-	if (row == env->log_line)
-		return;
+	if (env->log_line)
+		last = &env->spec->lines[env->log_line - 1];
 	env->log_line = row;
+	if (last && last->file_off == line->file_off && last->line_off == line->line_off &&
+	    last->line_col >> 10 == line->line_col >> 10)
+		return; /* another column of it */
 	text = btf_str(env->spec->btf, line->line_off);
 	file = btf_str(env->spec->btf, line->file_off);
 	slash = strrchr(file, '/');
@@ -557,6 +586,12 @@ void trace_insn(struct env *env, uint32_t pc)
 	env->insn_end = log_position(env);
 }
 
+size_t log_column(size_t width)
+{
+	return (MAX(width + COLUMN_STEP / 2, (size_t)COLUMN) + COLUMN_STEP - 1) / COLUMN_STEP *
+		       COLUMN_STEP - 1;
+}
+
 void trace_fresh(struct env *env, uint32_t pc)
 {
 	size_t width;
@@ -566,9 +601,7 @@ void trace_fresh(struct env *env, uint32_t pc)
 	if (env->insn_end && env->insn_end == log_position(env)) {
 		width = env->insn_end - env->insn_line;
 		log_go_back(env, env->insn_end - 1);
-		text_add(&env->log, "%*c;",
-			 (int)((MAX(width + COLUMN_STEP / 2, (size_t)COLUMN) + COLUMN_STEP - 1) /
-				       COLUMN_STEP * COLUMN_STEP - width - 1), ' ');
+		text_add(&env->log, "%*c;", (int)(log_column(width) - width), ' ');
 	} else {
 		text_add(&env->log, "%u:", pc);
 	}

@@ -9,6 +9,7 @@
  * all paths: stack depths, and the facts for the engines.
  */
 #include "verify/explain.h"
+#include "verify/live_stack.h"
 #include "verify/observe.h"
 #include "verify/passes.h"
 
@@ -299,6 +300,7 @@ static int prepare_main_args(struct env *env, struct reg *regs)
 {
 	if (env->extends)
 		return prepare_global_args(env, 0, regs);
+	trace_main_arguments(env);
 	reg_set_pointer(&regs[1], REG_CTX, 0);
 	return acquire_arguments(env);
 }
@@ -335,6 +337,8 @@ static int explore_subprog(struct env *env, uint32_t subprog)
 		error = check_exception_callback(env, subprog);
 	if (!error) {
 		if (env->log_level & 3) {
+			if (env->info[env->pc].prune_point)
+				forget_dead(env); /* as every state there; the log shows it */
 			trace(env, 3, "%u:", env->pc);
 			trace_state(env, 3, state, 0, true);
 			trace(env, 3, "\n");
@@ -417,6 +421,10 @@ static int run_passes(struct env *env)
 		error = check_replacement(env);
 	if (!error)
 		error = compute_live_registers(env);
+	if (!error && env->log_level & 2)
+		error = trace_stacks(env);
+	if (!error && env->log_level & 2)
+		error = trace_live(env);
 	if (!error)
 		note_touched(env);
 	if (!error)

@@ -30,10 +30,19 @@ struct func_proof prove_function(const struct env *env, uint32_t subprog);
 /* At each call of a static function. */
 void note_static_call(struct env *env, uint32_t subprog, const struct reg *regs);
 bool main_takes_ctx(const struct env *env);
+/* The log says, as of a global function, of which of its pointers the size is not known. */
+void trace_main_arguments(struct env *env);
 /* caps.c */
 void set_caps(struct env *env, const struct skep_verify_opts *opts);
 /* The program's type and its maps: may they be had? */
 int check_caps(struct env *env);
+
+/* log_stack.c, log_live.c: at level 2, before exploration */
+int trace_stacks(struct env *env);
+int trace_live(struct env *env);
+
+/* live.c: the registers the instruction reads, and those it gives a new value. */
+void insn_effect(struct env *env, uint32_t pc, uint16_t *reads, uint16_t *writes);
 
 /* logbuf.c */
 void log_setup(struct env *env, const struct skep_verify_opts *opts);

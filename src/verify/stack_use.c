@@ -120,6 +120,8 @@ static void local_call(struct env *env, struct stack_view *view, uint32_t pc,
 	int subprog = subprog_at(env, (uint32_t)insn_target(&env->insns[pc], pc));
 	struct place arg[6] = { 0 };
 
+	if (!view)
+		return;
 	if (subprog >= 0 && env->subprog[subprog].is_global) {
 		for (int i = 1; i <= 5; i++)
 			reads(effect, regs[i], 0, TO_THE_TOP);
@@ -157,7 +159,7 @@ static void callbacks(struct env *env, struct stack_view *view, uint32_t pc,
 {
 	bool found = false;
 
-	for (int i = 1; i <= 5; i++) {
+	for (int i = 1; view && i <= 5; i++) {
 		if (regs[i].stacks || regs[i].kind != PLACE_SUBPROG)
 			continue;
 		callback(env, view, pc, regs, (uint32_t)regs[i].off[0], effect);

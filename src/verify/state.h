@@ -527,6 +527,8 @@ static inline unsigned lacks(const struct env *env, unsigned needs) { return nee
 size_t log_position(const struct env *env);
 /* Forget what was said since; not what is gone already. */
 void log_go_back(struct env *env, size_t position);
+/* The column of what is said behind a line of that width. */
+size_t log_column(size_t width);
 /* After adding to it. */
 void log_trim(struct env *env);
 
