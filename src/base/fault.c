@@ -148,6 +148,33 @@ static bool fault_in_range(const void *pc, void *ucontext, uint64_t address)
 	return false;
 }
 
+/* --- memory that is made on demand --- */
+
+static uint64_t fill_start, fill_end;
+static fault_fill_fn *fill;      /* written before fill_end, which is 0 without it */
+
+void fault_fill_range(const void *start, const void *end, fault_fill_fn *fn)
+{
+	fill = fn;
+	fill_start = (uint64_t)(uintptr_t)start;
+	__atomic_store_n(&fill_end, (uint64_t)(uintptr_t)end, __ATOMIC_RELEASE);
+}
+
+static bool fault_filled(const void *pc, uint64_t address)
+{
+	uint32_t count = __atomic_load_n(&range_count, __ATOMIC_ACQUIRE);
+	bool ours = (const char *)pc >= fault_asm_start && (const char *)pc < fault_asm_end;
+
+	if (address >= __atomic_load_n(&fill_end, __ATOMIC_ACQUIRE) || address < fill_start)
+		return false;
+	for (uint32_t i = 0; i < count && !ours; i++) {
+		const void *start = __atomic_load_n(&ranges[i].start, __ATOMIC_ACQUIRE);
+
+		ours = start && pc >= start && pc < ranges[i].end;
+	}
+	return ours && fill(address);
+}
+
 /* The fault is not ours: do what would have happened without us. */
 static void fault_pass_on(int signal, siginfo_t *info, void *ucontext)
 {
@@ -172,6 +199,8 @@ bool fault_take(void *ucontext, uint64_t address)
 	ucontext_t *uc = ucontext;
 	const char *pc = (const char *)uc->uc_mcontext.gregs[REG_RIP];
 
+	if (fault_filled(pc, address))
+		return true;
 	if (pc >= fault_asm_start && pc < fault_asm_end) {
 		uc->uc_mcontext.gregs[REG_RIP] = (greg_t)fault_asm_fail;
 		return true;

@@ -39,4 +39,12 @@ void fault_unregister(const void *start);
  */
 bool fault_take(void *ucontext, uint64_t address);
 
+/*
+ * Addresses at which memory is made when it is first read: of a fault of ours at one of
+ * them fn is told, in the signal handler, and where it returns true the access is
+ * repeated. One range in a process; the last one given.
+ */
+typedef bool fault_fill_fn(uint64_t address);
+void fault_fill_range(const void *start, const void *end, fault_fill_fn *fn);
+
 #endif

@@ -75,7 +75,7 @@ const struct helper helper_get_current_comm = {
 static uint64_t get_current_task(struct vm *vm, const uint64_t arg[5])
 {
 	(void)arg;
-	return (uintptr_t)task_current(vm->world->tasks, vm->task);
+	return (uintptr_t)task_current(vm->world->tasks, vm->task, vm->cpu);
 }
 
 const struct helper helper_get_current_task = {

@@ -14,17 +14,91 @@
 #ifndef HELPER_TASK_H
 #define HELPER_TASK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct own_cred {
 	uint32_t uid, gid, suid, sgid, euid, egid;
 };
 
+/* --- what is made when a program first looks at it (task_parts.c) --- */
+
+struct own_super {
+	uint32_t s_dev;                      /* major << 20 | minor */
+};
+
+struct own_inode {
+	struct own_super *i_sb;
+	uint64_t i_ino;
+	int64_t i_size;
+	uint32_t i_nlink, i_rdev, i_uid, i_gid;
+	uint16_t i_mode;
+};
+
+struct own_name {
+	uint32_t len;
+	const unsigned char *name;
+};
+
+/* The whole path is one chain of names: mount points do not interrupt it. */
+struct own_dentry {
+	struct own_dentry *d_parent;         /* its own address at the root */
+	struct own_inode *d_inode;           /* of the last name; NULL for those above */
+	struct own_name d_name;
+};
+
+struct own_path {
+	struct own_dentry *dentry;
+};
+
+struct own_file {
+	struct own_path f_path;
+	struct own_inode *f_inode;
+	int64_t f_pos;
+	uint32_t f_flags, f_mode;
+};
+
+struct own_fdtable {
+	struct own_file **fd;
+	uint32_t max_fds;
+};
+
+struct own_files {
+	struct own_fdtable *fdt;
+};
+
+struct own_fs {
+	struct own_path root, pwd;
+};
+
+struct own_mm {
+	uint64_t start_code, end_code, start_data, end_data, start_brk, start_stack;
+	uint64_t arg_start, arg_end, env_start, env_end;
+	struct own_file *exe_file;
+};
+
+struct own_namespace {
+	uint32_t inum;
+};
+
+struct own_nsproxy {
+	struct own_namespace *uts_ns, *ipc_ns, *mnt_ns, *pid_ns_for_children, *net_ns, *time_ns,
+		*cgroup_ns;
+};
+
+/* --- a task --- */
+
 struct own_task {
 	int32_t pid, tgid;                   /* as Linux means them: thread and process */
 	struct own_task *real_parent;        /* NULL above the last that is known */
 	struct own_task *group_leader;
 	const struct own_cred *real_cred, *cred;
+	/* Of the current task only; of others NULL, which reads as zeros. */
+	struct own_mm *mm;
+	struct own_files *files;
+	struct own_fs *fs;
+	struct own_nsproxy *nsproxy;
+	uint64_t start_time, start_boottime; /* ns, in steps of the clock of /proc: 10 ms */
 	int32_t exit_code;                   /* 0 until it ends */
 	char comm[16];
 };
@@ -44,6 +118,7 @@ struct own_siginfo {
 
 struct memory;
 struct task_table;
+struct vcpu;
 
 /*
  * What is known of a thread without asking the kernel. Who keeps the thread's
@@ -67,14 +142,21 @@ struct task_entry {
 };
 
 /* In the arena; NULL when that is full. */
-struct task_table *task_table_new(struct memory *memory);
-/* The record of the calling thread, as things are now; NULL when more threads than
- * records are alive. facts may be NULL. Async-signal-safe. */
-struct own_task *task_current(struct task_table *table, struct task_facts *facts);
-/* The same, and says how the thread ends. */
-struct own_task *task_exiting(struct task_table *table, struct task_facts *facts, int32_t code);
+struct task_table *task_table_new(struct memory *memory, unsigned vcpus);
+/*
+ * The record of the calling thread, as things are now; NULL when more threads than
+ * records are alive. facts may be NULL. What it points to besides tasks and cred is
+ * good while the thread holds cpu. Async-signal-safe.
+ */
+struct own_task *task_current(struct task_table *table, struct task_facts *facts,
+			      struct vcpu *cpu);
 /* Any process or thread, as /proc tells; without forebears. */
 void task_describe(struct task_entry *entry, uint32_t pid);
+
+/* Points the current task's mm, files, fs and nsproxy to where a look makes them. */
+void task_parts_use(struct own_task *task, struct vcpu *cpu, unsigned vcpus, uint64_t machine);
+/* Reads fields of /proc/PID/stat, counted from 1, those behind the name. False: none. */
+bool task_stat(const char *path, const uint8_t *fields, uint64_t *values, unsigned count);
 
 /* Of the calling thread; facts may be NULL. */
 uint32_t task_tid(const struct task_facts *facts);

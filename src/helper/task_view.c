@@ -36,15 +36,28 @@ struct slot {
 };
 
 struct task_table {
+	unsigned vcpus;
+	uint64_t stamp;           /* tells machines apart that were at the same address */
 	struct slot slots[SLOTS];
 };
 
-struct task_table *task_table_new(struct memory *memory)
+static uint64_t now_ns(void)
+{
+	struct timespec now = { 0 };
+
+	sys_call(SYS_clock_gettime, CLOCK_MONOTONIC, (uintptr_t)&now, 0, 0);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+struct task_table *task_table_new(struct memory *memory, unsigned vcpus)
 {
 	struct task_table *table = memory_alloc(memory, sizeof(*table), 64);
 
-	if (table)
+	if (table) {
 		memset(table, 0, sizeof(*table));
+		table->vcpus = vcpus;
+		table->stamp = now_ns();
+	}
 	return table;
 }
 
@@ -190,6 +203,25 @@ uint64_t task_ids(struct task_facts *facts)
 	return (uint64_t)gid << 32 | uid;
 }
 
+/* /proc counts from boot, in hundredths of a second. */
+static void read_start(struct own_task *task)
+{
+	enum { STARTTIME = 22, TICK_NS = 10000000 };
+	static const uint8_t field = STARTTIME;
+	struct timespec boot = { 0 }, monotonic = { 0 };
+	uint64_t ticks = 0, asleep;
+
+	task_stat("/proc/thread-self/stat", &field, &ticks, 1);
+	sys_call(SYS_clock_gettime, CLOCK_BOOTTIME, (uintptr_t)&boot, 0, 0);
+	sys_call(SYS_clock_gettime, CLOCK_MONOTONIC, (uintptr_t)&monotonic, 0, 0);
+	asleep = (uint64_t)(boot.tv_sec - monotonic.tv_sec) * 1000000000u +
+		 (uint64_t)(boot.tv_nsec - monotonic.tv_nsec);
+	/* The clocks were read one after the other. */
+	asleep = asleep < TICK_NS ? 0 : asleep;
+	task->start_boottime = ticks * TICK_NS;
+	task->start_time = task->start_boottime - asleep;
+}
+
 static void read_self(struct slot *slot, struct task_facts *facts)
 {
 	struct own_task *task = &slot->self.task;
@@ -202,6 +234,7 @@ static void read_self(struct slot *slot, struct task_facts *facts)
 	task->tgid = (int32_t)task_pid(facts);
 	task->real_cred = task->cred = cred;
 	task->exit_code = 0;
+	read_start(task);
 	memcpy(task->comm, task_comm(facts, name), sizeof(task->comm));
 	if (facts)
 		facts->known |= TASK_KNOWS_RECORD;
@@ -209,14 +242,6 @@ static void read_self(struct slot *slot, struct task_facts *facts)
 		 (uintptr_t)&cred->suid, 0);
 	sys_call(SYS_getresgid, (uintptr_t)&cred->gid, (uintptr_t)&cred->egid,
 		 (uintptr_t)&cred->sgid, 0);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now = { 0 };
-
-	sys_call(SYS_clock_gettime, CLOCK_MONOTONIC, (uintptr_t)&now, 0, 0);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 static void read_others(struct slot *slot)
@@ -277,7 +302,8 @@ static struct slot *claim_slot(struct task_table *table, uint32_t tid)
 	return NULL;
 }
 
-struct own_task *task_current(struct task_table *table, struct task_facts *facts)
+struct own_task *task_current(struct task_table *table, struct task_facts *facts,
+			      struct vcpu *cpu)
 {
 	uint32_t tid = task_tid(facts);
 	struct slot *slot = find_slot(table, tid);
@@ -293,14 +319,6 @@ struct own_task *task_current(struct task_table *table, struct task_facts *facts
 	}
 	read_self(slot, facts);
 	read_others(slot);
+	task_parts_use(&slot->self.task, cpu, table->vcpus, table->stamp);
 	return &slot->self.task;
-}
-
-struct own_task *task_exiting(struct task_table *table, struct task_facts *facts, int32_t code)
-{
-	struct own_task *task = task_current(table, facts);
-
-	if (task)
-		task->exit_code = code;
-	return task;
 }

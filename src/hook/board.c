@@ -112,18 +112,24 @@ static struct vcpu *take_cpu(struct board *board, const struct board_list *const
 	return NULL;
 }
 
-/* One list with what is already described. */
-static void run_event(struct occasion *event, enum board_event kind)
+/* Takes a virtual CPU if anything waits for the event, which can then be described. */
+static bool begin(struct occasion *event, enum board_event kind)
 {
 	const struct board_list *const *slot = &event->board->event[kind];
 
-	if (!list_at(slot))
-		return;
-	event->cpu = take_cpu(event->board, &slot, 1);
-	if (!event->cpu)
-		return;
-	run_list(event, list_at(slot));
+	event->cpu = list_at(slot) ? take_cpu(event->board, &slot, 1) : NULL;
+	return event->cpu != NULL;
+}
+
+static void finish(struct occasion *event, enum board_event kind)
+{
+	run_list(event, list_at(&event->board->event[kind]));
 	vcpu_give(event->cpu);
+}
+
+static struct own_task *current(struct occasion *event)
+{
+	return task_current(event->board->world->tasks, event->facts, event->cpu);
 }
 
 uint64_t hook_list(struct board *board, struct task_facts *facts,
@@ -244,29 +250,28 @@ void hook_exec(struct board *board, struct task_facts *facts, struct target_regs
 
 	if (facts)
 		facts->known = 0;
-	if (!list_at(&board->event[EVENT_EXEC]))
+	if (!begin(&event, EVENT_EXEC))
 		return;
 	context_exec(&record, &binprm, facts, regs, filename, old_tid);
-	raw[0] = (uintptr_t)task_current(board->world->tasks, facts);
-	run_event(&event, EVENT_EXEC);
+	raw[0] = (uintptr_t)current(&event);
+	finish(&event, EVENT_EXEC);
 }
 
 void hook_fork(struct board *board, struct task_facts *facts, struct target_regs *regs,
 	       int32_t child, bool thread)
 {
 	struct fork_record record;
-	struct own_task task;
+	struct own_task task, *parent;
 	uint64_t raw[2] = { 0, (uintptr_t)&task };
 	struct occasion event = { .board = board, .facts = facts, .regs = regs, .record = &record,
 				  .raw = raw, .raw_count = 2 };
-	const struct own_task *parent;
 
-	if (!list_at(&board->event[EVENT_FORK]))
+	if (!begin(&event, EVENT_FORK))
 		return;
-	parent = task_current(board->world->tasks, facts);
+	parent = current(&event);
 	raw[0] = (uintptr_t)parent;
 	context_fork(&record, &task, parent, child, thread);
-	run_event(&event, EVENT_FORK);
+	finish(&event, EVENT_FORK);
 }
 
 void hook_exit(struct board *board, struct task_facts *facts, struct target_regs *regs,
@@ -276,14 +281,18 @@ void hook_exit(struct board *board, struct task_facts *facts, struct target_regs
 	uint64_t raw[2] = { 0, group_dead };
 	struct occasion event = { .board = board, .facts = facts, .regs = regs, .record = &record,
 				  .raw = raw, .raw_count = 2 };
-	const struct own_task *task;
+	struct own_task *task;
 
-	if (!list_at(&board->event[EVENT_EXIT]))
+	if (!begin(&event, EVENT_EXIT))
 		return;
-	task = task_exiting(board->world->tasks, facts, code);
+	task = current(&event);
+	if (task)
+		task->exit_code = code;
 	raw[0] = (uintptr_t)task;
 	context_exit(&record, task, group_dead);
-	run_event(&event, EVENT_EXIT);
+	finish(&event, EVENT_EXIT);
+	if (facts)
+		facts->known = 0;
 }
 
 void hook_signal(struct board *board, struct task_facts *facts, struct target_regs *regs,
@@ -298,9 +307,9 @@ void hook_signal(struct board *board, struct task_facts *facts, struct target_re
 	struct occasion event = { .board = board, .facts = facts, .regs = regs, .record = &record,
 				  .raw = raw, .raw_count = 5 };
 
-	if (!list_at(&board->event[EVENT_SIGNAL]))
+	if (!begin(&event, EVENT_SIGNAL))
 		return;
 	task_describe(&target, (uint32_t)signal->pid);
 	context_signal(&record, signal, &target.task);
-	run_event(&event, EVENT_SIGNAL);
+	finish(&event, EVENT_SIGNAL);
 }

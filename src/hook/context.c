@@ -133,6 +133,11 @@ void context_fork(struct fork_record *record, struct own_task *task,
 	*task = (struct own_task){ 0 };
 	if (parent) {
 		*task = *parent;
+		/* Nobody looks into another's. */
+		task->mm = NULL;
+		task->files = NULL;
+		task->fs = NULL;
+		task->nsproxy = NULL;
 		task->real_parent = thread ? parent->real_parent : (struct own_task *)(uintptr_t)parent;
 	}
 	task->pid = child;

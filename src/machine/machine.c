@@ -39,7 +39,7 @@ static int make_world(struct skep_machine *machine, struct skep_diag *diag)
 	world->vcpus = machine->vcpus;
 	world->boot_ns = boot_ns();
 	world->trace = map_new(&spec, machine->memory, machine->vcpus, &error);
-	world->tasks = task_table_new(machine->memory);
+	world->tasks = task_table_new(machine->memory, vcpu_count(machine->vcpus));
 	if (!world->trace || !world->tasks)
 		return skep_fail(diag, SKEP_OOM, NULL, "the machine's arena is too small");
 	return 0;

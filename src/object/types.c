@@ -19,7 +19,14 @@ enum own {
 	OWN_VOID, OWN_INT, OWN_UINT, OWN_CHAR, OWN_ULONG, OWN_PID, OWN_UID, OWN_GID,
 	OWN_UID_RECORD, OWN_KUID, OWN_GID_RECORD, OWN_KGID, OWN_TASK, OWN_TASK_POINTER,
 	OWN_CRED, OWN_CONST_CRED, OWN_CRED_POINTER, OWN_COMM, OWN_CONST_CHAR, OWN_STRING,
-	OWN_BINPRM, OWN_SIGINFO, OWN_COUNT,
+	OWN_BINPRM, OWN_SIGINFO, OWN_U64, OWN_S64, OWN_U16, OWN_UCHAR, OWN_CONST_UCHAR, OWN_NAME_TEXT,
+	OWN_SUPER, OWN_SUPER_POINTER, OWN_INODE, OWN_INODE_POINTER, OWN_NAME, OWN_DENTRY,
+	OWN_DENTRY_POINTER, OWN_PATH, OWN_FILE, OWN_FILE_POINTER, OWN_FILE_ARRAY, OWN_FDTABLE,
+	OWN_FDTABLE_POINTER, OWN_FILES, OWN_FILES_POINTER, OWN_FS, OWN_FS_POINTER, OWN_MM,
+	OWN_MM_POINTER, OWN_NS_COMMON, OWN_UTS, OWN_UTS_POINTER, OWN_IPC, OWN_IPC_POINTER, OWN_MNT,
+	OWN_MNT_POINTER, OWN_PIDNS, OWN_PIDNS_POINTER, OWN_NET, OWN_NET_POINTER, OWN_TIMENS,
+	OWN_TIMENS_POINTER, OWN_CGROUPNS, OWN_CGROUPNS_POINTER, OWN_NSPROXY, OWN_NSPROXY_POINTER,
+	OWN_COUNT,
 };
 
 struct own_member {
@@ -37,7 +44,9 @@ static const struct own_member task_members[] = {
 	TASK(pid, OWN_PID), TASK(tgid, OWN_PID),
 	TASK(real_parent, OWN_TASK_POINTER), TASK(group_leader, OWN_TASK_POINTER),
 	TASK(real_cred, OWN_CRED_POINTER), TASK(cred, OWN_CRED_POINTER),
-	TASK(exit_code, OWN_INT), TASK(comm, OWN_COMM), { 0 },
+	TASK(mm, OWN_MM_POINTER), TASK(files, OWN_FILES_POINTER), TASK(fs, OWN_FS_POINTER),
+	TASK(nsproxy, OWN_NSPROXY_POINTER), TASK(start_time, OWN_U64),
+	TASK(start_boottime, OWN_U64), TASK(exit_code, OWN_INT), TASK(comm, OWN_COMM), { 0 },
 };
 
 static const struct own_member cred_members[] = {
@@ -52,6 +61,45 @@ static const struct own_member binprm_members[] = {
 static const struct own_member siginfo_members[] = {
 	SIGINFO(si_signo, OWN_INT), SIGINFO(si_errno, OWN_INT), SIGINFO(si_code, OWN_INT), { 0 },
 };
+
+/* A list of members: M(field, type). */
+#define MEMBERS(list, ...) \
+	static const struct own_member list##_members[] = { __VA_ARGS__ { 0 } };
+#define M(record, field, type) { #field, type, offsetof(struct record, field) },
+
+MEMBERS(super, M(own_super, s_dev, OWN_UINT))
+MEMBERS(inode,
+	M(own_inode, i_sb, OWN_SUPER_POINTER) M(own_inode, i_ino, OWN_ULONG)
+	M(own_inode, i_size, OWN_S64) M(own_inode, i_nlink, OWN_UINT) M(own_inode, i_rdev, OWN_UINT)
+	M(own_inode, i_uid, OWN_KUID) M(own_inode, i_gid, OWN_KGID) M(own_inode, i_mode, OWN_U16))
+MEMBERS(name, M(own_name, len, OWN_UINT) M(own_name, name, OWN_NAME_TEXT))
+MEMBERS(dentry,
+	M(own_dentry, d_parent, OWN_DENTRY_POINTER) M(own_dentry, d_inode, OWN_INODE_POINTER)
+	M(own_dentry, d_name, OWN_NAME))
+MEMBERS(path, M(own_path, dentry, OWN_DENTRY_POINTER))
+MEMBERS(file,
+	M(own_file, f_path, OWN_PATH) M(own_file, f_inode, OWN_INODE_POINTER)
+	M(own_file, f_pos, OWN_S64) M(own_file, f_flags, OWN_UINT) M(own_file, f_mode, OWN_UINT))
+MEMBERS(fdtable,
+	M(own_fdtable, fd, OWN_FILE_ARRAY) M(own_fdtable, max_fds, OWN_UINT))
+MEMBERS(files, M(own_files, fdt, OWN_FDTABLE_POINTER))
+MEMBERS(fs, M(own_fs, root, OWN_PATH) M(own_fs, pwd, OWN_PATH))
+MEMBERS(mm,
+	M(own_mm, start_code, OWN_ULONG) M(own_mm, end_code, OWN_ULONG)
+	M(own_mm, start_data, OWN_ULONG) M(own_mm, end_data, OWN_ULONG)
+	M(own_mm, start_brk, OWN_ULONG) M(own_mm, start_stack, OWN_ULONG)
+	M(own_mm, arg_start, OWN_ULONG) M(own_mm, arg_end, OWN_ULONG)
+	M(own_mm, env_start, OWN_ULONG) M(own_mm, env_end, OWN_ULONG)
+	M(own_mm, exe_file, OWN_FILE_POINTER))
+MEMBERS(ns_common, M(own_namespace, inum, OWN_UINT))
+MEMBERS(nsproxy,
+	M(own_nsproxy, uts_ns, OWN_UTS_POINTER) M(own_nsproxy, ipc_ns, OWN_IPC_POINTER)
+	M(own_nsproxy, mnt_ns, OWN_MNT_POINTER)
+	M(own_nsproxy, pid_ns_for_children, OWN_PIDNS_POINTER)
+	M(own_nsproxy, net_ns, OWN_NET_POINTER) M(own_nsproxy, time_ns, OWN_TIMENS_POINTER)
+	M(own_nsproxy, cgroup_ns, OWN_CGROUPNS_POINTER))
+/* Each kind of namespace begins with what they have in common. */
+static const struct own_member namespace_members[] = { { "ns", OWN_NS_COMMON, 0 }, { 0 } };
 
 static const struct own_member uid_members[] = { { "val", OWN_UID, 0 }, { 0 } };
 static const struct own_member gid_members[] = { { "val", OWN_GID, 0 }, { 0 } };
@@ -89,6 +137,48 @@ static const struct own_row rows[OWN_COUNT] = {
 		       .count = sizeof(((struct own_task *)0)->comm) },
 	[OWN_CONST_CHAR] = { BTF_CONST, NULL, OWN_CHAR },
 	[OWN_STRING] = { BTF_PTR, NULL, OWN_CONST_CHAR },
+	[OWN_U64] = { BTF_TYPEDEF, "u64", OWN_ULONG },
+	[OWN_S64] = NUMBER("long int", long, BTF_INT_SIGNED),
+	[OWN_U16] = NUMBER("short unsigned int", unsigned short, 0),
+	[OWN_UCHAR] = NUMBER("unsigned char", unsigned char, 0),
+	[OWN_CONST_UCHAR] = { BTF_CONST, NULL, OWN_UCHAR },
+	[OWN_NAME_TEXT] = { BTF_PTR, NULL, OWN_CONST_UCHAR },
+	[OWN_SUPER] = RECORD("super_block", sizeof(struct own_super), super_members),
+	[OWN_SUPER_POINTER] = { BTF_PTR, NULL, OWN_SUPER },
+	[OWN_INODE] = RECORD("inode", sizeof(struct own_inode), inode_members),
+	[OWN_INODE_POINTER] = { BTF_PTR, NULL, OWN_INODE },
+	[OWN_DENTRY] = RECORD("dentry", sizeof(struct own_dentry), dentry_members),
+	[OWN_DENTRY_POINTER] = { BTF_PTR, NULL, OWN_DENTRY },
+	[OWN_FILE] = RECORD("file", sizeof(struct own_file), file_members),
+	[OWN_FILE_POINTER] = { BTF_PTR, NULL, OWN_FILE },
+	[OWN_FDTABLE] = RECORD("fdtable", sizeof(struct own_fdtable), fdtable_members),
+	[OWN_FDTABLE_POINTER] = { BTF_PTR, NULL, OWN_FDTABLE },
+	[OWN_FILES] = RECORD("files_struct", sizeof(struct own_files), files_members),
+	[OWN_FILES_POINTER] = { BTF_PTR, NULL, OWN_FILES },
+	[OWN_FS] = RECORD("fs_struct", sizeof(struct own_fs), fs_members),
+	[OWN_FS_POINTER] = { BTF_PTR, NULL, OWN_FS },
+	[OWN_MM] = RECORD("mm_struct", sizeof(struct own_mm), mm_members),
+	[OWN_MM_POINTER] = { BTF_PTR, NULL, OWN_MM },
+	[OWN_UTS] = RECORD("uts_namespace", sizeof(struct own_namespace), namespace_members),
+	[OWN_UTS_POINTER] = { BTF_PTR, NULL, OWN_UTS },
+	[OWN_IPC] = RECORD("ipc_namespace", sizeof(struct own_namespace), namespace_members),
+	[OWN_IPC_POINTER] = { BTF_PTR, NULL, OWN_IPC },
+	[OWN_MNT] = RECORD("mnt_namespace", sizeof(struct own_namespace), namespace_members),
+	[OWN_MNT_POINTER] = { BTF_PTR, NULL, OWN_MNT },
+	[OWN_PIDNS] = RECORD("pid_namespace", sizeof(struct own_namespace), namespace_members),
+	[OWN_PIDNS_POINTER] = { BTF_PTR, NULL, OWN_PIDNS },
+	[OWN_NET] = RECORD("net", sizeof(struct own_namespace), namespace_members),
+	[OWN_NET_POINTER] = { BTF_PTR, NULL, OWN_NET },
+	[OWN_TIMENS] = RECORD("time_namespace", sizeof(struct own_namespace), namespace_members),
+	[OWN_TIMENS_POINTER] = { BTF_PTR, NULL, OWN_TIMENS },
+	[OWN_CGROUPNS] = RECORD("cgroup_namespace", sizeof(struct own_namespace), namespace_members),
+	[OWN_CGROUPNS_POINTER] = { BTF_PTR, NULL, OWN_CGROUPNS },
+	[OWN_NSPROXY] = RECORD("nsproxy", sizeof(struct own_nsproxy), nsproxy_members),
+	[OWN_NSPROXY_POINTER] = { BTF_PTR, NULL, OWN_NSPROXY },
+	[OWN_NAME] = RECORD("qstr", sizeof(struct own_name), name_members),
+	[OWN_PATH] = RECORD("path", sizeof(struct own_path), path_members),
+	[OWN_NS_COMMON] = RECORD("ns_common", sizeof(struct own_namespace), ns_common_members),
+	[OWN_FILE_ARRAY] = { BTF_PTR, NULL, OWN_FILE_POINTER },
 	[OWN_BINPRM] = RECORD("linux_binprm", sizeof(struct own_binprm), binprm_members),
 	[OWN_SIGINFO] = RECORD("kernel_siginfo", sizeof(struct own_siginfo), siginfo_members),
 };

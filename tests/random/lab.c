@@ -38,7 +38,7 @@ struct lab *lab_new(void)
 		return NULL;
 	lab->world->memory = lab->memory;
 	lab->world->vcpus = lab->vcpus;
-	lab->world->tasks = task_table_new(lab->memory);
+	lab->world->tasks = task_table_new(lab->memory, vcpu_count(lab->vcpus));
 	return lab;
 }
 

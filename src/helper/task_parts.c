@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * task_parts.c - parts of the current task that are made when a program first
+ * looks at them: memory layout, files, directories, namespaces. [runtime]
+ *
+ * To read all of that from /proc at each event would cost far more than the event.
+ * So task->mm and its like point into addresses that nothing is mapped at: a look
+ * faults, the fault handler (fault.h) has the page filled here, and the look is
+ * repeated. A process has, for each virtual CPU,
+ *
+ *   | mm | namespaces | files | 1024 pointers | exe | cwd | root | file 0 | file 1 ...
+ *
+ * of a page each, and two of pointers. When the virtual CPU is taken for another
+ * event, the pages that were filled fault again: what a program sees is never older
+ * than its event.
+ */
+#include "helper/task.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/fault.h"
+#include "map/sys.h"
+#include "map/vcpu.h"
+
+enum {
+	PAGE = 4096,
+	FILES = 1024,            /* descriptors past them are not shown */
+	VCPUS = 512,             /* of further ones no parts are shown */
+	PAGE_MM = 0, PAGE_NAMESPACES, PAGE_FILES, PAGE_POINTERS,
+	PAGE_EXE = PAGE_POINTERS + 2, PAGE_CWD, PAGE_ROOT, PAGE_FILE,
+	PAGES = PAGE_FILE + FILES,
+	NAMES = 24,              /* of a path, counted from its end */
+	KEPT = 64,
+};
+
+/* Whose event the pages of a virtual CPU are for, and which of them are filled. */
+struct parts {
+	uint64_t machine, takes; /* of the virtual CPU */
+	uint32_t tid, count;     /* more than KEPT: not all are listed */
+	uint16_t filled[KEPT];
+};
+
+/* A file's page. The path's text is cut into names where it lies. */
+struct file_page {
+	struct own_file file;
+	struct own_inode inode;
+	struct own_super super;
+	struct own_dentry names[NAMES];
+	char text[PAGE - 1600];
+};
+_Static_assert(sizeof(struct file_page) <= PAGE, "one page for each file");
+
+struct names_page {
+	struct own_nsproxy proxy;
+	struct own_namespace all[7];
+};
+
+struct files_page {
+	struct own_files files;
+	struct own_fdtable table;
+	struct own_fs fs;
+};
+
+/* Of this process. */
+static uint8_t *base;            /* NULL: nothing is mapped yet */
+static unsigned stretches;       /* virtual CPUs that there is room for */
+static struct parts all[VCPUS];
+
+static void *page_at(const struct parts *parts, unsigned page)
+{
+	return base + ((size_t)(parts - all) * PAGES + page) * PAGE;
+}
+
+/* --- reading /proc --- */
+
+static size_t put_number(char *to, uint32_t number)
+{
+	char digits[10];
+	size_t count = 0, len = 0;
+
+	do
+		digits[count++] = (char)('0' + number % 10);
+	while (number /= 10);
+	while (count)
+		to[len++] = digits[--count];
+	to[len] = '\0';
+	return len;
+}
+
+bool task_stat(const char *path, const uint8_t *fields, uint64_t *values, unsigned count)
+{
+	char text[1024], *at = text, *end;
+	int64_t fd = sys_call3(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	int64_t size = -1;
+	unsigned field = 2, found = 0;
+
+	if (fd >= 0) {
+		size = sys_call3(SYS_read, fd, text, sizeof(text) - 1);
+		sys_call1(SYS_close, fd);
+	}
+	if (size <= 0)
+		return false;
+	text[size] = '\0';
+	/* A name may hold anything, also the bracket that ends it. */
+	for (end = text; *end; end++)
+		if (*end == ')')
+			at = end + 1;
+	while (*at && found < count) {
+		uint64_t value = 0;
+
+		for (at++, field++; *at && *at != ' '; at++)
+			value = *at >= '0' && *at <= '9' ? value * 10 + (uint64_t)(*at - '0') : value;
+		if (fields[found] == field)
+			values[found++] = value;
+	}
+	return found == count;
+}
+
+/* --- pages --- */
+
+static void fill_mm(struct parts *parts, struct own_mm *mm)
+{
+	static const uint8_t fields[] = { 26, 27, 28, 45, 46, 47, 48, 49, 50, 51 };
+	uint64_t values[sizeof(fields)] = { 0 };
+
+	task_stat("/proc/self/stat", fields, values, sizeof(fields));
+	*mm = (struct own_mm){
+		.start_code = values[0], .end_code = values[1], .start_stack = values[2],
+		.start_data = values[3], .end_data = values[4], .start_brk = values[5],
+		.arg_start = values[6], .arg_end = values[7],
+		.env_start = values[8], .env_end = values[9],
+		.exe_file = page_at(parts, PAGE_EXE),
+	};
+}
+
+static uint32_t inode_of(const char *path)
+{
+	struct stat st;
+
+	if (sys_call4(SYS_newfstatat, AT_FDCWD, path, &st, 0) < 0)
+		return 0;
+	return (uint32_t)st.st_ino;
+}
+
+static void fill_namespaces(struct names_page *page)
+{
+	static const char *const names[] = { "uts", "ipc", "mnt", "pid_for_children", "net", "time",
+					     "cgroup" };
+	struct own_namespace **const to[] = {
+		&page->proxy.uts_ns, &page->proxy.ipc_ns, &page->proxy.mnt_ns,
+		&page->proxy.pid_ns_for_children, &page->proxy.net_ns, &page->proxy.time_ns,
+		&page->proxy.cgroup_ns,
+	};
+	char path[48] = "/proc/self/ns/";
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		memcpy(path + 14, names[i], strlen(names[i]) + 1);
+		page->all[i].inum = inode_of(path);
+		*to[i] = &page->all[i];
+	}
+}
+
+static void fill_files(struct parts *parts, struct files_page *page)
+{
+	page->table = (struct own_fdtable){ .fd = page_at(parts, PAGE_POINTERS), .max_fds = FILES };
+	page->files.fdt = &page->table;
+	page->fs.pwd.dentry = &((struct file_page *)page_at(parts, PAGE_CWD))->names[NAMES - 1];
+	page->fs.root.dentry = &((struct file_page *)page_at(parts, PAGE_ROOT))->names[NAMES - 1];
+}
+
+struct dirent64 {
+	uint64_t ino, off;
+	uint16_t size;
+	uint8_t type;
+	char name[];
+};
+
+/* "17"; anything else, and what is not shown: FILES. */
+static uint32_t descriptor(const char *name)
+{
+	uint32_t number = 0;
+
+	if (*name < '0' || *name > '9')
+		return FILES;
+	for (; *name >= '0' && *name <= '9' && number < FILES; name++)
+		number = number * 10 + (uint32_t)(*name - '0');
+	return number < FILES ? number : FILES;
+}
+
+/* Both pages of pointers at once: one for each open descriptor but our own. */
+static void fill_pointers(struct parts *parts, struct own_file **files)
+{
+	char buffer[2048] __attribute__((aligned(8)));
+	int64_t dir = sys_call3(SYS_openat, AT_FDCWD, "/proc/self/fd",
+				O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int64_t got;
+
+	memset(files, 0, FILES * sizeof(*files));
+	while (dir >= 0 && (got = sys_call3(SYS_getdents64, dir, buffer, sizeof(buffer))) > 0) {
+		for (int64_t at = 0; at < got;) {
+			const struct dirent64 *entry = (const void *)(buffer + at);
+			uint32_t fd = descriptor(entry->name);
+
+			if (fd < FILES && fd != (uint32_t)dir)
+				files[fd] = page_at(parts, PAGE_FILE + fd);
+			at += entry->size;
+		}
+	}
+	if (dir >= 0)
+		sys_call1(SYS_close, dir);
+}
+
+/* "pipe:[7]", "anon_inode:[eventfd]": what Linux has for a name of those. */
+static char *name_without_path(char *text)
+{
+	char *colon = strchr(text, ':');
+
+	if (strncmp(text, "anon_inode:", 11) == 0)
+		return colon + 1;
+	if (strncmp(text, "memfd:", 6) == 0)
+		return text;
+	return colon ? colon + strlen(colon) : text;
+}
+
+static void set_name(struct own_dentry *dentry, char *name, struct own_dentry *parent)
+{
+	dentry->d_name.name = (const unsigned char *)name;
+	dentry->d_name.len = (uint32_t)strlen(name);
+	dentry->d_parent = parent;
+}
+
+static char *last_slash(char *text)
+{
+	char *at = text + strlen(text);
+
+	while (at > text && *at != '/')
+		at--;
+	return at;
+}
+
+/* Cuts the text at its slashes, from the end: the last name is the last in the array. */
+static void cut_path(struct file_page *page)
+{
+	static char root[] = "/";
+	struct own_dentry *at = &page->names[NAMES - 1];
+	char *slash;
+
+	if (page->text[0] != '/') {
+		set_name(at, name_without_path(page->text), at);
+		return;
+	}
+	while (at > page->names && (slash = last_slash(page->text))[0] == '/' && slash[1]) {
+		set_name(at, slash + 1, at - 1);
+		*slash = '\0';
+		at--;
+	}
+	set_name(at, root, at);
+}
+
+static uint32_t kernel_dev(uint64_t dev)
+{
+	return (uint32_t)major(dev) << 20 | (uint32_t)minor(dev);
+}
+
+static void fill_file(struct file_page *page, const char *path)
+{
+	static const char deleted[] = " (deleted)";
+	struct stat st = { 0 };
+	int64_t size = sys_call4(SYS_readlinkat, AT_FDCWD, path, page->text,
+				 sizeof(page->text) - 1);
+
+	size = size < 0 ? 0 : size;
+	page->text[size] = '\0';
+	sys_call4(SYS_newfstatat, AT_FDCWD, path, &st, 0);
+	if (!st.st_nlink && size >= (int64_t)sizeof(deleted) &&
+	    strcmp(page->text + size - (sizeof(deleted) - 1), deleted) == 0)
+		page->text[size - (int64_t)(sizeof(deleted) - 1)] = '\0';
+	page->super.s_dev = kernel_dev(st.st_dev);
+	page->inode = (struct own_inode){
+		.i_sb = &page->super, .i_ino = st.st_ino, .i_size = st.st_size,
+		.i_nlink = (uint32_t)st.st_nlink, .i_rdev = kernel_dev(st.st_rdev),
+		.i_uid = st.st_uid, .i_gid = st.st_gid, .i_mode = (uint16_t)st.st_mode,
+	};
+	cut_path(page);
+	page->names[NAMES - 1].d_inode = &page->inode;
+	page->file.f_path.dentry = &page->names[NAMES - 1];
+	page->file.f_inode = &page->inode;
+}
+
+static void fill_descriptor(struct file_page *page, uint32_t fd)
+{
+	enum { LARGEFILE = 0100000, MODES = 3 };
+	char path[32] = "/proc/self/fd/";
+	int64_t flags = sys_call2(SYS_fcntl, fd, F_GETFL), pos;
+
+	put_number(path + 14, fd);
+	fill_file(page, path);
+	if (flags < 0)
+		return;
+	page->file.f_flags = (uint32_t)flags;
+	page->file.f_mode = ((uint32_t)flags + 1) & MODES;
+	pos = sys_call3(SYS_lseek, fd, 0, SEEK_CUR);
+	page->file.f_pos = pos < 0 ? 0 : pos;
+}
+
+static void fill_page(struct parts *parts, unsigned page)
+{
+	void *at = page_at(parts, page);
+
+	memset(at, 0, PAGE);
+	if (page == PAGE_MM)
+		fill_mm(parts, at);
+	else if (page == PAGE_NAMESPACES)
+		fill_namespaces(at);
+	else if (page == PAGE_FILES)
+		fill_files(parts, at);
+	else if (page == PAGE_EXE)
+		fill_file(at, "/proc/self/exe");
+	else if (page == PAGE_CWD)
+		fill_file(at, "/proc/self/cwd");
+	else if (page == PAGE_ROOT)
+		fill_file(at, "/proc/self/root");
+	else
+		fill_descriptor(at, page - PAGE_FILE);
+}
+
+/* --- looks, and new events --- */
+
+static bool allow(const struct parts *parts, unsigned page, unsigned count, int how)
+{
+	return sys_call3(SYS_mprotect, page_at(parts, page), (size_t)count * PAGE, how) == 0;
+}
+
+static void note_filled(struct parts *parts, unsigned page)
+{
+	if (parts->count < KEPT)
+		parts->filled[parts->count] = (uint16_t)page;
+	parts->count++;
+}
+
+static bool look_at_pointers(struct parts *parts)
+{
+	if (!allow(parts, PAGE_POINTERS, 2, PROT_READ | PROT_WRITE))
+		return false;
+	fill_pointers(parts, page_at(parts, PAGE_POINTERS));
+	note_filled(parts, PAGE_POINTERS);
+	note_filled(parts, PAGE_POINTERS + 1);
+	return true;
+}
+
+/* In the fault handler. */
+static bool on_look(uint64_t address)
+{
+	uint64_t page = (address - (uintptr_t)base) / PAGE;
+	struct parts *parts = &all[page / PAGES];
+
+	page %= PAGES;
+	/* A pointer that was kept from another thread's event reads as zeros. */
+	if (parts->tid != (uint32_t)sys_call0(SYS_gettid))
+		return false;
+	if (page == PAGE_POINTERS || page == PAGE_POINTERS + 1)
+		return look_at_pointers(parts);
+	if (!allow(parts, (unsigned)page, 1, PROT_READ | PROT_WRITE))
+		return false;
+	fill_page(parts, (unsigned)page);
+	note_filled(parts, (unsigned)page);
+	return true;
+}
+
+static void map_region(unsigned vcpus)
+{
+	size_t size = (size_t)vcpus * PAGES * PAGE;
+	int64_t at = sys_call(SYS_mmap, 0, size, PROT_NONE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, (uint64_t)-1, 0);
+	uint8_t *none = NULL;
+
+	if (at < 0 && at > -PAGE)
+		return;
+	if (__atomic_compare_exchange_n(&base, &none, (uint8_t *)at, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE)) {
+		fault_fill_range((void *)at, (uint8_t *)at + size, on_look);
+		__atomic_store_n(&stretches, vcpus, __ATOMIC_RELEASE);
+	} else {
+		sys_call2(SYS_munmap, at, size);
+	}
+}
+
+static void forget_filled(struct parts *parts)
+{
+	if (parts->count > KEPT)
+		allow(parts, 0, PAGES, PROT_NONE);
+	for (unsigned i = 0; parts->count <= KEPT && i < parts->count; i++)
+		allow(parts, parts->filled[i], 1, PROT_NONE);
+	parts->count = 0;
+}
+
+void task_parts_use(struct own_task *task, struct vcpu *cpu, unsigned vcpus, uint64_t machine)
+{
+	struct files_page *files;
+	struct parts *parts;
+
+	if (!__atomic_load_n(&base, __ATOMIC_ACQUIRE))
+		map_region(vcpus < VCPUS ? vcpus : VCPUS);
+	if (!cpu || cpu->id >= __atomic_load_n(&stretches, __ATOMIC_ACQUIRE)) {
+		task->mm = NULL;
+		task->files = NULL;
+		task->fs = NULL;
+		task->nsproxy = NULL;
+		return;
+	}
+	parts = &all[cpu->id];
+	if (parts->machine != machine || parts->takes != cpu->takes || parts->tid != (uint32_t)task->pid)
+		forget_filled(parts);
+	parts->machine = machine;
+	parts->takes = cpu->takes;
+	parts->tid = (uint32_t)task->pid;
+	files = page_at(parts, PAGE_FILES);
+	task->mm = page_at(parts, PAGE_MM);
+	task->files = &files->files;
+	task->fs = &files->fs;
+	task->nsproxy = page_at(parts, PAGE_NAMESPACES);
+}
