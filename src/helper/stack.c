@@ -8,42 +8,9 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "base/fault.h"
+#include "helper/unwind.h"
 
 enum { STACK_FRAMES = 127 };
-
-/* Where an instruction and a frame pointer are among the registers (pt_regs). */
-#if defined(__x86_64__)
-enum { REGS_FRAME = 4, REGS_IP = 16 };
-#elif defined(__aarch64__)
-enum { REGS_FRAME = 29, REGS_IP = 32 };
-#else
-#error "stack.c: say where the registers are"
-#endif
-
-/*
- * Follows the chain of frame pointers from the interrupted registers: a frame
- * pointer points at the caller's, with the return address after it. Frames go
- * up the stack, so that a chain that does not is damaged and ends the walk.
- * Returns how many addresses there are, at most max.
- */
-static uint32_t stack_walk(const uint64_t *regs, uint64_t *ips, uint32_t max)
-{
-	uint64_t frame[2], at;
-	uint32_t count = 0;
-
-	if (!regs || !max)
-		return 0;
-	ips[count++] = regs[REGS_IP];
-	for (at = regs[REGS_FRAME]; count < max && at && !(at & 7); at = frame[0]) {
-		if (fault_copy(frame, (const void *)(uintptr_t)at, sizeof(frame)) < 0 || !frame[1])
-			break;
-		ips[count++] = frame[1];
-		if (frame[0] <= at)
-			break;
-	}
-	return count;
-}
 
 static uint64_t get_stackid(struct vm *vm, const uint64_t arg[5])
 {
@@ -56,7 +23,7 @@ static uint64_t get_stackid(struct vm *vm, const uint64_t arg[5])
 		return (uint64_t)-EINVAL;
 	if (!(flags & BPF_F_USER_STACK))
 		return (uint64_t)-EFAULT;
-	count = stack_walk(vm->regs, ips, skip + STACK_FRAMES);
+	count = unwind_walk(vm->regs, ips, skip + STACK_FRAMES);
 	if (count <= skip)
 		return (uint64_t)-EFAULT;
 	return (uint64_t)stack_trace_put(map, ips + skip, count - skip, flags);
@@ -93,7 +60,7 @@ static uint64_t get_stack(struct vm *vm, const uint64_t arg[5])
 	if (error != -EFAULT || !(flags & BPF_F_USER_STACK) || !vm->regs)
 		goto fail;
 	want = size / 8 < STACK_FRAMES ? size / 8 : STACK_FRAMES;
-	count = stack_walk(vm->regs, ips, skip + want);
+	count = unwind_walk(vm->regs, ips, skip + want);
 	if (count < skip)
 		goto fail;
 	count -= skip;
