@@ -66,8 +66,9 @@ static uint32_t keyed_version(struct chaos *chaos, uint32_t key)
 	int error;
 
 	key_bytes(chaos, key, bytes);
-	error = map_user_lookup(chaos->map, bytes, keyed_targets(chaos) ? (void *)&target : &value,
-				0);
+	for (int second = 0; second == 0 || (error == -EBUSY && second < 60); second++)
+		error = map_user_lookup(chaos->map, bytes,
+					keyed_targets(chaos) ? (void *)&target : &value, 0);
 	if (error == -ENOENT)
 		return 0;
 	chaos_expect(chaos, error == 0);
@@ -79,7 +80,7 @@ static uint32_t keyed_version(struct chaos *chaos, uint32_t key)
 	return value.key == key ? value.version : 0;
 }
 
-static int keyed_set(struct chaos *chaos, uint32_t key, uint32_t version, bool as_program)
+static int keyed_try(struct chaos *chaos, uint32_t key, uint32_t version, bool as_program)
 {
 	const struct map_type *type = map_type(chaos_type(chaos)->spec.type);
 	struct value value = { key, version, value_check(key, version) };
@@ -97,6 +98,16 @@ static int keyed_set(struct chaos *chaos, uint32_t key, uint32_t version, bool a
 					  BPF_ANY, cpu);
 	if (cpu)
 		vcpu_give(cpu);
+	return error;
+}
+
+/* Busy: who holds the lock got no CPU for a second, which a full machine may well do. */
+static int keyed_set(struct chaos *chaos, uint32_t key, uint32_t version, bool as_program)
+{
+	int error = -EBUSY;
+
+	for (int second = 0; error == -EBUSY && second < 60; second++)
+		error = keyed_try(chaos, key, version, as_program);
 	return error;
 }
 
