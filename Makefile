@@ -1,5 +1,5 @@
 # Every target is a command of ./dev.
-TARGETS = build demo test bench lint install deps fuzz random chaos
+TARGETS = build demo test bench lint install deps fuzz random chaos targets
 
 all: build
 

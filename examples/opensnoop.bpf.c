@@ -7,7 +7,7 @@
  * kernel's task_struct: only the fields that are needed are declared, and CO-RE
  * finds where this kernel has them.
  *
- *   skep check examples/opensnoop.bpf.c
+ *   skep run examples/opensnoop.bpf.c -- ls
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_core_read.h>
@@ -61,18 +61,16 @@ struct {
 
 const struct open_event *unused_open_event __attribute__((unused));
 
-SEC("tracepoint/syscalls/sys_enter_openat")
-int enter_openat(struct sys_enter *ctx)
+static __always_inline int begin(unsigned long name, unsigned long flags)
 {
 	__u32 thread = (__u32)bpf_get_current_pid_tgid();
-	struct opening opening = { (const char *)ctx->args[1], (int)ctx->args[2] };
+	struct opening opening = { (const char *)name, (int)flags };
 
 	bpf_map_update_elem(&openings, &thread, &opening, BPF_ANY);
 	return 0;
 }
 
-SEC("tracepoint/syscalls/sys_exit_openat")
-int exit_openat(struct sys_exit *ctx)
+static __always_inline int end(struct sys_exit *ctx)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	__u32 thread = (__u32)id;
@@ -98,6 +96,30 @@ int exit_openat(struct sys_exit *ctx)
 done:
 	bpf_map_delete_elem(&openings, &thread);
 	return 0;
+}
+
+SEC("tracepoint/syscalls/sys_enter_open")
+int enter_open(struct sys_enter *ctx)
+{
+	return begin(ctx->args[0], ctx->args[1]);
+}
+
+SEC("tracepoint/syscalls/sys_enter_openat")
+int enter_openat(struct sys_enter *ctx)
+{
+	return begin(ctx->args[1], ctx->args[2]);
+}
+
+SEC("tracepoint/syscalls/sys_exit_open")
+int exit_open(struct sys_exit *ctx)
+{
+	return end(ctx);
+}
+
+SEC("tracepoint/syscalls/sys_exit_openat")
+int exit_openat(struct sys_exit *ctx)
+{
+	return end(ctx);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -17,7 +17,7 @@
 #include "cli/show.h"
 
 struct args {
-	const char *in, *out, *filter, *btf, *on;
+	const char *in, *out, *filter, *btf, *on, *output;
 	struct list programs, set, events;
 	uint64_t count, repeat, ifindex, seconds, sample_hz;
 	bool verbose, json, egress, interpreter, no_maps, all;
@@ -38,6 +38,7 @@ static const struct opt opts[] = {
 	OPT(OPT_FLAG, 0, "no-maps", no_maps, NULL, "do not print maps at the end"),
 	OPT(OPT_FLAG, 'a', "all", all, NULL, "all entries of maps, not the first 32 of each"),
 	OPT(OPT_FLAG, 'i', "interpreter", interpreter, NULL, "interpret, do not compile"),
+	OPT(OPT_TEXT, 'o', "output", output, "FILE", "events and maps to FILE, not among a command's output"),
 	OPT(OPT_TEXT, 0, "on", on, "WHERE", "'linux': in the running kernel, not in Skep's machine"),
 	OPT(OPT_NUMBER, 't', "time", seconds, "N", "stop after N seconds (--on linux)"),
 	OPT(OPT_NUMBER, 0, "sample", sample_hz, "HZ", "how often perf_event programs run (default 99)"),
@@ -414,7 +415,7 @@ static int run_attached(struct session *session, char **argv)
 		.loaded = &session->loaded, .programs = &args->programs,
 		.event_types = &args->events, .command = argv[1] ? argv + 1 : NULL,
 		.seconds = args->seconds, .sample_hz = args->sample_hz, .json = args->json,
-		.all = args->all, .no_maps = args->no_maps,
+		.all = args->all, .no_maps = args->no_maps, .output = args->output,
 	};
 	int status = -1;
 

@@ -8,6 +8,7 @@
 #include "cli/run_linux.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,7 +105,29 @@ static bool attach(const struct live *live, struct skep_diag *diag)
 
 /* --- the command --- */
 
-static pid_t start(const struct live *live, struct skep_diag *diag)
+/*
+ * With --output, standard output becomes that file here; the command gets what it was. The
+ * descriptor of the latter; STDOUT_FILENO without; -1 with the reason in diag.
+ */
+static int divert(const struct live *live, struct skep_diag *diag)
+{
+	int was = STDOUT_FILENO, file;
+
+	if (!live->output)
+		return was;
+	fflush(stdout);
+	file = open(live->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	was = file < 0 ? -1 : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (was < 0 || dup2(file, STDOUT_FILENO) < 0) {
+		skep_report(diag, SKEP_IO, NULL, "cannot write '%s': %s", live->output,
+			    strerror(errno));
+		return -1;
+	}
+	close(file);
+	return was;
+}
+
+static pid_t start(const struct live *live, int output, struct skep_diag *diag)
 {
 	pid_t child;
 
@@ -121,6 +144,8 @@ static pid_t start(const struct live *live, struct skep_diag *diag)
 		fprintf(stderr, "skep: the command cannot be followed: %s\n", strerror(errno));
 		_exit(NOT_RUN);
 	}
+	if (output != STDOUT_FILENO)
+		dup2(output, STDOUT_FILENO);
 	execvp(live->command[0], live->command);
 	fprintf(stderr, "skep: cannot run '%s': %s\n", live->command[0], strerror(errno));
 	_exit(errno == ENOENT ? NOT_FOUND : NOT_RUN);
@@ -165,7 +190,7 @@ int run_linux(const struct live *live, struct skep_diag *diag)
 			     .event_types = live->event_types, .json = live->json,
 			     .all = live->all };
 	pid_t child = 0;
-	int status;
+	int status, output;
 
 	if (!choose(live, diag) || !loaded_load_linux(live->loaded, NULL, 0, &opts, diag) ||
 	    !show_check_types(&show, diag))
@@ -173,8 +198,11 @@ int run_linux(const struct live *live, struct skep_diag *diag)
 	catch_signals();
 	if (!attach(live, diag))
 		return -1;
+	output = divert(live, diag);
+	if (output < 0)
+		return -1;
 	if (live->command) {
-		child = start(live, diag);
+		child = start(live, output, diag);
 		if (child < 0)
 			return -1;
 	}

@@ -202,3 +202,14 @@ EOF
 	[ "$status" = 2 ]
 	[[ "$output" == *"--on 'mars'?"* ]]
 }
+
+@test "on linux: --output keeps events apart from the command's own output" {
+	may_load
+	objects execs
+	skep run -j -o events --on linux execs.o -- sh -c 'echo mine; /bin/echo too' >out
+	[ "$(cat out)" = $'mine\ntoo' ]
+	[ "$(grep '"ringbuf"' events | json data.comm | tr '\n' ' ')" = 'sh echo ' ]
+	run skep run -o /nothing/here --on linux execs.o -- true
+	[ "$status" = 1 ]
+	[[ "$output" == *"cannot write '/nothing/here'"* ]]
+}
