@@ -19,6 +19,7 @@ struct loading {
 	struct skep_diag *diag;
 	struct map_spec *map_specs;   /* the object's, with sizes settled for this machine */
 	const struct map_spec **spec_list;
+	const struct map_spec ***lists; /* per program, if it has jump tables: spec_list and those */
 	struct skep_map **maps;       /* per map of the object; NULL: none is made */
 	struct map **raw;             /* the same, as the engines take them */
 	struct prog_spec *specs;      /* per program of the object */
@@ -37,13 +38,14 @@ static int loading_init(struct loading *l)
 
 	l->map_specs = calloc(maps, sizeof(*l->map_specs));
 	l->spec_list = calloc(maps, sizeof(*l->spec_list));
+	l->lists = calloc(progs, sizeof(*l->lists));
 	l->maps = calloc(maps, sizeof(*l->maps));
 	l->raw = calloc(maps, sizeof(*l->raw));
 	l->specs = calloc(progs, sizeof(*l->specs));
 	l->verified = calloc(progs, sizeof(*l->verified));
 	l->progs = calloc(progs, sizeof(*l->progs));
 	return l->map_specs && l->spec_list && l->maps && l->raw && l->specs && l->verified &&
-			       l->progs
+			       l->progs && l->lists
 		       ? 0
 		       : oom(l);
 }
@@ -57,6 +59,9 @@ static void loading_done(struct loading *l)
 		map_record_free(l->maps[i - 1]);
 	for (size_t i = 0; l->verified && i < l->object->prog_count; i++)
 		verified_done(&l->verified[i]);
+	for (size_t i = 0; l->lists && i < l->object->prog_count; i++)
+		free(l->lists[i]);
+	free(l->lists);
 	free(l->map_specs);
 	free(l->spec_list);
 	free(l->maps);
@@ -100,14 +105,19 @@ static int judge(struct loading *l, size_t index)
 	return error;
 }
 
-/* A machine has no maps that hold instructions. */
-static int refuse_tables(struct loading *l, const struct prog_spec *spec)
+/* Behind the object's maps come the jump tables of the program. */
+static int list_tables(struct loading *l, size_t index)
 {
-	struct skep_where where = object_where(l->object, spec->section, spec->name);
+	struct prog_spec *spec = &l->specs[index];
+	size_t own = l->object->maps.count;
+	const struct map_spec **list = calloc((size_t)spec->map_count + 1, sizeof(*list));
 
-	return skep_fail(l->diag, SKEP_MACHINE_MAP, &where,
-			 "'%s' jumps through a table: such a program can be checked, but no "
-			 "machine runs it", spec->name);
+	if (!list)
+		return oom(l);
+	for (size_t i = 0; i < spec->map_count; i++)
+		list[i] = i < own ? l->spec_list[i] : spec->maps[i];
+	spec->maps = l->lists[index] = list;
+	return 0;
 }
 
 static int judge_all(struct loading *l)
@@ -129,9 +139,11 @@ static int judge_all(struct loading *l)
 		if (!l->object->progs[i].autoload)
 			continue;
 		if (l->specs[i].map_count > l->object->maps.count)
-			return refuse_tables(l, &l->specs[i]);
-		l->specs[i].maps = l->spec_list;
-		error = judge(l, i);
+			error = list_tables(l, i);
+		else
+			l->specs[i].maps = l->spec_list;
+		if (!error)
+			error = judge(l, i);
 	}
 	return error;
 }
@@ -198,12 +210,45 @@ static int make_map(struct loading *l, size_t index)
 
 /* --- programs --- */
 
+/* The maps that the program's instructions name: the object's, then its own tables. NULL with
+ * *error set. */
+static struct map **maps_of_prog(struct loading *l, size_t index, int *error)
+{
+	const struct prog_spec *spec = &l->specs[index];
+	struct skep_prog *prog = l->progs[index];
+	size_t own = l->object->maps.count;
+	struct map **maps = calloc((size_t)spec->map_count + 1, sizeof(*maps));
+
+	*error = 0;
+	prog->tables = calloc(spec->map_count > own ? spec->map_count - own : 1,
+			      sizeof(*prog->tables));
+	if (!maps || !prog->tables)
+		*error = oom(l);
+	for (size_t i = 0; i < spec->map_count && !*error; i++) {
+		if (i < own) {
+			maps[i] = l->raw[i];
+			continue;
+		}
+		maps[i] = map_new(spec->maps[i], l->machine->memory, l->machine->vcpus, error);
+		if (maps[i])
+			prog->tables[prog->table_count++] = maps[i];
+		else
+			*error = oom(l);
+	}
+	if (*error) {
+		free(maps);
+		return NULL;
+	}
+	return maps;
+}
+
 static int make_prog(struct loading *l, size_t index)
 {
 	const struct prog_spec *spec = &l->specs[index];
 	struct skep_where where = object_where(l->object, spec->section, spec->name);
 	struct skep_prog *prog = l->progs[index] = calloc(1, sizeof(*prog));
 	bool compile = l->machine->engine != SKEP_ENGINE_INTERPRETER;
+	struct map **maps;
 	int error;
 
 	if (!prog)
@@ -218,8 +263,12 @@ static int make_prog(struct loading *l, size_t index)
 	prog->name = strdup(spec->name);
 	if (!prog->name || prog_tag(spec->insns, spec->len, prog->tag) < 0)
 		return oom(l);
-	prog->code = code_new(&l->verified[index], spec, l->raw, l->machine->world, compile, &error,
+	maps = maps_of_prog(l, index, &error);
+	if (!maps)
+		return error;
+	prog->code = code_new(&l->verified[index], spec, maps, l->machine->world, compile, &error,
 			      l->diag);
+	free(maps);
 	if (!prog->code)
 		return error;
 	if (l->machine->engine == SKEP_ENGINE_JIT && !prog->code->native_size)

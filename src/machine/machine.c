@@ -92,6 +92,9 @@ void prog_record_free(struct skep_prog *prog)
 		prog->hook_done(prog->hook);
 	code_free(prog->code, prog->machine->world);
 	memory_release(prog->machine->memory, prog->ref, sizeof(*prog->ref));
+	for (uint32_t i = 0; i < prog->table_count; i++)
+		map_free(prog->tables[i]);
+	free(prog->tables);
 	free(prog->name);
 	free(prog);
 }

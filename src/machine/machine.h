@@ -45,6 +45,8 @@ struct skep_prog {
 	bool sleepable;
 	uint64_t object;
 	size_t index;
+	struct map **tables;      /* owned: its jump tables, which only it has */
+	uint32_t table_count;
 	/* State of the hook that runs it (a packet's buffers ...): made on demand
 	 * by the hook, freed with the program. */
 	void *hook;

@@ -35,7 +35,6 @@ static const struct rule rules[] = {
 	{ BPF_MAP_TYPE_STRUCT_OPS, 4, { -1, -1 }, MAX_ONE, 0, 0 },
 	{ BPF_MAP_TYPE_USER_RINGBUF, 0, { 0, 0 }, MAX_RING, 0, 0 },
 	{ BPF_MAP_TYPE_ARENA, 0, { 0, 0 }, MAX_NONZERO, BPF_F_MMAPABLE, 0 },
-	{ BPF_MAP_TYPE_INSN_ARRAY, 4, { 16, 16 }, MAX_NONZERO, 0, 0 },
 	{ BPF_MAP_TYPE_RHASH, -1, { -1, -1 }, MAX_NONZERO, 0, 0 },
 };
 
@@ -138,9 +137,6 @@ const struct map_type map_others[] = {
 	{ .id = BPF_MAP_TYPE_ARENA, .name = "arena", .needs = NEEDS_BPF, .check = other_check,
 	  .flags = BPF_F_SEGV_ON_FAULT | BPF_F_MMAPABLE | BPF_F_NO_USER_CONV,
 	  .doc = "Memory with the same pointers in programs and user space." },
-	{ .id = BPF_MAP_TYPE_INSN_ARRAY, .name = "insn_array", .needs = NEEDS_BPF, .check = other_check,
-	  .prog_rdonly = true,
-	  .doc = "Places in a program, to jump to." },
 	{ .id = BPF_MAP_TYPE_RHASH, .name = "rhash", .needs = NEEDS_BPF, .check = other_check,
 	  .flags = BPF_F_NO_PREALLOC | BPF_F_NUMA_NODE | MAP_ACCESS_FLAGS,
 	  .doc = "A hash that grows with its contents." },

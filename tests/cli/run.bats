@@ -232,3 +232,16 @@ load helper
 	cmp file.pcap piped.pcap
 	grep -q packets summary
 }
+
+@test "prog run: a jump through a table, compiled and interpreted" {
+	local length
+	objects jump
+	for length in 64 65 66 67; do # a socket filter sees what is behind the 14 bytes of Ethernet
+		head -c "$length" /dev/zero >packet.bin
+		run skep prog run jump.o data_in packet.bin -j
+		[ "$status" = 0 ]
+		[ "$(json retval <<<"$output")" = $((100 + (length - 14) % 4 % 3)) ]
+		run skep prog run -i jump.o data_in packet.bin -j
+		[ "$(json retval <<<"$output")" = $((100 + (length - 14) % 4 % 3)) ]
+	done
+}

@@ -187,6 +187,51 @@ static void stack_trace__a_stack_has_one_id(void **state)
 	world_free(&world);
 }
 
+/* --- instruction arrays --- */
+
+static void insn_array__user_space_says_which_instructions(void **state)
+{
+	struct world world = world_new(1);
+	struct map *map = world_map(&world, BPF_MAP_TYPE_INSN_ARRAY, 4, 16, 3, 0);
+	uint32_t in[4] = { 7 }, gone[4] = { 7, 9 }, out[4], key = 2;
+	uint64_t address;
+
+	(void)state;
+	assert_int_equal(map_user_update(map, &key, in, 0), 0);
+	assert_int_equal(map_user_lookup(map, &key, out, 0), 0);
+	assert_memory_equal(out, in, sizeof(in));
+	assert_int_equal(map_user_update(map, &key, gone, 0), -EINVAL);
+	assert_int_equal(map_user_update(map, &key, in, BPF_F_LOCK), -EINVAL);
+	assert_int_equal(map_user_update(map, &key, in, BPF_NOEXIST), -EEXIST);
+	assert_int_equal(map_user_remove(map, &key), -EINVAL);
+	assert_int_equal(map_type(map->type_id)->direct_value(map, &address, 16), 0);
+	assert_int_equal(*(uint64_t *)(uintptr_t)address, 7);
+	assert_int_equal(map_type(map->type_id)->direct_value(map, &address, 24), -EACCES);
+	key = 3;
+	assert_int_equal(map_user_update(map, &key, in, 0), -E2BIG);
+	assert_int_equal(map_user_lookup(map, &key, out, 0), -ENOENT);
+	world_free(&world);
+}
+
+static void insn_array__a_programs_table_is_frozen(void **state)
+{
+	static const uint32_t targets[] = { 5, 3 };
+	struct world world = world_new(1);
+	struct map_spec spec = { .name = "table", .type = BPF_MAP_TYPE_INSN_ARRAY, .key_size = 4,
+				 .value_size = 16, .max_entries = 2, .targets = targets };
+	uint32_t in[4] = { 1 }, out[4], key = 0;
+	int error = 0;
+	struct map *map = map_new(&spec, world.memory, world.vcpus, &error);
+
+	(void)state;
+	assert_non_null(map);
+	assert_int_equal(map_user_update(map, &key, in, 0), -EPERM);
+	assert_int_equal(map_user_lookup(map, &key, out, 0), 0);
+	assert_memory_equal(out, ((uint32_t[]){ 5, 5, 0, 0 }), 16);
+	map_free(map);
+	world_free(&world);
+}
+
 /* --- values with a spin lock --- */
 
 static void special__bytes_of_locks_are_not_copied(void **state)
@@ -391,6 +436,8 @@ int main(void)
 		cmocka_unit_test(map_in_map__an_inner_map_outlives_who_reads_it),
 		cmocka_unit_test(perf__what_does_not_fit_is_counted_as_lost),
 		cmocka_unit_test(stack_trace__a_stack_has_one_id),
+		cmocka_unit_test(insn_array__user_space_says_which_instructions),
+		cmocka_unit_test(insn_array__a_programs_table_is_frozen),
 		cmocka_unit_test(special__bytes_of_locks_are_not_copied),
 		cmocka_unit_test(special__btf_says_where_the_lock_is),
 		cmocka_unit_test(special__a_dead_holders_spin_lock_is_taken_over),
