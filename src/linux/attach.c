@@ -7,29 +7,19 @@
  * that attaching takes. What is attached is held by a descriptor: of a link, or of
  * a perf event that the program was set on.
  */
-#include "linux/impl.h"
+#include "linux/attach.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { SAMPLE_HZ = 99, RETURN = 1 << 0 };
+enum { SAMPLE_HZ = 99 };
 
-struct attaching {
-	struct skep_linux *kernel;
-	const struct skep_object_prog *prog;
-	struct linux_prog *loaded;
-	const char *target;      /* what the section says behind its prefix; "" for nothing */
-	unsigned flags;          /* of the row */
-	struct skep_where where;
-	struct skep_diag *diag;
-};
-
-static int keep(const struct attaching *a, int fd)
+int attach_keep(const struct attaching *a, int fd)
 {
 	int *link;
 
@@ -44,9 +34,7 @@ static int keep(const struct attaching *a, int fd)
 	return 0;
 }
 
-/* Every way of failing ends here: what was to be attached to, and why it was not. */
-__attribute__((format(printf, 3, 4)))
-static int cannot(const struct attaching *a, int error, const char *fmt, ...)
+int attach_failed(const struct attaching *a, int error, const char *fmt, ...)
 {
 	char place[256];
 	va_list args;
@@ -61,7 +49,7 @@ static int cannot(const struct attaching *a, int error, const char *fmt, ...)
 	return error;
 }
 
-static int wants_target(const struct attaching *a, const char *form)
+int attach_wants_target(const struct attaching *a, const char *form)
 {
 	skep_report(a->diag, SKEP_LINUX_ATTACH, &a->where, "section '%s' of '%s' does not say where "
 		    "to attach it", a->prog->section, a->where.program);
@@ -69,8 +57,7 @@ static int wants_target(const struct attaching *a, const char *form)
 	return -EINVAL;
 }
 
-/* A perf event on a CPU that runs the program. */
-static int attach_event(const struct attaching *a, struct perf_event_attr *attr, int cpu)
+int attach_event(const struct attaching *a, struct perf_event_attr *attr, int cpu)
 {
 	int fd = (int)sys_perf_event_open(attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC), error = 0;
 
@@ -80,7 +67,7 @@ static int attach_event(const struct attaching *a, struct perf_event_attr *attr,
 	    ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) < 0)
 		error = -errno;
 	if (!error)
-		return keep(a, fd);
+		return attach_keep(a, fd);
 	close(fd);
 	return error;
 }
@@ -95,21 +82,21 @@ static int attach_tracepoint(const struct attaching *a)
 	int fd, error;
 
 	if (!strchr(a->target, '/'))
-		return wants_target(a, "tracepoint/CATEGORY/NAME");
+		return attach_wants_target(a, "tracepoint/CATEGORY/NAME");
 	snprintf(path, sizeof(path), "events/%s/id", a->target);
 	fd = tracefs_open(path, O_RDONLY);
 	if (fd == -ENODEV)
-		return cannot(a, fd, "be attached to tracepoints, whose ids tracefs tells, which is "
+		return attach_failed(a, fd, "be attached to tracepoints, whose ids tracefs tells, which is "
 			      "not there");
 	if (fd < 0)
-		return cannot(a, fd, "be attached to tracepoint %s", a->target);
+		return attach_failed(a, fd, "be attached to tracepoint %s", a->target);
 	error = read(fd, id, sizeof(id) - 1) > 0 ? 0 : -EIO;
 	close(fd);
 	attr.config = strtoull(id, NULL, 10);
 	/* The program runs on all CPUs: the event only says whose it is. */
 	if (!error)
 		error = attach_event(a, &attr, 0);
-	return error ? cannot(a, error, "be attached to tracepoint %s", a->target) : 0;
+	return error ? attach_failed(a, error, "be attached to tracepoint %s", a->target) : 0;
 }
 
 static int raw_open(const struct attaching *a, const char *name)
@@ -117,7 +104,7 @@ static int raw_open(const struct attaching *a, const char *name)
 	struct sys_raw_tracepoint attr = { .name = (uintptr_t)name,
 					   .fd = (uint32_t)a->loaded->fd };
 
-	return keep(a, (int)sys_bpf(BPF_RAW_TRACEPOINT_OPEN, &attr, sizeof(attr)));
+	return attach_keep(a, (int)sys_bpf(BPF_RAW_TRACEPOINT_OPEN, &attr, sizeof(attr)));
 }
 
 static int attach_raw(const struct attaching *a)
@@ -125,9 +112,9 @@ static int attach_raw(const struct attaching *a)
 	int error;
 
 	if (!*a->target)
-		return wants_target(a, "raw_tp/NAME");
+		return attach_wants_target(a, "raw_tp/NAME");
 	error = raw_open(a, a->target);
-	return error ? cannot(a, error, "be attached to raw tracepoint %s", a->target) : 0;
+	return error ? attach_failed(a, error, "be attached to raw tracepoint %s", a->target) : 0;
 }
 
 /* The target is in the kernel's types, and was told when the program was loaded. */
@@ -135,7 +122,7 @@ static int attach_typed(const struct attaching *a)
 {
 	int error = raw_open(a, NULL);
 
-	return error ? cannot(a, error, "be attached to %s", a->target) : 0;
+	return error ? attach_failed(a, error, "be attached to %s", a->target) : 0;
 }
 
 /* --- time --- */
@@ -150,14 +137,13 @@ static int attach_sampling(const struct attaching *a)
 	for (unsigned cpu = 0; cpu < a->kernel->possible && !error; cpu++)
 		if (sys_cpu_online(cpu))
 			error = attach_event(a, &attr, (int)cpu);
-	return error ? cannot(a, error, "sample at %llu Hz", (unsigned long long)attr.sample_freq)
+	return error ? attach_failed(a, error, "sample at %llu Hz", (unsigned long long)attr.sample_freq)
 		     : 0;
 }
 
 /* --- functions of the kernel --- */
 
-/* The type that a device of perf has, and the bit of config that makes it a return probe. */
-static int probe_device(const char *device, struct perf_event_attr *attr, bool returns)
+int attach_device(const char *device, struct perf_event_attr *attr, bool returns)
 {
 	char path[128];
 	int64_t type, bit = 0;
@@ -187,15 +173,15 @@ static int probe_device(const char *device, struct perf_event_attr *attr, bool r
 static int attach_function(const struct attaching *a, const char *name, uint64_t off)
 {
 	struct perf_event_attr attr = { .sample_period = 1 };
-	int error = probe_device("kprobe", &attr, a->flags & RETURN);
+	int error = attach_device("kprobe", &attr, a->flags & RETURN);
 
 	if (error)
-		return cannot(a, error, "be attached to function %s: it was built without kprobes",
+		return attach_failed(a, error, "be attached to function %s: it was built without kprobes",
 			      name);
 	attr.config1 = (uintptr_t)name;
 	attr.config2 = off;
 	error = attach_event(a, &attr, 0);
-	return error ? cannot(a, error, "be attached to function %s", name) : 0;
+	return error ? attach_failed(a, error, "be attached to function %s", name) : 0;
 }
 
 /* "function" or "function+offset" */
@@ -206,7 +192,7 @@ static int attach_kprobe(const struct attaching *a)
 	uint64_t off = a->target[len] ? strtoull(a->target + len + 1, NULL, 0) : 0;
 
 	if (!len)
-		return wants_target(a, "kprobe/FUNCTION");
+		return attach_wants_target(a, "kprobe/FUNCTION");
 	snprintf(name, sizeof(name), "%.*s", (int)MIN(len, sizeof(name) - 1), a->target);
 	return attach_function(a, name, off);
 }
@@ -217,9 +203,46 @@ static int attach_ksyscall(const struct attaching *a)
 	char name[128];
 
 	if (!*a->target)
-		return wants_target(a, "ksyscall/NAME");
+		return attach_wants_target(a, "ksyscall/NAME");
 	snprintf(name, sizeof(name), "__x64_sys_%.100s", a->target);
 	return attach_function(a, name, 0);
+}
+
+/*
+ * A pattern: the kernel's own list says which functions can have a probe; those that begin a
+ * function are probed at once by a link.
+ */
+static int attach_kprobe_multi(const struct attaching *a)
+{
+	struct sys_kprobe_multi attr = { .prog = (uint32_t)a->loaded->fd,
+					 .attach = a->prog->match.attach,
+					 .probe_flags = a->flags & RETURN };
+	VEC(const char *) names = { 0 };
+	struct arena strings = { 0 };
+	char line[512];
+	int fd = tracefs_open("available_filter_functions", O_RDONLY), error = -ENOENT;
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "re");
+
+	if (!*a->target)
+		error = attach_wants_target(a, "kprobe.multi/PATTERN");
+	while (*a->target && file && fgets(line, sizeof(line), file)) {
+		const char **name;
+
+		line[strcspn(line, " \t\n")] = '\0';
+		if (fnmatch(a->target, line, 0) != 0 || !(name = vec_push(&names)))
+			continue;
+		*name = arena_strdup(&strings, line);
+	}
+	if (file)
+		fclose(file);
+	attr.count = (uint32_t)names.count;
+	attr.symbols = (uintptr_t)names.items;
+	if (names.count)
+		error = attach_keep(a, (int)sys_bpf(BPF_LINK_CREATE, &attr, sizeof(attr)));
+	vec_done(&names);
+	arena_done(&strings);
+	return error && *a->target ? attach_failed(a, error, "be attached to functions like %s",
+						   a->target) : error;
 }
 
 /* --- the table --- */
@@ -253,6 +276,19 @@ static const struct attach_row rows[] = {
 	{ "kretprobe+", attach_kprobe, RETURN },
 	{ "ksyscall+", attach_ksyscall, 0 },
 	{ "kretsyscall+", attach_ksyscall, RETURN },
+	{ "kprobe.multi+", attach_kprobe_multi, 0 },
+	{ "kretprobe.multi+", attach_kprobe_multi, RETURN },
+	{ "kprobe.session+", attach_kprobe_multi, 0 },
+	{ "uprobe+", attach_uprobe, 0 },
+	{ "uprobe.s+", attach_uprobe, 0 },
+	{ "uretprobe+", attach_uprobe, RETURN },
+	{ "uretprobe.s+", attach_uprobe, RETURN },
+	{ "uprobe.multi+", attach_uprobe_multi, 0 },
+	{ "uprobe.multi.s+", attach_uprobe_multi, 0 },
+	{ "uretprobe.multi+", attach_uprobe_multi, RETURN },
+	{ "uretprobe.multi.s+", attach_uprobe_multi, RETURN },
+	{ "uprobe.session+", attach_uprobe_multi, 0 },
+	{ "uprobe.session.s+", attach_uprobe_multi, 0 },
 };
 
 int skep_linux_attach(struct skep_linux *kernel, const struct skep_object_prog *prog,

@@ -213,3 +213,21 @@ EOF
 	[ "$status" = 1 ]
 	[[ "$output" == *"cannot write '/nothing/here'"* ]]
 }
+
+@test "on linux: functions of programs and libraries, by name and by pattern" {
+	may_load
+	objects user
+	gcc -O1 -o work "$BATS_TEST_DIRNAME/objects/work.c"
+	./work & # not of the tree
+	skep run -j --on linux user.o -- ./work >out
+	wait
+	[ "$(grep '"hits"' out | json value | tr '\n' ' ')" = '20 20 10 7 ' ]
+	skep run -j --on linux user.o -- sh -c './work; ./work' >out
+	[ "$(grep '"hits"' out | json value | tr '\n' ' ')" = '40 40 20 14 ' ]
+	run skep run --on linux user.o -p nowhere -- true
+	[ "$status" = 1 ]
+	[[ "$output" == *nowhere* ]]
+	run skep run --on linux user.o -p bare -- true
+	[ "$status" = 1 ]
+	[[ "$output" == *"does not say where to attach it"*'SEC("uprobe/FILE:FUNCTION")'* ]]
+}
