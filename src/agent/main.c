@@ -12,8 +12,10 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
+#include "agent/agent.h"
 #include "agent/libc.h"
 #include "hook/agent.h"
+#include "hook/targets.h"
 #include "map/memory.h"
 #include "map/sys.h"
 #include "vm/vm.h"
@@ -67,6 +69,20 @@ static int agent_join(const struct agent_start *start)
 	return got == at ? memory_enter(at) : -EEXIST;
 }
 
+/* What this process is to the machine. */
+static void agent_introduce(const struct agent_start *start)
+{
+	struct targets *targets = (struct targets *)(uintptr_t)start->targets;
+	struct process *process = &targets->process[start->process % PROCESSES];
+
+	agent_self = (struct agent){
+		.memory = (struct memory *)(uintptr_t)start->arena, .targets = targets,
+		.process = process, .pid = start->pid, .why = start->why,
+	};
+	process_describe(process);
+	process->execs += start->why != AGENT_ATTACHED;
+}
+
 int64_t agent_main(struct agent_start *start)
 {
 	int error;
@@ -75,9 +91,16 @@ int64_t agent_main(struct agent_start *start)
 	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE))
 		return -ENODEV; /* threads are found by it: owner_thread_pointer() */
 	error = agent_join(start);
-	if (error == 0)
-		error = engine_init();
-	return error;
+	if (error < 0)
+		return error;
+	agent_introduce(start);
+	error = engine_init();
+	if (error < 0) {
+		munmap((void *)(uintptr_t)start->arena, start->arena_size);
+		return error;
+	}
+	process_set_state(agent_self.process, PROCESS_FOLLOWED);
+	return 0;
 }
 
 int64_t agent_thread(struct agent_start *start)
@@ -86,8 +109,9 @@ int64_t agent_thread(struct agent_start *start)
 	return 0;
 }
 
+/* Everything but the image itself, which the supervisor unmaps. */
 int64_t agent_stop(struct agent_start *start)
 {
-	(void)start;
-	return 0;
+	process_set_state(agent_self.process, PROCESS_DETACHED);
+	return munmap((void *)(uintptr_t)start->arena, start->arena_size) < 0 ? -errno : 0;
 }

@@ -48,7 +48,8 @@ struct agent_start {
 	uint64_t arena_size;     /* and length */
 	uint32_t pid, tid;       /* as the supervisor sees them */
 	uint32_t why;            /* enum agent_why */
-	uint32_t process;        /* index of its record (process.h) */
+	uint32_t process;        /* index of its record (targets.h) */
+	uint64_t targets;        /* the address of their struct targets in the arena */
 	uint64_t auxv[AGENT_AUXV][2]; /* the process's own, ended by AT_NULL */
 	char arena_path[AGENT_PATH];  /* to open the arena's file by */
 };

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * agent.c - the process's own record, and what is asked of the supervisor. [runtime]
+ */
+#include "agent/agent.h"
+
+#include <stddef.h>
+
+#include "hook/targets.h"
+#include "map/memory.h"
+#include "map/owner.h"
+
+struct agent agent_self;
+
+void agent_forked(uint32_t pid, uint32_t ppid)
+{
+	struct process *process = process_claim(agent_self.targets, pid, ppid);
+
+	agent_self.pid = pid;
+	agent_self.process = process;
+	if (!process)
+		return;
+	process_describe(process);
+	process_set_state(process, PROCESS_FOLLOWED);
+}
+
+void agent_left(void)
+{
+	if (agent_self.process)
+		process_leave(agent_self.process);
+}
+
+static int64_t agent_ask(enum mail_kind kind, uint32_t pid, uint32_t tid, uint64_t a, uint64_t b,
+			 uint64_t c)
+{
+	const struct mail_message ask = { .kind = kind, .pid = pid, .tid = tid, .arg = { a, b, c } };
+
+	return mail_ask(&agent_self.targets->mail, memory_owners(agent_self.memory), &ask);
+}
+
+bool agent_will_exec(uint32_t pid, uint32_t tid, int dirfd, const char *path, int flags)
+{
+	int64_t answer = agent_ask(MAIL_WILL_EXEC, pid, tid, (uint64_t)dirfd, (uintptr_t)path,
+				   (uint64_t)flags);
+
+	/* Without a supervisor the new program runs on by itself, and the record says so. */
+	if (answer < 0 && agent_self.process && agent_self.pid == pid)
+		process_refuse(agent_self.process, WHYNOT_UNSERVED, (int)answer);
+	return answer == MAIL_SEIZED;
+}
+
+void agent_exec_failed(uint32_t pid, uint32_t tid)
+{
+	agent_ask(MAIL_EXEC_FAILED, pid, tid, 0, 0, 0);
+}

@@ -1,0 +1,619 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * follow.c - starting, attaching, and being there at every exec.
+ *
+ * ptrace belongs to the thread that began it, so an exec is watched by the
+ * follower's own thread from the question to the injection. That thread waits
+ * for two kinds of news, questions and stops, of which only one can be slept on:
+ * while it watches somebody it looks at both, often at first, then less so.
+ */
+#include "hook/follow.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "hook/gain.h"
+#include "hook/inject.h"
+#include "hook/targets.h"
+#include "hook/trace.h"
+#include "map/memory.h"
+#include "map/owner.h"
+
+enum { WATCHED = 256 };
+
+/* A thread that is about to replace its program. */
+struct watch {
+	pid_t tid, pid;          /* tid 0: free */
+	struct process *process; /* may be NULL: there was no record left */
+	uint64_t since;
+};
+
+struct follower {
+	struct memory *memory;
+	struct targets *targets;
+	struct injector injector;
+	pthread_t thread;
+	bool started;
+	uint32_t stop;           /* atomic */
+	struct watch watch[WATCHED]; /* the thread's own */
+	unsigned watched;
+	uint64_t swept;
+};
+
+struct targets *follower_targets(struct follower *follower)
+{
+	return follower->targets;
+}
+
+/* --- records --- */
+
+static uint32_t parent_of(pid_t pid)
+{
+	char path[40], line[256];
+	uint32_t parent = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "PPid: %u", &parent) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return parent;
+}
+
+static uint32_t tracer_of(pid_t tid)
+{
+	char path[40], line[256];
+	uint32_t tracer = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "TracerPid: %u", &tracer) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return tracer;
+}
+
+/* NULL when all records are those of live targets. */
+static struct process *process_of(struct follower *follower, pid_t pid)
+{
+	struct process *process = process_find(follower->targets, (uint32_t)pid);
+
+	if (!process)
+		process = process_claim(follower->targets, (uint32_t)pid, parent_of(pid));
+	return process;
+}
+
+static void refuse(struct process *process, enum process_whynot whynot, int error)
+{
+	if (!process)
+		return;
+	process_describe(process);
+	process_refuse(process, whynot, error);
+}
+
+/* A thread could not be seized. */
+static void refuse_seize(struct process *process, pid_t tid, int error)
+{
+	uint32_t tracer = tracer_of(tid);
+
+	if (process && tracer)
+		process->tracer = tracer;
+	refuse(process, tracer ? WHYNOT_TRACED : WHYNOT_DENIED, error);
+}
+
+/* What inject_start() said, as a reason. */
+static enum process_whynot whynot_of(int error)
+{
+	static const struct { int error; enum process_whynot whynot; } rows[] = {
+		{ -ENOEXEC, WHYNOT_32BIT }, { -ENODEV, WHYNOT_CPU },    { -EEXIST, WHYNOT_PLACE },
+		{ -EACCES, WHYNOT_ARENA },  { -ENOENT, WHYNOT_ARENA },  { -EPERM, WHYNOT_ARENA },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].error == error)
+			return rows[i].whynot;
+	return WHYNOT_ERROR;
+}
+
+/* --- injection into a stopped thread --- */
+
+static int bring_in(struct follower *follower, pid_t pid, struct process *process,
+		    enum agent_why why)
+{
+	struct inject what = { .why = why, .pid = pid };
+	int error;
+
+	if (!process)
+		return -ENOSPC;
+	what.process = process_index(follower->targets, process);
+	error = inject_start(&follower->injector, pid, &what);
+	if (error < 0 && error != -ESRCH)
+		refuse(process, whynot_of(error), error);
+	return error;
+}
+
+static bool is_stop_signal(int signal)
+{
+	return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+}
+
+/* Whatever it stopped for that is not what we wait for: as without us. */
+static void pass_on(pid_t tid, const struct trace_event *event)
+{
+	if (event->stop == TRACE_INTERRUPT && is_stop_signal(event->signal))
+		trace_listen(tid);
+	else if (event->stop != TRACE_NONE && event->stop != TRACE_GONE)
+		trace_continue(tid, event->stop == TRACE_SIGNAL ? event->signal : 0);
+}
+
+/* Waits for a seized thread's exec. 0, or -ESRCH. */
+static int wait_for_exec(pid_t tid)
+{
+	struct trace_event event;
+
+	for (;;) {
+		int error = trace_wait(tid, true, &event);
+
+		if (error < 0)
+			return error;
+		if (event.stop == TRACE_EXEC)
+			return 0;
+		if (event.stop == TRACE_GONE)
+			return -ESRCH;
+		pass_on(tid, &event);
+	}
+}
+
+/* --- the follower's thread: execs --- */
+
+static struct watch *watch_find(struct follower *follower, pid_t tid)
+{
+	for (unsigned i = 0; i < WATCHED; i++)
+		if (follower->watch[i].tid == tid)
+			return &follower->watch[i];
+	return NULL;
+}
+
+static void watch_end(struct follower *follower, struct watch *watch)
+{
+	watch->tid = 0;
+	follower->watched--;
+}
+
+static int64_t serve_will_exec(struct follower *follower, const struct mail_message *message)
+{
+	pid_t pid = (pid_t)message->pid, tid = (pid_t)message->tid;
+	struct watch *watch = watch_find(follower, 0);
+	struct process *process = process_of(follower, pid);
+	char name[4096] = "", path[4200];
+	int error;
+
+	if (trace_read_string(pid, message->arg[1], name, sizeof(name)) < 0)
+		return MAIL_NOT_FOLLOWED; /* the call will fail of it */
+	program_path(path, sizeof(path), pid, (int)message->arg[0], name);
+	if (access(path, F_OK) < 0 && errno == ENOENT)
+		return MAIL_NOT_FOLLOWED; /* a step of a search; the same */
+	if (program_gains(path, pid)) {
+		refuse(process, WHYNOT_PRIVILEGE, 0);
+		return MAIL_NOT_FOLLOWED;
+	}
+	error = watch ? trace_seize(tid) : -EAGAIN;
+	if (error < 0) {
+		refuse_seize(process, tid, error);
+		return MAIL_NOT_FOLLOWED;
+	}
+	*watch = (struct watch){ .tid = tid, .pid = pid, .process = process,
+				 .since = owner_clock() };
+	follower->watched++;
+	return MAIL_SEIZED;
+}
+
+/* The call returned: the process goes on as what it was. */
+static int64_t serve_exec_failed(struct follower *follower, const struct mail_message *message)
+{
+	struct watch *watch = watch_find(follower, (pid_t)message->tid);
+	struct process *process = process_find(follower->targets, message->pid);
+	struct trace_event event;
+
+	if (process)
+		process_set_state(process, process->execs ? PROCESS_FOLLOWED : PROCESS_LEFT);
+	if (!watch)
+		return 0;
+	if (trace_interrupt(watch->tid) == 0)
+		while (trace_wait(watch->tid, true, &event) == 0 && event.stop == TRACE_SIGNAL)
+			trace_continue(watch->tid, event.signal);
+	trace_detach(watch->tid, 0);
+	watch_end(follower, watch);
+	return 0;
+}
+
+/* Any thread may make the call; after it there is one, with the process's id. */
+static void watch_look(struct follower *follower, struct watch *watch)
+{
+	struct trace_event event;
+	pid_t tid = watch->tid;
+	int error = trace_wait(tid, false, &event);
+
+	if (tid != watch->pid && (error < 0 || event.stop == TRACE_NONE)) {
+		tid = watch->pid;
+		error = trace_wait(tid, false, &event);
+		if (error == -ECHILD && watch->tid != tid)
+			return;
+	}
+	if (error < 0 || event.stop == TRACE_GONE) {
+		watch_end(follower, watch);
+		return;
+	}
+	if (event.stop != TRACE_EXEC) {
+		pass_on(tid, &event);
+		return;
+	}
+	bring_in(follower, tid, watch->process, AGENT_EXEC);
+	trace_detach(tid, 0);
+	watch_end(follower, watch);
+}
+
+/* --- the follower's thread: its round --- */
+
+typedef int64_t serve_fn(struct follower *follower, const struct mail_message *message);
+
+static serve_fn *const serve[MAIL_KINDS] = {
+	[MAIL_WILL_EXEC] = serve_will_exec,
+	[MAIL_EXEC_FAILED] = serve_exec_failed,
+};
+
+static void serve_mail(struct follower *follower)
+{
+	struct mail_slot *slot;
+
+	for (uint32_t at = 0; (slot = mail_next(&follower->targets->mail, &at)); at++) {
+		uint32_t kind = slot->message.kind;
+
+		mail_answer(slot, kind < MAIL_KINDS && serve[kind]
+					  ? serve[kind](follower, &slot->message) : -ENOSYS);
+	}
+}
+
+/* Now and then: who ended without a word, and what they left behind. */
+static void sweep(struct follower *follower)
+{
+	struct targets *targets = follower->targets;
+	uint64_t now = owner_clock();
+	uint32_t used = __atomic_load_n(&targets->used, __ATOMIC_ACQUIRE);
+
+	if (now - follower->swept < 100000000)
+		return;
+	follower->swept = now;
+	mail_sweep(&targets->mail, memory_owners(follower->memory));
+	for (uint32_t i = 0; i < used && i < PROCESSES; i++) {
+		struct process *process = &targets->process[i];
+		uint32_t state = __atomic_load_n(&process->state, __ATOMIC_ACQUIRE);
+
+		if (state >= PROCESS_FOLLOWED && state < PROCESS_LEFT &&
+		    kill((pid_t)process->pid, 0) < 0 && errno == ESRCH)
+			process_leave(process);
+	}
+}
+
+/* How long to sleep when there may be stops to see. */
+static uint64_t round_length(const struct follower *follower)
+{
+	uint64_t since = 0, age;
+
+	if (follower->watched == 0)
+		return 100000000;
+	for (unsigned i = 0; i < WATCHED; i++)
+		if (follower->watch[i].tid)
+			since = MAX(since, follower->watch[i].since);
+	age = owner_clock() - since;
+	return age < 5000000 ? 60000 : age < 100000000 ? 1000000 : 10000000;
+}
+
+static void *follower_main(void *arg)
+{
+	struct follower *follower = arg;
+	struct mail *mail = &follower->targets->mail;
+
+	prctl(PR_SET_NAME, "skep-follow");
+	prctl(PR_SET_TIMERSLACK, 1);
+	while (!__atomic_load_n(&follower->stop, __ATOMIC_ACQUIRE)) {
+		uint32_t bell = __atomic_load_n(&mail->bell, __ATOMIC_ACQUIRE);
+
+		serve_mail(follower);
+		for (unsigned i = 0; follower->watched && i < WATCHED; i++)
+			if (follower->watch[i].tid)
+				watch_look(follower, &follower->watch[i]);
+		sweep(follower);
+		mail_wait(mail, bell, round_length(follower));
+	}
+	return NULL; /* the kernel lets go of whom this thread holds */
+}
+
+/* --- making one --- */
+
+/* Signals are for the process's other threads. */
+static int follower_start_thread(struct follower *follower)
+{
+	sigset_t all, before;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&follower->thread, NULL, follower_main, follower);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	follower->started = error == 0;
+	return -error;
+}
+
+struct follower *follower_new(struct memory *memory, struct targets *targets, int arena_file,
+			      int *error)
+{
+	struct follower *follower = calloc(1, sizeof(*follower));
+
+	*error = -ENOMEM;
+	if (!follower)
+		return NULL;
+	follower->memory = memory;
+	follower->targets = targets;
+	follower->injector.image_file = -1;
+	*error = mail_open(&targets->mail, memory_owners(memory));
+	if (*error == 0) {
+		targets->supervisor = (uint32_t)getpid();
+		*error = injector_init(&follower->injector, memory, memory_size(memory), arena_file);
+		follower->injector.targets = (uintptr_t)targets;
+		if (*error == 0)
+			*error = follower_start_thread(follower);
+		if (*error < 0)
+			mail_close(&targets->mail);
+	}
+	if (*error == 0)
+		return follower;
+	injector_done(&follower->injector);
+	free(follower);
+	return NULL;
+}
+
+void follower_free(struct follower *follower)
+{
+	if (!follower)
+		return;
+	__atomic_store_n(&follower->stop, 1, __ATOMIC_RELEASE);
+	mail_ring(&follower->targets->mail);
+	pthread_join(follower->thread, NULL);
+	mail_close(&follower->targets->mail);
+	injector_done(&follower->injector);
+	free(follower);
+}
+
+/* --- starting a command --- */
+
+/* The child: waits to be held, then becomes the command, or says why not. */
+static _Noreturn void spawn_child(int go, int told, char *const argv[])
+{
+	char byte;
+	int error;
+
+	if (read(go, &byte, 1) != 1)
+		_exit(127);
+	execvp(argv[0], argv);
+	error = errno;
+	if (write(told, &error, sizeof(error)) < 0)
+		_exit(126);
+	_exit(127);
+}
+
+static void spawn_hold(struct follower *follower, pid_t pid, const char *file, bool *held)
+{
+	struct process *process = process_of(follower, pid);
+	char path[4096];
+	int error;
+
+	*held = false;
+	if (program_search(path, sizeof(path), file) == 0 && program_gains(path, pid)) {
+		refuse(process, WHYNOT_PRIVILEGE, 0);
+		return;
+	}
+	error = trace_seize(pid);
+	if (error < 0)
+		refuse_seize(process, pid, error);
+	*held = error == 0;
+}
+
+/* A word through the pipe says that it failed; its end, that it worked. */
+static int spawn_result(int told, pid_t pid)
+{
+	int error = 0;
+	ssize_t size;
+
+	do
+		size = read(told, &error, sizeof(error));
+	while (size < 0 && errno == EINTR);
+	if (size != sizeof(error))
+		return 0;
+	waitpid(pid, NULL, 0);
+	return -error;
+}
+
+pid_t follower_spawn(struct follower *follower, char *const argv[])
+{
+	int go[2], told[2], error;
+	bool held;
+	pid_t pid;
+
+	if (pipe2(go, O_CLOEXEC) < 0)
+		return -errno;
+	if (pipe2(told, O_CLOEXEC) < 0) {
+		error = -errno;
+		close(go[0]);
+		close(go[1]);
+		return error;
+	}
+	pid = fork();
+	error = -errno;
+	if (pid == 0) {
+		close(go[1]);
+		spawn_child(go[0], told[1], argv);
+	}
+	close(go[0]);
+	close(told[1]);
+	if (pid > 0) {
+		spawn_hold(follower, pid, argv[0], &held);
+		error = write(go[1], "", 1) == 1 ? 0 : -errno;
+		if (held && wait_for_exec(pid) == 0) {
+			bring_in(follower, pid, process_find(follower->targets, (uint32_t)pid),
+				 AGENT_SPAWNED);
+			trace_detach(pid, 0);
+		}
+		if (error == 0)
+			error = spawn_result(told[0], pid);
+		if (error < 0) {
+			struct process *process = process_find(follower->targets, (uint32_t)pid);
+
+			if (process)
+				process_leave(process);
+		}
+	}
+	close(go[1]);
+	close(told[0]);
+	return pid > 0 && error == 0 ? pid : error;
+}
+
+/* --- a process that runs already --- */
+
+struct hold {
+	VEC(pid_t) tids;         /* seized and stopped; the first is the process's first */
+};
+
+static bool hold_has(const struct hold *hold, pid_t tid)
+{
+	for (size_t i = 0; i < hold->tids.count; i++)
+		if (hold->tids.items[i] == tid)
+			return true;
+	return false;
+}
+
+static int hold_thread(struct hold *hold, pid_t tid)
+{
+	struct trace_event event;
+	pid_t *place = vec_push(&hold->tids);
+	int error = place ? trace_seize(tid) : -ENOMEM;
+
+	if (error < 0) {
+		hold->tids.count -= place != NULL;
+		return error;
+	}
+	*place = tid;
+	error = trace_interrupt(tid);
+	while (error == 0) {
+		error = trace_wait(tid, true, &event);
+		if (error == 0 && event.stop == TRACE_GONE)
+			error = -ESRCH;
+		if (error < 0 || event.stop != TRACE_SIGNAL)
+			break;
+		error = trace_continue(tid, event.signal); /* it has its handler's frame then */
+	}
+	if (error == -ESRCH)
+		hold->tids.count--;
+	return error;
+}
+
+static void hold_release(struct hold *hold)
+{
+	for (size_t i = 0; i < hold->tids.count; i++)
+		trace_detach(hold->tids.items[i], 0);
+	vec_done(&hold->tids);
+}
+
+/* Until a look finds no thread that is not held: new ones come from running ones. */
+static int hold_all(struct hold *hold, pid_t pid)
+{
+	char path[40];
+	bool again = true;
+	int error = hold_thread(hold, pid);
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	while (error == 0 && again) {
+		DIR *dir = opendir(path);
+		struct dirent *entry;
+
+		again = false;
+		if (!dir)
+			return -errno;
+		while (error == 0 && (entry = readdir(dir))) {
+			pid_t tid = (pid_t)atoi(entry->d_name);
+
+			if (tid <= 0 || hold_has(hold, tid))
+				continue;
+			again = true;
+			error = hold_thread(hold, tid);
+			if (error == -ESRCH)
+				error = 0; /* it ended meanwhile */
+		}
+		closedir(dir);
+	}
+	return error;
+}
+
+int follower_attach(struct follower *follower, pid_t pid)
+{
+	struct process *process = process_find(follower->targets, (uint32_t)pid);
+	struct inject what = { .why = AGENT_ATTACHED, .pid = pid };
+	struct hold hold = { 0 };
+	int error;
+
+	if (process && process->state == PROCESS_FOLLOWED)
+		return -EALREADY;
+	if (kill(pid, 0) < 0 && errno == ESRCH)
+		return -ESRCH;
+	process = process_of(follower, pid);
+	error = hold_all(&hold, pid);
+	if (error < 0 && error != -ESRCH)
+		refuse_seize(process, pid, error);
+	if (error == 0)
+		error = bring_in(follower, pid, process, AGENT_ATTACHED);
+	if (error == 0) {
+		what.process = process_index(follower->targets, process);
+		for (size_t i = 1; i < hold.tids.count && error == 0; i++)
+			error = inject_thread(&follower->injector, hold.tids.items[i], &what);
+		if (error < 0) {
+			inject_stop(&follower->injector, pid, &what);
+			refuse(process, WHYNOT_ERROR, error);
+		}
+	}
+	hold_release(&hold);
+	return error;
+}
+
+int follower_detach(struct follower *follower, pid_t pid)
+{
+	struct process *process = process_find(follower->targets, (uint32_t)pid);
+	struct inject what = { .pid = pid };
+	struct hold hold = { 0 };
+	int error;
+
+	if (!process || process->state != PROCESS_FOLLOWED)
+		return -ESRCH;
+	what.process = process_index(follower->targets, process);
+	error = hold_all(&hold, pid);
+	if (error == 0)
+		error = inject_stop(&follower->injector, pid, &what);
+	hold_release(&hold);
+	return error;
+}

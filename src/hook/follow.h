@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * follow.h - the supervisor's side of a machine's targets.
+ *
+ * A follower starts commands with the agent in them, brings it into running
+ * processes, and has a thread that answers what agents ask: above all to be
+ * there when a process replaces its program, which ends the agent in it.
+ *
+ * Threads: any, except follower_new() and follower_free().
+ */
+#ifndef HOOK_FOLLOW_H
+#define HOOK_FOLLOW_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct follower;
+struct memory;
+struct process;
+struct targets;
+
+/*
+ * arena_file: the descriptor of the arena's file, borrowed; targets open it as
+ * /proc/PID/fd/N. NULL with *error: -EBUSY (another process serves this machine's
+ * targets), -ENOMEM, -EAGAIN (no thread).
+ */
+struct follower *follower_new(struct memory *memory, struct targets *targets, int arena_file,
+			      int *error);
+/* Targets keep their agents, and go on with nobody to ask. NULL is accepted. */
+void follower_free(struct follower *follower);
+
+/*
+ * Starts a command with the agent in it; it runs when this returns, and is this
+ * process's child to wait for. A command that cannot be followed runs all the same;
+ * its record says why. Negative: it did not start; what execvp said.
+ */
+pid_t follower_spawn(struct follower *follower, char *const argv[]);
+/* Brings the agent into every thread of a running process. Negative, with *whynot of
+ * its record: it is not followed, and goes on unchanged. -EALREADY: it has it. */
+int follower_attach(struct follower *follower, pid_t pid);
+/* Takes it out again. -ESRCH: no such target. */
+int follower_detach(struct follower *follower, pid_t pid);
+
+struct targets *follower_targets(struct follower *follower);
+
+#endif

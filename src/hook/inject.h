@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * inject.h - bringing the agent into a process, and taking it out again.
+ *
+ * The caller has seized and stopped the thread (trace.h). Whatever the result,
+ * the thread's registers and the bytes of its program are as they were.
+ *
+ * Threads: confined.
+ */
+#ifndef HOOK_INJECT_H
+#define HOOK_INJECT_H
+
+#include <sys/types.h>
+
+#include "hook/image.h"
+
+/* What a supervisor needs to have agents started. */
+struct injector {
+	struct image image;
+	int image_file;           /* owned descriptor; targets open it as /proc/PID/fd/N */
+	uint64_t arena, arena_size;
+	uint64_t targets;         /* the address of their struct targets there */
+	char arena_path[AGENT_PATH];
+	char image_path[AGENT_PATH];
+};
+
+/* arena: the descriptor of the arena's file, borrowed. 0 or a negative errno. */
+int injector_init(struct injector *injector, void *arena, uint64_t size, int arena_file);
+void injector_done(struct injector *injector);
+
+struct inject {
+	enum agent_why why;
+	uint32_t process;         /* index of the record of the process */
+	pid_t pid;
+};
+
+/*
+ * Maps the image into the thread's process and calls its start. Negative: what
+ * the agent, or a system call on the way, said; then nothing of it is left there.
+ * -ENOEXEC: a 32-bit program. -ESRCH: the process is gone.
+ */
+int inject_start(const struct injector *injector, pid_t tid, const struct inject *what);
+/* In each further thread of a process that has it. */
+int inject_thread(const struct injector *injector, pid_t tid, const struct inject *what);
+/* Stops the agent, by one thread; all others are stopped. */
+int inject_stop(const struct injector *injector, pid_t tid, const struct inject *what);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mail.c - questions in shared memory, and two words to wait on. [runtime]
+ */
+#include "hook/mail.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <stddef.h>
+#include <time.h>
+
+#include "map/owner.h"
+#include "map/sys.h"
+
+#define PATIENCE 20000000u /* ns between looks at whether the server lives */
+
+static void word_wait(uint32_t *word, uint32_t seen, uint64_t ns)
+{
+	struct timespec time = { .tv_sec = (time_t)(ns / 1000000000u),
+				 .tv_nsec = (long)(ns % 1000000000u) };
+
+	sys_call4(SYS_futex, word, FUTEX_WAIT, seen, &time);
+}
+
+static void word_wake(uint32_t *word)
+{
+	sys_call3(SYS_futex, word, FUTEX_WAKE, 1);
+}
+
+static struct mail_slot *slot_claim(struct mail *mail, uint64_t self)
+{
+	for (uint32_t i = 0; i < MAIL_SLOTS; i++) {
+		struct mail_slot *slot = &mail->slot[(self + i) % MAIL_SLOTS];
+		uint64_t none = 0;
+
+		if (__atomic_load_n(&slot->owner, __ATOMIC_RELAXED) == 0 &&
+		    __atomic_compare_exchange_n(&slot->owner, &none, self, false, __ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED))
+			return slot;
+	}
+	return NULL;
+}
+
+static bool server_gone(struct mail *mail, struct owner_table *owners)
+{
+	uint64_t server = __atomic_load_n(&mail->server, __ATOMIC_ACQUIRE);
+
+	return server == 0 || owner_dead(owners, server);
+}
+
+static void slot_free(struct mail_slot *slot)
+{
+	__atomic_store_n(&slot->state, MAIL_EMPTY, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->owner, 0, __ATOMIC_RELEASE);
+}
+
+void mail_ring(struct mail *mail)
+{
+	__atomic_fetch_add(&mail->bell, 1, __ATOMIC_ACQ_REL);
+	word_wake(&mail->bell);
+}
+
+int64_t mail_ask(struct mail *mail, struct owner_table *owners, const struct mail_message *ask)
+{
+	struct mail_slot *slot;
+	int64_t answer = -ESRCH;
+	uint32_t state;
+
+	if (server_gone(mail, owners))
+		return -ESRCH;
+	while (!(slot = slot_claim(mail, owner_self(owners)))) {
+		if (server_gone(mail, owners))
+			return -ESRCH;
+		sys_yield();
+	}
+	slot->message = *ask;
+	__atomic_store_n(&slot->state, MAIL_ASKED, __ATOMIC_RELEASE);
+	mail_ring(mail);
+	while ((state = __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE)) != MAIL_ANSWERED) {
+		word_wait(&slot->state, state, PATIENCE);
+		if (server_gone(mail, owners))
+			break;
+	}
+	if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) == MAIL_ANSWERED)
+		answer = slot->answer;
+	slot_free(slot);
+	return answer;
+}
+
+/* --- the server --- */
+
+int mail_open(struct mail *mail, struct owner_table *owners)
+{
+	uint64_t self = owner_self(owners), seen = __atomic_load_n(&mail->server, __ATOMIC_ACQUIRE);
+
+	if (seen != 0 && !owner_dead(owners, seen))
+		return -EBUSY;
+	return __atomic_compare_exchange_n(&mail->server, &seen, self, false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_RELAXED) ? 0 : -EBUSY;
+}
+
+void mail_close(struct mail *mail)
+{
+	__atomic_store_n(&mail->server, 0, __ATOMIC_RELEASE);
+	for (uint32_t i = 0; i < MAIL_SLOTS; i++)
+		word_wake(&mail->slot[i].state);
+}
+
+struct mail_slot *mail_next(struct mail *mail, uint32_t *at)
+{
+	for (; *at < MAIL_SLOTS; ++*at) {
+		struct mail_slot *slot = &mail->slot[*at];
+		uint32_t asked = MAIL_ASKED;
+
+		if (__atomic_load_n(&slot->state, __ATOMIC_RELAXED) == MAIL_ASKED &&
+		    __atomic_compare_exchange_n(&slot->state, &asked, MAIL_SERVING, false,
+						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return slot;
+	}
+	return NULL;
+}
+
+void mail_answer(struct mail_slot *slot, int64_t answer)
+{
+	uint32_t serving = MAIL_SERVING;
+
+	slot->answer = answer;
+	__atomic_compare_exchange_n(&slot->state, &serving, MAIL_ANSWERED, false, __ATOMIC_RELEASE,
+				    __ATOMIC_RELAXED);
+	word_wake(&slot->state);
+}
+
+void mail_wait(struct mail *mail, uint32_t seen, uint64_t ns)
+{
+	word_wait(&mail->bell, seen, ns);
+}
+
+/* A thread may die where its process lives on: vfork's child, for one. */
+static bool asker_gone(const struct mail_slot *slot, struct owner_table *owners, uint64_t owner)
+{
+	uint32_t state = __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE);
+
+	if (owner_dead(owners, owner))
+		return true;
+	return state != MAIL_EMPTY &&
+	       sys_call3(SYS_tgkill, slot->message.pid, slot->message.tid, 0) == -ESRCH;
+}
+
+void mail_sweep(struct mail *mail, struct owner_table *owners)
+{
+	for (uint32_t i = 0; i < MAIL_SLOTS; i++) {
+		struct mail_slot *slot = &mail->slot[i];
+		uint64_t owner = __atomic_load_n(&slot->owner, __ATOMIC_ACQUIRE);
+
+		if (owner != 0 && asker_gone(slot, owners, owner))
+			slot_free(slot);
+	}
+}

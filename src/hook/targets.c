@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * targets.c - records of processes. [runtime]
+ */
+#include "hook/targets.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "map/memory.h"
+#include "map/owner.h"
+#include "map/sys.h"
+
+static const char *const whynot_text[WHYNOT_COUNT] = {
+	[WHYNOT_NONE] = "it is followed",
+	[WHYNOT_PRIVILEGE] = "its program gains privilege",
+	[WHYNOT_TRACED] = "another process traces it",
+	[WHYNOT_32BIT] = "it is a 32-bit program",
+	[WHYNOT_DENIED] = "the kernel does not permit it",
+	[WHYNOT_ARENA] = "it cannot open the machine's memory",
+	[WHYNOT_PLACE] = "the agent's addresses are in use there",
+	[WHYNOT_CPU] = "its processor does not tell threads apart",
+	[WHYNOT_UNSERVED] = "nobody was there to follow it",
+	[WHYNOT_ERROR] = "the agent could not start",
+};
+
+const char *process_whynot_text(enum process_whynot whynot)
+{
+	return whynot_text[whynot < WHYNOT_COUNT ? whynot : WHYNOT_ERROR];
+}
+
+struct targets *targets_new(struct memory *memory)
+{
+	return memory_alloc(memory, sizeof(struct targets), 64);
+}
+
+static bool process_take(struct process *process, uint32_t state)
+{
+	return __atomic_load_n(&process->state, __ATOMIC_RELAXED) == state &&
+	       __atomic_compare_exchange_n(&process->state, &state, PROCESS_CLAIMED, false,
+					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+/* A record never used; or that of the process that left first. */
+static struct process *process_any(struct targets *targets)
+{
+	for (;;) {
+		struct process *oldest = NULL;
+		uint32_t used = __atomic_load_n(&targets->used, __ATOMIC_RELAXED);
+
+		if (used < PROCESSES) {
+			if (__atomic_compare_exchange_n(&targets->used, &used, used + 1, false,
+							__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+				return &targets->process[used];
+			continue;
+		}
+		for (uint32_t i = 0; i < PROCESSES; i++) {
+			struct process *at = &targets->process[i];
+
+			if (__atomic_load_n(&at->state, __ATOMIC_RELAXED) == PROCESS_LEFT &&
+			    (!oldest || at->serial < oldest->serial))
+				oldest = at;
+		}
+		if (!oldest)
+			return NULL;
+		if (process_take(oldest, PROCESS_LEFT)) {
+			__atomic_fetch_add(&targets->reused, 1, __ATOMIC_RELAXED);
+			return oldest;
+		}
+	}
+}
+
+struct process *process_claim(struct targets *targets, uint32_t pid, uint32_t ppid)
+{
+	struct process *process = process_any(targets);
+
+	if (!process)
+		return NULL;
+	*process = (struct process){
+		.state = PROCESS_CLAIMED, .pid = pid, .ppid = ppid, .start_ns = owner_clock(),
+		.serial = __atomic_fetch_add(&targets->serial, 1, __ATOMIC_RELAXED),
+	};
+	return process;
+}
+
+struct process *process_find(struct targets *targets, uint32_t pid)
+{
+	uint32_t used = __atomic_load_n(&targets->used, __ATOMIC_ACQUIRE);
+
+	for (uint32_t i = 0; i < used && i < PROCESSES; i++) {
+		struct process *process = &targets->process[i];
+		uint32_t state = __atomic_load_n(&process->state, __ATOMIC_ACQUIRE);
+
+		if (process->pid == pid && state != PROCESS_FREE && state != PROCESS_LEFT)
+			return process;
+	}
+	return NULL;
+}
+
+void process_set_state(struct process *process, enum process_state state)
+{
+	__atomic_store_n(&process->state, state, __ATOMIC_RELEASE);
+}
+
+void process_leave(struct process *process)
+{
+	process->end_ns = owner_clock();
+	process_set_state(process, PROCESS_LEFT);
+}
+
+void process_refuse(struct process *process, enum process_whynot whynot, int error)
+{
+	process->whynot = whynot;
+	process->error = error;
+	process_set_state(process, PROCESS_NOT_FOLLOWED);
+}
+
+/* --- what the kernel says --- */
+
+/* "/proc/PID/NAME" */
+static void proc_path(char *path, uint32_t pid, const char *name)
+{
+	static const char head[] = "/proc/";
+	char digits[10];
+	int n = 0;
+
+	memcpy(path, head, sizeof(head) - 1);
+	path += sizeof(head) - 1;
+	do
+		digits[n++] = (char)('0' + pid % 10);
+	while ((pid /= 10) != 0);
+	while (n > 0)
+		*path++ = digits[--n];
+	*path++ = '/';
+	memcpy(path, name, strlen(name) + 1);
+}
+
+void process_describe(struct process *process)
+{
+	char path[64], link[1024];
+	int64_t fd, size;
+
+	proc_path(path, process->pid, "comm");
+	fd = sys_call4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	if (fd >= 0) {
+		memset(process->comm, 0, sizeof(process->comm));
+		size = sys_call3(SYS_read, fd, process->comm, sizeof(process->comm));
+		sys_call1(SYS_close, fd);
+		if (size > 0)
+			process->comm[size - 1] = '\0'; /* where the newline was */
+	}
+	proc_path(path, process->pid, "exe");
+	size = sys_call4(SYS_readlinkat, AT_FDCWD, path, link, sizeof(link) - 1);
+	if (size <= 0)
+		return;
+	link[size] = '\0';
+	if ((size_t)size < sizeof(process->exe))
+		memcpy(process->exe, link, (size_t)size + 1);
+	else
+		memcpy(process->exe, link + size + 1 - sizeof(process->exe), sizeof(process->exe));
+}

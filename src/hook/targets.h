@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * targets.h - the processes of a machine's targets, as all of them know it. [runtime]
+ *
+ * struct targets lies in the arena. A record is claimed by its state and filled
+ * in by whoever makes the process a target: the supervisor at a spawn, an exec
+ * or an attach, the agent in the child of a fork. Records stay after the process
+ * is gone, for the tree that is printed at the end; when all are in use those
+ * of processes that left are used again, oldest first.
+ *
+ * Threads: any.
+ */
+#ifndef HOOK_TARGETS_H
+#define HOOK_TARGETS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hook/mail.h"
+
+struct board;
+struct memory;
+
+enum process_state {
+	PROCESS_FREE,
+	PROCESS_CLAIMED,      /* being filled in */
+	PROCESS_FOLLOWED,
+	PROCESS_NOT_FOLLOWED, /* it goes on without us; whynot says why */
+	PROCESS_DETACHED,     /* it goes on without us, as was asked */
+	PROCESS_LEFT,         /* it has ended */
+};
+
+/* Why a process is not followed (targets.c has the words). */
+enum process_whynot {
+	WHYNOT_NONE,
+	WHYNOT_PRIVILEGE,     /* the program it runs gains privilege */
+	WHYNOT_TRACED,        /* somebody else traces it */
+	WHYNOT_32BIT,
+	WHYNOT_DENIED,        /* the kernel does not let us */
+	WHYNOT_ARENA,         /* it cannot open the arena: another user or root directory */
+	WHYNOT_PLACE,         /* the agent's addresses are in use there */
+	WHYNOT_CPU,           /* no rdfsbase */
+	WHYNOT_UNSERVED,      /* no supervisor was there when it replaced its program */
+	WHYNOT_ERROR,         /* anything else: error says what */
+	WHYNOT_COUNT,
+};
+
+struct process {
+	uint32_t state;       /* enum process_state */
+	uint32_t whynot;      /* enum process_whynot */
+	int32_t error;        /* negative errno that goes with it */
+	uint32_t pid, ppid;
+	uint32_t execs;       /* images it has run with the agent */
+	uint32_t serial;      /* order of claiming, over all records */
+	uint32_t tracer;      /* WHYNOT_TRACED: by whom */
+	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; end 0: alive */
+	uint64_t missed;      /* events its agent could not pass on */
+	char comm[16];
+	char exe[128];        /* the end of it, if it is longer */
+};
+
+enum { PROCESSES = 2048 };
+
+struct targets {
+	struct mail mail;
+	struct board *board;  /* NULL: nothing is attached, nor was */
+	uint32_t serial;      /* records claimed so far */
+	uint32_t used;        /* records ever in use */
+	uint32_t reused;      /* records lost to reuse */
+	uint32_t supervisor;  /* pid of who serves the mail */
+	struct process process[PROCESSES];
+};
+
+/* In the arena; NULL when that is full. */
+struct targets *targets_new(struct memory *memory);
+
+/* A record for a process, claimed; NULL when all are those of live targets. */
+struct process *process_claim(struct targets *targets, uint32_t pid, uint32_t ppid);
+/* The record of a process that is alive; NULL: none. */
+struct process *process_find(struct targets *targets, uint32_t pid);
+static inline uint32_t process_index(const struct targets *targets, const struct process *process)
+{
+	return (uint32_t)(process - targets->process);
+}
+void process_set_state(struct process *process, enum process_state state);
+/* Its process has ended, or replaces its program without us. */
+void process_leave(struct process *process);
+void process_refuse(struct process *process, enum process_whynot whynot, int error);
+/* Reads comm and exe from what the kernel says. */
+void process_describe(struct process *process);
+/* A sentence without its full stop. */
+const char *process_whynot_text(enum process_whynot whynot);
+
+#endif

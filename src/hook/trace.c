@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * trace.c - ptrace, as little of it as injection needs.
+ */
+#include "hook/trace.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CS_32 0x23 /* the code segment of 32-bit programs */
+
+/* libc's prototype of ptrace() varies; the kernel's does not. */
+static int64_t trace_call(long request, pid_t tid, uint64_t address, uint64_t data)
+{
+	long result = syscall(SYS_ptrace, request, tid, address, data);
+
+	return result < 0 ? -errno : result;
+}
+
+int trace_seize(pid_t tid)
+{
+	return (int)trace_call(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACEEXEC);
+}
+
+int trace_interrupt(pid_t tid)
+{
+	return (int)trace_call(PTRACE_INTERRUPT, tid, 0, 0);
+}
+
+int trace_detach(pid_t tid, int signal)
+{
+	return (int)trace_call(PTRACE_DETACH, tid, 0, (uint64_t)signal);
+}
+
+int trace_continue(pid_t tid, int signal)
+{
+	return (int)trace_call(PTRACE_CONT, tid, 0, (uint64_t)signal);
+}
+
+int trace_listen(pid_t tid)
+{
+	return (int)trace_call(PTRACE_LISTEN, tid, 0, 0);
+}
+
+static struct trace_event trace_understand(const siginfo_t *info)
+{
+	int status = info->si_status;
+
+	if (info->si_code != CLD_TRAPPED && info->si_code != CLD_STOPPED)
+		return (struct trace_event){ .stop = TRACE_GONE, .status = status };
+	switch (status >> 8) {
+	case PTRACE_EVENT_EXEC:
+		return (struct trace_event){ .stop = TRACE_EXEC };
+	case 0:
+		return (struct trace_event){ .stop = TRACE_SIGNAL, .signal = status };
+	default:
+		return (struct trace_event){ .stop = TRACE_INTERRUPT, .signal = status & 0xff };
+	}
+}
+
+static bool trace_is_child(pid_t tid)
+{
+	char path[40], text[512], *after;
+	FILE *file;
+	int parent = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)tid);
+	file = fopen(path, "re");
+	if (!file)
+		return true; /* what is not known is left alone */
+	after = fgets(text, sizeof(text), file) ? strrchr(text, ')') : NULL;
+	if (after && sscanf(after + 1, " %*c %d", &parent) != 1)
+		parent = getpid();
+	fclose(file);
+	return parent == getpid();
+}
+
+int trace_wait(pid_t tid, bool wait, struct trace_event *event)
+{
+	int flags = WSTOPPED | WEXITED | WNOWAIT | __WALL | (wait ? 0 : WNOHANG);
+	siginfo_t info = { 0 };
+
+	*event = (struct trace_event){ .stop = TRACE_NONE };
+	while (waitid(P_PID, (id_t)tid, &info, flags) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (info.si_pid == 0)
+		return 0;
+	*event = trace_understand(&info);
+	/* Looked at so far. A stop is collected; a death only if nobody else here is
+	 * its parent, whose wait must find it. */
+	if (event->stop != TRACE_GONE)
+		waitid(P_PID, (id_t)tid, &info, WSTOPPED | WNOHANG | __WALL);
+	else if (!trace_is_child(tid))
+		waitid(P_PID, (id_t)tid, &info, WEXITED | WNOHANG | __WALL);
+	return 0;
+}
+
+/* --- registers and memory --- */
+
+int trace_regs_read(pid_t tid, struct user_regs_struct *regs)
+{
+	struct iovec vec = { .iov_base = regs, .iov_len = sizeof(*regs) };
+	int64_t error = trace_call(PTRACE_GETREGSET, tid, NT_PRSTATUS, (uintptr_t)&vec);
+
+	if (error < 0)
+		return (int)error;
+	return vec.iov_len == sizeof(*regs) && regs->cs != CS_32 ? 0 : -ENOEXEC;
+}
+
+int trace_regs_write(pid_t tid, const struct user_regs_struct *regs)
+{
+	struct user_regs_struct copy = *regs;
+	struct iovec vec = { .iov_base = &copy, .iov_len = sizeof(copy) };
+
+	return (int)trace_call(PTRACE_SETREGSET, tid, NT_PRSTATUS, (uintptr_t)&vec);
+}
+
+/* The kernel's file of a process's memory; what may not be written there is by
+ * words, which every kernel lets a tracer do. */
+static int trace_memory_open(pid_t tid)
+{
+	char path[40];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)tid);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int trace_write_words(pid_t tid, uint64_t at, const uint8_t *bytes, size_t size)
+{
+	for (size_t done = 0; done < size; done += 8) {
+		size_t part = size - done < 8 ? size - done : 8;
+		uint64_t word = 0;
+		int64_t error = trace_call(PTRACE_PEEKDATA, tid, at + done, (uintptr_t)&word);
+
+		memcpy(&word, bytes + done, part);
+		if (error == 0)
+			error = trace_call(PTRACE_POKEDATA, tid, at + done, word);
+		if (error < 0)
+			return (int)error;
+	}
+	return 0;
+}
+
+int trace_write(pid_t tid, uint64_t at, const void *bytes, size_t size)
+{
+	int fd = trace_memory_open(tid);
+	ssize_t done = fd < 0 ? -1 : pwrite(fd, bytes, size, (off_t)at);
+
+	if (fd >= 0)
+		close(fd);
+	return done == (ssize_t)size ? 0 : trace_write_words(tid, at, bytes, size);
+}
+
+int trace_read(pid_t tid, uint64_t at, void *bytes, size_t size)
+{
+	struct iovec to = { .iov_base = bytes, .iov_len = size };
+	struct iovec from = { .iov_base = (void *)(uintptr_t)at, .iov_len = size };
+	ssize_t done = process_vm_readv(tid, &to, 1, &from, 1, 0);
+	int fd, error;
+
+	if (done == (ssize_t)size)
+		return 0;
+	fd = trace_memory_open(tid);
+	if (fd < 0)
+		return fd;
+	done = pread(fd, bytes, size, (off_t)at);
+	error = done == (ssize_t)size ? 0 : done < 0 ? -errno : -EFAULT;
+	close(fd);
+	return error;
+}
+
+int trace_read_string(pid_t pid, uint64_t at, char *text, size_t size)
+{
+	for (size_t done = 0; done < size;) {
+		size_t part = 4096 - (at + done) % 4096; /* a page may be the last */
+		struct iovec to = { .iov_base = text + done };
+		struct iovec from = { .iov_base = (void *)(uintptr_t)(at + done) };
+
+		to.iov_len = from.iov_len = part < size - done ? part : size - done;
+		if (process_vm_readv(pid, &to, 1, &from, 1, 0) != (ssize_t)to.iov_len)
+			return -EFAULT;
+		if (memchr(text + done, '\0', to.iov_len))
+			return 0;
+		done += to.iov_len;
+	}
+	return -ENAMETOOLONG;
+}
+
+/* --- running code in it --- */
+
+/* Everything but the signals that instructions raise. */
+#define MASK_HELD (~(1ull << (SIGTRAP - 1) | 1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1) | \
+		     1ull << (SIGILL - 1) | 1ull << (SIGFPE - 1)))
+
+static int trace_run_masked(pid_t tid, struct user_regs_struct *regs)
+{
+	struct trace_event event;
+	int error = trace_regs_write(tid, regs);
+
+	if (error == 0)
+		error = trace_continue(tid, 0);
+	while (error == 0) {
+		error = trace_wait(tid, true, &event);
+		if (error < 0)
+			return error;
+		if (event.stop == TRACE_GONE)
+			return -ESRCH;
+		if (event.stop == TRACE_SIGNAL)
+			break;
+		error = trace_continue(tid, 0); /* its process is being stopped: later */
+	}
+	if (error == 0)
+		error = trace_regs_read(tid, regs);
+	if (error == 0 && event.signal != SIGTRAP)
+		error = -EFAULT;
+	return error;
+}
+
+int trace_run(pid_t tid, struct user_regs_struct *regs)
+{
+	uint64_t mask = 0, held = MASK_HELD;
+	int64_t error = trace_call(PTRACE_GETSIGMASK, tid, sizeof(mask), (uintptr_t)&mask);
+
+	if (error == 0)
+		error = trace_call(PTRACE_SETSIGMASK, tid, sizeof(held), (uintptr_t)&held);
+	if (error < 0)
+		return (int)error;
+	regs->orig_rax = UINT64_MAX; /* no system call to begin again */
+	error = trace_run_masked(tid, regs);
+	if (error != -ESRCH)
+		trace_call(PTRACE_SETSIGMASK, tid, sizeof(mask), (uintptr_t)&mask);
+	return (int)error;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * trace.h - a thread of another process, held by ptrace for a moment.
+ *
+ * All calls for one thread come from the thread that seized it; the kernel asks
+ * for that. A held thread that its process's death takes away makes every call
+ * fail with -ESRCH.
+ *
+ * Threads: confined.
+ */
+#ifndef HOOK_TRACE_H
+#define HOOK_TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/user.h>
+
+/* What a thread's stop was for. */
+enum trace_stop {
+	TRACE_NONE,       /* not stopped yet */
+	TRACE_EXEC,       /* at the end of an execve that worked */
+	TRACE_INTERRUPT,  /* asked for, or its process is being stopped */
+	TRACE_SIGNAL,     /* about to get the signal */
+	TRACE_GONE,       /* exited, or killed; status is its wait status */
+};
+
+struct trace_event {
+	enum trace_stop stop;
+	int signal;       /* TRACE_SIGNAL; TRACE_INTERRUPT: what its process is stopped by */
+	int status;
+};
+
+/* Begins; the thread runs on. -EPERM: not ours, or traced already. */
+int trace_seize(pid_t tid);
+int trace_interrupt(pid_t tid);
+/* Ends, with the signal it was stopped for, or 0. Only of a stopped thread. */
+int trace_detach(pid_t tid, int signal);
+/* Lets it run to its next stop. */
+int trace_continue(pid_t tid, int signal);
+/* Leaves it stopped with its process, until that is continued. */
+int trace_listen(pid_t tid);
+/* The next stop; without wait TRACE_NONE when there is none. Never collects the
+ * exit status of a child of this process: that is its parent's business. */
+int trace_wait(pid_t tid, bool wait, struct trace_event *event);
+
+/* The general registers. -ENOEXEC: they are those of 32-bit code. */
+int trace_regs_read(pid_t tid, struct user_regs_struct *regs);
+int trace_regs_write(pid_t tid, const struct user_regs_struct *regs);
+/* Memory, also where the thread itself may not write: then it becomes private. */
+int trace_read(pid_t tid, uint64_t at, void *bytes, size_t size);
+int trace_write(pid_t tid, uint64_t at, const void *bytes, size_t size);
+/* A string up to its NUL; needs no stop. -EFAULT, -ENAMETOOLONG. */
+int trace_read_string(pid_t pid, uint64_t at, char *text, size_t size);
+
+/*
+ * Makes the stopped thread run code at regs->rip until its int3, every signal
+ * held back that can be; *regs is what it had then. -EFAULT: it faulted on the way.
+ */
+int trace_run(pid_t tid, struct user_regs_struct *regs);
+
+#endif

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Commands started with the agent in them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hook/follow.h"
+#include "hook/targets.h"
+#include "map/memory.h"
+
+static struct memory *memory;
+static struct targets *targets;
+static struct follower *follower;
+static int arena_file;
+
+static int setup(void **state)
+{
+	int error;
+
+	(void)state;
+	memory = memory_create_at(-1, NULL, 1 << 30, &arena_file, &error);
+	assert_non_null(memory);
+	targets = targets_new(memory);
+	assert_non_null(targets);
+	follower = follower_new(memory, targets, arena_file, &error);
+	if (!follower)
+		fail_msg("follower: %s", strerror(-error));
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	follower_free(follower);
+	memory_free(memory);
+	close(arena_file);
+	return 0;
+}
+
+#define spawn(...) spawn_argv((const char *const[]){ __VA_ARGS__, NULL })
+static pid_t spawn_argv(const char *const *argv)
+{
+	return follower_spawn(follower, (char *const *)(uintptr_t)argv);
+}
+
+static int finish(pid_t pid)
+{
+	int status = -1;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static struct process *record_of(pid_t pid)
+{
+	for (uint32_t i = 0; i < targets->used; i++)
+		if (targets->process[i].pid == (uint32_t)pid)
+			return &targets->process[i];
+	fail_msg("no record of %d", (int)pid);
+	return NULL;
+}
+
+static void assert_followed(pid_t pid)
+{
+	struct process *process = record_of(pid);
+
+	if (process->state == PROCESS_NOT_FOLLOWED)
+		fail_msg("%s: %s (%s)", process->comm, process_whynot_text(process->whynot),
+			 strerror(-process->error));
+	assert_int_equal(process->execs, 1);
+}
+
+static void follow__a_command_has_the_agent_and_its_own_result(void **state)
+{
+	pid_t pid = spawn("sh", "-c", "exit 7");
+
+	(void)state;
+	assert_true(pid > 0);
+	assert_int_equal(WEXITSTATUS(finish(pid)), 7);
+	assert_followed(pid);
+	assert_string_equal(record_of(pid)->comm, "sh");
+}
+
+static void follow__a_command_that_is_not_there_is_an_error(void **state)
+{
+	(void)state;
+	assert_int_equal(spawn("/nonexistent/command"), -ENOENT);
+}
+
+/* The program of that name beside this one; skips the test where it was not built. */
+static const char *target(const char *name)
+{
+	static char path[4096];
+	ssize_t size = readlink("/proc/self/exe", path, sizeof(path) - 64);
+	char *end;
+
+	assert_true(size > 0);
+	path[size] = '\0';
+	end = strrchr(path, '/') + 1;
+	sprintf(end, "agent/target_%s", name);
+	if (access(path, X_OK) < 0) {
+		print_message("no compiler made %s\n", path);
+		skip();
+	}
+	return path;
+}
+
+static void assert_unharmed(const char *name)
+{
+	pid_t pid = spawn(target(name), "a", "b");
+	int status;
+
+	assert_true(pid > 0);
+	status = finish(pid);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 43)
+		fail_msg("%s: status 0x%x", name, (unsigned)status);
+	assert_followed(pid);
+}
+
+static void follow__a_dynamic_program_is_unharmed(void **state)
+{
+	(void)state;
+	assert_unharmed("dynamic");
+}
+
+static void follow__a_static_program_is_unharmed(void **state)
+{
+	(void)state;
+	assert_unharmed("static");
+	assert_unharmed("pie");
+}
+
+static void follow__a_musl_program_is_unharmed(void **state)
+{
+	(void)state;
+	assert_unharmed("musl");
+}
+
+static void follow__a_go_program_is_unharmed(void **state)
+{
+	(void)state;
+	assert_unharmed("go");
+}
+
+static uint64_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static uint64_t time_of(const char *path, bool followed)
+{
+	uint64_t start = now();
+	pid_t pid = followed ? spawn(path) : fork();
+
+	if (pid == 0) {
+		execl(path, path, (char *)NULL);
+		_exit(127);
+	}
+	finish(pid);
+	return now() - start;
+}
+
+/* Of many, the fastest of each: what else runs on this machine is not the question. */
+static void follow__starting_costs_at_most_three_milliseconds(void **state)
+{
+	const char *path = target("dynamic");
+	uint64_t plain = UINT64_MAX, with = UINT64_MAX, t;
+
+	(void)state;
+	for (int i = 0; i < 40; i++) {
+		t = time_of(path, false);
+		plain = t < plain ? t : plain;
+		t = time_of(path, true);
+		with = t < with ? t : with;
+	}
+	print_message("start: %llu us, with the agent %llu us\n", (unsigned long long)plain / 1000,
+		      (unsigned long long)with / 1000);
+	assert_true(with - plain < 3000000);
+}
+
+static void follow__a_program_that_gains_privilege_is_left_alone(void **state)
+{
+	const char *file = access("/bin/su", X_OK) == 0 ? "/bin/su" : "/usr/bin/passwd";
+	pid_t pid;
+
+	(void)state;
+	if (access(file, X_OK) < 0 || geteuid() == 0)
+		skip(); /* root gains nothing: see test_gain */
+	pid = spawn(file, "--help");
+	assert_true(pid > 0);
+	finish(pid);
+	assert_int_equal(record_of(pid)->whynot, WHYNOT_PRIVILEGE);
+}
+
+/* --- a process that runs already --- */
+
+struct running {
+	pid_t pid;
+	FILE *out;
+};
+
+static struct running running_start(void)
+{
+	const char *path = target("threads");
+	struct running running;
+	char line[16];
+	int out[2];
+
+	assert_int_equal(pipe(out), 0);
+	running.pid = fork();
+	if (running.pid == 0) {
+		dup2(out[1], 1);
+		close(out[0]);
+		close(out[1]);
+		execl(path, path, (char *)NULL);
+		_exit(127);
+	}
+	close(out[1]);
+	running.out = fdopen(out[0], "r");
+	assert_non_null(fgets(line, sizeof(line), running.out));
+	return running;
+}
+
+static void running_check(struct running *running)
+{
+	char line[16] = "";
+
+	kill(running->pid, SIGUSR1);
+	assert_non_null(fgets(line, sizeof(line), running->out));
+	assert_string_equal(line, "ok\n");
+}
+
+static void running_end(struct running *running)
+{
+	kill(running->pid, SIGTERM);
+	assert_int_equal(finish(running->pid), 0);
+	fclose(running->out);
+}
+
+static bool has_agent(pid_t pid)
+{
+	char path[64], line[512];
+	bool found = false;
+	FILE *file;
+
+	sprintf(path, "/proc/%d/maps", (int)pid);
+	file = fopen(path, "r");
+	while (fgets(line, sizeof(line), file))
+		found |= strstr(line, "skep-a") != NULL; /* agent, arena */
+	fclose(file);
+	return found;
+}
+
+static void follow__attach_detach_and_attach_again_leave_threads_going(void **state)
+{
+	struct running running = running_start();
+
+	(void)state;
+	running_check(&running);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(follower_attach(follower, running.pid), 0);
+		assert_true(has_agent(running.pid));
+		assert_int_equal(record_of(running.pid)->state, PROCESS_FOLLOWED);
+		running_check(&running);
+		assert_int_equal(follower_attach(follower, running.pid), -EALREADY);
+		assert_int_equal(follower_detach(follower, running.pid), 0);
+		assert_false(has_agent(running.pid));
+		assert_int_equal(record_of(running.pid)->state, PROCESS_DETACHED);
+		running_check(&running);
+		assert_int_equal(follower_detach(follower, running.pid), -ESRCH);
+	}
+	running_end(&running);
+}
+
+static void follow__attaching_to_nobody_is_an_error(void **state)
+{
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0)
+		_exit(0);
+	finish(pid);
+	assert_int_equal(follower_attach(follower, pid), -ESRCH);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(follow__a_command_has_the_agent_and_its_own_result),
+		cmocka_unit_test(follow__a_command_that_is_not_there_is_an_error),
+		cmocka_unit_test(follow__a_dynamic_program_is_unharmed),
+		cmocka_unit_test(follow__a_static_program_is_unharmed),
+		cmocka_unit_test(follow__a_musl_program_is_unharmed),
+		cmocka_unit_test(follow__a_go_program_is_unharmed),
+		cmocka_unit_test(follow__starting_costs_at_most_three_milliseconds),
+		cmocka_unit_test(follow__a_program_that_gains_privilege_is_left_alone),
+		cmocka_unit_test(follow__attach_detach_and_attach_again_leave_threads_going),
+		cmocka_unit_test(follow__attaching_to_nobody_is_an_error),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
