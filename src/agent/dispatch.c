@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 
 #include "agent/gate.h"
+#include "base/fault.h"
 #include "map/sys.h"
 
 #ifndef PR_SET_SYSCALL_USER_DISPATCH
@@ -40,6 +41,25 @@ bool dispatch_arrived(struct target_thread *thread, const siginfo_t *info,
 	if (info->si_code != DISPATCH_CODE || thread->aside)
 		return false;
 	context->cx = context->ip;
+	context->ip = (uint64_t)(uintptr_t)gate_entry;
+	return true;
+}
+
+/*
+ * Every call of the application's own instructions is dispatched, so right behind one
+ * the call either has not been made, or the gate has just returned with its result.
+ */
+bool dispatch_lost(const struct target_thread *thread, struct signal_context *context)
+{
+	unsigned char site[2];
+
+	if (thread->aside || context->cx != context->ip ||
+	    context->ip - (uint64_t)(uintptr_t)gate_ops->text < gate_ops->text_size ||
+	    fault_copy(site, (const void *)(uintptr_t)(context->ip - 2), 2) < 0 ||
+	    site[0] != 0x0f || site[1] != 0x05)
+		return false;
+	if (context->ip == thread->regs.ip && context->ax == thread->regs.ax)
+		return false;
 	context->ip = (uint64_t)(uintptr_t)gate_entry;
 	return true;
 }

@@ -44,6 +44,7 @@
 #include "agent/thread.h"
 
 #define SYS_rt_sigreturn 15
+#define SYS_rt_tgsigqueueinfo 297
 #define HASH_SHIFT (64 - THREAD_SLOT_BITS)
 #define FLAGS_DF_HIGH 4 /* DF, in the second byte of the flags */
 
@@ -74,6 +75,29 @@
 	label \lost
 	hlt
 	jmp \found
+	.endm
+
+	/* All registers but rax, rcx and r11 = the record; and the flags. */
+	.macro restore
+	mov THREAD_R15(%r11), %r15
+	mov THREAD_R14(%r11), %r14
+	mov THREAD_R13(%r11), %r13
+	mov THREAD_R12(%r11), %r12
+	mov THREAD_BP(%r11), %rbp
+	mov THREAD_BX(%r11), %rbx
+	mov THREAD_R10(%r11), %r10
+	mov THREAD_R9(%r11), %r9
+	mov THREAD_R8(%r11), %r8
+	mov THREAD_DX(%r11), %rdx
+	mov THREAD_SI(%r11), %rsi
+	mov THREAD_DI(%r11), %rdi
+	mov THREAD_SP(%r11), %rsp
+	testb $FLAGS_DF_HIGH, 1 + THREAD_FLAGS(%r11)
+	jz 9f
+	std
+9:	movzwl THREAD_STATUS(%r11), %eax
+	add $127, %al
+	sahf
 	.endm
 
 	.section .data.rel.ro.gate, "aw"
@@ -217,25 +241,7 @@ gate_probe:
 	label gate_leave
 	cmpb $0, THREAD_PENDING(%r11)
 	jne pending_done
-	mov THREAD_R15(%r11), %r15
-	mov THREAD_R14(%r11), %r14
-	mov THREAD_R13(%r11), %r13
-	mov THREAD_R12(%r11), %r12
-	mov THREAD_BP(%r11), %rbp
-	mov THREAD_BX(%r11), %rbx
-	mov THREAD_R10(%r11), %r10
-	mov THREAD_R9(%r11), %r9
-	mov THREAD_R8(%r11), %r8
-	mov THREAD_DX(%r11), %rdx
-	mov THREAD_SI(%r11), %rsi
-	mov THREAD_DI(%r11), %rdi
-	mov THREAD_SP(%r11), %rsp
-	testb $FLAGS_DF_HIGH, 1 + THREAD_FLAGS(%r11)
-	jz 3f
-	std
-3:	movzwl THREAD_STATUS(%r11), %eax
-	add $127, %al
-	sahf
+	restore
 	mov THREAD_AX(%r11), %rax
 	mov THREAD_IP(%r11), %rcx
 	mov THREAD_FLAGS(%r11), %r11
@@ -250,11 +256,32 @@ pending_done:
 	xor %esi, %esi
 4:	mov THREAD_STACK(%r11), %rsp
 	mov %r11, %rdi
+	mov %r11, %rbx
+	mov %esi, %r12d
 	call signal_deferred
+	test %rax, %rax
+	jz 5f
 	mov %rax, %rsp
 	mov $SYS_rt_sigreturn, %eax
 	syscall
 	hlt
+	/* No frame of the kernel's: the signal is sent again, to be taken here. */
+5:	mov %rbx, %r11
+	label gate_send
+	mov THREAD_SEND(%r11), %rdi
+	mov 8 + THREAD_SEND(%r11), %rsi
+	mov 16 + THREAD_SEND(%r11), %rdx
+	mov 24 + THREAD_SEND(%r11), %r10
+	mov $SYS_rt_tgsigqueueinfo, %eax
+	syscall
+	mov %rbx, %r11
+	test %r12d, %r12d
+	jz gate_leave
+	restore
+	mov THREAD_NR(%r11), %rax
+	mov THREAD_IP(%r11), %rcx
+	label gate_send_end
+	jmp gate_entry
 
 	/*
 	 * The child may have another stack, another fs base, or share both with its

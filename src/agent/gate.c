@@ -12,6 +12,7 @@
 #include <asm/prctl.h>
 #include <errno.h>
 #include <linux/sched.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -19,6 +20,9 @@
 #include "map/sys.h"
 
 #define PR_SET_SYSCALL_USER_DISPATCH 59
+#ifndef AT_MINSIGSTKSZ
+#define AT_MINSIGSTKSZ 51
+#endif
 #define FLAGS_STATUS 0x8d5ull /* carry, parity, adjust, zero, sign, overflow */
 #define FLAGS_NOT_OURS 0x100ull /* a debugger's single step */
 
@@ -420,6 +424,8 @@ int gate_start(const struct gate_ops *ops)
 {
 	if (gate_ops != &no_ops)
 		return -EALREADY;
+	if (getauxval(AT_MINSIGSTKSZ) > SIGNAL_FP_MAX)
+		return -EOVERFLOW; /* frames larger than any processor's so far */
 	gate_ops = ops;
 	if (ops->wanted)
 		gate_wanted = ops->wanted;

@@ -106,6 +106,12 @@ int dispatch_disarm(void);
 bool dispatch_arrived(struct target_thread *thread, const siginfo_t *info,
 		      struct signal_context *context);
 
+/*
+ * Another SIGSYS, when one was pending as a call was dispatched: the kernel sends the
+ * dispatched one only if none is. True: there was such a call, and it is made now.
+ */
+bool dispatch_lost(const struct target_thread *thread, struct signal_context *context);
+
 /* Labels of gate.S; see there. */
 extern const char gate_entry[], gate_found[], gate_slow[], gate_lost[], gate_odd[];
 extern const char gate_plain_window[], gate_plain_syscall[], gate_plain_after[];
@@ -114,6 +120,7 @@ extern const char gate_call_window[], gate_call_syscall[], gate_call_after[];
 extern const char gate_call_lost[], gate_call_found[], gate_leave[], gate_leave_end[];
 extern const char gate_clone_window[], gate_clone_syscall[], gate_clone_after[], gate_clone_end[];
 extern const char gate_poll[], gate_poll_lost[], gate_poll_found[], gate_poll_end[];
+extern const char gate_send[], gate_send_end[];
 extern const char gate_signal[], gate_restorer[], gate_text_end[];
 
 #endif

@@ -220,34 +220,56 @@ static struct kernel_sigaction take_action(const struct target_thread *thread, i
 	return action;
 }
 
+static const int kept_signals[] = { SIGSYS, SIGSEGV, SIGBUS, SIGTRAP, SIGNAL_AGENT };
+enum { KEPT_SIGNALS = sizeof(kept_signals) / sizeof(*kept_signals) };
+
+static bool is_stop(int sig, const siginfo_t *info)
+{
+	return sig == SIGNAL_AGENT && info->si_code == SI_QUEUE && info->si_value.sival_ptr == &gate_ops;
+}
+
 static void keep(struct target_thread *thread, int sig, const siginfo_t *info)
 {
-	int at = sig == SIGSYS ? 0 : sig == SIGSEGV ? 1 : sig == SIGBUS ? 2 : 3;
+	int at = 0;
 
+	if (is_stop(sig, info)) {
+		thread->stopping = true;
+		return;
+	}
+	while (kept_signals[at] != sig)
+		at++;
 	if (!(thread->kept & SIGNAL_BIT(sig)))
 		thread->kept_info[at] = *info;
 	thread->kept |= SIGNAL_BIT(sig);
 }
 
-/* Sends those again that the application has unblocked by now. */
+/* Takes one of those kept that may be delivered by now; 0: there is none. */
+static int take_kept(struct target_thread *thread, siginfo_t *info)
+{
+	if (thread->stopping) {
+		thread->stopping = false;
+		*info = (siginfo_t){ .si_code = SI_QUEUE };
+		info->si_value.sival_ptr = &gate_ops;
+		return SIGNAL_AGENT;
+	}
+	for (int i = 0; i < KEPT_SIGNALS; i++) {
+		if (!(thread->kept & ~thread->blocked & SIGNAL_BIT(kept_signals[i])))
+			continue;
+		thread->kept &= ~SIGNAL_BIT(kept_signals[i]);
+		*info = thread->kept_info[i];
+		return kept_signals[i];
+	}
+	return 0;
+}
+
+/* Some have been unblocked: they come when the agent is left. */
 void signal_send_kept(struct target_thread *thread)
 {
-	static const int signals[] = { SIGSYS, SIGSEGV, SIGBUS, SIGTRAP };
-
-	for (int i = 0; i < 4; i++) {
-		if (!(thread->kept & ~thread->blocked & SIGNAL_BIT(signals[i])))
-			continue;
-		thread->kept &= ~SIGNAL_BIT(signals[i]);
-		send_again(thread, signals[i], &thread->kept_info[i]);
-	}
+	if (thread->kept & ~thread->blocked)
+		thread->pending |= PENDING_KEPT;
 }
 
 /* Detaching: from here on the thread is as it was before us. */
-static bool is_stop(int sig, const siginfo_t *info)
-{
-	return sig == SIGSYS && info->si_code == SI_QUEUE && info->si_value.sival_ptr == &gate_ops;
-}
-
 static void leave_agent(struct target_thread *thread, struct signal_context *context)
 {
 	dispatch_disarm();
@@ -261,7 +283,7 @@ void signal_stop_thread(struct target_thread *thread)
 	siginfo_t info = { .si_code = SI_QUEUE };
 
 	info.si_value.sival_ptr = &gate_ops;
-	if (sys_call4(SYS_rt_tgsigqueueinfo, thread->pid, thread->tid, SIGSYS, &info) == -ESRCH)
+	if (sys_call4(SYS_rt_tgsigqueueinfo, thread->pid, thread->tid, SIGNAL_AGENT, &info) == -ESRCH)
 		thread_free(thread);
 }
 
@@ -373,6 +395,8 @@ static void restart_call(struct target_thread *thread, struct signal_context *co
 	gate_undo(thread);
 	if (thread->hooked)
 		gate_after(thread, ERESTARTSYS_RESULT);
+	if (!context)
+		return;
 	context_load(context, &thread->regs);
 	context_restart(context, &thread->regs);
 }
@@ -404,6 +428,12 @@ static bool convert(struct target_thread *thread, struct signal_context *context
 	} else if (between(ip, gate_leave, gate_leave_end)) {
 		context_load(context, regs);
 		context_done(context, regs, regs->ax);
+	} else if (between(ip, gate_send, gate_send_end)) {
+		context_load(context, regs);
+		if (thread->restarting)
+			context_restart(context, regs);
+		else
+			context_done(context, regs, regs->ax);
 	} else if (!between(ip, gate_poll, gate_poll_end)) {
 		return false;
 	}
@@ -445,36 +475,60 @@ static void defer(struct target_thread *thread, int sig, const siginfo_t *info,
 {
 	uint64_t size = fp_size(context);
 
-	if (thread->pending || thread->arriving || size > SIGNAL_FP_MAX) {
+	if (SIGNALS_OURS & SIGNAL_BIT(sig)) { /* never blocked: it may be the second to wait */
 		keep(thread, sig, info);
+		thread->pending |= PENDING_KEPT;
 		return;
 	}
+	if (size > SIGNAL_FP_MAX)
+		size = 0;
 	thread->deferred = sig;
 	thread->deferred_frame.info = *info;
 	thread->deferred_frame.context = *context;
 	fault_copy(thread->deferred_fp, (const void *)(uintptr_t)context->fpstate, size);
 	if (size)
 		thread->deferred_frame.context.fpstate = (uint64_t)(uintptr_t)thread->deferred_fp;
-	thread->pending = 1;
+	thread->pending |= PENDING_DEFERRED;
 	context->mask = SIGNALS_ALL;
 }
 
-/* Those that came meanwhile follow when the context is returned to, which unblocks them. */
-static void arrived_end(struct target_thread *thread)
+/* Those kept follow when the context is returned to, which unblocks them. */
+static void follow_kept(struct target_thread *thread)
 {
-	if (thread->kept & ~thread->blocked) {
-		kernel_mask(SIG_BLOCK, thread->kept & ~thread->blocked, NULL);
-		signal_send_kept(thread);
+	siginfo_t info;
+	int sig;
+
+	while ((sig = take_kept(thread, &info)) != 0) {
+		kernel_mask(SIG_BLOCK, SIGNAL_BIT(sig), NULL);
+		send_again(thread, sig, &info);
 	}
-	thread->arriving = false;
+}
+
+/* There is no frame to return by. What is kept is sent by gate.S. */
+static struct signal_context *send_later(struct target_thread *thread, bool restart)
+{
+	int sig = take_kept(thread, &thread->send_info);
+
+	thread->restarting = restart;
+	if (restart)
+		restart_call(thread, NULL);
+	thread->send[0] = thread->pid;
+	thread->send[1] = thread->tid;
+	thread->send[2] = (uint64_t)sig; /* 0: sent in vain */
+	thread->send[3] = (uint64_t)(uintptr_t)&thread->send_info;
+	if (thread->kept & ~thread->blocked || thread->stopping)
+		thread->pending = PENDING_KEPT; /* after this one */
+	return NULL;
 }
 
 struct signal_context *signal_deferred(struct target_thread *thread, bool restart)
 {
 	struct signal_context *context = &thread->deferred_frame.context;
+	uint8_t pending = thread->pending;
 
-	thread->arriving = true;
 	thread->pending = 0;
+	if (!(pending & PENDING_DEFERRED))
+		return send_later(thread, restart);
 	if (restart) {
 		restart_call(thread, context);
 	} else {
@@ -482,7 +536,7 @@ struct signal_context *signal_deferred(struct target_thread *thread, bool restar
 		context_done(context, &thread->regs, thread->regs.ax);
 	}
 	deliver(thread, thread->deferred, &thread->deferred_frame.info, context, context->mask);
-	arrived_end(thread);
+	follow_kept(thread);
 	return context;
 }
 
@@ -502,7 +556,7 @@ void signal_arrived(int sig, siginfo_t *info, struct signal_context *context)
 {
 	struct target_thread *thread = thread_found(context);
 	uint64_t mask = context->mask;
-	bool inside, nested;
+	bool inside;
 
 	if (!thread) {
 		die(NULL, sig, info, false);
@@ -520,10 +574,12 @@ void signal_arrived(int sig, siginfo_t *info, struct signal_context *context)
 	if (sig == SIGTRAP && gate_ops->trap && info->si_code > 0 &&
 	    gate_ops->trap(thread, context))
 		return;
-	nested = thread->arriving;
-	thread->arriving = true;
-	if (nested || (inside && !convert(thread, context, &mask))) {
-		thread->arriving = nested;
+	if (sig == SIGSYS && dispatch_lost(thread, context)) {
+		keep(thread, sig, info);
+		thread->pending |= PENDING_KEPT;
+		return;
+	}
+	if (inside && !convert(thread, context, &mask)) {
 		if (is_synchronous(sig, info))
 			die(thread, sig, info, true);
 		else
@@ -533,7 +589,7 @@ void signal_arrived(int sig, siginfo_t *info, struct signal_context *context)
 	if (sig == SIGSYS && inside && info->si_code > 0) /* a filter's, of a call that we made */
 		info->si_call_addr = (void *)(uintptr_t)context->ip;
 	deliver(thread, sig, info, context, mask);
-	arrived_end(thread);
+	follow_kept(thread);
 }
 
 /* --- a process, a thread, a child, an exec --- */

@@ -10,9 +10,11 @@
  * change or leave them as it likes, and nothing of ours stays behind.
  *
  * A signal that comes while the agent itself runs is kept, with the kernel's
- * frame, and delivered when the agent is left. SIGSYS, SIGSEGV, SIGBUS and
- * SIGTRAP (SIGNALS_OURS) are always ours and never blocked; what the application
- * thinks of them is a table of actions and a word of blocked bits.
+ * frame, and delivered when the agent is left. SIGSYS, SIGSEGV, SIGBUS, SIGTRAP and
+ * the last real-time signal (SIGNALS_OURS) are always ours and never blocked; what
+ * the application thinks of them is a table of actions and a word of blocked bits.
+ * What it cannot have: one of them by sigwait or signalfd, and more than one of each
+ * waiting.
  *
  * Threads: any; each for itself.
  */
@@ -25,9 +27,12 @@
 
 #include "agent/libc.h"
 
+/* The agent's own messages to its threads; it queues, and does not merge with faults. */
+#define SIGNAL_AGENT 64
 #define SIGNAL_BIT(n) (1ull << ((n) - 1))
 #define SIGNALS_OURS                                                                            \
-	(SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGTRAP))
+	(SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGTRAP) |    \
+	 SIGNAL_BIT(SIGNAL_AGENT))
 
 enum { SIGNAL_LAST = 64, SIGNAL_FP_MAX = 12 << 10 };
 

@@ -40,6 +40,7 @@ AT(state, THREAD_STATE);
 AT(stack, THREAD_STACK);
 AT(call, THREAD_CALL);
 AT(child, THREAD_CHILD);
+AT(send, THREAD_SEND);
 _Static_assert(sizeof(struct thread_slot) == 16, "gate.S counts on it");
 _Static_assert(sizeof(struct target_thread) < THREAD_SPAN / 4, "most is for the stack");
 
@@ -139,7 +140,7 @@ struct target_thread *thread_new(void)
 	thread->selector = 0;
 	thread->vforks = 0;
 	thread->hooked = thread->aside = thread->waiting = thread->exec_mask = false;
-	thread->arriving = false;
+	thread->restarting = thread->stopping = false;
 	thread->after = NULL;
 	thread->child = NULL;
 	thread->blocked = thread->kept = 0;

@@ -41,6 +41,7 @@
 #define THREAD_STACK 176
 #define THREAD_CALL 184
 #define THREAD_CHILD 240
+#define THREAD_SEND 248
 
 /* The table's slots, and how a key (fs base << 16 | THREAD_KEY) is hashed to one. */
 #define THREAD_SLOT_BITS 13
@@ -62,6 +63,8 @@
 #include "hook/board.h"
 
 enum { THREAD_FREE, THREAD_USED };
+/* The kernel's frame is in deferred_frame; signals are in `kept`. */
+enum { PENDING_DEFERRED = 1, PENDING_KEPT = 2 };
 enum { THREAD_SPAN = 256 << 10, THREAD_VFORKS = 4 };
 
 /* A system call as it is to be made, when that differs from what regs say. */
@@ -84,12 +87,13 @@ struct thread_saved {
 struct target_thread {
 	struct target_regs regs; /* the application's, at its latest call here */
 	uint16_t status;         /* its arithmetic flags: ah as lahf has it, al the overflow */
-	uint8_t pending;         /* a signal waits for the agent to be left */
+	uint8_t pending;         /* PENDING_*: signals wait for the agent to be left */
 	uint8_t selector;        /* Syscall User Dispatch looks here */
 	uint32_t state;          /* THREAD_* */
 	void *stack;             /* end of the agent's stack */
 	struct target_call call;
 	struct target_thread *child; /* the record of the thread that is being made */
+	uint64_t send[4];        /* rt_tgsigqueueinfo's arguments */
 	struct target_thread *next;  /* in the list of all records; never changes */
 	uint64_t key;            /* in the table; 0: found by tid */
 	uint32_t tid, pid;
@@ -99,7 +103,8 @@ struct target_thread {
 	bool aside;              /* the application dispatches its system calls itself */
 	bool waiting;            /* in a call with a signal mask of its own: wait_mask */
 	bool exec_mask;          /* really blocked for an exec */
-	bool arriving;           /* a signal is being looked at, with all others blocked */
+	bool restarting;         /* the call is to be made again once `send` is sent */
+	bool stopping;           /* gate_stop() wants it to leave */
 	bool vfork_sighand;      /* the vfork child shares its parent's actions */
 	int64_t (*after)(struct target_thread *, int64_t); /* looks at this call's result */
 	void *user;              /* the hooks' own */
@@ -112,7 +117,7 @@ struct target_thread {
 	struct signal_stack altstack; /* the application's */
 	struct signal_actions *actions; /* its process's, or those of a vfork child */
 	uint64_t kept;           /* of SIGNALS_OURS: sent while blocked, or twice */
-	siginfo_t kept_info[4];
+	siginfo_t kept_info[5], send_info; /* by kept_signals */
 	int deferred;            /* number of the signal in deferred_frame */
 	struct signal_frame deferred_frame;
 	struct thread_saved saved[THREAD_VFORKS];
