@@ -518,77 +518,10 @@ static int access_map_key(struct env *env, const struct place *p)
 	return err;
 }
 
-/* What Linux calls the structure of a map type. */
-static const char *map_struct_name(uint32_t type)
-{
-	static const char *const names[__MAX_BPF_MAP_TYPE] = {
-		[BPF_MAP_TYPE_HASH] = "bpf_htab",
-		[BPF_MAP_TYPE_PERCPU_HASH] = "bpf_htab",
-		[BPF_MAP_TYPE_LRU_HASH] = "bpf_htab",
-		[BPF_MAP_TYPE_LRU_PERCPU_HASH] = "bpf_htab",
-		[BPF_MAP_TYPE_HASH_OF_MAPS] = "bpf_htab",
-		[BPF_MAP_TYPE_ARRAY] = "bpf_array",
-		[BPF_MAP_TYPE_PROG_ARRAY] = "bpf_array",
-		[BPF_MAP_TYPE_PERF_EVENT_ARRAY] = "bpf_array",
-		[BPF_MAP_TYPE_PERCPU_ARRAY] = "bpf_array",
-		[BPF_MAP_TYPE_CGROUP_ARRAY] = "bpf_array",
-		[BPF_MAP_TYPE_ARRAY_OF_MAPS] = "bpf_array",
-		[BPF_MAP_TYPE_STACK_TRACE] = "bpf_stack_map",
-		[BPF_MAP_TYPE_LPM_TRIE] = "lpm_trie",
-		[BPF_MAP_TYPE_DEVMAP] = "bpf_dtab",
-		[BPF_MAP_TYPE_DEVMAP_HASH] = "bpf_dtab",
-		[BPF_MAP_TYPE_SOCKMAP] = "bpf_stab",
-		[BPF_MAP_TYPE_SOCKHASH] = "bpf_shtab",
-		[BPF_MAP_TYPE_CPUMAP] = "bpf_cpu_map",
-		[BPF_MAP_TYPE_XSKMAP] = "xsk_map",
-		[BPF_MAP_TYPE_REUSEPORT_SOCKARRAY] = "reuseport_array",
-		[BPF_MAP_TYPE_QUEUE] = "bpf_queue_stack",
-		[BPF_MAP_TYPE_STACK] = "bpf_queue_stack",
-		[BPF_MAP_TYPE_RINGBUF] = "bpf_ringbuf_map",
-		[BPF_MAP_TYPE_SK_STORAGE] = "bpf_local_storage_map",
-		[BPF_MAP_TYPE_INODE_STORAGE] = "bpf_local_storage_map",
-		[BPF_MAP_TYPE_TASK_STORAGE] = "bpf_local_storage_map",
-		[BPF_MAP_TYPE_CGRP_STORAGE] = "bpf_local_storage_map",
-		[BPF_MAP_TYPE_BLOOM_FILTER] = "bpf_bloom_filter",
-		[BPF_MAP_TYPE_USER_RINGBUF] = "bpf_ringbuf_map",
-		[BPF_MAP_TYPE_STRUCT_OPS] = "bpf_struct_ops_map",
-		[BPF_MAP_TYPE_ARENA] = "bpf_arena",
-		[BPF_MAP_TYPE_INSN_ARRAY] = "bpf_insn_array",
-	};
-
-	return type < ARRAY_SIZE(names) && names[type] ? names[type] : "bpf_map";
-}
-
-/* The map itself, as the kernel's structure: read only. */
 static int access_map_struct(struct env *env, const struct place *p)
 {
-	struct reg *reg = place_reg(env, p), kept = *reg;
-	const char *name = map_struct_name(reg->map->type);
-	uint32_t id = env->kernel_btf ? skep_btf_find(env->kernel_btf, name, BTF_STRUCT) : 0;
-	int64_t off = (int64_t)reg->off + p->off;
-	int err;
-
-	if (!id)
-		return reject(env, -EACCES, "R%d invalid mem access '%s'", p->regno,
-			      reg_type_text(reg));
-	if (!env->cap_perfmon)
-		return reject_as(env, SKEP_VERIFY_CAPS, -EPERM,
-				 "'struct %s' access is allowed only to CAP_PERFMON and "
-				 "CAP_SYS_ADMIN", name);
-	if (off < 0)
-		return reject(env, -EACCES, "R%d is %s invalid negative access: off=%" PRId64,
-			      p->regno, name, off);
-	if (writes(p))
-		return reject_as(env, SKEP_VERIFY_READ_ONLY, -EACCES,
-				 "only read from %s is supported", name);
-	reg->type = REG_BTF;
-	reg->flags = REG_UNTRUSTED;
-	reg->btf = env->kernel_btf;
-	reg->btf_id = id;
-	err = check_btf_access(env, p->pc, p->regno, p->off, p->size, p->access, p->value_regno);
-	if (p->value_regno != p->regno)
-		*reg = kept;
-	return err < 0 ? err : 0;
+	return check_map_struct(env, p->pc, p->regno, p->off, p->size, p->access,
+				p->value_regno);
 }
 
 static int access_stack(struct env *env, const struct place *p)
@@ -666,6 +599,8 @@ int check_mem(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t siz
 		return reject_as(env, reg_maybe_null(reg) ? SKEP_VERIFY_NULL :
 				 SKEP_VERIFY_NOT_POINTER, -EACCES, "R%d invalid mem access '%s'",
 				 regno, reg_type_text(reg));
+	if (reg->type != REG_MAP)
+		env->info[pc].not_map = true;
 	err = rule(env, &p);
 	if (!err)
 		narrow_loaded(env, &p);

@@ -7,6 +7,7 @@
  *
  *   context accesses   struct __sk_buff, xdp_md ... are a view; the access
  *                      goes to where the field really is
+ *   fields of maps     likewise (map_struct.c)
  *   stack arguments    stored at the end of the caller's stack, loaded from above
  *                      the callee's
  *   doubtful loads     marked to yield 0 on a fault
@@ -40,6 +41,8 @@ static void rewrite_insn(struct env *env, uint32_t pc, struct insn *insn)
 	}
 	if (info->ctx_field && (insn->kind == INSN_LOAD || insn->kind == INSN_STORE))
 		rewrite_ctx(insn, info);
+	if (info->map_field && !info->map_beyond && !info->not_map)
+		insn->off += info->map_shift;
 	if (insn->kind == INSN_LOAD)
 		insn->fault_zero = info->fault_zero;
 }
@@ -79,6 +82,7 @@ static struct insn_fact make_fact(const struct insn_info *info)
 		.key = info->key,
 		.nonnull = info->never_null && !info->maybe_null,
 		.upper_zero = info->zero_ext,
+		.foreign_map = info->map_field && (info->map_beyond || info->not_map),
 		.ctx_field = info->ctx_field ? info->ctx_field->name : NULL,
 	};
 }

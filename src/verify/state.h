@@ -370,6 +370,8 @@ struct insn_info {
 	bool indirect_target;
 	bool zero_ext;
 	bool fault_zero;
+	bool map_field, map_beyond, not_map; /* it reads a map itself; where we have no such field */
+	int32_t map_shift;       /* from the kernel's field to ours */
 	uint16_t live;           /* registers live before it */
 	uint16_t touched;        /* what going back over it may concern; see precise.c */
 	bool nospec;             /* a barrier before it: speculation never gets there */
@@ -722,6 +724,9 @@ void remove_reference(struct state *state, uint32_t index);
 /* At exit (or LD_ABS, tail call: prefix says which): locks, sections, references. */
 int check_resources(struct env *env, bool exception_exit, bool check_locks, const char *prefix);
 
+/* Access to the structure of a map (map_struct.c). As check_mem(). */
+int check_map_struct(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t size,
+		     enum access access, int value_regno);
 /* Access through a REG_BTF pointer (btf_access.c). As check_mem(). */
 int check_btf_access(struct env *env, uint32_t pc, int regno, int32_t off, uint32_t size,
 		     enum access access, int value_regno);

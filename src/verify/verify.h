@@ -22,6 +22,7 @@ struct insn_fact {
 	bool constant_key;       /* map calls: the key is always the number key */
 	bool nonnull;            /* the pointer tested here is never NULL */
 	bool upper_zero;         /* ALU and LOAD: the upper half of dst is not needed or zero */
+	bool foreign_map;        /* LOAD: of what only the kernel's structure of a map has */
 	uint32_t map;
 	uint64_t key;
 	const char *ctx_field;   /* the context field it accesses; or NULL */

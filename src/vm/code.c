@@ -190,6 +190,17 @@ static bool is_dead(const struct linker *l, uint32_t pc)
 	return l->verified->facts && !l->verified->facts[pc].reached;
 }
 
+/* There is nothing to read at the kernel's offset. */
+static int link_load(struct linker *l, uint32_t pc)
+{
+	struct skep_where where = place_of(l, pc);
+
+	if (!l->verified->facts || !l->verified->facts[pc].foreign_map)
+		return 0;
+	return skep_fail(l->diag, SKEP_ENGINE_ADDRESS, &where,
+			 "a field of the kernel's own structure of a map");
+}
+
 static int link_insns(struct linker *l)
 {
 	int error = 0;
@@ -201,6 +212,8 @@ static int link_insns(struct linker *l)
 			error = link_imm64(l, pc, insn);
 		else if (insn->kind == INSN_CALL && !is_dead(l, pc))
 			error = link_call(l, pc, insn);
+		else if (insn->kind == INSN_LOAD && !is_dead(l, pc))
+			error = link_load(l, pc);
 	}
 	return error == -ENOMEM ? no_memory(l) : error;
 }

@@ -136,7 +136,15 @@ static void load(struct checker *c, const struct insn *insn)
 		checker_stop(c, CHECKED_GAVE_UP, c->pc, "a kernel object");
 		return;
 	}
-	if (!checker_touch(c, from, at, insn->width, "load"))
+	if (c->verified->facts && c->verified->facts[c->pc].foreign_map) {
+		checker_stop(c, CHECKED_GAVE_UP, c->pc, "the kernel's structure of a map");
+		return;
+	}
+	/* Of a map itself programs may read what begins it: what the kernel's has, too. */
+	if (c->regions[from].kind != REGION_MAP ||
+	    !inside(at, insn->width, c->regions[from].start, offsetof(struct map, cpus)))
+		checker_touch(c, from, at, insn->width, "load");
+	if (c->stop)
 		return;
 	memcpy(&value, (const void *)(uintptr_t)at, insn->width);
 	if (checker_word(c, at, &frame, &word)) {
