@@ -91,6 +91,7 @@ static uint64_t run_callback(struct vm *vm, uint64_t fn, uint64_t a1, uint64_t a
 	c->pc = pc;
 	memcpy(c->r, at_call, sizeof(at_call));
 	memcpy(c->origin, origin_at_call, sizeof(origin_at_call));
+	c->doubt = c->frames[c->depth].doubt; /* and what was learnt of the caller's since */
 	/* In the verifier's eyes the call is made again. */
 	if (!c->stop && c->setup->claims)
 		claims_check(c);

@@ -7,7 +7,9 @@
  *   random -r SEED        the same for the smallest that shows as much
  *
  *   -o MASK               which things to take for an older kernel's (older.h)
- *   -l FILE               only the seeds that its lines begin with
+ *   -l FILE               only the seeds that its lines begin with, a line for each
+ *   -e FILE               what -l FILE -o MASK printed on a newer kernel: a difference of
+ *                         which that one judges as Skep does is an older kernel's
  *   -a                    a line for each difference, not only the first of its kind
  *
  * Nothing may be accepted here and rejected there, break what the verifier
@@ -47,6 +49,7 @@ struct class {
 static struct shared {
 	uint64_t seed, programs, verdict[VERDICTS], died;
 	uint64_t runs, done, unrecorded;
+	uint64_t slowest, slowest_seed; /* microseconds */
 	struct class classes[CLASSES];
 	uint32_t class_count;
 } *shared;
@@ -55,7 +58,9 @@ static struct {
 	struct random_world made;
 	struct mutants *mutants;
 	struct lab *lab;
-	bool kernel, all;
+	bool kernel, all, each;
+	uint64_t *newer;         /* seeds that a newer kernel judges as Skep does, and their number */
+	size_t newer_count;
 	uint64_t deadline;       /* seconds of the clock; 0: none */
 } run;
 
@@ -176,7 +181,8 @@ static void print_seed(uint64_t seed, bool reduced)
 	}
 	print_program(&program);
 	random_judge(run.lab, &program, run.kernel, 2, &j);
-	printf("seed %" PRIu64 ": %s%s%s\n", seed, words[j.verdict], j.text[0] ? ": " : "", j.text);
+	printf("seed %" PRIu64 ": %s, Skep %d, the kernel %d%s%s\n", seed, words[j.verdict], j.skep,
+	       j.kernel, j.text[0] ? ": " : "", j.text);
 }
 
 /* --- many --- */
@@ -238,14 +244,64 @@ static void explain_by_bits(const struct random_program *program, struct judgeme
 	j->why = "a test of bits and a range together rule out what the kernel keeps";
 }
 
+static void explain_by_newer(uint64_t seed, struct judgement *j)
+{
+	for (size_t i = 0; i < run.newer_count; i++)
+		if (run.newer[i] == seed && (j->verdict == STRICT || j->verdict == LOOSE)) {
+			j->verdict = EXPLAINED;
+			j->why = "an older kernel: a newer one judges as Skep does";
+		}
+}
+
+static bool read_newer(const char *path)
+{
+	enum { NEWER_MAX = 65536 };
+	FILE *file = fopen(path, "r");
+	uint64_t seed;
+	char word[16];
+
+	run.newer = calloc(NEWER_MAX, sizeof(*run.newer));
+	while (file && run.newer && run.newer_count < NEWER_MAX) {
+		int read = fscanf(file, "%" SCNu64 " %15s", &seed, word);
+
+		if (read == 2 && strcmp(word, "both") == 0)
+			run.newer[run.newer_count++] = seed;
+		if (read == EOF || (fscanf(file, "%*[^\n]"), fgetc(file)) == EOF)
+			break;
+	}
+	if (!file)
+		return false;
+	fclose(file);
+	return run.newer != NULL;
+}
+
+static uint64_t microseconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static uint64_t seconds(void)
+{
+	return microseconds() / 1000000;
+}
+
 static void one(uint64_t seed)
 {
 	static struct random_program program;
 	struct judgement j;
+	uint64_t start = microseconds();
 
 	make(&program, seed);
 	random_judge(run.lab, &program, run.kernel, 0, &j);
 	explain_by_bits(&program, &j);
+	explain_by_newer(seed, &j);
+	if (microseconds() - start > shared->slowest) {
+		shared->slowest = microseconds() - start;
+		shared->slowest_seed = seed;
+	}
 	shared->programs++;
 	shared->verdict[j.verdict]++;
 	shared->runs += j.runs;
@@ -253,16 +309,8 @@ static void one(uint64_t seed)
 	shared->unrecorded += j.runs && !j.recorded;
 	if (j.verdict >= LIMIT)
 		count_class(j.verdict, j.why ? j.why : j.text, seed);
-	if (j.verdict >= STRICT && run.all)
-		printf("%" PRIu64 " %s %s\n", seed, words[j.verdict], j.text);
-}
-
-static uint64_t seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec;
+	if (run.each || (j.verdict >= STRICT && run.all))
+		printf("%" PRIu64 " %s %s\n", seed, words[j.verdict], j.why ? j.why : j.text);
 }
 
 static void judge_seeds(uint64_t first, uint64_t count)
@@ -326,6 +374,8 @@ static bool report(void)
 		       100.0 * (double)same / (double)MAX(judged, UINT64_C(1)));
 	else
 		printf("SKIPPED: the comparison with the running kernel\n");
+	printf("the slowest: seed %" PRIu64 ", %.1f s\n", shared->slowest_seed,
+	       (double)shared->slowest / 1e6);
 	return !shared->died && !n[LOOSE] && !n[UNSAFE] && !n[CLAIM] &&
 	       (!run.kernel || n[STRICT] * 50 <= shared->programs);
 }
@@ -335,11 +385,15 @@ static void judge_listed(const char *path)
 	FILE *file = fopen(path, "r");
 	uint64_t seed;
 
-	run.all = true;
-	while (file && fscanf(file, "%" SCNu64 "%*[^\n]", &seed) == 1)
+	run.each = true;
+	if (!file) {
+		printf("%s cannot be read\n", path);
+		shared->died++;
+		return;
+	}
+	while (fscanf(file, "%" SCNu64 "%*[^\n]", &seed) == 1)
 		judge_seeds(seed, 1);
-	if (file)
-		fclose(file);
+	fclose(file);
 }
 
 struct task {
@@ -352,7 +406,7 @@ static bool parse(int argc, char **argv, struct task *task)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "n:s:m:p:r:o:l:a")) != -1)
+	while ((option = getopt(argc, argv, "n:s:m:p:r:o:l:e:a")) != -1)
 		switch (option) {
 		case 'n': task->count = strtoull(optarg, NULL, 0); break;
 		case 's': task->first = strtoull(optarg, NULL, 0); break;
@@ -364,6 +418,10 @@ static bool parse(int argc, char **argv, struct task *task)
 				older[i] = strtoul(optarg, NULL, 0) >> i & 1;
 			break;
 		case 'l': task->list = optarg; break;
+		case 'e':
+			if (!read_newer(optarg))
+				return false;
+			break;
 		case 'a': run.all = true; break;
 		default: return false;
 		}

@@ -125,6 +125,11 @@ static void explain(struct judgement *j, const struct lab_result *here)
 static void compare(const struct random_program *program, const struct lab_result *here,
 		    struct judgement *j)
 {
+	/* It would take the kernel ten seconds to say the same, or more. */
+	if (is_limit(j->skep)) {
+		j->verdict = LIMIT;
+		return;
+	}
 	j->kernel = ask_kernel(program);
 	if (!j->skep == !j->kernel)
 		return;
@@ -143,7 +148,7 @@ void random_judge(struct lab *lab, const struct random_program *program, bool as
 
 	lab_judge(lab, program, log_level, &here);
 	*j = (struct judgement){ .skep = here.error, .runs = here.runs, .done = here.done,
-				 .recorded = here.recorded,
+				 .recorded = here.recorded, .processed = here.processed,
 				 .verdict = here.error ? BOTH_REJECT : BOTH_ACCEPT };
 	snprintf(j->text, sizeof(j->text), "%s", here.message);
 	if (ask)

@@ -23,6 +23,7 @@ struct judgement {
 	enum verdict verdict;
 	int skep, kernel;        /* 0 or negative errno */
 	uint32_t runs, done;
+	uint32_t processed;      /* instructions verified */
 	bool recorded;           /* its runs could be held against the verifier's claims */
 	const char *why;         /* EXPLAINED */
 	char text[400];          /* the message, or what was found */

@@ -12,11 +12,11 @@
 #include "random_judge.h"
 #include "random_kernel.h"
 
-enum { MUTANTS_MAX = 4096, ENTRIES_MAX = 64 };
+enum { MUTANTS_MAX = 4096, ENTRIES_MAX = 64, EASY = 2000 };
 
 struct original {
 	const char *name;
-	uint32_t type, attach, flags, len;
+	uint32_t type, attach, flags, len, processed;
 	struct skep_insn *insns;
 	struct random_world *world;
 };
@@ -77,13 +77,16 @@ static void add(struct mutants *mutants, struct lab *lab, bool ask, struct rando
 	if (mutants->count == MUTANTS_MAX || spec->len >= RANDOM_SLOTS - 8 || spec->attach_btf_id)
 		return;
 	snprintf(name, sizeof(name), "%s:%s", spec->object, spec->name);
-	*row = (struct original){ strdup(name), spec->type->id, spec->attach, spec->flags, spec->len,
-				  malloc(spec->len * sizeof(*row->insns)), world };
+	*row = (struct original){ .name = strdup(name), .type = spec->type->id,
+				  .attach = spec->attach, .flags = spec->flags, .len = spec->len,
+				  .insns = malloc(spec->len * sizeof(*row->insns)),
+				  .world = world };
 	if (!row->name || !row->insns)
 		return;
 	memcpy(row->insns, spec->insns, spec->len * sizeof(*row->insns));
 	original(row, &program);
 	random_judge(lab, &program, ask, 0, &j);
+	row->processed = j.processed;
 	if (j.verdict == BOTH_ACCEPT)
 		mutants->count++;
 }
@@ -117,11 +120,22 @@ struct mutants *mutants_open(struct lab *lab, bool ask, char **paths, int count)
 	return mutants && mutants->count ? mutants : NULL;
 }
 
+/* A program that is hard to verify comes up less often, so that it takes no more time in all. */
+static const struct original *draw(const struct mutants *mutants, struct dice *dice)
+{
+	for (;;) {
+		const struct original *row = &mutants->row[below(dice, mutants->count)];
+
+		if (row->processed <= EASY || below(dice, row->processed) < EASY)
+			return row;
+	}
+}
+
 void mutants_make(struct mutants *mutants, struct random_program *out, uint64_t seed)
 {
 	struct dice dice = { seed * 0x9e3779b97f4a7c15u };
 
-	original(&mutants->row[below(&dice, mutants->count)], out);
+	original(draw(mutants, &dice), out);
 	out->seed = seed;
 	if (chance(&dice, 30))
 		out->flags |= SKEP_VERIFY_STATE_FREQ;

@@ -161,6 +161,7 @@ void lab_judge(struct lab *lab, const struct random_program *program, unsigned l
 	error = verify_observed(&spec, &opts, program->world->runs ? &observer : NULL, &judged,
 				program->world->runs ? &verified : NULL, NULL);
 	result->error = error ? error : judged.error;
+	result->processed = judged.processed;
 	snprintf(result->message, sizeof(result->message), "%s", judged.message);
 	if (log_level && judged.log)
 		printf("--- Skep: %d %s\n%s\n", result->error, judged.message, judged.log);

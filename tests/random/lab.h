@@ -20,6 +20,7 @@ enum { LAB_RUNS = 4 };
 struct lab_result {
 	int error;               /* the verifier's */
 	char message[256];
+	uint32_t processed;      /* instructions verified */
 	bool recorded;           /* its claims were checked */
 	bool reached[RANDOM_SLOTS]; /* accepted: instructions that some path comes to */
 	uint32_t runs, done;     /* runs that came to an end */
