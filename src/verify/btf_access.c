@@ -372,9 +372,6 @@ int check_ld_btf_id(struct env *env, uint32_t pc, struct reg *dst)
 		dst->mem_size = 0;
 		return 0;
 	}
-	if (btf_kind(type) != BTF_VAR)
-		return reject(env, -EINVAL,
-			      "pseudo btf_id %u in ldimm64 isn't KIND_VAR or KIND_FUNC", id);
 	target = btf_skip_mods_and_typedefs(btf, type->type);
 	if (is_percpu(btf, id) || btf_kind(btf_type(btf, target)) == BTF_STRUCT) {
 		reg_set_pointer(dst, REG_BTF, is_percpu(btf, id) ? REG_PERCPU : 0);

@@ -111,6 +111,20 @@ static int check_map_reference(struct env *env, uint32_t pc)
 	return 0;
 }
 
+/* What is no variable is refused even where no path leads. */
+static int check_variable(struct env *env, uint32_t pc)
+{
+	uint32_t id = (uint32_t)env->insns[pc].imm;
+	const struct btf_type *type =
+		env->kernel_btf && id <= skep_btf_count(env->kernel_btf) ?
+			btf_type(env->kernel_btf, id) : NULL;
+
+	if (!type || (id && (btf_kind(type) == BTF_VAR || btf_kind(type) == BTF_FUNC)))
+		return 0;
+	return refuse_at(env, pc, SKEP_VERIFY_INSN,
+			 "pseudo btf_id %u in ldimm64 isn't KIND_VAR or KIND_FUNC", id);
+}
+
 int check_encodings(struct env *env)
 {
 	for (uint32_t i = 0; i < env->len; i++) {
@@ -126,8 +140,9 @@ int check_encodings(struct env *env)
 				return refuse_at(env, i, SKEP_VERIFY_INSN, "%s", why);
 		}
 		if (insn->kind == INSN_IMM64 && insn->op != IMM64_VALUE &&
-		    insn->op != IMM64_BTF_ID && insn->op != IMM64_FUNC) {
-			int err = check_map_reference(env, i);
+		    insn->op != IMM64_FUNC) {
+			int err = insn->op == IMM64_BTF_ID ? check_variable(env, i) :
+							     check_map_reference(env, i);
 
 			if (err < 0)
 				return err;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reading a map itself: at the kernel's offsets for the program, at ours for the engines. */
+/* Reading a map itself: at the kernel's offsets for the program, at ours for the engines.
+ * And naming what is no variable of the kernel. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -154,12 +155,35 @@ static void map_struct__what_only_the_kernel_has_is_refused_by_the_engines(void 
 	}
 }
 
+static void variable__what_is_none_is_refused_even_where_no_path_leads(void **state)
+{
+	struct skep_insn insns[] = {
+		{ .code = 0xb7 }, { .code = 0x15, .off = 2 },
+		{ .code = 0x18, .dst = 1, .src = 3, .imm = 4 }, { 0 }, { .code = 0x95 },
+	};
+	struct prog_spec spec = {
+		.name = "dead", .section = "", .object = "", .license = "GPL", .insns = insns,
+		.type = prog_type_by_name("socket_filter"), .len = ARRAY_SIZE(insns),
+		.kernel_btf = kernel_types(),
+	};
+	struct skep_verify_opts opts = { 0 };
+	struct skep_verify_result result = { 0 };
+
+	(void)state;
+	assert_int_equal(verify(&spec, &opts, &result, NULL, NULL), 0);
+	assert_int_equal(result.error, -EINVAL);
+	assert_string_equal(result.message,
+			    "pseudo btf_id 4 in ldimm64 isn't KIND_VAR or KIND_FUNC");
+	skep_verify_result_done(&result);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(map_struct__a_field_that_maps_here_have_is_read_where_it_is),
 		cmocka_unit_test(map_struct__a_program_that_reads_one_runs_with_its_value),
 		cmocka_unit_test(map_struct__what_only_the_kernel_has_is_refused_by_the_engines),
+		cmocka_unit_test(variable__what_is_none_is_refused_even_where_no_path_leads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
