@@ -47,18 +47,16 @@ bool dispatch_arrived(struct target_thread *thread, const siginfo_t *info,
 
 /*
  * Every call of the application's own instructions is dispatched, so right behind one
- * the call either has not been made, or the gate has just returned with its result.
+ * the call either has not been made, or the gate has made it and says so in r11.
  */
 bool dispatch_lost(const struct target_thread *thread, struct signal_context *context)
 {
 	unsigned char site[2];
 
-	if (thread->aside || context->cx != context->ip ||
+	if (thread->aside || context->cx != context->ip || !(context->r11 & GATE_FLAG) ||
 	    context->ip - (uint64_t)(uintptr_t)gate_ops->text < gate_ops->text_size ||
 	    fault_copy(site, (const void *)(uintptr_t)(context->ip - 2), 2) < 0 ||
 	    site[0] != 0x0f || site[1] != 0x05)
-		return false;
-	if (context->ip == thread->regs.ip && context->ax == thread->regs.ax)
 		return false;
 	context->ip = (uint64_t)(uintptr_t)gate_entry;
 	return true;

@@ -13,7 +13,8 @@
  *   flags    as they are, all registers as they are, also rsp and what is below it
  *
  * The application goes on at RETURN with every register as syscall leaves them:
- * rax the result, rcx RETURN, r11 the flags, which are as they were. No word of
+ * rax the result, rcx RETURN, r11 the flags (less the bit that is always set, by which
+ * dispatch_lost() knows who made the call), which are as they were. No word of
  * its stack is touched, above or below rsp: the stack may be tiny, shared with
  * a vfork parent, or unmapped by this very call. Vector state is not touched.
  *
@@ -163,6 +164,7 @@ gate_try:
 	mov THREAD_AX(%r11), %rax
 	mov THREAD_IP(%r11), %rcx
 	mov THREAD_FLAGS(%r11), %r11
+	lea -2(%r11), %r11
 	label gate_plain_end
 	jmp *%rcx
 	record_miss gate_plain_lost gate_plain_found
@@ -245,6 +247,7 @@ gate_probe:
 	mov THREAD_AX(%r11), %rax
 	mov THREAD_IP(%r11), %rcx
 	mov THREAD_FLAGS(%r11), %r11
+	lea -2(%r11), %r11
 	label gate_leave_end
 	jmp *%rcx
 	record_miss gate_call_lost gate_call_found

@@ -77,6 +77,9 @@ int gate_stop(void);
 /* --- between gate.c, signal.c and gate.S --- */
 
 /* Numbers that gate.S knows. */
+/* Set in every flags word; not set in r11 as the gate leaves it. */
+#define GATE_FLAG 2ull
+
 #define GATE_NEXT_CALL 0
 #define GATE_NEXT_LEAVE 1
 #define GATE_NEXT_CLONE 2

@@ -373,7 +373,7 @@ static void context_done(struct signal_context *context, const struct target_reg
 {
 	context->ax = result;
 	context->ip = context->cx = regs->ip;
-	context->r11 = regs->flags;
+	context->r11 = regs->flags & ~GATE_FLAG;
 	context->flags = (context->flags & ~(FLAGS_STATUS | FLAG_DF)) | regs->flags;
 }
 
@@ -446,7 +446,6 @@ static bool found_again(struct target_thread *thread, struct signal_context *con
 	struct target_regs *regs = &thread->regs;
 	uint64_t ip = context->ip;
 
-	context->r11 = (uint64_t)(uintptr_t)thread;
 	if (ip == (uint64_t)(uintptr_t)gate_lost) {
 		context->ax &= THREAD_KEY - 1;
 		context->ip = (uint64_t)(uintptr_t)gate_found;
@@ -465,6 +464,7 @@ static bool found_again(struct target_thread *thread, struct signal_context *con
 	} else {
 		return false;
 	}
+	context->r11 = (uint64_t)(uintptr_t)thread;
 	return true;
 }
 
@@ -565,12 +565,10 @@ void signal_arrived(int sig, siginfo_t *info, struct signal_context *context)
 	if (sig == SIGSYS && dispatch_arrived(thread, info, context))
 		return;
 	inside = before(context->ip, gate_entry, gate_text_end) || thread_on_stack(thread, context->sp);
-	if (inside && is_repeated(sig, info)) {
-		if (found_again(thread, context))
-			return;
-		if (fault_take(context, (uint64_t)(uintptr_t)info->si_addr))
-			return;
-	}
+	if (is_repeated(sig, info) &&
+	    (found_again(thread, context) ||
+	     fault_take(context, (uint64_t)(uintptr_t)info->si_addr)))
+		return;
 	if (sig == SIGTRAP && gate_ops->trap && info->si_code > 0 &&
 	    gate_ops->trap(thread, context))
 		return;

@@ -118,6 +118,7 @@ static void check_registers(bool wanted, int patched)
 		for (int r = 2; r < 16; r++)
 			if (r != 4 && r != 11)
 				assert_int_equal(state.reg[r], old.reg[r]);
+		assert_int_equal(state.reg[11] & 0xad5, flag_words[i] & 0xad5);
 		assert_int_equal(state.reg[4], raw_rsp);
 		assert_int_equal(state.flags & 0xed5, flag_words[i] & 0xed5);
 		assert_memory_equal(state.vector, old.vector, sizeof(old.vector));

@@ -622,6 +622,27 @@ static void *sends_sys(void *arg)
 }
 
 /* The kernel drops the dispatch's own SIGSYS where another is pending. */
+static void signal__behind_a_syscall_instruction_the_gate_knows_whether_it_made_the_call(void **state)
+{
+	static const unsigned char code[] = { 0x0f, 0x05, 0x90, 0x90, 0xcc };
+	uint64_t behind = (uintptr_t)code + 2;
+	struct signal_context context = { .ip = behind, .cx = behind, .r11 = 0x246, .ax = SYS_getuid };
+	struct target_thread *self = thread_here();
+
+	(void)state;
+	assert_true(dispatch_lost(self, &context));
+	assert_int_equal(context.ip, (uintptr_t)gate_entry);
+	assert_int_equal(context.cx, behind);
+	context = (struct signal_context){ .ip = behind, .cx = behind, .r11 = 0x244 };
+	assert_false(dispatch_lost(self, &context)); /* as the gate leaves it */
+	context = (struct signal_context){ .ip = behind, .cx = behind + 1, .r11 = 0x246 };
+	assert_false(dispatch_lost(self, &context));
+	context = (struct signal_context){ .ip = behind + 2, .cx = behind + 2, .r11 = 0x246 };
+	assert_false(dispatch_lost(self, &context));
+	context = (struct signal_context){ .ip = 4096, .cx = 4096, .r11 = 0x246 };
+	assert_false(dispatch_lost(self, &context));
+}
+
 static void signal__a_sigsys_sent_by_others_costs_no_call(void **state)
 {
 	struct sigaction action = { .sa_handler = nothing_done };
@@ -928,6 +949,7 @@ int main(void)
 		cmocka_unit_test(signal__one_that_comes_while_the_agent_runs_waits_for_its_end),
 		cmocka_unit_test(signal__a_storm_of_signals_changes_no_result),
 		cmocka_unit_test(signal__blocked_ones_of_ours_wait_and_are_pending),
+		cmocka_unit_test(signal__behind_a_syscall_instruction_the_gate_knows_whether_it_made_the_call),
 		cmocka_unit_test(signal__a_sigsys_sent_by_others_costs_no_call),
 		cmocka_unit_test(signal__signalfd_reads_what_is_blocked),
 		cmocka_unit_test(signal__masks_and_ignored_signals_go_through_exec),
