@@ -14,6 +14,7 @@
 
 #include <skep/machine.h>
 #include <skep/packet.h>
+#include <skep/stacks.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -31,6 +32,7 @@ struct skep_linux_opts {
 	 */
 	bool tree;
 	uint32_t sample_hz;      /* how often perf_event programs run, on each CPU; 0: 99 */
+	struct skep_stacks *stacks; /* is told of all processes; borrowed; or NULL */
 };
 
 /*

@@ -14,6 +14,7 @@
 #include <skep/object.h>
 #include <skep/observe.h>
 #include <skep/packet.h>
+#include <skep/stacks.h>
 #include <skep/verify.h>
 
 #endif

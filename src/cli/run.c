@@ -17,7 +17,7 @@
 #include "cli/show.h"
 
 struct args {
-	const char *in, *out, *filter, *btf, *on, *output;
+	const char *in, *out, *filter, *btf, *on, *output, *flame, *folded;
 	struct list programs, set, events;
 	uint64_t count, repeat, ifindex, seconds, sample_hz;
 	bool verbose, json, egress, interpreter, no_maps, all;
@@ -41,6 +41,8 @@ static const struct opt opts[] = {
 	OPT(OPT_TEXT, 'o', "output", output, "FILE", "events and maps to FILE, not among a command's output"),
 	OPT(OPT_TEXT, 0, "on", on, "WHERE", "'linux': in the running kernel, not in Skep's machine"),
 	OPT(OPT_NUMBER, 't', "time", seconds, "N", "stop after N seconds (--on linux)"),
+	OPT(OPT_TEXT, 0, "flame", flame, "FILE", "counted stacks as a flame graph, an SVG image"),
+	OPT(OPT_TEXT, 0, "folded", folded, "FILE", "counted stacks as lines: 'comm;outer;inner count'"),
 	OPT(OPT_NUMBER, 0, "sample", sample_hz, "HZ", "how often perf_event programs run (default 99)"),
 	OPT(OPT_TEXT, 0, "btf", btf, "FILE", "kernel types to relocate against"),
 	OPT(OPT_FLAG, 'j', "json", json, NULL, "events, packets, counts and maps as JSON lines"),
@@ -416,6 +418,7 @@ static int run_attached(struct session *session, char **argv)
 		.event_types = &args->events, .command = argv[1] ? argv + 1 : NULL,
 		.seconds = args->seconds, .sample_hz = args->sample_hz, .json = args->json,
 		.all = args->all, .no_maps = args->no_maps, .output = args->output,
+		.flame = args->flame, .folded = args->folded,
 	};
 	int status = -1;
 

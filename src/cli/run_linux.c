@@ -6,6 +6,7 @@
  * child that makes itself the tree's beginning and then waits for nothing.
  */
 #include "cli/run_linux.h"
+#include "cli/fold.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -182,9 +183,24 @@ static int watch(const struct live *live, struct show *show, pid_t child)
 	return WEXITSTATUS(status);
 }
 
-int run_linux(const struct live *live, struct skep_diag *diag)
+/* The image's title: the command, or the object. */
+static int write_stacks(const struct live *live, const struct show *show,
+			struct skep_stacks *stacks, struct skep_diag *diag)
 {
-	struct skep_linux_opts opts = { .tree = live->command != NULL,
+	char title[200] = "";
+	int error;
+
+	for (char **word = live->command; word && *word; word++)
+		snprintf(title + strlen(title), sizeof(title) - strlen(title), "%s%s",
+			 *title ? " " : "", *word);
+	error = fold_maps(show, stacks, diag);
+	return error ? error : fold_write(stacks, *title ? title : live->loaded->arg.path,
+					  live->folded, live->flame, diag);
+}
+
+static int run_with(const struct live *live, struct skep_stacks *stacks, struct skep_diag *diag)
+{
+	struct skep_linux_opts opts = { .tree = live->command != NULL, .stacks = stacks,
 					.sample_hz = (uint32_t)live->sample_hz };
 	struct show show = { .object = live->loaded->object, .world = &live->loaded->world,
 			     .event_types = live->event_types, .json = live->json,
@@ -210,7 +226,24 @@ int run_linux(const struct live *live, struct skep_diag *diag)
 	if (show.lost)
 		fprintf(stderr, "skep: %llu events were lost: the buffer was full\n",
 			(unsigned long long)show.lost);
-	if (!live->no_maps)
+	if (stacks && write_stacks(live, &show, stacks, diag) < 0)
+		return -1;
+	if (!live->no_maps && !stacks)
 		show_maps(&show);
+	return status;
+}
+
+int run_linux(const struct live *live, struct skep_diag *diag)
+{
+	struct skep_stacks *stacks = NULL;
+	int status;
+
+	if (live->flame || live->folded) {
+		stacks = skep_stacks_new();
+		if (!stacks)
+			return skep_report(diag, SKEP_OOM, NULL, "stacks"), -1;
+	}
+	status = run_with(live, stacks, diag);
+	skep_stacks_free(stacks);
 	return status;
 }

@@ -13,6 +13,7 @@ struct live {
 	char **command;               /* ends with NULL; NULL: until an interrupt */
 	uint64_t seconds;             /* at most so long; 0: no limit */
 	uint64_t sample_hz;
+	const char *flame, *folded;   /* files for the stacks that programs counted; or NULL */
 	const char *output;           /* where events go; NULL: standard output */
 	bool json, all, no_maps;
 };

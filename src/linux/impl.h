@@ -39,7 +39,7 @@ struct linux_tree {
 
 /* A buffer that the kernel writes and this process reads (poll.c). */
 struct linux_ring {
-	const struct skep_linux_map *map;
+	const struct skep_linux_map *map; /* NULL: of what processes do (space.c) */
 	int fd;                  /* what to wait for; the map's own is borrowed */
 	bool perf, owned;
 	uint32_t cpu;
@@ -92,6 +92,14 @@ void linux_tree_stop(struct linux_tree *tree);
 /* Slots written; 0: programs of this type are not held to the tree. Negative errno. */
 int linux_tree_guard(const struct linux_tree *tree, const struct prog_spec *spec,
 		     struct skep_insn guard[LINUX_GUARD_MAX], struct skep_diag *diag);
+
+/* What processes map: an event of it, a record of one, and what is mapped by now (space.c). */
+struct perf_event_attr;
+struct perf_event_header;
+struct perf_event_attr linux_space_event(void);
+void linux_space_record(struct skep_stacks *stacks, const struct perf_event_header *header,
+			const uint8_t *record);
+void linux_space_read(struct skep_stacks *stacks);
 
 /* Rings (poll.c). */
 int linux_open_rings(struct skep_linux *kernel, struct skep_diag *diag);

@@ -22,7 +22,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { PERF_PAGES = 64, BUSY = INT32_MIN, DISCARDED = 1 << 30, RECORD_HEAD = 8 };
+enum { PERF_PAGES = 64, SPACE_PAGES = 256, BUSY = INT32_MIN, DISCARDED = 1 << 30, RECORD_HEAD = 8 };
 
 /* --- opening --- */
 
@@ -67,6 +67,31 @@ static int open_ringbuf(struct skep_linux *kernel, const struct skep_linux_map *
 	return error < 0 ? cannot_map(map, error, diag) : 0;
 }
 
+/* An event on a CPU with its ring, not yet counting. Negative errno. */
+static int open_event(struct skep_linux *kernel, const struct skep_linux_map *map, uint32_t cpu,
+		      struct perf_event_attr *attr, size_t pages)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct linux_ring *ring = vec_push(&kernel->rings);
+
+	if (!ring)
+		return -ENOMEM;
+	*ring = (struct linux_ring){ .map = map, .perf = true, .owned = true, .cpu = cpu };
+	ring->fd = (int)sys_perf_event_open(attr, -1, (int)cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	if (ring->fd < 0)
+		return ring->fd;
+	ring->control_size = (pages + 1) * page;
+	ring->control = mmap(NULL, ring->control_size, PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd,
+			     0);
+	if (ring->control == MAP_FAILED) {
+		ring->control = NULL;
+		return -errno;
+	}
+	ring->data = ring->control + page;
+	ring->data_size = pages * page;
+	return watch(kernel, ring->fd);
+}
+
 /* One CPU's; its descriptor goes into the map. */
 static int open_perf(struct skep_linux *kernel, const struct skep_linux_map *map, uint32_t cpu,
 		     struct skep_diag *diag)
@@ -75,33 +100,36 @@ static int open_perf(struct skep_linux *kernel, const struct skep_linux_map *map
 		.type = PERF_TYPE_SOFTWARE, .config = PERF_COUNT_SW_BPF_OUTPUT,
 		.sample_type = PERF_SAMPLE_RAW, .sample_period = 1, .wakeup_events = 1,
 	};
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	struct linux_ring *ring = vec_push(&kernel->rings);
 	struct sys_elem elem = { .fd = (uint32_t)map->fd, .key = (uintptr_t)&cpu };
-	int error;
+	int error = open_event(kernel, map, cpu, &attr, PERF_PAGES), fd;
 
-	if (!ring)
-		return skep_fail(diag, SKEP_OOM, NULL, "map '%s'", map->from->name);
-	*ring = (struct linux_ring){ .map = map, .perf = true, .owned = true, .cpu = cpu };
-	ring->fd = error = (int)sys_perf_event_open(&attr, -1, (int)cpu, -1, PERF_FLAG_FD_CLOEXEC);
-	if (error >= 0) {
-		ring->control_size = (PERF_PAGES + 1) * page;
-		ring->control = mmap(NULL, ring->control_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-				     ring->fd, 0);
-		error = ring->control == MAP_FAILED ? -errno : 0;
-		ring->control = error ? NULL : ring->control;
+	if (!error) {
+		fd = kernel->rings.items[kernel->rings.count - 1].fd;
+		elem.value = (uintptr_t)&fd;
+		error = (int)sys_bpf(BPF_MAP_UPDATE_ELEM, &elem, sizeof(elem));
+		if (!error && ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) < 0)
+			error = -errno;
 	}
-	if (error)
-		return cannot_map(map, error, diag);
-	ring->data = ring->control + page;
-	ring->data_size = PERF_PAGES * page;
-	elem.value = (uintptr_t)&ring->fd;
-	error = (int)sys_bpf(BPF_MAP_UPDATE_ELEM, &elem, sizeof(elem));
-	if (!error && ioctl(ring->fd, PERF_EVENT_IOC_ENABLE, 0) < 0)
-		error = -errno;
-	if (!error)
-		error = watch(kernel, ring->fd);
 	return error < 0 ? cannot_map(map, error, diag) : 0;
+}
+
+/* What processes map from now on, and what they have by then. */
+static int open_space(struct skep_linux *kernel, struct skep_diag *diag)
+{
+	struct perf_event_attr attr = linux_space_event();
+	int error = 0;
+
+	for (uint32_t cpu = 0; cpu < kernel->possible && !error; cpu++)
+		if (sys_cpu_online(cpu))
+			error = open_event(kernel, NULL, cpu, &attr, SPACE_PAGES);
+	if (error == -EPERM || error == -EACCES)
+		return sys_denied(error, "see what processes map", NULL, diag);
+	if (error)
+		return skep_fail(diag, SKEP_LINUX_ATTACH, NULL, "what processes map cannot be seen: "
+				 "%s", strerror(-error));
+	if (!kernel->opts.tree)
+		linux_space_read(kernel->opts.stacks);
+	return 0;
 }
 
 static int open_perf_all(struct skep_linux *kernel, const struct skep_linux_map *map,
@@ -150,7 +178,9 @@ int linux_open_rings(struct skep_linux *kernel, struct skep_diag *diag)
 	}
 	for (size_t i = 0; i < kernel->object->prog_count; i++)
 		prints |= kernel->progs[i].prints;
-	return prints && !error ? open_trace(kernel, diag) : error;
+	if (prints && !error)
+		error = open_trace(kernel, diag);
+	return kernel->opts.stacks && !error ? open_space(kernel, diag) : error;
 }
 
 void linux_close_rings(struct skep_linux *kernel)
@@ -241,7 +271,7 @@ static void perf_record(const struct linux_ring *ring, const struct perf_event_h
 	}
 }
 
-static void read_perf(struct linux_ring *ring, struct delivery *d)
+static void read_perf(struct skep_linux *kernel, struct linux_ring *ring, struct delivery *d)
 {
 	struct perf_event_mmap_page *control = (void *)ring->control;
 	uint64_t at = control->data_tail, end = __atomic_load_n(&control->data_head,
@@ -255,7 +285,10 @@ static void read_perf(struct linux_ring *ring, struct delivery *d)
 		if (header.size < sizeof(header))
 			break;
 		copy_out(ring, at, record, header.size);
-		perf_record(ring, &header, record, d);
+		if (ring->map)
+			perf_record(ring, &header, record, d);
+		else
+			linux_space_record(kernel->opts.stacks, &header, record);
 		at += header.size;
 		__atomic_store_n(&control->data_tail, at, __ATOMIC_RELEASE);
 	}
@@ -323,7 +356,7 @@ static void read_all(struct skep_linux *kernel, struct delivery *d)
 		struct linux_ring *ring = &kernel->rings.items[i];
 
 		if (ring->perf)
-			read_perf(ring, d);
+			read_perf(kernel, ring, d);
 		else
 			read_ringbuf(ring, d);
 	}

@@ -231,3 +231,20 @@ EOF
 	[ "$status" = 1 ]
 	[[ "$output" == *"does not say where to attach it"*'SEC("uprobe/FILE:FUNCTION")'* ]]
 }
+
+@test "on linux: stacks of samples as folded lines and as a flame graph" {
+	may_load
+	objects mixed
+	gcc -O0 -o busy "$BATS_TEST_DIRNAME/objects/busy.c"
+	skep run --on linux --sample 500 --folded out --flame out.svg \
+		"$BATS_TEST_DIRNAME/../../examples/profile.bpf.c" -- ./busy
+	total=$(awk '{ n += $NF } END { print n }' out)
+	inner=$(awk '/^busy;(.*;)?main;outer;inner(;[^ ]*_\[k\])* [0-9]+$/ { n += $NF } END { print n }' out)
+	[ "$total" -ge 200 ]
+	[ "$inner" -ge $((total * 8 / 10)) ]
+	python3 -c 'import xml.dom.minidom as x; x.parse("out.svg")'
+	grep -q '<title>inner (' out.svg
+	run skep run --on linux --folded out mixed.o -p sampled -- true
+	[ "$status" = 1 ]
+	[[ "$output" == *'no map of the object counts stacks'* ]]
+}

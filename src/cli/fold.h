@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* fold.h - stacks that programs counted, for --folded and --flame. */
+#ifndef CLI_FOLD_H
+#define CLI_FOLD_H
+
+#include <skep/stacks.h>
+
+#include "cli/show.h"
+
+/*
+ * Take the stacks out of the object's maps: of each hash with the number of a stack in
+ * its key. Negative errno with the reason in diag; ENOENT: no map counts stacks.
+ */
+int fold_maps(const struct show *show, struct skep_stacks *stacks, struct skep_diag *diag);
+/* Write what was asked for; either file may be NULL. Negative errno with the reason in diag. */
+int fold_write(struct skep_stacks *stacks, const char *title, const char *folded,
+	       const char *flame, struct skep_diag *diag);
+
+#endif
