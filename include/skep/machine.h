@@ -3,7 +3,10 @@
  * machine.h - one eBPF world: its maps, programs, and running them.
  *
  * An unnamed machine is private to a process and its forks, which share its
- * maps as on Linux.
+ * maps as on Linux. A named one is a directory of files in memory
+ * ($XDG_RUNTIME_DIR/skep/NAME, else /dev/shm/skep-UID/NAME) that any process of
+ * the user may open; it stays, with its maps and programs, until it is removed or
+ * the system restarts.
  *
  * Threads: any, except creation and skep_machine_free().
  */
@@ -27,11 +30,58 @@ struct skep_machine_opts {
 	size_t memory;            /* address space for maps; 0: default */
 	unsigned cpus;            /* virtual CPUs; 0: twice the possible CPUs */
 	enum skep_engine engine;  /* AUTO: JIT where code may be mapped */
+	const char *name;         /* a new machine of this name; NULL: unnamed */
+	bool shared;              /* an unnamed one that processes other than forks can be
+	                           * brought into: its memory is a file without a name */
 };
 
 struct skep_machine *skep_machine_new(const struct skep_machine_opts *opts,
 				      struct skep_diag *diag);
+/* Leaves it; an unnamed one ends with its last process. NULL is accepted. */
 void skep_machine_free(struct skep_machine *machine);
+
+/*
+ * Joins a named machine; of opts, which may be NULL, the engine counts. What is in it
+ * by then is there to find; skep_machine_refresh() finds what others added since.
+ * Errors: ENOENT, ESTALE (of another version or before the last boot), EBADMSG
+ * (damaged), EADDRINUSE (its addresses are taken in this process), EACCES.
+ */
+struct skep_machine *skep_machine_open(const char *name, const struct skep_machine_opts *opts,
+				       struct skep_diag *diag);
+int skep_machine_refresh(struct skep_machine *machine, struct skep_diag *diag);
+/* EBUSY while processes are in it, unless force: then they go on, and nobody can join. */
+int skep_machine_remove(const char *name, bool force, struct skep_diag *diag);
+/* Calls fn with every name, in order; a non-zero return stops and is the result. */
+typedef int skep_machine_list_fn(void *arg, const char *name);
+int skep_machine_list(skep_machine_list_fn *fn, void *arg, struct skep_diag *diag);
+
+struct skep_machine_info {
+	const char *name;         /* NULL: unnamed */
+	const char *path;         /* its directory; NULL: none */
+	uint64_t made_ns;         /* wall clock */
+	size_t memory;            /* address space */
+	size_t memory_used;
+	size_t memory_waiting;    /* freed, but a program running may still see it */
+	unsigned cpus, cpus_busy;
+	uint32_t maps, progs;
+	uint64_t missed;          /* events that found no virtual CPU free */
+	uint32_t lock_pid;        /* who changes its directory now; 0: nobody */
+};
+
+void skep_machine_info(struct skep_machine *machine, struct skep_machine_info *info);
+
+/* One process in a machine. */
+struct skep_participant {
+	uint32_t pid;
+	unsigned cpus;            /* virtual CPUs it holds: programs it is running */
+	bool holds_memory;        /* what is freed waits for one of them */
+	bool holds_lock;
+};
+
+/* Those alive; returns their number, of which the first count are stored. */
+size_t skep_machine_participants(struct skep_machine *machine, struct skep_participant *out,
+				 size_t count);
+
 unsigned skep_machine_cpus(const struct skep_machine *machine);
 
 /*
@@ -46,7 +96,12 @@ unsigned skep_machine_cpus(const struct skep_machine *machine);
 int skep_machine_load(struct skep_machine *machine, struct skep_object *object,
 		      const struct skep_verify_opts *opts, struct skep_diag *diag);
 
-/* Of everything loaded from an object; NULL if there is none so named. */
+/* Everything in it that this process knows of, in the order of ids. */
+size_t skep_machine_map_count(const struct skep_machine *machine);
+struct skep_map *skep_machine_map_at(struct skep_machine *machine, size_t index);
+size_t skep_machine_prog_count(const struct skep_machine *machine);
+struct skep_prog *skep_machine_prog_at(struct skep_machine *machine, size_t index);
+/* Of everything loaded from an object by this process; NULL if there is none so named. */
 struct skep_prog *skep_machine_prog(struct skep_machine *machine,
 				    const struct skep_object_prog *prog);
 struct skep_map *skep_machine_map(struct skep_machine *machine,
@@ -63,6 +118,8 @@ struct skep_prog_info {
 	uint32_t jited_size;      /* bytes of native code; 0: interpreted */
 	uint64_t run_count;
 	uint64_t missed;          /* events with no virtual CPU free or nested */
+	uint64_t loaded_ns;       /* when, by the wall clock */
+	uint32_t uid, pid;        /* and by whom */
 };
 
 void skep_prog_info(const struct skep_prog *prog, struct skep_prog_info *info);
@@ -125,7 +182,10 @@ struct skep_event {
 /* A non-zero return stops the poll and becomes its result. */
 typedef int skep_event_fn(void *arg, const struct skep_event *event);
 
-/* Deliver what is pending, without waiting. Returns the number delivered. */
+/*
+ * Deliver what is pending in maps that this process loaded, and what any program
+ * printed, without waiting. Returns the number delivered.
+ */
 int skep_machine_poll(struct skep_machine *machine, skep_event_fn *fn, void *arg);
 
 #pragma GCC visibility pop

@@ -46,6 +46,8 @@ static int poll_map(struct delivery *d, struct skep_map *map)
 {
 	uint64_t lost = 0;
 
+	if (!map->object)
+		return 0; /* its own process reads it */
 	d->map = map;
 	switch (map->map->type_id) {
 	case BPF_MAP_TYPE_RINGBUF:

@@ -4,10 +4,14 @@
  *
  * Everything that can be refused comes first: programs are linked and verified
  * before any map exists. Then maps are made and filled, programs compiled, and
- * only when nothing can fail any more do they join the machine's lists.
+ * only when nothing can fail any more do they join the machine's directory. Until
+ * then each has an entry there in this process's hands: should it die, others free
+ * what it had made so far.
  */
+#include <errno.h>
 #include <stdio.h>
 
+#include "btf/btf.h"
 #include "machine/machine.h"
 #include "machine/tag.h"
 #include "object/object.h"
@@ -25,6 +29,7 @@ struct loading {
 	struct prog_spec *specs;      /* per program of the object */
 	struct verified *verified;
 	struct skep_prog **progs;     /* NULL: not loaded */
+	struct entry *types;          /* the object's, where a map wants them; or NULL */
 };
 
 static int oom(const struct loading *l)
@@ -53,10 +58,19 @@ static int loading_init(struct loading *l)
 /* Frees what did not go to the machine. */
 static void loading_done(struct loading *l)
 {
-	for (size_t i = 0; l->progs && i < l->object->prog_count; i++)
+	for (size_t i = 0; l->progs && i < l->object->prog_count; i++) {
+		struct entry *entry = l->progs[i] ? l->progs[i]->entry : NULL;
+
+		for (uint32_t t = 0; l->progs[i] && t < l->progs[i]->table_count; t++)
+			entry_abandon(l->machine->memory, l->progs[i]->tables[t]);
 		prog_record_free(l->progs[i]);
-	for (size_t i = l->maps ? l->object->maps.count : 0; i > 0; i--)
+		entry_abandon(l->machine->memory, entry);
+	}
+	for (size_t i = l->maps ? l->object->maps.count : 0; i > 0; i--) {
+		entry_abandon(l->machine->memory, l->maps[i - 1] ? l->maps[i - 1]->entry : NULL);
 		map_record_free(l->maps[i - 1]);
+	}
+	entry_abandon(l->machine->memory, l->types);
 	for (size_t i = 0; l->verified && i < l->object->prog_count; i++)
 		verified_done(&l->verified[i]);
 	for (size_t i = 0; l->lists && i < l->object->prog_count; i++)
@@ -172,6 +186,66 @@ static int fill_contents(struct loading *l, size_t index)
 	return 0;
 }
 
+static struct entry *claim(struct loading *l, enum entry_kind kind, const char *name, int *error)
+{
+	struct entry *entry;
+
+	*error = machine_lock(l->machine, l->diag);
+	if (*error < 0)
+		return NULL;
+	entry = directory_claim(l->machine->directory, l->machine->memory);
+	machine_unlock(l->machine);
+	if (!entry) {
+		*error = skep_fail(l->diag, SKEP_MACHINE_ARENA, NULL, "no room for '%s'", name);
+		return NULL;
+	}
+	entry->kind = kind;
+	snprintf(entry->name, sizeof(entry->name), "%s", name);
+	return entry;
+}
+
+/* The object's types as bytes that others can open; once for all its maps. */
+static int make_types(struct loading *l)
+{
+	const struct skep_btf *btf = l->object->btf;
+	struct entry *entry;
+	int error = 0;
+
+	if (!btf || l->types)
+		return 0;
+	entry = l->types = claim(l, ENTRY_TYPES, l->object->name, &error);
+	if (!entry)
+		return error;
+	entry->types_size = btf_raw_size(btf);
+	memory_alloc_into(l->machine->memory, entry->types_size, 8, &entry->types);
+	if (!entry->types)
+		return skep_fail(l->diag, SKEP_MACHINE_ARENA, NULL, "no room for the types of '%s'",
+				 l->object->name);
+	btf_raw_write(btf, entry->types);
+	return 0;
+}
+
+static int make_entry(struct loading *l, const struct skep_object_map *from,
+		      struct entry **made)
+{
+	int error = make_types(l);
+	struct entry *entry;
+
+	if (error < 0)
+		return error;
+	entry = *made = claim(l, ENTRY_MAP, from->name, &error);
+	if (!entry)
+		return error;
+	if (l->types) {
+		entry->types = l->types->types;
+		entry->types_size = l->types->types_size;
+	}
+	entry->key_type = from->spec.key_type;
+	entry->value_type = from->spec.value_type;
+	entry->flags = from->spec.internal ? ENTRY_INTERNAL : 0;
+	return 0;
+}
+
 static int make_map(struct loading *l, size_t index)
 {
 	const struct skep_object_map *from = l->object->maps.items[index];
@@ -192,7 +266,10 @@ static int make_map(struct loading *l, size_t index)
 	map->name = strdup(from->name);
 	if (!map->name)
 		return oom(l);
-	map->map = map_new(&l->map_specs[index], l->machine->memory, l->machine->vcpus, &error);
+	error = make_entry(l, from, &map->entry);
+	if (error)
+		return error;
+	map->map = map->entry->map = map_new(&l->map_specs[index], l->machine->memory, l->machine->vcpus, &error);
 	if (!map->map)
 		return skep_fail(l->diag, SKEP_MACHINE_MAP, &where,
 				 "map '%s' of type %s with %u entries cannot be created: %s",
@@ -209,6 +286,21 @@ static int make_map(struct loading *l, size_t index)
 }
 
 /* --- programs --- */
+
+/* A jump table of the program. NULL with *error set. */
+static struct map *make_table(struct loading *l, struct skep_prog *prog,
+			      const struct map_spec *spec, int *error)
+{
+	struct entry *entry = claim(l, ENTRY_TABLE, spec->name, error);
+
+	if (!entry)
+		return NULL;
+	prog->tables[prog->table_count++] = entry;
+	entry->map = map_new(spec, l->machine->memory, l->machine->vcpus, error);
+	if (!entry->map)
+		*error = oom(l);
+	return entry->map;
+}
 
 /* The maps that the program's instructions name: the object's, then its own tables. NULL with
  * *error set. */
@@ -229,11 +321,7 @@ static struct map **maps_of_prog(struct loading *l, size_t index, int *error)
 			maps[i] = l->raw[i];
 			continue;
 		}
-		maps[i] = map_new(spec->maps[i], l->machine->memory, l->machine->vcpus, error);
-		if (maps[i])
-			prog->tables[prog->table_count++] = maps[i];
-		else
-			*error = oom(l);
+		maps[i] = make_table(l, prog, spec->maps[i], error);
 	}
 	if (*error) {
 		free(maps);
@@ -263,22 +351,31 @@ static int make_prog(struct loading *l, size_t index)
 	prog->name = strdup(spec->name);
 	if (!prog->name || prog_tag(spec->insns, spec->len, prog->tag) < 0)
 		return oom(l);
+	prog->entry = claim(l, ENTRY_PROG, spec->name, &error);
+	if (!prog->entry)
+		return error;
 	maps = maps_of_prog(l, index, &error);
 	if (!maps)
 		return error;
 	prog->code = code_new(&l->verified[index], spec, maps, l->machine->world, compile, &error,
 			      l->diag);
 	free(maps);
+	prog->entry->code = prog->code;
 	if (!prog->code)
 		return error;
 	if (l->machine->engine == SKEP_ENGINE_JIT && !prog->code->native_size)
 		return skep_fail(l->diag, SKEP_ENGINE_COMPILE, &where,
 				 "'%s' could not be compiled", spec->name);
 	memcpy(prog->code->tag, prog->tag, sizeof(prog->code->tag));
-	prog->ref = memory_alloc(l->machine->memory, sizeof(*prog->ref), 16);
+	prog->ref = memory_alloc_into(l->machine->memory, sizeof(*prog->ref), 16,
+				      (void **)&prog->entry->ref);
 	if (!prog->ref)
 		return oom(l);
 	*prog->ref = (struct prog_ref){ .code = prog->code, .refs = 1 };
+	prog->entry->insns = prog->insns;
+	prog->entry->stamp = prog->code->stamp;
+	prog->entry->flags = prog->sleepable ? ENTRY_SLEEPABLE : 0;
+	memcpy(prog->entry->tag, prog->tag, sizeof(prog->tag));
 	return 0;
 }
 
@@ -329,21 +426,47 @@ static bool make_room(struct loading *l)
 static void publish(struct loading *l)
 {
 	struct skep_machine *machine = l->machine;
+	struct directory *directory = machine->directory;
 
+	if (l->types)
+		entry_publish(l->types);
+	l->types = NULL;
 	for (size_t i = 0; i < l->object->maps.count; i++) {
 		if (!l->maps[i])
 			continue;
-		l->raw[i]->id = machine->next_map_id++;
+		machine->last_map = l->raw[i]->id = directory->next_map++;
+		l->maps[i]->entry->id = l->raw[i]->id;
+		entry_publish(l->maps[i]->entry);
 		machine->maps.items[machine->maps.count++] = l->maps[i];
 		l->maps[i] = NULL;
 	}
 	for (size_t i = 0; i < l->object->prog_count; i++) {
 		if (!l->progs[i])
 			continue;
-		l->progs[i]->id = l->progs[i]->code->id = machine->next_prog_id++;
+		l->progs[i]->id = l->progs[i]->code->id = directory->next_prog++;
+		machine->last_prog = l->progs[i]->entry->id = l->progs[i]->id;
+		for (uint32_t t = 0; t < l->progs[i]->table_count; t++)
+			entry_publish(l->progs[i]->tables[t]);
+		entry_publish(l->progs[i]->entry);
 		machine->progs.items[machine->progs.count++] = l->progs[i];
 		l->progs[i] = NULL;
 	}
+}
+
+/* With what others published before us, so that handles are in the order of ids. */
+static int publish_all(struct loading *l)
+{
+	int error = machine_lock(l->machine, l->diag);
+
+	if (error < 0)
+		return error;
+	error = machine_sync(l->machine, l->diag);
+	if (!error && !make_room(l))
+		error = oom(l);
+	if (!error)
+		publish(l);
+	machine_unlock(l->machine);
+	return error;
 }
 
 static int load_all(struct loading *l)
@@ -357,11 +480,7 @@ static int load_all(struct loading *l)
 			error = make_prog(l, i);
 	for (size_t i = 0; i < l->object->maps.count && !error; i++)
 		error = fill_initial(l, i);
-	if (!error && !make_room(l))
-		error = oom(l);
-	if (!error)
-		publish(l);
-	return error;
+	return error ? error : publish_all(l);
 }
 
 int skep_machine_load(struct skep_machine *machine, struct skep_object *object,

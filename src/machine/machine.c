@@ -3,13 +3,15 @@
  * machine.c - making and freeing a machine, and what it answers about itself.
  *
  * What programs share is in the arena: virtual CPUs, the world that helpers
- * see, and the ring that trace_printk writes its lines to.
+ * see, the ring that trace_printk writes its lines to, and the directory.
  */
 #include "machine/machine.h"
 #include "helper/task.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 #include "object/object.h"
 
 enum { TRACE_BYTES = 1 << 20 };
@@ -45,39 +47,84 @@ static int make_world(struct skep_machine *machine, struct skep_diag *diag)
 	return 0;
 }
 
+static int make_memory(struct skep_machine *machine, const struct skep_machine_opts *opts,
+		       struct skep_diag *diag)
+{
+	int error = 0;
+
+	if (opts->name || opts->shared) {
+		machine->memory = memory_create_at(machine->place.dir, "arena", opts->memory,
+						   &machine->arena, &error);
+	} else {
+		machine->memory = memory_new(opts->memory);
+		error = -errno;
+	}
+	if (machine->memory)
+		return 0;
+	skep_report(diag, SKEP_MACHINE_ARENA, NULL, "an arena of %zu bytes%s%s: %s", opts->memory,
+		    opts->name ? " in " : "", opts->name ? machine->place.path : "",
+		    strerror(-error));
+	return error;
+}
+
 static int machine_init(struct skep_machine *machine, const struct skep_machine_opts *opts,
 			struct skep_diag *diag)
 {
-	int error = engine_init();
+	int error = make_memory(machine, opts, diag);
 
 	if (error < 0)
-		return skep_fail(diag, SKEP_OOM, NULL, "the engines cannot be set up: %s",
-				 strerror(-error));
-	machine->memory = memory_new(opts->memory);
-	if (!machine->memory)
-		return skep_fail(diag, SKEP_MACHINE_ARENA, NULL, "an arena of %zu bytes: %s",
-				 opts->memory, strerror(errno));
+		return error;
 	machine->vcpus = vcpu_set_new(machine->memory, opts->cpus);
 	if (!machine->vcpus)
 		return skep_fail(diag, SKEP_MACHINE_ARENA, NULL, "no room for %u virtual CPUs",
 				 opts->cpus);
-	machine->engine = opts->engine;
-	machine->next_map_id = machine->next_prog_id = machine->next_link_id = 1;
-	return make_world(machine, diag);
+	error = make_world(machine, diag);
+	if (error < 0)
+		return error;
+	machine->directory = directory_new(machine->memory, machine->world, machine->vcpus);
+	if (!machine->directory)
+		return skep_fail(diag, SKEP_OOM, NULL, "the machine's arena is too small");
+	return 0;
+}
+
+/* What a process's side of any machine begins as. */
+struct skep_machine *machine_alloc(const struct skep_machine_opts *opts, const char *name,
+				   struct skep_diag *diag)
+{
+	struct skep_machine *machine = calloc(1, sizeof(*machine));
+	int error = engine_init();
+
+	if (machine && name)
+		machine->name = strdup(name);
+	if (!machine || (name && !machine->name) || error < 0) {
+		skep_report(diag, SKEP_OOM, NULL, "machine: the engines%s%s",
+			    error < 0 ? " cannot be set up: " : "",
+			    error < 0 ? strerror(-error) : "");
+		if (machine)
+			free(machine->name);
+		free(machine);
+		return NULL;
+	}
+	pthread_mutex_init(&machine->lock, NULL);
+	machine->place.base = machine->place.dir = machine->arena = -1;
+	machine->engine = opts ? opts->engine : SKEP_ENGINE_AUTO;
+	machine->next_link_id = 1;
+	return machine;
 }
 
 struct skep_machine *skep_machine_new(const struct skep_machine_opts *opts,
 				      struct skep_diag *diag)
 {
 	static const struct skep_machine_opts defaults;
-	struct skep_machine *machine = calloc(1, sizeof(*machine));
+	struct skep_machine *machine;
 
-	if (!machine) {
-		skep_report(diag, SKEP_OOM, NULL, "machine");
+	opts = opts ? opts : &defaults;
+	machine = machine_alloc(opts, opts->name, diag);
+	if (!machine)
 		return NULL;
-	}
-	pthread_mutex_init(&machine->lock, NULL);
-	if (machine_init(machine, opts ? opts : &defaults, diag) < 0) {
+	if ((opts->name && place_create(&machine->place, opts->name, diag) < 0) ||
+	    machine_init(machine, opts, diag) < 0 ||
+	    (opts->name && place_commit(&machine->place, opts->name, diag) < 0)) {
 		skep_machine_free(machine);
 		return NULL;
 	}
@@ -90,10 +137,8 @@ void prog_record_free(struct skep_prog *prog)
 		return;
 	if (prog->hook_done)
 		prog->hook_done(prog->hook);
-	code_free(prog->code, prog->machine->world);
-	memory_release(prog->machine->memory, prog->ref, sizeof(*prog->ref));
-	for (uint32_t i = 0; i < prog->table_count; i++)
-		map_free(prog->tables[i]);
+	if (prog->code)
+		code_forget(prog->code);
 	free(prog->tables);
 	free(prog->name);
 	free(prog);
@@ -103,7 +148,6 @@ void map_record_free(struct skep_map *map)
 {
 	if (!map)
 		return;
-	map_free(map->map);
 	skep_btf_unref(map->btf);
 	free(map->name);
 	free(map);
@@ -122,11 +166,12 @@ void skep_machine_free(struct skep_machine *machine)
 	vec_done(&machine->links);
 	vec_done(&machine->progs);
 	vec_done(&machine->maps);
-	if (machine->world)
-		map_free(machine->world->trace);
-	if (machine->memory)
-		memory_free(machine->memory);
+	memory_free(machine->memory);
+	if (machine->arena >= 0)
+		close(machine->arena);
+	place_done(&machine->place);
 	pthread_mutex_destroy(&machine->lock);
+	free(machine->name);
 	free(machine);
 }
 
@@ -160,4 +205,26 @@ struct skep_map *skep_machine_map(struct skep_machine *machine, const struct ske
 			found = machine->maps.items[i];
 	pthread_mutex_unlock(&machine->lock);
 	return found;
+}
+
+/* --- all of what there is --- */
+
+size_t skep_machine_map_count(const struct skep_machine *machine)
+{
+	return machine->maps.count;
+}
+
+struct skep_map *skep_machine_map_at(struct skep_machine *machine, size_t index)
+{
+	return index < machine->maps.count ? machine->maps.items[index] : NULL;
+}
+
+size_t skep_machine_prog_count(const struct skep_machine *machine)
+{
+	return machine->progs.count;
+}
+
+struct skep_prog *skep_machine_prog_at(struct skep_machine *machine, size_t index)
+{
+	return index < machine->progs.count ? machine->progs.items[index] : NULL;
 }

@@ -2,13 +2,14 @@
 /*
  * machine.h (internal) - what a machine keeps about its maps and programs.
  *
- * The control plane's records live on the heap and are private to a process;
- * what programs touch (struct map, struct code, struct vm_world) lives in the
- * machine's arena and is shared with its forks. Records are never moved or
- * freed before the machine is, so pointers to them stay good.
+ * What programs touch (struct map, struct code, struct vm_world) lives in the
+ * machine's arena, and so does the directory that says what there is. Records on
+ * the heap are a process's handles for entries of the directory: they are never
+ * moved or freed before the machine is, so pointers to them stay good.
  *
- * Threads: machine->lock guards the lists and ids; running a program takes no
- * lock.
+ * Threads: machine->lock guards the handles among a process's threads, the
+ * directory's lock the directory among processes; where both are taken, in that
+ * order. Running a program takes no lock.
  */
 #ifndef MACHINE_MACHINE_H
 #define MACHINE_MACHINE_H
@@ -17,23 +18,27 @@
 #include <skep/machine.h>
 #include "base/base.h"
 #include "helper/vm.h"
+#include "machine/directory.h"
+#include "machine/place.h"
 #include "map/map.h"
 #include "prog/prog.h"
 #include "vm/vm.h"
 
 struct skep_map {
 	struct skep_machine *machine;
+	struct entry *entry;      /* in the arena */
 	struct map *map;          /* in the arena */
 	char *name;               /* owned: as in the object, not cut to 15 bytes */
 	struct skep_btf *btf;     /* owned reference; or NULL */
 	uint32_t key_type, value_type;
 	bool internal;
-	uint64_t object;          /* serial of the object it came from; 0: none */
+	uint64_t object;          /* serial of the object it came from; 0: another process's */
 	size_t index;             /* in that object */
 };
 
 struct skep_prog {
 	struct skep_machine *machine;
+	struct entry *entry;      /* in the arena */
 	const struct prog_type *type;
 	uint32_t attach;          /* expected attach type */
 	uint32_t id;
@@ -45,7 +50,7 @@ struct skep_prog {
 	bool sleepable;
 	uint64_t object;
 	size_t index;
-	struct map **tables;      /* owned: its jump tables, which only it has */
+	struct entry **tables;    /* owned: of its jump tables, which only it has */
 	uint32_t table_count;
 	/* State of the hook that runs it (a packet's buffers ...): made on demand
 	 * by the hook, freed with the program. */
@@ -60,17 +65,31 @@ struct skep_machine {
 	struct memory *memory;
 	struct vcpu_set *vcpus;
 	struct vm_world *world;   /* in the arena */
+	struct directory *directory; /* in the arena */
+	struct place place;       /* of a named one */
+	char *name;               /* owned; NULL: unnamed */
+	int arena;                /* descriptor of the arena's file; -1: it is anonymous */
 	enum skep_engine engine;
 	VEC(struct skep_map *) maps;
 	VEC(struct skep_prog *) progs;
 	VEC(struct skep_link *) links;  /* made by src/hook */
 	void (*links_done)(struct skep_machine *machine);
-	uint32_t next_map_id, next_prog_id, next_link_id;
+	uint32_t next_link_id;
+	uint32_t last_map, last_prog; /* ids of the last handles */
 };
 
-/* Both accept NULL and half-made records. */
+/* The process-local side alone; name is copied. */
+struct skep_machine *machine_alloc(const struct skep_machine_opts *opts, const char *name,
+				   struct skep_diag *diag);
+/* Free a handle, not what it stands for. Both accept NULL and half-made ones. */
 void prog_record_free(struct skep_prog *prog);
 void map_record_free(struct skep_map *map);
+
+/* The directory's lock, for changes. -EBUSY, with an item. */
+int machine_lock(struct skep_machine *machine, struct skep_diag *diag);
+void machine_unlock(struct skep_machine *machine);
+/* Makes handles of what others published. machine->lock held. */
+int machine_sync(struct skep_machine *machine, struct skep_diag *diag);
 
 /*
  * Run a program once. The caller has zeroed vm and set what its hook knows

@@ -72,9 +72,11 @@ int skep_map_delete(struct skep_map *map, const void *key)
 
 	if (!holds(map))
 		return map_user_remove(map->map, key);
-	pthread_mutex_lock(&map->machine->lock);
+	error = machine_lock(map->machine, NULL);
+	if (error < 0)
+		return error;
 	error = map_user_remove(map->map, key);
-	pthread_mutex_unlock(&map->machine->lock);
+	machine_unlock(map->machine);
 	return error;
 }
 
@@ -85,11 +87,12 @@ int skep_map_next_key(struct skep_map *map, const void *key, void *next)
 
 static int update_held(struct skep_map *map, const void *key, const void *held)
 {
-	int error;
+	int error = machine_lock(map->machine, NULL);
 
-	pthread_mutex_lock(&map->machine->lock);
+	if (error < 0)
+		return error;
 	error = map_user_update(map->map, key, &held, BPF_ANY);
-	pthread_mutex_unlock(&map->machine->lock);
+	machine_unlock(map->machine);
 	return error;
 }
 

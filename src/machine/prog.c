@@ -21,6 +21,11 @@ void skep_prog_info(const struct skep_prog *prog, struct skep_prog_info *info)
 		.missed = __atomic_load_n(&prog->code->missed, __ATOMIC_RELAXED),
 	};
 	memcpy(info->tag, prog->tag, sizeof(info->tag));
+	if (prog->entry) {
+		info->loaded_ns = prog->entry->loaded_ns;
+		info->uid = prog->entry->uid;
+		info->pid = prog->entry->pid;
+	}
 }
 
 /* --- on a virtual CPU --- */

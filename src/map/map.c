@@ -142,6 +142,37 @@ struct map *map_new(const struct map_spec *spec, struct memory *memory, struct v
 	return map;
 }
 
+static bool map_describes(const struct map *map, struct memory *memory, struct vcpu_set *vcpus)
+{
+	const struct map_type *type = map_type(map->type_id);
+
+	if (!type || !type->init || map->memory != memory || map->vcpus != vcpus ||
+	    map->cpus != vcpu_count(vcpus) || map->value_stride != ((map->value_size + 7) & ~7u) ||
+	    (map->lock_off != -1 &&
+	     (map->lock_off < 0 || map->lock_off > (int64_t)map->value_size - 4)) ||
+	    map->special_count > MAP_SPECIALS || map->name[sizeof(map->name) - 1])
+		return false;
+	for (uint32_t i = 0; i < map->special_count; i++)
+		if (map->special[i].size > map->value_size ||
+		    map->special[i].off > map->value_size - map->special[i].size)
+			return false;
+	return true;
+}
+
+bool map_sound(const struct map *map, struct memory *memory, struct vcpu_set *vcpus)
+{
+	const struct map_type *type;
+
+	if (!memory_contains(memory, map, sizeof(*map), 64) ||
+	    !map_describes(map, memory, vcpus))
+		return false;
+	if (map->inner && (!memory_contains(memory, map->inner, sizeof(*map), 64) ||
+			   !map_type(map->inner->type_id)))
+		return false;
+	type = map_type(map->type_id);
+	return memory_contains(memory, map->impl, 8, 8) && (!type->sound || type->sound(map));
+}
+
 void map_free(struct map *map)
 {
 	const struct map_type *type;

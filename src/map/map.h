@@ -119,6 +119,10 @@ struct map_type {
 	int (*user_remove)(struct map *map, const void *key);
 	int (*next_key)(struct map *map, const void *key, void *next);
 
+	/* Is the type's own state what a reader may rely on? Called when the map was made
+	 * by another process, with map itself already judged. */
+	bool (*sound)(const struct map *map);
+
 	/* Address of a value's bytes for direct access (BPF_PSEUDO_MAP_VALUE). */
 	int (*direct_value)(struct map *map, uint64_t *address, uint32_t off);
 };
@@ -146,6 +150,8 @@ bool map_prog_rdonly(const struct map_spec *spec);
 int map_check(const struct map_spec *spec, struct skep_diag *diag);
 struct map *map_new(const struct map_spec *spec, struct memory *memory, struct vcpu_set *vcpus,
 		    int *error);
+/* Is this a map of that arena? For addresses that another process wrote down. */
+bool map_sound(const struct map *map, struct memory *memory, struct vcpu_set *vcpus);
 void map_free(struct map *map); /* at once: no program may be using it */
 /* One reference more or less; the last one frees it, once no program that runs
  * now can be using it. A new map has one. A map of maps holds its inner maps. */

@@ -356,6 +356,27 @@ void memory_set_vcpus(struct memory *memory, struct vcpu_set *vcpus)
 	memory->vcpus = vcpus;
 }
 
+struct vcpu_set *memory_vcpus(const struct memory *memory)
+{
+	return memory->vcpus;
+}
+
+size_t memory_waiting(const struct memory *memory)
+{
+	const struct retired_batch *batch = __atomic_load_n(&memory->retired, __ATOMIC_ACQUIRE);
+	size_t waiting = 0;
+
+	for (; batch; batch = batch->next) {
+		for (uint32_t i = 0; i < RETIRED; i++) {
+			size_t size = __atomic_load_n(&batch->at[i].size, __ATOMIC_RELAXED);
+
+			if (__atomic_load_n(&batch->at[i].ptr, __ATOMIC_ACQUIRE))
+				waiting += size == RETIRED_MAP ? sizeof(struct map) : size;
+		}
+	}
+	return waiting;
+}
+
 uint64_t memory_epoch(const struct memory *memory)
 {
 	return __atomic_load_n(&memory->epoch, __ATOMIC_RELAXED);

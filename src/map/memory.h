@@ -98,6 +98,9 @@ size_t memory_size(const struct memory *memory); /* of its address space */
 struct owner_table *memory_owners(struct memory *memory);
 /* The set whose virtual CPUs memory_retire() waits for. */
 void memory_set_vcpus(struct memory *memory, struct vcpu_set *vcpus);
+struct vcpu_set *memory_vcpus(const struct memory *memory);
+/* Bytes that were retired and not freed so far. */
+size_t memory_waiting(const struct memory *memory);
 /* The epoch now (never 0), and a new one: what was unlinked before the call may
  * be reused when memory_epoch_passed(). */
 uint64_t memory_epoch(const struct memory *memory);

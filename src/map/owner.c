@@ -164,6 +164,23 @@ bool owner_dead(struct owner_table *table, uint64_t word)
 	return true;
 }
 
+uint32_t owner_pid(const struct owner_table *table, uint64_t word)
+{
+	uint64_t token = word >> 24;
+	uint64_t seen = __atomic_load_n(&table->at[(token & 0xffff) % OWNER_PARTICIPANTS].word,
+					__ATOMIC_ACQUIRE);
+
+	return word != 0 && ((seen >> 32) & OWNER_GENERATION) == token >> 16 ? (uint32_t)seen : 0;
+}
+
+uint64_t owner_participant(struct owner_table *table, uint32_t i)
+{
+	uint64_t seen = __atomic_load_n(&table->at[i].word, __ATOMIC_ACQUIRE);
+	uint64_t token = (((seen >> 32) & OWNER_GENERATION) << 16 | i) << 24;
+
+	return (uint32_t)seen == 0 || owner_dead(table, token) ? 0 : token;
+}
+
 uint64_t owner_reap(struct owner_table *table)
 {
 	uint64_t now = owner_clock(), last = __atomic_load_n(&table->checked, __ATOMIC_RELAXED);

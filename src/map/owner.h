@@ -79,6 +79,10 @@ void owner_leave(struct owner_table *table);
 struct owner_thread *owner_thread_add(uint64_t key);
 /* Whether a word's process has died. May make system calls. Never true of 0. */
 bool owner_dead(struct owner_table *table, uint64_t word);
+/* The process of a word, dead or alive; 0: its slot has another by now, or the word is 0. */
+uint32_t owner_pid(const struct owner_table *table, uint64_t word);
+/* The token of the i-th participant if it lives, with a look at its process; else 0. */
+uint64_t owner_participant(struct owner_table *table, uint32_t i);
 /* Looks at every participant, at most once in 5 ms; returns table->deaths. */
 uint64_t owner_reap(struct owner_table *table);
 /* Now, on a clock that is the same in all processes; nanoseconds. */

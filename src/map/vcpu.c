@@ -139,6 +139,23 @@ struct vcpu_set *vcpu_set_new(struct memory *memory, unsigned count)
 	return set;
 }
 
+bool vcpu_set_sound(const struct vcpu_set *set, struct memory *memory)
+{
+	if (!memory_contains(memory, set, sizeof(*set), 64) || set->count == 0 ||
+	    set->count > 2 * POSSIBLE_MAX ||
+	    !memory_contains(memory, set, sizeof(*set) + set->count * sizeof(struct vcpu), 64) ||
+	    set->memory != memory || set->owners != memory_owners(memory))
+		return false;
+	for (uint32_t i = 0; i < set->count; i++) {
+		const struct vcpu *cpu = &set->cpu[i];
+
+		if (cpu->id != i || cpu->set != set ||
+		    !memory_contains(memory, cpu->scratch, VCPU_SCRATCH, 4096))
+			return false;
+	}
+	return true;
+}
+
 unsigned vcpu_count(const struct vcpu_set *set)
 {
 	return set->count;

@@ -42,6 +42,8 @@ struct vcpu {
 /* count: 0 for twice the possible CPUs. NULL when the arena is full. */
 struct vcpu_set *vcpu_set_new(struct memory *memory, unsigned count);
 unsigned vcpu_count(const struct vcpu_set *set);
+/* Is this a set of that arena, as far as a reader of it has to trust it? */
+bool vcpu_set_sound(const struct vcpu_set *set, struct memory *memory);
 struct vcpu *vcpu_at(struct vcpu_set *set, unsigned id);
 
 /*

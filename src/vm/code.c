@@ -230,6 +230,7 @@ static struct code *code_place(const struct linker *l, struct vm_world *world)
 	code = draft_fill(&l->draft, memory);
 	code->prog_type = l->spec->type->id;
 	code->attach = l->spec->attach;
+	code->stamp = draft_stamp(code);
 	code->stack_depth = l->verified->stack_depth;
 	code->ctx_end = l->verified->ctx_end;
 	code->buffer_end = l->verified->buffer_end;
@@ -267,6 +268,11 @@ struct code *code_new(const struct verified *verified, const struct prog_spec *s
 	}
 	draft_done(&l.draft);
 	return code;
+}
+
+void code_forget(const struct code *code)
+{
+	install_remove(code);
 }
 
 void code_free(struct code *code, struct vm_world *world)

@@ -131,13 +131,56 @@ static const void *put(void *memory, size_t at, const void *from, size_t size)
 }
 
 /* Equal stamps mean equal behaviour: what an installed copy is made from. */
-static uint64_t stamp_of(const struct code *code)
+uint64_t draft_stamp(const struct code *code)
 {
 	uint64_t stamp = hash_bytes(code->native, code->native_size, 1);
 
 	stamp = hash_bytes(code->insns, code->len * sizeof(*code->insns), stamp);
 	stamp = hash_bytes(code->slots, code->slot_count * sizeof(*code->slots), stamp);
 	return hash_bytes(&code->prog_type, 2 * sizeof(uint32_t), stamp);
+}
+
+static bool inside(const struct code *code, const void *at, size_t count, size_t size)
+{
+	size_t off = (size_t)((uintptr_t)at - (uintptr_t)code);
+
+	return off >= sizeof(*code) && off <= code->size && count <= (code->size - off) / size;
+}
+
+static bool parts_inside(const struct code *code)
+{
+	return inside(code, code->insns, code->len, sizeof(*code->insns)) &&
+	       inside(code, code->subprogs, code->subprog_count, sizeof(*code->subprogs)) &&
+	       inside(code, code->fault_table, code->fault_count, sizeof(*code->fault_table)) &&
+	       inside(code, code->slots, code->slot_count, sizeof(*code->slots)) &&
+	       inside(code, code->handlers, code->len, sizeof(*code->handlers)) &&
+	       inside(code, code->native, code->native_size, 1) && code->len > 0 &&
+	       code->subprog_count > 0;
+}
+
+bool code_sound(const struct code *code, const struct memory *memory)
+{
+	uint32_t native;
+
+	if (!memory_contains(memory, code, sizeof(*code), 16) || code->size < sizeof(*code) ||
+	    !memory_contains(memory, code, code->size, 16) || !parts_inside(code) ||
+	    code->stamp != draft_stamp(code))
+		return false;
+	native = MAX(code->native_size, 1u);
+	if (code->native_enter >= native || code->native_fault >= native)
+		return false;
+	for (uint32_t i = 0; i < code->len; i++)
+		if (code->handlers[i] != interpret_handler(&code->insns[i]))
+			return false;
+	for (uint32_t i = 0; i < code->subprog_count; i++)
+		if (code->subprogs[i].start >= code->subprogs[i].end ||
+		    code->subprogs[i].end > code->len || code->subprogs[i].native_off >= native)
+			return false;
+	for (uint32_t i = 0; i < code->fault_count; i++)
+		if (code->fault_table[i].start >= code->fault_table[i].end ||
+		    code->fault_table[i].end > native || code->fault_table[i].insn >= code->len)
+			return false;
+	return true;
 }
 
 struct code *draft_fill(const struct draft *draft, void *memory)
@@ -169,6 +212,6 @@ struct code *draft_fill(const struct draft *draft, void *memory)
 		};
 	code->subprogs = subprogs;
 	code->subprog_count = draft->subprog_count;
-	code->stamp = stamp_of(code);
+	code->stamp = draft_stamp(code);
 	return code;
 }

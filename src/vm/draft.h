@@ -40,5 +40,7 @@ int draft_finish(struct draft *draft, bool compile);
 size_t draft_size(const struct draft *draft);
 /* Into draft_size() zeroed bytes, aligned to 16. */
 struct code *draft_fill(const struct draft *draft, void *memory);
+/* What code->stamp has to be; anew when its program type was set. */
+uint64_t draft_stamp(const struct code *code);
 
 #endif

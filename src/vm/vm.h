@@ -72,6 +72,10 @@ struct prog_ref {
 struct code *code_new(const struct verified *verified, const struct prog_spec *spec,
 		      struct map *const *maps, struct vm_world *world, bool compile, int *error,
 		      struct skep_diag *diag);
+/* Is this a code of that arena, whole? For addresses that another process wrote down. */
+bool code_sound(const struct code *code, const struct memory *memory);
+/* Forgets this process's own copy of it. Nobody may be running it. */
+void code_forget(const struct code *code);
 /* Nobody may be running it. NULL is accepted. */
 void code_free(struct code *code, struct vm_world *world);
 
