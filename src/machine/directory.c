@@ -66,7 +66,8 @@ static bool world_sound(struct memory *memory, const struct directory *directory
 	return memory_contains(memory, world, sizeof(*world), 8) && world->memory == memory &&
 	       world->vcpus == directory->vcpus && map_sound(world->trace, memory, world->vcpus) &&
 	       world->trace->type_id == BPF_MAP_TYPE_RINGBUF &&
-	       memory_contains(memory, world->tasks, 64, 8);
+	       memory_contains(memory, world->tasks, 64, 8) &&
+	       (!world->board || memory_contains(memory, world->board, 64, 64));
 }
 
 struct directory *directory_find(struct memory *memory, int *error)

@@ -3,7 +3,7 @@
  * directory.h - what a machine holds, written down in its arena for all participants.
  *
  *   memory_root() -> struct directory -> entry -> entry -> ...
- *                      world, board         map, program or types
+ *                      world                map, program or types
  *
  * Entries are only added: their list needs no lock to be read. Who adds one first
  * has it in his hands (its state is his owner word), makes the thing it is to
@@ -61,7 +61,6 @@ struct directory {
 	uint64_t lock;            /* an owner word */
 	struct entry *first;
 	uint32_t next_map, next_prog; /* ids; under the lock */
-	void *board;              /* what is attached to what; the hooks' */
 };
 
 /* Hangs a directory on the arena's root. NULL: the arena is full. */

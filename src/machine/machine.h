@@ -66,7 +66,7 @@ struct skep_machine {
 	struct vcpu_set *vcpus;
 	struct vm_world *world;   /* in the arena */
 	struct directory *directory; /* in the arena */
-	struct place place;       /* of a named one */
+	struct machine_place place;       /* of a named one */
 	char *name;               /* owned; NULL: unnamed */
 	int arena;                /* descriptor of the arena's file; -1: it is anonymous */
 	enum skep_engine engine;

@@ -94,7 +94,7 @@ static int open_base(char *path, size_t size, bool create, struct skep_diag *dia
 	return fd;
 }
 
-static int place_init(struct place *place, const char *name, bool create, struct skep_diag *diag)
+static int place_init(struct machine_place *place, const char *name, bool create, struct skep_diag *diag)
 {
 	size_t len;
 	int error;
@@ -122,7 +122,7 @@ static int exists(const char *name, struct skep_diag *diag)
 	return skep_fail(diag, SKEP_MACHINE_EXISTS, NULL, "there is a machine '%s' already", name);
 }
 
-int place_create(struct place *place, const char *name, struct skep_diag *diag)
+int place_create(struct machine_place *place, const char *name, struct skep_diag *diag)
 {
 	struct stat status;
 	int error = place_init(place, name, true, diag);
@@ -148,7 +148,7 @@ int place_create(struct place *place, const char *name, struct skep_diag *diag)
 	return place->dir < 0 ? place->dir : 0;
 }
 
-int place_commit(struct place *place, const char *name, struct skep_diag *diag)
+int place_commit(struct machine_place *place, const char *name, struct skep_diag *diag)
 {
 	/* A directory is never renamed over one that has something in it. */
 	if (renameat(place->base, place->temporary, place->base, name) < 0) {
@@ -161,7 +161,7 @@ int place_commit(struct place *place, const char *name, struct skep_diag *diag)
 	return 0;
 }
 
-int place_open(struct place *place, const char *name, struct skep_diag *diag)
+int place_open(struct machine_place *place, const char *name, struct skep_diag *diag)
 {
 	int error = place_init(place, name, false, diag);
 
@@ -175,7 +175,7 @@ int place_open(struct place *place, const char *name, struct skep_diag *diag)
 	return place->dir < 0 ? place->dir : 0;
 }
 
-int place_arena(const struct place *place, const char *name, struct skep_diag *diag)
+int place_arena(const struct machine_place *place, const char *name, struct skep_diag *diag)
 {
 	/* Without waiting, should it be a pipe. */
 	int fd = openat(place->dir, "arena", O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
@@ -215,7 +215,7 @@ static int empty(int fd)
 	return error;
 }
 
-int place_remove(struct place *place, const char *name, struct skep_diag *diag)
+int place_remove(struct machine_place *place, const char *name, struct skep_diag *diag)
 {
 	int error = empty(place->dir);
 
@@ -225,7 +225,7 @@ int place_remove(struct place *place, const char *name, struct skep_diag *diag)
 				     place->path, strerror(-error)) : 0;
 }
 
-void place_done(struct place *place)
+void place_done(struct machine_place *place)
 {
 	if (place->dir >= 0 && place->temporary[0]) {
 		empty(place->dir);

@@ -15,7 +15,7 @@
 #include <skep/machine.h>
 
 /* A directory being made: invisible until place_commit(). */
-struct place {
+struct machine_place {
 	int base;        /* descriptor of the directory of machines; -1: none */
 	int dir;         /* of this machine's */
 	char temporary[40];
@@ -23,14 +23,14 @@ struct place {
 };
 
 /* All return negative errno with the reason in diag. place_done() accepts any state. */
-int place_create(struct place *place, const char *name, struct skep_diag *diag);
-int place_commit(struct place *place, const char *name, struct skep_diag *diag);
-int place_open(struct place *place, const char *name, struct skep_diag *diag);
+int place_create(struct machine_place *place, const char *name, struct skep_diag *diag);
+int place_commit(struct machine_place *place, const char *name, struct skep_diag *diag);
+int place_open(struct machine_place *place, const char *name, struct skep_diag *diag);
 /* A descriptor of the arena in place->dir, if it is a file of ours. */
-int place_arena(const struct place *place, const char *name, struct skep_diag *diag);
+int place_arena(const struct machine_place *place, const char *name, struct skep_diag *diag);
 /* Closes it; what was not committed is taken away. */
-void place_done(struct place *place);
+void place_done(struct machine_place *place);
 /* Takes the machine's files and its directory away. */
-int place_remove(struct place *place, const char *name, struct skep_diag *diag);
+int place_remove(struct machine_place *place, const char *name, struct skep_diag *diag);
 
 #endif

@@ -300,7 +300,7 @@ static int check_unused(const char *name, struct skep_diag *diag)
 
 int skep_machine_remove(const char *name, bool force, struct skep_diag *diag)
 {
-	struct place place;
+	struct machine_place place;
 	int error = place_open(&place, name, diag);
 
 	if (!error && !force)
