@@ -80,7 +80,8 @@ bool loaded_load(struct loaded *loaded, struct skep_object_prog *const *chosen, 
 	struct skep_verify_opts verify = { .kernel_btf = loaded->kernel, .explain = true };
 
 	settle(loaded, chosen, count);
-	loaded->world.machine = skep_machine_new(&opts, diag);
+	loaded->world.machine = loaded->join ? skep_machine_open(loaded->join, &opts, diag)
+					     : skep_machine_new(&opts, diag);
 	return loaded->world.machine &&
 	       skep_machine_load(loaded->world.machine, loaded->object, &verify, diag) == 0;
 }

@@ -11,6 +11,7 @@ struct loaded {
 	struct skep_object *object;
 	struct skep_btf *kernel;     /* or NULL: the running kernel's */
 	struct world world;
+	const char *join;            /* a named machine to load into; NULL: one of its own */
 };
 
 /*

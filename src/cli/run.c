@@ -17,7 +17,7 @@
 #include "cli/show.h"
 
 struct args {
-	const char *in, *out, *filter, *btf, *on, *output, *flame, *folded;
+	const char *in, *out, *filter, *btf, *on, *output, *flame, *folded, *machine;
 	struct list programs, set, events;
 	uint64_t count, repeat, ifindex, seconds, sample_hz;
 	bool verbose, json, egress, interpreter, no_maps, all;
@@ -44,6 +44,7 @@ static const struct opt opts[] = {
 	OPT(OPT_TEXT, 0, "flame", flame, "FILE", "counted stacks as a flame graph, an SVG image"),
 	OPT(OPT_TEXT, 0, "folded", folded, "FILE", "counted stacks as lines: 'comm;outer;inner count'"),
 	OPT(OPT_NUMBER, 0, "sample", sample_hz, "HZ", "how often perf_event programs run (default 99)"),
+	OPT(OPT_TEXT, 'm', "machine", machine, "NAME", "load into this machine, where maps stay"),
 	OPT(OPT_TEXT, 0, "btf", btf, "FILE", "kernel types to relocate against"),
 	OPT(OPT_FLAG, 'j', "json", json, NULL, "events, packets, counts and maps as JSON lines"),
 	{ 0 },
@@ -443,12 +444,15 @@ static int run(const struct verb *verb, void *arg, int argc, char **argv)
 		return usage(verb, "which object?");
 	if (session.args->on && strcmp(session.args->on, "linux") != 0)
 		return usage(verb, "--on '%s'? 'linux' is the running kernel", session.args->on);
+	if (session.args->on && session.args->machine)
+		return usage(verb, "--on linux and --machine exclude each other");
 	if (session.args->on && !session.args->in)
 		return run_attached(&session, argv);
 	if (argc > 1)
 		return usage(verb, "one object at a time, please; got '%s' too", argv[1]);
 	if (!session.args->in)
 		return usage(verb, "which packets? -r FILE names a capture");
+	session.loaded.join = session.args->machine;
 	session.diag = skep_diag_new();
 	good = loaded_open(&session.loaded, argv[0], session.args->btf, session.diag) &&
 	       choose(&session) &&
@@ -485,7 +489,10 @@ const struct verb verb_run = {
 		"--on linux loads the object into the running kernel instead, if it lets this user. With -r,\n"
 		"its programs get the packets one by one. Without, they are attached where their\n"
 		"sections say, and their events printed: of COMMAND and all it starts, until it ends\n"
-		"(its exit status becomes skep's); or of the whole system, until an interrupt.",
+		"(its exit status becomes skep's); or of the whole system, until an interrupt.\n"
+		"\n"
+		"With --machine, maps and programs go into a machine that 'skep machine create' made, and\n"
+		"stay there: 'skep map dump' reads them from another terminal, now and later.",
 	.example = "  skep run xdp_firewall.bpf.o -r web.pcap -w passed.pcap\n"
 		   "  skep run http_count.bpf.c -r web.pcap --set 'port=8080'\n"
 		   "  skep run -v tc.o:ingress -r web.pcap -f 'tcp port 80'\n"

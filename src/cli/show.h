@@ -20,6 +20,10 @@ void show_events(struct show *show, int milliseconds);
 bool show_check_types(const struct show *show, struct skep_diag *diag);
 /* Print every map the object's author wrote, as a table or log2 histogram. */
 void show_maps(struct show *show);
+/* Print all elements of one map, in a table; false with the reason in diag. */
+bool show_elements(struct show *show, const struct world_map *map, struct skep_diag *diag);
+/* Print the element of a key (NULL where there are no keys). Negative errno. */
+int show_element(struct show *show, const struct world_map *map, const uint8_t *key);
 /* A log2 histogram of counts per slot: slot n holds values of [2^(n-1), 2^n). */
 void show_histogram(const uint64_t *slots, size_t count, FILE *out);
 

@@ -323,34 +323,37 @@ static void show_table(struct view *view)
 	table_done(&table);
 }
 
-static void show_json(struct view *view)
+static void json_row(struct view *view)
 {
 	size_t stride = (view->info.value_size + 7u) & ~7u;
+	struct skep_text text;
+	struct json json;
 
-	for (bool first = true; view_next(view, first); first = false) {
-		struct skep_text text;
-		struct json json;
-
-		json_begin(&json, stdout);
-		json_text(&json, "map", view->info.name);
-		json_text(&json, "type", view->info.type_name);
-		value_text(view, view->info.key_type, view->key, view->info.key_size, &text);
-		json_key(&json, "key");
+	json_begin(&json, stdout);
+	json_text(&json, "map", view->info.name);
+	json_text(&json, "type", view->info.type_name);
+	value_text(view, view->info.key_type, view->key, view->info.key_size, &text);
+	json_key(&json, "key");
+	fputs(text.data && view->info.key_size ? text.data : "null", stdout);
+	free(text.data);
+	if (view->cpus > 1)
+		json_open(&json, "values", '[');
+	for (unsigned cpu = 0; cpu < view->cpus; cpu++) {
+		value_text(view, view->info.value_type, view->value + cpu * stride,
+			   view->info.value_size, &text);
+		json_key(&json, view->cpus > 1 ? NULL : "value");
 		fputs(text.data ? text.data : "null", stdout);
 		free(text.data);
-		if (view->cpus > 1)
-			json_open(&json, "values", '[');
-		for (unsigned cpu = 0; cpu < view->cpus; cpu++) {
-			value_text(view, view->info.value_type, view->value + cpu * stride,
-				   view->info.value_size, &text);
-			json_key(&json, view->cpus > 1 ? NULL : "value");
-			fputs(text.data ? text.data : "null", stdout);
-			free(text.data);
-		}
-		if (view->cpus > 1)
-			json_close(&json, ']');
-		json_end(&json);
 	}
+	if (view->cpus > 1)
+		json_close(&json, ']');
+	json_end(&json);
+}
+
+static void show_json(struct view *view)
+{
+	for (bool first = true; view_next(view, first); first = false)
+		json_row(view);
 }
 
 /* Types whose contents user space cannot read as keys and values. */
@@ -397,4 +400,67 @@ void show_maps(struct show *show)
 			show_map(&view);
 		view_done(&view);
 	}
+}
+
+/* --- one map, for who asks for it --- */
+
+/* Types that user space cannot go through key by key. */
+static bool has_keys(const struct skep_map_info *info)
+{
+	static const char *const others[] = { "perf_event_array", "ringbuf", "user_ringbuf", "arena" };
+
+	for (size_t i = 0; i < COUNT(others); i++) {
+		if (strcmp(info->type_name, others[i]) == 0)
+			return false;
+	}
+	return info->key_size > 0;
+}
+
+bool show_elements(struct show *show, const struct world_map *map, struct skep_diag *diag)
+{
+	struct view view;
+	bool good = view_init(&view, show, map);
+
+	if (!good) {
+		skep_report(diag, SKEP_OOM, NULL, "a value of map '%s'", view.info.name);
+	} else if (!has_keys(&view.info)) {
+		skep_report(diag, SKEP_MAP_OP, NULL, "map '%s' of type %s has no elements by key",
+			    view.info.name, view.info.type_name);
+		good = false;
+	} else if (show->json) {
+		show_json(&view);
+	} else {
+		show_table(&view);
+	}
+	view_done(&view);
+	return good;
+}
+
+static void show_row(struct view *view)
+{
+	static const char *const heads[] = { "  key", "value" };
+	struct table table;
+
+	table_init(&table, heads, COUNT(heads), 0);
+	add_row(view, &table);
+	table_print(&table, stdout);
+	table_done(&table);
+}
+
+int show_element(struct show *show, const struct world_map *map, const uint8_t *key)
+{
+	struct view view;
+	int error = view_init(&view, show, map) ? 0 : -ENOMEM;
+
+	if (!error) {
+		if (key)
+			memcpy(view.key, key, view.info.key_size);
+		error = world_lookup(show->world, map, key, view.value);
+	}
+	if (!error && show->json)
+		json_row(&view);
+	else if (!error)
+		show_row(&view);
+	view_done(&view);
+	return error;
 }

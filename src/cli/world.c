@@ -25,6 +25,14 @@ bool world_map(const struct world *world, const struct skep_object_map *of, stru
 	return true;
 }
 
+struct world_map world_map_of(struct skep_map *of)
+{
+	struct world_map map = { .handle = of, .user_size = skep_map_user_value_size(of) };
+
+	skep_map_info(of, &map.info);
+	return map;
+}
+
 int world_lookup(const struct world *world, const struct world_map *map, const void *key,
 		 void *value)
 {

@@ -36,6 +36,8 @@ struct world {
 
 /* Of the object's map; false if there is none here. */
 bool world_map(const struct world *world, const struct skep_object_map *of, struct world_map *map);
+/* Of a map of a machine. */
+struct world_map world_map_of(struct skep_map *map);
 /* As skep_map_lookup() and skep_map_next_key(). */
 int world_lookup(const struct world *world, const struct world_map *map, const void *key,
 		 void *value);
