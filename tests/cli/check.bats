@@ -92,9 +92,9 @@ load helper
 	objects task
 	run skep check --btf machine task.o:parent
 	[ "$status" = 0 ]
-	run skep check --btf machine task.o:memory
+	run skep check --btf machine task.o:disk
 	[ "$status" = 1 ]
-	[[ "$output" == *'struct task_struct has no field mm'* ]]
+	[[ "$output" == *'struct task_struct has no field bio_list'* ]]
 }
 
 @test "prog run: the current task is the process that runs the program" {

@@ -5,7 +5,7 @@
 #include <bpf/bpf_helpers.h>
 
 struct task_struct {
-	void *mm;
+	void *bio_list;
 	struct task_struct *real_parent;
 	int tgid;
 } __attribute__((preserve_access_index));
@@ -18,12 +18,12 @@ int parent(void *ctx)
 	return BPF_CORE_READ(task, real_parent, tgid);
 }
 
-SEC("?raw_tp/memory")
-int memory(void *ctx)
+SEC("?raw_tp/disk")
+int disk(void *ctx)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 
-	return BPF_CORE_READ(task, mm) != 0;
+	return BPF_CORE_READ(task, bio_list) != 0;
 }
 
 char LICENSE[] SEC("license") = "GPL";
