@@ -35,6 +35,11 @@ struct skep_link_opts {
 struct skep_link *skep_link_attach(struct skep_machine *machine,
 				   const struct skep_object_prog *prog,
 				   const struct skep_link_opts *opts, struct skep_diag *diag);
+/*
+ * Is there a place like the one its section names, as far as that can be told without a
+ * machine? 0, or as skep_link_attach() would fail. For programs that are not worth loading.
+ */
+int skep_link_check(const struct skep_object_prog *prog, struct skep_diag *diag);
 /* No program of it begins to run after the call; those that run now end by themselves. */
 void skep_link_detach(struct skep_link *link);
 

@@ -207,14 +207,32 @@ static int check_room(const struct attaching *a, const struct skep_prog *prog)
 	return 0;
 }
 
-static int find_places(struct attaching *a)
+static int find_row(const struct attaching *a, const struct attach_row **row)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (a->match->prefix && strcmp(rows[i].prefix, a->match->prefix) == 0)
-			return rows[i].find(a, &rows[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (!a->match->prefix || strcmp(rows[i].prefix, a->match->prefix) != 0)
+			continue;
+		*row = &rows[i];
+		return 0;
+	}
 	return skep_fail(a->diag, SKEP_ATTACH_PLACE, &a->where,
 			 "programs of section '%s' run at nothing that targets do",
 			 a->where.section);
+}
+
+static int find_places(struct attaching *a)
+{
+	const struct attach_row *row = NULL;
+	int error = find_row(a, &row);
+
+	return error < 0 ? error : row->find(a, row);
+}
+
+/* The board itself has a place for each system call and event: any board will do. */
+static bool is_on_any_board(const struct attach_row *row)
+{
+	return row->find == find_tracepoint || row->find == find_raw || row->find == find_call ||
+	       row->find == find_function || row->find == find_pattern;
 }
 
 static struct skep_link *link_new(struct attaching *a, struct skep_prog *prog, uint64_t cookie)
@@ -278,19 +296,43 @@ static struct skep_link *attach(struct attaching *a, struct skep_prog *prog, uin
 	return link_up(a, prog, cookie);
 }
 
+static struct attaching attaching(const struct skep_object_prog *definition, const char *target,
+				  struct skep_diag *diag)
+{
+	struct attaching a = { .match = &definition->match, .diag = diag };
+
+	a.where = object_where(definition->object, definition->section,
+			       skep_object_prog_name(definition));
+	a.target = target ? target : definition->match.target;
+	if (!a.target)
+		a.target = "";
+	return a;
+}
+
+int skep_link_check(const struct skep_object_prog *definition, struct skep_diag *diag)
+{
+	static struct board any;
+	struct attaching a = attaching(definition, NULL, diag);
+	const struct attach_row *row = NULL;
+	int error = find_row(&a, &row);
+
+	if (error < 0 || !is_on_any_board(row))
+		return error;
+	a.board = &any;
+	error = row->find(&a, row);
+	vec_done(&a.places);
+	return error;
+}
+
 struct skep_link *skep_link_attach(struct skep_machine *machine,
 				   const struct skep_object_prog *definition,
 				   const struct skep_link_opts *opts, struct skep_diag *diag)
 {
 	struct skep_prog *prog = skep_machine_prog(machine, definition);
-	struct attaching a = { .machine = machine, .match = &definition->match, .diag = diag };
+	struct attaching a = attaching(definition, opts ? opts->target : NULL, diag);
 	struct skep_link *link;
 
-	a.where = object_where(definition->object, definition->section,
-			       skep_object_prog_name(definition));
-	a.target = opts && opts->target ? opts->target : definition->match.target;
-	if (!a.target)
-		a.target = "";
+	a.machine = machine;
 	if (!prog) {
 		skep_report(diag, SKEP_ARG, &a.where, "the program is not loaded into the machine");
 		return NULL;
