@@ -23,11 +23,12 @@ struct skep_link; /* borrowed from its machine, until it is detached */
 struct skep_link_opts {
 	const char *target;       /* what its section would name after the prefix; NULL: that */
 	uint64_t cookie;          /* what bpf_get_attach_cookie() returns */
+	uint32_t sample_hz;       /* how often perf_event programs run in a thread that runs; 0: 99 */
 };
 
 /*
  * Attach a loaded program to what its section names: a tracepoint of system calls
- * or processes, a system call's function, a function of a file. opts may be NULL.
+ * or processes, a system call's function, a function of a file, samples of CPU time. opts may be NULL.
  * NULL on failure (see diag): EOPNOTSUPP (targets have no such place), ENOENT (no
  * such system call or function), EACCES (the program looks at more than there is),
  * EINVAL (it is not loaded), ENOMEM.

@@ -14,6 +14,8 @@
 #include "hook/context.h"
 #include "map/memory.h"
 
+enum { SAMPLE_HZ = 99 };
+
 struct skep_link {
 	struct skep_machine *machine;
 	struct skep_prog *prog;
@@ -44,6 +46,7 @@ static const struct attach_row rows[] = {
 	{ "fmod_ret.s+", find_function, CALL_ENTER, FORM_FUNCTION, true },
 	{ "fexit+", find_function, CALL_EXIT, FORM_FUNCTION, false },
 	{ "fexit.s+", find_function, CALL_EXIT, FORM_FUNCTION, false },
+	{ "perf_event", find_sample, 0, FORM_RECORD, false },
 };
 
 /* --- the board --- */
@@ -85,6 +88,8 @@ static void settle_wanted(struct board *board)
 	for (uint32_t i = 0; i < BOARD_CALLS / 64; i++)
 		__atomic_store_n(&board->wanted[i], wanted[i], __ATOMIC_RELEASE);
 	__atomic_store_n(&board->wants_all, all, __ATOMIC_RELEASE);
+	if (!board->event[EVENT_SAMPLE])
+		__atomic_store_n(&board->sample_ns, 0, __ATOMIC_RELEASE);
 }
 
 /* --- lists --- */
@@ -232,7 +237,8 @@ static int find_places(struct attaching *a)
 static bool is_on_any_board(const struct attach_row *row)
 {
 	return row->find == find_tracepoint || row->find == find_raw || row->find == find_call ||
-	       row->find == find_function || row->find == find_pattern;
+	       row->find == find_function || row->find == find_pattern ||
+	       row->find == find_sample;
 }
 
 static struct skep_link *link_new(struct attaching *a, struct skep_prog *prog, uint64_t cookie)
@@ -291,8 +297,10 @@ static struct skep_link *attach(struct attaching *a, struct skep_prog *prog, uin
 		skep_report(a->diag, SKEP_OOM, &a->where, "the machine's arena is full");
 		return NULL;
 	}
-	if (find_places(a) < 0 || check_room(a, prog) < 0)
+	if (find_places(a) < 0 || check_room(a, prog) < 0) {
+		settle_wanted(a->board);
 		return NULL;
+	}
 	return link_up(a, prog, cookie);
 }
 
@@ -311,7 +319,7 @@ static struct attaching attaching(const struct skep_object_prog *definition, con
 
 int skep_link_check(const struct skep_object_prog *definition, struct skep_diag *diag)
 {
-	static struct board any;
+	struct board any = { 0 };
 	struct attaching a = attaching(definition, NULL, diag);
 	const struct attach_row *row = NULL;
 	int error = find_row(&a, &row);
@@ -333,6 +341,7 @@ struct skep_link *skep_link_attach(struct skep_machine *machine,
 	struct skep_link *link;
 
 	a.machine = machine;
+	a.sample_hz = opts && opts->sample_hz ? opts->sample_hz : SAMPLE_HZ;
 	if (!prog) {
 		skep_report(diag, SKEP_ARG, &a.where, "the program is not loaded into the machine");
 		return NULL;

@@ -30,6 +30,7 @@ struct attaching {
 	const struct section_match *match;
 	const char *target;      /* behind the section's prefix: "sys_enter"; never NULL */
 	struct skep_where where;
+	uint32_t sample_hz;
 	VEC(struct place) places;
 	struct skep_diag *diag;
 };
@@ -52,6 +53,7 @@ int find_raw(struct attaching *a, const struct attach_row *row);
 int find_function(struct attaching *a, const struct attach_row *row);
 int find_call(struct attaching *a, const struct attach_row *row);
 int find_pattern(struct attaching *a, const struct attach_row *row);
+int find_sample(struct attaching *a, const struct attach_row *row);
 
 /* The machine's board, made when it is first asked for; NULL: no memory for it. The
  * machine's lock is held. */

@@ -313,3 +313,15 @@ void hook_signal(struct board *board, struct task_facts *facts, struct target_re
 	context_signal(&record, signal, &target.task);
 	finish(&event, EVENT_SIGNAL);
 }
+
+void hook_sample(struct board *board, struct task_facts *facts, struct target_regs *regs,
+		 uint64_t period_ns)
+{
+	struct sample_record record;
+	struct occasion event = { .board = board, .facts = facts, .regs = regs, .record = &record };
+
+	if (!begin(&event, EVENT_SAMPLE))
+		return;
+	record = (struct sample_record){ .regs = *regs, .period = period_ns };
+	finish(&event, EVENT_SAMPLE);
+}

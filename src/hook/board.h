@@ -68,7 +68,7 @@ enum board_stage { CALL_TRACE_ENTER, CALL_ENTER, CALL_EXIT, CALL_TRACE_EXIT, CAL
 /* Places that all calls and all processes share. */
 enum board_event {
 	EVENT_SYS_ENTER, EVENT_SYS_EXIT, EVENT_EXEC, EVENT_FORK, EVENT_EXIT, EVENT_SIGNAL,
-	EVENT_COUNT,
+	EVENT_SAMPLE, EVENT_COUNT,
 };
 
 #define BOARD_CALLS 512u
@@ -83,6 +83,7 @@ struct board {
 	uint32_t links;          /* attached, of any kind: user probes too */
 	const struct board_list *call[CALL_STAGES][BOARD_CALLS];
 	const struct board_list *event[EVENT_COUNT];
+	uint64_t sample_ns;      /* each thread is sampled after so much CPU time; 0: none is */
 	uint64_t missed_inside;  /* events in a thread that was inside a program */
 	uint64_t missed_busy;    /* events that found no virtual CPU for a second */
 	uint64_t faults;         /* programs ended by a bad memory access */
@@ -141,6 +142,10 @@ struct hook_signal {
  * the kernel sends the thread itself: SIGSEGV, SIGFPE, SIGPIPE ... */
 void hook_signal(struct board *board, struct task_facts *facts, struct target_regs *regs,
 		 const struct hook_signal *signal);
+
+/* The thread has run for period_ns since the last; regs are those of its own code. */
+void hook_sample(struct board *board, struct task_facts *facts, struct target_regs *regs,
+		 uint64_t period_ns);
 
 /*
  * A user probe is hit: run every program of list on regs, which they may write.

@@ -17,6 +17,7 @@ _Static_assert(offsetof(struct exec_record, data) == EXEC_SIZE, "as Linux lays i
 _Static_assert(offsetof(struct fork_record, data) == FORK_SIZE, "as Linux lays it out");
 _Static_assert(offsetof(struct exit_record, group_dead) == 32, "as Linux lays it out");
 _Static_assert(sizeof(struct signal_record) == SIGNAL_SIZE, "as Linux lays it out");
+_Static_assert(sizeof(struct sample_record) == SAMPLE_SIZE, "as Linux lays it out");
 
 /* --- forms --- */
 

@@ -76,10 +76,16 @@ struct signal_record {
 	int32_t pid, group, result;
 };
 
+/* struct bpf_perf_event_data */
+struct sample_record {
+	struct target_regs regs;
+	uint64_t period, addr;
+};
+
 /* What the control plane compares programs' accesses with: bytes of each record. */
 enum {
 	CALL_ENTER_SIZE = 64, CALL_EXIT_SIZE = 24, EXEC_SIZE = 20, FORK_SIZE = 24,
-	EXIT_SIZE = 33, SIGNAL_SIZE = 48,
+	EXIT_SIZE = 33, SIGNAL_SIZE = 48, SAMPLE_SIZE = 184,
 };
 
 void context_call(struct call_record *record, const struct target_regs *regs, bool leaving,

@@ -22,7 +22,7 @@ static const struct call_row {
 
 static const char function_prefix[] = "__x64_sys_";
 
-enum { WORD = 8, REGS = sizeof(struct target_regs) };
+enum { WORD = 8, REGS = sizeof(struct target_regs), SAMPLE_HZ_MAX = 10000 };
 
 static const struct call_row *call_by_function(const char *name)
 {
@@ -166,4 +166,23 @@ int find_pattern(struct attaching *a, const struct attach_row *row)
 			return -ENOMEM;
 	}
 	return a->places.count ? 0 : no_place(a, "no function of a system call matches");
+}
+
+/* --- samples --- */
+
+int find_sample(struct attaching *a, const struct attach_row *row)
+{
+	uint64_t ns = 1000000000u / (a->sample_hz ? a->sample_hz : 1);
+
+	(void)row;
+	if (a->sample_hz > SAMPLE_HZ_MAX)
+		return skep_fail(a->diag, SKEP_ARG, &a->where, "%u samples a second are too many: at "
+				 "most %u", a->sample_hz, SAMPLE_HZ_MAX);
+	if (a->board->event[EVENT_SAMPLE] && a->board->sample_ns != ns)
+		return skep_fail(a->diag, SKEP_ARG, &a->where, "threads of this machine's targets are "
+				 "sampled already, %u times a second",
+				 (unsigned)(1000000000u / a->board->sample_ns));
+	a->board->sample_ns = ns;
+	return attach_to(a, (struct place){ .slot = &a->board->event[EVENT_SAMPLE],
+					    .form = FORM_RECORD, .room = SAMPLE_SIZE });
 }

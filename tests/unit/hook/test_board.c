@@ -361,6 +361,43 @@ static void board__signals_that_calls_send_are_told_once(void **state)
 	bench_free(&b);
 }
 
+static void board__samples_are_taken_at_one_rate(void **state)
+{
+	static const char *const names[] = { "sample", NULL };
+	struct bench b = bench_new(SKEP_ENGINE_AUTO, FIXTURE("attach"), names);
+	struct skep_link_opts often = { .sample_hz = 1000 }, too_often = { .sample_hz = 1000000 };
+	struct target_regs regs = { .ip = 0x401234 };
+	struct skep_link *link = attach(&b, "sample");
+
+	(void)state;
+	assert_int_equal(b.board->sample_ns, 1000000000 / 99);
+	hook_sample(b.board, &b.facts, &regs, b.board->sample_ns);
+	assert_values(row(&b, 21), 1, 0x401234, 1000000000 / 99);
+	assert_null(skep_link_attach(b.machine, prog_named(b.object, "sample"), &often, b.diag));
+	assert_reported(b.diag, SKEP_ARG);
+	skep_link_detach(link);
+	assert_int_equal(b.board->sample_ns, 0);
+	skep_diag_clear(b.diag);
+	assert_null(skep_link_attach(b.machine, prog_named(b.object, "sample"), &too_often, b.diag));
+	assert_non_null(skep_link_attach(b.machine, prog_named(b.object, "sample"), &often, b.diag));
+	assert_int_equal(b.board->sample_ns, 1000000);
+	bench_free(&b);
+}
+
+static void board__whether_there_is_a_place_is_known_before_loading(void **state)
+{
+	static const char *const names[] = { "tp_enter", NULL };
+	struct bench b = bench_new(SKEP_ENGINE_AUTO, FIXTURE("attach"), names);
+
+	(void)state;
+	assert_int_equal(skep_link_check(prog_named(b.object, "raw_exit"), b.diag), 0);
+	assert_int_equal(skep_link_check(prog_named(b.object, "sample"), b.diag), 0);
+	assert_int_equal(skep_diag_count(b.diag), 0);
+	assert_true(skep_link_check(prog_named(b.object, "no_such_function"), b.diag) < 0);
+	assert_reported(b.diag, SKEP_ATTACH_PLACE);
+	bench_free(&b);
+}
+
 /* --- what is known of a thread --- */
 
 static void board__a_new_name_is_seen_after_the_call_that_gives_it(void **state)
@@ -512,6 +549,8 @@ int main(void)
 		cmocka_unit_test(board__calls_past_the_table_are_seen_by_raw_programs),
 		cmocka_unit_test(board__exec_fork_and_exit_are_laid_out_as_on_linux),
 		cmocka_unit_test(board__signals_that_calls_send_are_told_once),
+		cmocka_unit_test(board__samples_are_taken_at_one_rate),
+		cmocka_unit_test(board__whether_there_is_a_place_is_known_before_loading),
 		cmocka_unit_test(board__a_new_name_is_seen_after_the_call_that_gives_it),
 		cmocka_unit_test(board__what_cannot_be_attached_says_why),
 		cmocka_unit_test(board__an_event_inside_a_program_is_missed_and_counted),
