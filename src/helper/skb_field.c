@@ -209,9 +209,21 @@ const struct helper helper_get_cgroup_classid = {
 	.needs = NEEDS_BPF,
 	.prototype = "u32 bpf_get_cgroup_classid(struct sk_buff *skb)",
 	.doc = "Returns the net_cls class of the cgroup the current task is in.",
-	.types = TYPES_BASE,
+	.types = TYPES_TC | TYPES_LWT,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_PTR_TO_CTX } },
+	.call = get_cgroup_classid,
+};
+
+/* Where there is no packet it takes no argument. */
+const struct helper helper_get_cgroup_classid_current = {
+	.id = 17,
+	.name = "get_cgroup_classid",
+	.needs = NEEDS_BPF,
+	.prototype = "u32 bpf_get_cgroup_classid(struct sk_buff *skb)",
+	.doc = "Returns the net_cls class of the cgroup the current task is in.",
+	.types = TYPES_BASE & ~(TYPES_TC | TYPES_LWT),
+	.ret = { RET_INTEGER },
 	.call = get_cgroup_classid,
 };
 

@@ -29,9 +29,9 @@
 #include <unistd.h>
 
 #include "../random/older.h"
-#include "../random/reduce.h"
 #include "base/base.h"
 #include "btf/btf.h"
+#include "random_explain.h"
 #include "random_judge.h"
 #include "random_kernel.h"
 #include "random_mutants.h"
@@ -147,23 +147,6 @@ static void print_program(const struct random_program *p)
 	}
 }
 
-struct wanted {
-	enum verdict verdict;
-	char text[240];
-};
-
-static bool shows(const struct random_program *program, void *arg)
-{
-	struct judgement j;
-	const struct wanted *wanted = arg;
-
-	random_judge(run.lab, program, run.kernel, 0, &j);
-	random_generalise(j.text);
-	return j.verdict == wanted->verdict &&
-	       (wanted->verdict == UNSAFE || wanted->verdict == CLAIM ||
-		strncmp(j.text, wanted->text, sizeof(wanted->text) - 1) == 0);
-}
-
 static void print_seed(uint64_t seed, bool reduced)
 {
 	static struct random_program program;
@@ -171,13 +154,8 @@ static void print_seed(uint64_t seed, bool reduced)
 
 	make(&program, seed);
 	if (reduced) {
-		struct wanted wanted = { 0 };
-
 		random_judge(run.lab, &program, run.kernel, 0, &j);
-		random_generalise(j.text);
-		wanted.verdict = j.verdict;
-		snprintf(wanted.text, sizeof(wanted.text), "%.*s", (int)sizeof(wanted.text) - 1, j.text);
-		random_reduce(&program, shows, &wanted);
+		random_smallest(run.lab, run.kernel, &program, &j);
 	}
 	print_program(&program);
 	random_judge(run.lab, &program, run.kernel, 2, &j);
@@ -207,41 +185,6 @@ static void count_class(enum verdict verdict, const char *text, uint64_t seed)
 	class = &shared->classes[shared->class_count++];
 	*class = (struct class){ .verdict = verdict, .count = 1, .seed = seed };
 	memcpy(class->text, plain, sizeof(class->text));
-}
-
-static bool tests_bits(const struct random_program *program)
-{
-	for (uint32_t i = 0; i < program->len; i++) {
-		unsigned class = program->insns[i].code & 7;
-
-		if ((class == 5 || class == 6) && program->insns[i].code >> 4 == 4)
-			return true;
-		i += skep_insn_slots(program->insns[i]) - 1;
-	}
-	return false;
-}
-
-/*
- * "if r & mask" that is not taken rules out every number with one of the bits. Skep holds
- * that against the number's range; Linux, up to 7.3, keeps the two apart and so follows
- * ways, or keeps numbers, that cannot be. It is the reason where the smallest program that
- * shows the difference still has such a test.
- */
-static void explain_by_bits(const struct random_program *program, struct judgement *j)
-{
-	static struct random_program small;
-	struct wanted wanted = { .verdict = LOOSE };
-
-	if (j->verdict != LOOSE || !tests_bits(program))
-		return;
-	small = *program;
-	snprintf(wanted.text, sizeof(wanted.text), "%.*s", (int)sizeof(wanted.text) - 1, j->text);
-	random_generalise(wanted.text);
-	random_reduce(&small, shows, &wanted);
-	if (!tests_bits(&small))
-		return;
-	j->verdict = EXPLAINED;
-	j->why = "a test of bits and a range together rule out what the kernel keeps";
 }
 
 static void explain_by_newer(uint64_t seed, struct judgement *j)
@@ -296,7 +239,7 @@ static void one(uint64_t seed)
 
 	make(&program, seed);
 	random_judge(run.lab, &program, run.kernel, 0, &j);
-	explain_by_bits(&program, &j);
+	random_explain(run.lab, &program, &j);
 	explain_by_newer(seed, &j);
 	if (microseconds() - start > shared->slowest) {
 		shared->slowest = microseconds() - start;

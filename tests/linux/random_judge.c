@@ -20,6 +20,8 @@ static const struct explanation {
 	const char *message;     /* is part of it */
 	int older;               /* enum older; -1: any kernel */
 	const char *why;
+	uint32_t type;           /* only in programs of this type; 0: any */
+	bool ended;              /* only where all runs came to an end */
 	bool unreached;          /* only where the kernel refuses what Skep never came to */
 } explanations[] = {
 	{ .verdict = LOOSE, .message = "verifier bug", .older = -1,
@@ -32,6 +34,24 @@ static const struct explanation {
 	  .why = "older kernels take a change in stack that nobody reads for progress" },
 	{ .verdict = LOOSE, .message = "unknown opcode 0d", .older = OLDER_FIELDS,
 	  .why = "indirect jumps are newer" },
+	/*
+	 * Bytes of a spilled pointer are any number, as those of a stack nobody wrote are, to
+	 * who may see them: a state with these covers one with those. Which way comes first,
+	 * and where states are kept, decides whether the kernel ever looks.
+	 */
+	{ .verdict = LOOSE, .message = "invalid size of register fill", .older = -1,
+	  .why = "whether part of a pointer is read depends on what was given up before" },
+	/* It compares the offset with the size of a pointer, as if it had no sign. */
+	{ .verdict = STRICT, .message = "invalid bpf_context access off=-", .older = -1,
+	  .type = BPF_PROG_TYPE_TRACEPOINT,
+	  .why = "the kernel lets a tracepoint's program read what lies before its record" },
+	/*
+	 * Skep follows a loop until nothing changes or the limits are met; all runs ended.
+	 * The kernel's alarm is a guess from two states that look alike.
+	 */
+	{ .verdict = LOOSE, .message = "infinite loop detected", .older = -1,
+	  .ended = true,
+	  .why = "the kernel takes a loop that ends for one without end" },
 };
 
 static bool is_limit(int error)
@@ -52,8 +72,15 @@ static void last_line(char *log, char *text, size_t size)
 		end = long_form;
 	while (end > log && (end[-1] == '\n' || end[-1] == ' '))
 		end--;
-	for (start = end; start > log && start[-1] != '\n';)
-		start--;
+	for (;;) {
+		for (start = end; start > log && start[-1] != '\n';)
+			start--;
+		/* States that look alike, after what is said of them. */
+		if (start == log ||
+		    (strncmp(start, "cur state:", 10) && strncmp(start, "old state:", 10)))
+			break;
+		end = start - 1;
+	}
 	snprintf(text, size, "%.*s", (int)MIN((size_t)(end - start), size - 1), start);
 }
 
@@ -105,7 +132,7 @@ static int64_t refused_at(const char *log)
 	return at;
 }
 
-static void explain(struct judgement *j, const struct lab_result *here)
+static void explain(struct judgement *j, const struct lab_result *here, uint32_t type)
 {
 	int64_t at = j->verdict == LOOSE ? refused_at(random_kernel_log) : -1;
 	bool unreached = at >= 0 && at < RANDOM_SLOTS && !here->reached[at];
@@ -114,7 +141,9 @@ static void explain(struct judgement *j, const struct lab_result *here)
 		const struct explanation *row = &explanations[i];
 
 		if (row->verdict != j->verdict || !strstr(j->text, row->message) ||
-		    (row->older >= 0 && !older[row->older]) || (row->unreached && !unreached))
+		    (row->older >= 0 && !older[row->older]) || (row->unreached && !unreached) ||
+		    (row->type && row->type != type) ||
+		    (row->ended && (!here->runs || here->done < here->runs)))
 			continue;
 		j->verdict = EXPLAINED;
 		j->why = row->why;
@@ -138,7 +167,7 @@ static void compare(const struct random_program *program, const struct lab_resul
 		kernel_verdict(program, 1);
 		last_line(random_kernel_log, j->text, sizeof(j->text));
 	}
-	explain(j, here);
+	explain(j, here, program->type);
 }
 
 void random_judge(struct lab *lab, const struct random_program *program, bool ask,

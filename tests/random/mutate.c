@@ -94,6 +94,51 @@ bool random_drop(struct random_program *p, uint32_t at, uint32_t count)
 	return true;
 }
 
+/*
+ * The instruction at the start of what it is spelled out as: a move or load without a
+ * sign, and two shifts. 0: it is no sign extension.
+ */
+static unsigned spell_out(struct skep_insn insn, struct skep_insn out[3])
+{
+	bool load = insn.code == 0x91 || insn.code == 0x89 || insn.code == 0x81;
+	bool move = (insn.code == 0xbf || insn.code == 0xbc) && insn.off;
+	bool half = insn.code == 0xbc;
+	int bits = load ? insn.code == 0x91 ? 8 : insn.code == 0x89 ? 16 : 32 : insn.off;
+	int32_t distance = (half ? 32 : 64) - bits;
+
+	if (!load && !move)
+		return 0;
+	out[0] = insn;
+	if (load)
+		out[0].code -= 0x20;
+	else
+		out[0].off = 0;
+	out[1] = (struct skep_insn){ .code = half ? 0x64 : 0x67, .dst = insn.dst, .imm = distance };
+	out[2] = (struct skep_insn){ .code = half ? 0xc4 : 0xc7, .dst = insn.dst, .imm = distance };
+	return 3;
+}
+
+unsigned random_spell_out(struct random_program *p)
+{
+	unsigned changed = 0;
+
+	for (uint32_t i = 0; i < p->len; i++) {
+		struct skep_insn out[3];
+
+		if (p->insns[i].code == 0x18) {
+			i++;
+			continue;
+		}
+		if (p->len + 2 > RANDOM_SLOTS || !spell_out(p->insns[i], out))
+			continue;
+		shift(p, i, 2);
+		memcpy(&p->insns[i], out, sizeof(out));
+		i += 2;
+		changed++;
+	}
+	return changed;
+}
+
 static void change_code(struct skep_insn *insn, struct dice *dice)
 {
 	switch (below(dice, 4)) {

@@ -96,6 +96,8 @@ void random_make(struct random_program *out, struct random_world *world, uint64_
 void random_mutate(struct random_program *program, struct dice *dice);
 /* Without instructions [at, at + count): jumps over them still meet. False: not possible. */
 bool random_drop(struct random_program *program, uint32_t at, uint32_t count);
+/* The same program with each sign extension as two shifts. Returns how many there were. */
+unsigned random_spell_out(struct random_program *program);
 /* The program as a specification for verify(). */
 struct prog_spec random_spec(const struct random_program *program);
 
