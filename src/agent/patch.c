@@ -63,7 +63,7 @@ static void *pool_alloc(size_t size)
 	if (!pool || pool->used + size > POOL_SIZE) {
 		int64_t got = map_pages(0, POOL_SIZE, PROT_READ | PROT_WRITE, 0);
 
-		if (got < 0)
+		if (got <= 0)
 			return NULL;
 		pool = (struct pool *)(uintptr_t)got;
 		pool->used = (sizeof(*pool) + 15) & ~(size_t)15;

@@ -206,7 +206,7 @@ int trace_read_string(pid_t pid, uint64_t at, char *text, size_t size)
 
 static int trace_run_masked(pid_t tid, struct user_regs_struct *regs)
 {
-	struct trace_event event;
+	struct trace_event event = { 0 };
 	int error = trace_regs_write(tid, regs);
 
 	if (error == 0)
