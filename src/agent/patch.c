@@ -363,6 +363,7 @@ struct patch_site *patch_add(struct patch_batch *batch, const struct patch *patc
 	if (*error)
 		return NULL;
 	site->patch = patch;
+	site->owner = NULL;
 	site->following = NULL;
 	*batch->last = site;
 	batch->last = &site->following;

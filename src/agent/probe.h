@@ -31,7 +31,7 @@ struct probe_call {
 	uint64_t slot;              /* where the return address is */
 	uint64_t real;              /* what it was */
 	struct probe_record *record;
-	uint64_t data[2];           /* of whoever runs the programs */
+	uint64_t data[4];           /* of whoever runs the programs */
 	bool armed;                 /* the slot has our address in it */
 };
 

@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "hook/context.h"
+#include "hook/files.h"
 #include "map/memory.h"
 
 enum { SAMPLE_HZ = 99 };
@@ -47,6 +48,18 @@ static const struct attach_row rows[] = {
 	{ "fexit+", find_function, CALL_EXIT, FORM_FUNCTION, false },
 	{ "fexit.s+", find_function, CALL_EXIT, FORM_FUNCTION, false },
 	{ "perf_event", find_sample, 0, FORM_RECORD, false },
+	{ "uprobe+", find_uprobe, PROBE_ENTER, FORM_REGS, false },
+	{ "uprobe.s+", find_uprobe, PROBE_ENTER, FORM_REGS, false },
+	{ "uretprobe+", find_uprobe, PROBE_LEAVE, FORM_REGS, false },
+	{ "uretprobe.s+", find_uprobe, PROBE_LEAVE, FORM_REGS, false },
+	{ "uprobe.multi+", find_uprobes, PROBE_ENTER, FORM_REGS, false },
+	{ "uprobe.multi.s+", find_uprobes, PROBE_ENTER, FORM_REGS, false },
+	{ "uretprobe.multi+", find_uprobes, PROBE_LEAVE, FORM_REGS, false },
+	{ "uretprobe.multi.s+", find_uprobes, PROBE_LEAVE, FORM_REGS, false },
+	{ "uprobe.session+", find_uprobes, PROBE_SESSION, FORM_REGS, false },
+	{ "uprobe.session.s+", find_uprobes, PROBE_SESSION, FORM_REGS, false },
+	{ "usdt+", find_usdt, PROBE_ENTER, FORM_REGS, false },
+	{ "usdt.s+", find_usdt, PROBE_ENTER, FORM_REGS, false },
 };
 
 /* --- the board --- */
@@ -123,6 +136,8 @@ static int list_add(struct skep_machine *machine, const struct place *place,
 	list->links[count] = *link;
 	list->links[count].form = place->form;
 	list->links[count].modifies = place->modifies;
+	if (place->has_spec)
+		list->links[count].cookie = place->cookie;
 	list->count = count + 1;
 	replace(machine, place->slot, list);
 	return 0;
@@ -177,6 +192,34 @@ static void link_free(struct skep_link *link)
 	free(link);
 }
 
+/* Targets that have a file's code patched look at it again. */
+static void tell_targets(const struct skep_link *link, bool up)
+{
+	int returns = 0;
+	bool user = false;
+
+	for (size_t i = 0; i < link->count; i++) {
+		user |= link->places[i].user;
+		returns += link->places[i].watches;
+	}
+	if (user)
+		files_changed(link->machine, up ? returns : -returns);
+}
+
+void attach_specs_used(const struct attaching *a, uint8_t *used, size_t count)
+{
+	for (size_t i = 0; i < a->machine->links.count; i++) {
+		const struct skep_link *link = a->machine->links.items[i];
+
+		for (size_t k = 0; link->prog->object == a->prog->object && k < link->count; k++)
+			if (link->places[k].has_spec && link->places[k].cookie < count)
+				used[link->places[k].cookie] = 1;
+	}
+	for (size_t k = 0; k < a->places.count; k++)
+		if (a->places.items[k].has_spec && a->places.items[k].cookie < count)
+			used[a->places.items[k].cookie] = 1;
+}
+
 static void link_remove(struct skep_link *link)
 {
 	struct board *board = link->machine->world->board;
@@ -185,6 +228,7 @@ static void link_remove(struct skep_link *link)
 		list_remove(link->machine, &link->places[i], link->id);
 	board->links--;
 	settle_wanted(board);
+	tell_targets(link, false);
 }
 
 /* Before the machine goes. */
@@ -287,11 +331,13 @@ static struct skep_link *link_up(struct attaching *a, struct skep_prog *prog, ui
 	a->machine->links.items[a->machine->links.count++] = link;
 	a->machine->links_done = links_done;
 	settle_wanted(a->board);
+	tell_targets(link, true);
 	return link;
 }
 
 static struct skep_link *attach(struct attaching *a, struct skep_prog *prog, uint64_t cookie)
 {
+	a->prog = prog;
 	a->board = machine_board(a->machine);
 	if (!a->board) {
 		skep_report(a->diag, SKEP_OOM, &a->where, "the machine's arena is full");

@@ -22,11 +22,16 @@ struct place {
 	uint32_t form;           /* enum board_form */
 	uint32_t room;           /* bytes of context */
 	bool modifies;           /* what the program returns counts */
+	bool user;               /* in a file's code: targets must look again */
+	bool watches;            /* and its return is watched */
+	bool has_spec;           /* cookie, not the link's: the key of a map of arguments */
+	uint64_t cookie;
 };
 
 struct attaching {
 	struct skep_machine *machine;
 	struct board *board;
+	struct skep_prog *prog;
 	const struct section_match *match;
 	const char *target;      /* behind the section's prefix: "sys_enter"; never NULL */
 	struct skep_where where;
@@ -54,6 +59,15 @@ int find_function(struct attaching *a, const struct attach_row *row);
 int find_call(struct attaching *a, const struct attach_row *row);
 int find_pattern(struct attaching *a, const struct attach_row *row);
 int find_sample(struct attaching *a, const struct attach_row *row);
+
+/* Places in files' code (uprobes.c); stage: enum probe_stage. */
+enum probe_stage { PROBE_ENTER, PROBE_LEAVE, PROBE_SESSION };
+int find_uprobe(struct attaching *a, const struct attach_row *row);
+int find_uprobes(struct attaching *a, const struct attach_row *row);
+int find_usdt(struct attaching *a, const struct attach_row *row);
+
+/* Marks the keys that links of the program's object have in their map of arguments. */
+void attach_specs_used(const struct attaching *a, uint8_t *used, size_t count);
 
 /* The machine's board, made when it is first asked for; NULL: no memory for it. The
  * machine's lock is held. */

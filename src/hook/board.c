@@ -150,6 +150,53 @@ uint64_t hook_list(struct board *board, struct task_facts *facts,
 	return result;
 }
 
+bool hook_session_enter(struct board *board, struct task_facts *facts,
+			const struct board_list *const *slot, struct target_regs *regs,
+			uint64_t func_ip, struct hook_session *session)
+{
+	struct occasion event = { .board = board, .facts = facts, .regs = regs,
+				  .func_ip = func_ip };
+	const struct board_list *list;
+	uint32_t chosen = 0;
+
+	*session = (struct hook_session){ 0 };
+	event.cpu = take_cpu(board, &slot, 1);
+	if (!event.cpu)
+		return false;
+	list = list_at(slot);
+	for (uint32_t i = 0; list && i < list->count; i++)
+		if (run_link(&event, &list->links[i]) == 0 && chosen < HOOK_SESSIONS)
+			session->links[chosen++] = list->links[i].id + 1;
+	vcpu_give(event.cpu);
+	return chosen > 0;
+}
+
+static bool is_chosen(const struct hook_session *session, uint32_t id)
+{
+	for (uint32_t i = 0; i < HOOK_SESSIONS && session->links[i]; i++)
+		if (session->links[i] == id + 1)
+			return true;
+	return false;
+}
+
+void hook_session_leave(struct board *board, struct task_facts *facts,
+			const struct board_list *const *slot, struct target_regs *regs,
+			uint64_t func_ip, const struct hook_session *session)
+{
+	struct occasion event = { .board = board, .facts = facts, .regs = regs,
+				  .func_ip = func_ip };
+	const struct board_list *list;
+
+	event.cpu = take_cpu(board, &slot, 1);
+	if (!event.cpu)
+		return;
+	list = list_at(slot);
+	for (uint32_t i = 0; list && i < list->count; i++)
+		if (is_chosen(session, list->links[i].id))
+			run_link(&event, &list->links[i]);
+	vcpu_give(event.cpu);
+}
+
 /* --- system calls --- */
 
 /*

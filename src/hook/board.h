@@ -25,6 +25,7 @@
 #include "helper/task.h"
 
 struct code;
+struct patch_files;
 struct memory;
 struct vm_world;
 
@@ -84,6 +85,7 @@ struct board {
 	const struct board_list *call[CALL_STAGES][BOARD_CALLS];
 	const struct board_list *event[EVENT_COUNT];
 	uint64_t sample_ns;      /* each thread is sampled after so much CPU time; 0: none is */
+	struct patch_files *files; /* how code is patched (probe.h); NULL: none is */
 	uint64_t missed_inside;  /* events in a thread that was inside a program */
 	uint64_t missed_busy;    /* events that found no virtual CPU for a second */
 	uint64_t faults;         /* programs ended by a bad memory access */
@@ -154,5 +156,23 @@ void hook_sample(struct board *board, struct task_facts *facts, struct target_re
 uint64_t hook_list(struct board *board, struct task_facts *facts,
 		   const struct board_list *const *list, struct target_regs *regs,
 		   uint64_t func_ip);
+
+/*
+ * Programs that are called at both ends of a function: at its return, those whose result
+ * at the start was 0. The links chosen are kept in between by the caller.
+ */
+enum { HOOK_SESSIONS = 8 };
+
+struct hook_session {
+	uint32_t links[HOOK_SESSIONS]; /* their ids + 1; 0: none */
+};
+
+/* Whether any is to be called at the return. */
+bool hook_session_enter(struct board *board, struct task_facts *facts,
+			const struct board_list *const *list, struct target_regs *regs,
+			uint64_t func_ip, struct hook_session *session);
+void hook_session_leave(struct board *board, struct task_facts *facts,
+			const struct board_list *const *list, struct target_regs *regs,
+			uint64_t func_ip, const struct hook_session *session);
 
 #endif

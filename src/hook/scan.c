@@ -186,6 +186,13 @@ int scan_probe(struct scan *scan, uint64_t address, scan_taken_fn *taken, void *
 			 sweep->binary->path);
 }
 
+bool scan_is_start(const struct scan *scan, uint64_t address)
+{
+	const struct sweep_range *range = sweep_range_at(&scan->sweep, address);
+
+	return range && range->start == address;
+}
+
 /* mov or lea that sets the stack pointer. */
 static bool sets_stack_pointer(const ZydisDecodedInstruction *insn)
 {

@@ -43,6 +43,9 @@ typedef bool scan_taken_fn(void *arg, uint64_t address);
 int scan_probe(struct scan *scan, uint64_t address, scan_taken_fn *taken, void *arg,
 	       struct patch *patch, struct skep_diag *diag);
 
+/* Whether a function begins there, as far as symbols and frame descriptions tell. */
+bool scan_is_start(const struct scan *scan, uint64_t address);
+
 /*
  * The system calls of the file's code, in order of address. There is a patch where a window
  * was found; without one, the call is left to Syscall User Dispatch.

@@ -59,6 +59,7 @@ struct skep_prog {
 };
 
 struct skep_link;
+struct scanned_file;
 
 struct skep_machine {
 	pthread_mutex_t lock;
@@ -74,6 +75,8 @@ struct skep_machine {
 	VEC(struct skep_prog *) progs;
 	VEC(struct skep_link *) links;  /* made by src/hook */
 	void (*links_done)(struct skep_machine *machine);
+	VEC(struct scanned_file *) scanned; /* files whose code is known: src/hook */
+	void (*scanned_done)(struct skep_machine *machine);
 	uint32_t next_link_id;
 	uint32_t last_map, last_prog; /* ids of the last handles */
 };

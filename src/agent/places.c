@@ -1,0 +1,611 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * places.c - see places.h. [runtime]
+ *
+ * Programs' places come first: a system call whose patch is in the way of one is left to
+ * dispatch. Records and sites stay when a place is taken off, for threads that are in a stub,
+ * and are used again when it comes back.
+ */
+#include "agent/places.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include "base/base.h"
+#include "map/sys.h"
+
+enum { MAPPINGS_MAX = 1024, POOL_SIZE = 1 << 16, PATH_SIZE = 512, MAPS_SIZE = 1 << 16 };
+
+/* A place of a program, an unwinder or a system call in one mapping. */
+struct placed {
+	struct probe_record record;
+	struct placed *next;       /* of its mapping */
+	struct probe *probe;       /* NULL: not of a program */
+	probe_enter_fn *also;      /* it is an unwinder's too */
+	const struct patch *patch; /* that it was put there with */
+	uint64_t address;
+	uint64_t semaphore;        /* its address here; 0: none */
+	bool raised;
+	bool failed;
+};
+
+struct mapping {
+	uint64_t start, end, offset;
+	const struct patch_file *file;
+	struct placed *placed;
+	bool unwinds, syscalls;    /* those have been put there */
+};
+
+static const struct places_opts *opts;
+static struct mapping mappings[MAPPINGS_MAX];
+static uint32_t mapping_count;
+static uint64_t generation;
+static uint32_t pending;           /* semaphores that could not be raised yet */
+static char *pool;
+static size_t pool_left;
+
+static void *allocate(size_t size)
+{
+	void *memory;
+
+	size = (size + 15) & ~(size_t)15;
+	if (pool_left < size) {
+		int64_t got = sys_call(SYS_mmap, 0, POOL_SIZE, PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
+
+		if (got < 0)
+			return NULL;
+		pool = (char *)(uintptr_t)got;
+		pool_left = POOL_SIZE;
+	}
+	memory = pool;
+	pool += size;
+	pool_left -= size;
+	return memory;
+}
+
+static const struct patch_files *files(void)
+{
+	return __atomic_load_n(&opts->board->files, __ATOMIC_ACQUIRE);
+}
+
+/* --- hits --- */
+
+static void run_leave(struct probe_thread *thread, struct probe_call *call,
+		      struct target_regs *regs)
+{
+	struct placed *placed = container_of(call->record, struct placed, record);
+	struct task_facts *facts = opts->facts ? opts->facts(thread) : NULL;
+	struct hook_session session;
+
+	memcpy(&session, call->data, sizeof(session));
+	hook_list(opts->board, facts, &placed->probe->leave, regs, placed->address);
+	if (session.links[0])
+		hook_session_leave(opts->board, facts, &placed->probe->session, regs,
+				   placed->address, &session);
+}
+
+static void run_enter(struct probe_thread *thread, struct probe_record *record,
+		      struct target_regs *regs)
+{
+	struct placed *placed = container_of(record, struct placed, record);
+	struct probe *probe = placed->probe;
+	struct task_facts *facts = opts->facts ? opts->facts(thread) : NULL;
+	struct hook_session session = { { 0 } };
+	struct probe_call *call;
+	bool watched;
+
+	hook_list(opts->board, facts, &probe->enter, regs, placed->address);
+	if (placed->also)
+		placed->also(thread, record, regs);
+	watched = __atomic_load_n(&probe->leave, __ATOMIC_RELAXED) != NULL;
+	if (__atomic_load_n(&probe->session, __ATOMIC_RELAXED))
+		watched |= hook_session_enter(opts->board, facts, &probe->session, regs,
+					      placed->address, &session);
+	if (!watched)
+		return;
+	call = probe_call_watch(thread, record, regs);
+	if (call)
+		memcpy(call->data, &session, sizeof(session));
+	else
+		__atomic_fetch_add(&probe->missed, 1, __ATOMIC_RELAXED);
+}
+
+/* --- semaphores --- */
+
+/* Changes the counter; false: it is not there, or may not be written yet. */
+static bool change_semaphore(uint64_t address, int by)
+{
+	uint16_t value;
+	struct iovec here = { &value, sizeof(value) };
+	struct iovec there = { (void *)(uintptr_t)address, sizeof(value) };
+	uint64_t self = (uint64_t)sys_call0(SYS_getpid);
+
+	if (sys_call(SYS_process_vm_readv, self, (uintptr_t)&here, 1, (uintptr_t)&there, 1, 0) !=
+	    sizeof(value))
+		return false;
+	value = (uint16_t)(value + by);
+	return sys_call(SYS_process_vm_writev, self, (uintptr_t)&here, 1, (uintptr_t)&there, 1,
+			0) == sizeof(value);
+}
+
+static void raise_semaphore(struct placed *placed)
+{
+	if (!placed->semaphore || placed->raised)
+		return;
+	placed->raised = change_semaphore(placed->semaphore, 1);
+	if (!placed->raised)
+		pending++;
+}
+
+static void lower_semaphore(struct placed *placed)
+{
+	if (placed->raised)
+		change_semaphore(placed->semaphore, -1);
+	placed->raised = false;
+}
+
+static bool is_in(const struct placed *placed)
+{
+	return placed->record.site && placed->record.site->state != SITE_OUT &&
+	       placed->record.site->owner == &placed->record;
+}
+
+void places_settle(void)
+{
+	if (!pending)
+		return;
+	pending = 0;
+	for (uint32_t i = 0; i < mapping_count; i++)
+		for (struct placed *p = mappings[i].placed; p; p = p->next)
+			if (is_in(p) && p->probe)
+				raise_semaphore(p);
+}
+
+/* --- putting patches in --- */
+
+static bool in_mapping(const struct mapping *mapping, const struct patch *patch)
+{
+	uint64_t size = mapping->end - mapping->start;
+
+	return patch->file_offset >= mapping->offset &&
+	       patch->file_offset - mapping->offset < size &&
+	       size - (patch->file_offset - mapping->offset) >= patch->length;
+}
+
+static uint64_t address_in(const struct mapping *mapping, uint64_t file_offset)
+{
+	return mapping->start + (file_offset - mapping->offset);
+}
+
+/* A system call's patch makes room for a program's; the call is dispatched then. */
+static void make_room(uint64_t address, unsigned length, enum patch_mode mode)
+{
+	struct patch_site *site;
+
+	while ((site = patch_overlap(address, address + length)) && !site->owner)
+		if (patch_remove(&site, 1, mode) < 0)
+			return;
+}
+
+static int put(struct mapping *mapping, struct patch_batch *batch, struct placed *placed,
+	       const struct patch *patch, enum patch_mode mode)
+{
+	int error;
+
+	placed->patch = patch;
+	placed->address = address_in(mapping, patch->file_offset);
+	make_room(placed->address,
+		  patch->method == PATCH_TRAP ? 1 : (unsigned)PATCH_JUMP_SIZE, mode);
+	error = probe_add(batch, patch, placed->address, &placed->record);
+	placed->failed = error != 0;
+	return error;
+}
+
+/* Who put a patch at an address, the last time; NULL: nobody, or it was a system call's. */
+static struct placed *placed_at(uint64_t address)
+{
+	const struct patch_site *site = patch_find(address);
+
+	return site && site->owner ? container_of((struct probe_record *)site->owner,
+						  struct placed, record) : NULL;
+}
+
+static struct placed *placed_new(struct mapping *mapping, struct probe *probe)
+{
+	struct placed *placed = allocate(sizeof(*placed));
+
+	if (!placed)
+		return NULL;
+	*placed = (struct placed){ .probe = probe, .next = mapping->placed };
+	mapping->placed = placed;
+	return placed;
+}
+
+/* Where the linker's address of something in the file is here. */
+static uint64_t here(const struct mapping *mapping, const struct probe *probe, uint64_t linked)
+{
+	return address_in(mapping, probe->at) + (linked - probe->address);
+}
+
+static void put_probe(struct mapping *mapping, struct patch_batch *batch, struct probe *probe,
+		      struct placed *placed, enum patch_mode mode)
+{
+	const struct patch *patch = __atomic_load_n(&probe->patch, __ATOMIC_ACQUIRE);
+
+	if (!in_mapping(mapping, patch))
+		return;
+	if (placed && !placed->probe && is_in(placed)) {
+		/* An unwinder's: hits are told to both from now on. */
+		placed->also = placed->record.enter;
+		placed->probe = probe;
+		__atomic_store_n(&placed->record.enter, run_enter, __ATOMIC_RELEASE);
+		return;
+	}
+	if (!placed || placed->probe != probe)
+		placed = placed_new(mapping, probe);
+	if (!placed)
+		return;
+	placed->record.enter = run_enter;
+	placed->record.leave = run_leave;
+	if (put(mapping, batch, placed, patch, mode) < 0)
+		return;
+	placed->semaphore = probe->semaphore ? here(mapping, probe, probe->semaphore) : 0;
+	raise_semaphore(placed);
+}
+
+static void take_out(struct placed *placed, enum patch_mode mode)
+{
+	struct patch_site *site = placed->record.site;
+
+	if (placed->also) {
+		__atomic_store_n(&placed->record.enter, placed->also, __ATOMIC_RELEASE);
+		placed->probe = NULL;
+		return;
+	}
+	patch_remove(&site, 1, mode);
+	lower_semaphore(placed);
+}
+
+/* The place of a probe, if it is the one that is there. */
+static struct placed *placed_of(const struct mapping *mapping, const struct probe *probe)
+{
+	struct placed *placed = placed_at(address_in(mapping, probe->at));
+
+	return placed && placed->probe == probe && is_in(placed) ? placed : NULL;
+}
+
+/* What is attached no more, or is to be patched in another way, to make room for others. */
+static void remove_probes(struct mapping *mapping, enum patch_mode mode)
+{
+	struct probe *probe = __atomic_load_n(&mapping->file->probes, __ATOMIC_ACQUIRE);
+
+	for (; probe && mapping->placed; probe = probe->next) {
+		struct placed *placed = placed_of(mapping, probe);
+
+		if (placed && (!probe_is_live(probe) ||
+			       placed->patch != __atomic_load_n(&probe->patch, __ATOMIC_ACQUIRE)))
+			take_out(placed, mode);
+	}
+}
+
+/* What is attached but not here. */
+static void add_probes(struct mapping *mapping, struct patch_batch *batch, enum patch_mode mode)
+{
+	struct probe *probe = __atomic_load_n(&mapping->file->probes, __ATOMIC_ACQUIRE);
+
+	for (; probe; probe = probe->next)
+		if (probe_is_live(probe) && !placed_of(mapping, probe))
+			put_probe(mapping, batch, probe,
+				  placed_at(address_in(mapping, probe->at)), mode);
+}
+
+static void update_unwinds(struct mapping *mapping, struct patch_batch *batch,
+			   enum patch_mode mode)
+{
+	const struct patch_file *file = mapping->file;
+
+	if (mapping->unwinds || !__atomic_load_n(&files()->returns, __ATOMIC_ACQUIRE))
+		return;
+	mapping->unwinds = true;
+	for (uint32_t i = 0; i < file->unwind_count; i++) {
+		const struct patch_unwind *unwind = &file->unwinds[i];
+		struct placed *placed;
+
+		if (!in_mapping(mapping, &unwind->patch))
+			continue;
+		placed = placed_at(address_in(mapping, unwind->patch.file_offset));
+		if (placed && is_in(placed)) {
+			placed->also = unwind->begins ? probe_unwind_begins : probe_unwind_ends;
+			continue;
+		}
+		placed = placed_new(mapping, NULL);
+		if (!placed)
+			return;
+		placed->record.enter = unwind->begins ? probe_unwind_begins : probe_unwind_ends;
+		put(mapping, batch, placed, &unwind->patch, mode);
+	}
+}
+
+static void update_syscalls(struct mapping *mapping, struct patch_batch *batch)
+{
+	const struct patch_file *file = mapping->file;
+	int error;
+
+	if (!opts->gate || mapping->syscalls)
+		return;
+	mapping->syscalls = true;
+	for (uint32_t i = 0; i < file->syscall_count; i++) {
+		const struct patch *patch = &file->syscalls[i];
+		uint64_t address = address_in(mapping, patch->file_offset);
+
+		if (in_mapping(mapping, patch) && !patch_overlap(address, address + patch->length))
+			patch_add(batch, patch, address, NULL, 0, &error);
+	}
+}
+
+/* Programs' first: they are committed before it is known what is in the way. */
+static void update(struct mapping *mapping, enum patch_mode mode)
+{
+	struct patch_batch batch;
+
+	patch_begin(&batch);
+	remove_probes(mapping, mode);
+	add_probes(mapping, &batch, mode);
+	patch_commit(&batch, mode);
+	update_unwinds(mapping, &batch, mode);
+	patch_commit(&batch, mode);
+	update_syscalls(mapping, &batch);
+	patch_commit(&batch, mode);
+}
+
+/* --- mappings --- */
+
+static bool identify(int fd, struct file_id *id)
+{
+	struct stat st;
+
+	if (sys_call2(SYS_fstat, fd, (uintptr_t)&st) < 0)
+		return false;
+	*id = (struct file_id){ st.st_dev, st.st_ino, (uint64_t)st.st_size,
+				st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec };
+	return (st.st_mode & S_IFMT) == S_IFREG;
+}
+
+/* What the arena has of a file; the supervisor is asked to scan it if there is nothing. */
+static const struct patch_file *known_file(const struct file_id *id, const char *path)
+{
+	const struct patch_file *file = patch_file_find(files(), id);
+
+	if (!file && opts->scan && opts->scan(id, path) == 0)
+		file = patch_file_find(files(), id);
+	return file;
+}
+
+void places_mapped(uint64_t start, uint64_t length, uint64_t offset, int fd, const char *path,
+		   enum patch_mode mode)
+{
+	struct mapping *mapping;
+	struct file_id id;
+
+	length = (length + 4095) & ~UINT64_C(4095);
+	places_unmapped(start, length);
+	if (mapping_count == MAPPINGS_MAX || !identify(fd, &id))
+		return;
+	mapping = &mappings[mapping_count];
+	*mapping = (struct mapping){ .start = start, .end = start + length, .offset = offset,
+				     .file = known_file(&id, path) };
+	if (!mapping->file)
+		return;
+	mapping_count++;
+	update(mapping, mode);
+}
+
+void places_unmapped(uint64_t start, uint64_t length)
+{
+	uint64_t end = start + length;
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < mapping_count; i++) {
+		struct mapping mapping = mappings[i];
+
+		if (mapping.start < end && mapping.end > start)
+			patch_forget(MAX(start, mapping.start), MIN(end, mapping.end));
+		/* Only a whole mapping is forgotten: a part of it lives on with its places. */
+		if (mapping.start >= start && mapping.end <= end)
+			continue;
+		mappings[kept++] = mapping;
+	}
+	mapping_count = kept;
+}
+
+bool places_stale(void)
+{
+	const struct patch_files *all = opts ? files() : NULL;
+
+	return all && __atomic_load_n(&all->generation, __ATOMIC_ACQUIRE) != generation;
+}
+
+void places_update(enum patch_mode mode)
+{
+	const struct patch_files *all = files();
+
+	if (!all)
+		return;
+	generation = __atomic_load_n(&all->generation, __ATOMIC_ACQUIRE);
+	for (uint32_t i = 0; i < mapping_count; i++)
+		update(&mappings[i], mode);
+	places_settle();
+}
+
+/* --- what is mapped at the start --- */
+
+static uint64_t take_hex(const char **at)
+{
+	uint64_t value = 0;
+
+	for (;; ++*at) {
+		char c = **at;
+
+		if (c >= '0' && c <= '9')
+			value = value << 4 | (uint64_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			value = value << 4 | (uint64_t)(c - 'a' + 10);
+		else
+			return value;
+	}
+}
+
+/* "start-end perms offset device inode path" */
+static void map_line(const char *at)
+{
+	uint64_t start = take_hex(&at), end, offset;
+	bool executable;
+	const char *path;
+	int64_t fd;
+
+	if (*at++ != '-')
+		return;
+	end = take_hex(&at);
+	executable = at[0] == ' ' && at[3] == 'x';
+	at += 6;
+	offset = take_hex(&at);
+	path = strchr(at, '/');
+	if (!executable || !path)
+		return;
+	fd = sys_call3(SYS_open, (uintptr_t)path, O_RDONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	places_mapped(start, end - start, offset, (int)fd, path, PATCH_ALONE);
+	sys_call1(SYS_close, fd);
+}
+
+/* The lines of a buffer that are whole; what is left of it. */
+static size_t map_lines(char *buffer, size_t size)
+{
+	char *line = buffer, *end;
+
+	while ((end = memchr(line, '\n', size - (size_t)(line - buffer)))) {
+		*end = '\0';
+		map_line(line);
+		line = end + 1;
+	}
+	size -= (size_t)(line - buffer);
+	memmove(buffer, line, size);
+	return size;
+}
+
+static int map_all(void)
+{
+	int64_t got = sys_call(SYS_mmap, 0, MAPS_SIZE, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
+	int64_t fd, size;
+	size_t held = 0;
+	char *buffer = (char *)(uintptr_t)got;
+
+	if (got < 0)
+		return (int)got;
+	fd = sys_call3(SYS_open, (uintptr_t)"/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
+	/* All of it first: patching changes the list. */
+	while (fd >= 0 && held < MAPS_SIZE - 1 &&
+	       (size = sys_call3(SYS_read, fd, (uintptr_t)buffer + held,
+				 MAPS_SIZE - 1 - held)) > 0)
+		held += (size_t)size;
+	if (fd >= 0)
+		sys_call1(SYS_close, fd);
+	map_lines(buffer, held);
+	sys_call2(SYS_munmap, got, MAPS_SIZE);
+	return fd < 0 ? (int)fd : 0;
+}
+
+int places_start(const struct places_opts *given)
+{
+	const struct patch_files *all;
+
+	opts = given;
+	patch_gate = opts->gate;
+	all = files();
+	generation = all ? __atomic_load_n(&all->generation, __ATOMIC_ACQUIRE) : 0;
+	return map_all();
+}
+
+/* --- the end --- */
+
+struct collecting {
+	struct patch_site **sites;
+	size_t count, max;
+};
+
+static void collect(void *arg, struct patch_site *site)
+{
+	struct collecting *c = arg;
+
+	if (site->state == SITE_OUT)
+		return;
+	if (c->count < c->max)
+		c->sites[c->count] = site;
+	c->count++;
+}
+
+/* In order of address, so that pages are changed together. */
+static void sort_sites(struct patch_site **sites, size_t count)
+{
+	for (size_t gap = count / 2; gap; gap /= 2)
+		for (size_t i = gap; i < count; i++) {
+			struct patch_site *site = sites[i];
+			size_t at = i;
+
+			for (; at >= gap && sites[at - gap]->address > site->address; at -= gap)
+				sites[at] = sites[at - gap];
+			sites[at] = site;
+		}
+}
+
+int places_stop(enum patch_mode mode)
+{
+	struct collecting c = { 0 };
+	uint64_t size;
+	int64_t got;
+	int error;
+
+	for (uint32_t i = 0; i < mapping_count; i++)
+		for (struct placed *p = mappings[i].placed; p; p = p->next)
+			lower_semaphore(p);
+	patch_each(collect, &c);
+	size = (c.count * sizeof(*c.sites) + 4096) & ~UINT64_C(4095);
+	got = sys_call(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       (uint64_t)-1, 0);
+	if (got < 0)
+		return (int)got;
+	c = (struct collecting){ (struct patch_site **)(uintptr_t)got, 0, c.count };
+	patch_each(collect, &c);
+	sort_sites(c.sites, c.count);
+	error = patch_remove(c.sites, c.count, mode);
+	sys_call2(SYS_munmap, got, size);
+	mapping_count = 0;
+	return error;
+}
+
+static void count_site(void *arg, struct patch_site *site)
+{
+	struct places_counts *counts = arg;
+
+	if (site->state == SITE_JUMP && !site->owner)
+		counts->syscalls++;
+	else if (site->state == SITE_JUMP)
+		counts->jumps++;
+	else if (site->state == SITE_TRAP)
+		counts->traps++;
+}
+
+void places_count(struct places_counts *counts)
+{
+	*counts = (struct places_counts){ .files = mapping_count };
+	patch_each(count_site, counts);
+	for (uint32_t i = 0; i < mapping_count; i++)
+		for (struct placed *p = mappings[i].placed; p; p = p->next)
+			counts->failed += p->failed;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * places.h - patches the code of files that this process maps, as the board wants it. [runtime]
+ *
+ * Each mapping of a file's code is remembered with what the arena knows of the file
+ * (hook/probe.h). When something is attached or detached, the process looks again and adds or
+ * removes what has changed; programs of one place share its patch.
+ *
+ * Threads: caller locks, except that hits may happen meanwhile.
+ */
+#ifndef AGENT_PLACES_H
+#define AGENT_PLACES_H
+
+#include "agent/probe.h"
+#include "hook/probe.h"
+
+struct places_opts {
+	struct board *board;
+	uint64_t gate;             /* where system calls of patched sites go; 0: none is patched */
+	/* Asks that a file be scanned; 0, or a negative errno. NULL: nobody can be asked. */
+	int (*scan)(const struct file_id *id, const char *path);
+	/* What is known of a thread; NULL: nothing. */
+	struct task_facts *(*facts)(struct probe_thread *thread);
+};
+
+/* Patches what is mapped now. opts must stay. Nobody else executes that code yet. */
+int places_start(const struct places_opts *opts);
+/* A file's code has just been mapped; fd: the file, path: NULL if it is not known. */
+void places_mapped(uint64_t start, uint64_t length, uint64_t offset, int fd, const char *path,
+		   enum patch_mode mode);
+/* Any mapping of [start, start + length) has gone or has been replaced. */
+void places_unmapped(uint64_t start, uint64_t length);
+/* Other memory of a file was mapped: counters of static probes may be there now. */
+void places_settle(void);
+/* Whether something has been attached or detached since places_update(). Cheap. */
+bool places_stale(void);
+void places_update(enum patch_mode mode);
+/* Everything as it was. Threads that are in functions whose return is watched must be
+ * disarmed by their owner (probe_calls_disarm()). */
+int places_stop(enum patch_mode mode);
+
+/* How this process is patched. */
+struct places_counts {
+	uint32_t files, syscalls, jumps, traps;
+	uint32_t failed;           /* places that could not be patched here */
+};
+void places_count(struct places_counts *counts);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * files.h - writes into the arena how a file's code is patched (probe.h). Control plane.
+ *
+ * Threads: the machine's lock is held.
+ */
+#ifndef HOOK_FILES_H
+#define HOOK_FILES_H
+
+#include "hook/probe.h"
+#include "hook/scan.h"
+#include "machine/machine.h"
+
+/* A file as the control plane knows it. Kept until the machine is freed. */
+struct scanned_file {
+	struct binary *binary;
+	struct scan *scan;
+	struct patch_file *file;    /* in the arena */
+	VEC(struct probe *) probes; /* by address */
+};
+
+/* Scans it, or finds it scanned. path may be one of /proc; NULL on failure. */
+struct scanned_file *files_scan(struct skep_machine *machine, const char *path,
+				struct skep_diag *diag);
+/* The probe at an address of the file, made if there is none. semaphore: or 0. */
+struct probe *files_probe(struct skep_machine *machine, struct scanned_file *scanned,
+			  uint64_t address, uint64_t semaphore, struct skep_diag *diag);
+/* Targets look at the probes again. returns: how many more (or less) watch returns. */
+void files_changed(struct skep_machine *machine, int returns);
+
+int file_identify(int fd, struct file_id *id);
+
+#endif
