@@ -56,6 +56,8 @@ struct skep_stack {
 /* Copied. Errors: ENOMEM. */
 int skep_stacks_add(struct skep_stacks *stacks, const struct skep_stack *stack, uint64_t count);
 
+size_t skep_stacks_count(const struct skep_stacks *stacks); /* of samples, told one by one */
+
 /* --- results: check text->failed --- */
 
 /* "comm;outermost;...;innermost count" a line, sorted; the kernel's functions end in "_[k]". */

@@ -5,7 +5,8 @@
  * Nothing but names in the types says what a number is: in the key of a hash, a
  * member with "stack" in its name is the number of one in a map of stack traces, of the
  * kernel's if "kern" is in it too; tgid, pid or tid tells the process, comm its name. The
- * value is the count, or has it as its member "count", or is counted as one.
+ * value is the count, or has it as its member "count", or is counted as one. In records,
+ * members with "stack" in their name are arrays of addresses.
  */
 #include "cli/fold.h"
 
@@ -24,22 +25,62 @@ struct folded_key {
 	const char *comm;        /* the JSON's */
 };
 
-static json_t *decode(const struct world_map *map, uint32_t type, const void *bytes, size_t size)
+/* Numbers that need all of 64 bits, as the kernel's addresses, become negative: JSON's readers
+ * have no more than a sign and 63. No number is then longer than it was. */
+static void make_signed(char *text)
+{
+	bool string = false;
+
+	for (char *at = text; *at; at++) {
+		char *end = at;
+		unsigned long long number;
+		char digits[24];
+
+		if (*at == '\\' && string)
+			at++;
+		else if (*at == '"')
+			string = !string;
+		if (string || !at[0] || at[0] < '1' || at[0] > '9')
+			continue;
+		number = strtoull(at, &end, 10);
+		if (number > INT64_MAX && end - at == 20) {
+			snprintf(digits, sizeof(digits), "%20lld", (long long)number);
+			memcpy(at, digits, 20);
+		} else if (number > INT64_MAX) {
+			snprintf(digits, sizeof(digits), "%19lld", (long long)number);
+			memcpy(at, digits, (size_t)(end - at));
+		}
+		at = end - 1;
+	}
+}
+
+static json_t *decode(const struct skep_btf *btf, uint32_t type, const void *bytes, size_t size)
 {
 	struct skep_text text = { 0 };
 	json_t *json = NULL;
 
-	if (type && map->info.btf &&
-	    skep_btf_print_value(map->info.btf, type, bytes, size,
-				 SKEP_VALUE_JSON | SKEP_VALUE_COMPACT, &text) >= 0 && text.data)
+	if (type && btf &&
+	    skep_btf_print_value(btf, type, bytes, size, SKEP_VALUE_JSON | SKEP_VALUE_COMPACT,
+				 &text) >= 0 && text.data) {
+		make_signed(text.data);
 		json = json_loads(text.data, JSON_DECODE_ANY, NULL);
+	}
 	free(text.data);
 	return json;
 }
 
+static int64_t process_of(json_t *json)
+{
+	static const char *const names[] = { "tgid", "pid", "tid" };
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		if (json_is_integer(json_object_get(json, names[i])))
+			return json_integer_value(json_object_get(json, names[i]));
+	return 0;
+}
+
 static void read_key(json_t *json, struct folded_key *key)
 {
-	static const char *const processes[] = { "tgid", "pid", "tid" };
 	const char *name;
 	json_t *value;
 
@@ -54,8 +95,7 @@ static void read_key(json_t *json, struct folded_key *key)
 		snprintf(kernel ? key->kernel_name : key->user_name, sizeof(key->user_name), "%s",
 			 name);
 	}
-	for (size_t i = 0; i < COUNT(processes) && !key->pid; i++)
-		key->pid = json_integer_value(json_object_get(json, processes[i]));
+	key->pid = process_of(json);
 	key->comm = json_string_value(json_object_get(json, "comm"));
 }
 
@@ -112,7 +152,8 @@ static uint64_t count_of(const struct world_map *map, const uint8_t *value)
 	uint64_t total = 0;
 
 	for (size_t at = 0; at + size <= map->user_size; at += stride) {
-		json_t *json = size > 8 ? decode(map, map->info.value_type, value + at, size) : NULL;
+		json_t *json = size > 8 ? decode(map->info.btf, map->info.value_type, value + at,
+					       size) : NULL;
 		json_t *count = json_object_get(json, "count");
 
 		total += count ? (uint64_t)json_integer_value(count) :
@@ -147,7 +188,8 @@ static int fold_map(const struct show *show, const struct world_map *map,
 	int error = key && next && value ? 0 : -ENOMEM;
 
 	while (!error && world_next_key(show->world, map, first ? NULL : key, next) == 0) {
-		json_t *json = decode(map, map->info.key_type, next, map->info.key_size);
+		json_t *json = decode(map->info.btf, map->info.key_type, next,
+				      map->info.key_size);
 		struct folded_key folded;
 
 		first = false;
@@ -172,13 +214,56 @@ static int fold_map(const struct show *show, const struct world_map *map,
 static bool counts_stacks(const struct world_map *map)
 {
 	uint8_t *zeros = calloc(1, map->info.key_size + 8u);
-	json_t *json = zeros ? decode(map, map->info.key_type, zeros, map->info.key_size) : NULL;
+	json_t *json = zeros ? decode(map->info.btf, map->info.key_type, zeros,
+					      map->info.key_size) : NULL;
 	struct folded_key key;
 
 	read_key(json, &key);
 	json_decref(json);
 	free(zeros);
 	return key.has_stack;
+}
+
+/* --- records --- */
+
+/* How many addresses an array has, up to its first zero. */
+static size_t addresses(json_t *array, uint64_t ips[DEPTH])
+{
+	size_t count = 0;
+
+	for (; count < DEPTH && count < json_array_size(array); count++) {
+		ips[count] = (uint64_t)json_integer_value(json_array_get(array, count));
+		if (!ips[count])
+			break;
+	}
+	return count;
+}
+
+bool fold_record(struct skep_stacks *stacks, const struct skep_btf *btf, uint32_t type,
+		 const struct world_event *event)
+{
+	json_t *json = decode(btf, type, event->data, event->size), *value;
+	uint64_t user[DEPTH], kernel[DEPTH];
+	struct skep_stack stack = {
+		.pid = (uint32_t)process_of(json), .user = user, .kernel = kernel,
+		.comm = json_string_value(json_object_get(json, "comm")),
+	};
+	const char *name;
+	bool found = false;
+
+	json_object_foreach(json, name, value) {
+		if (!strstr(name, "stack") || !json_is_array(value))
+			continue;
+		found = true;
+		if (strstr(name, "kern"))
+			stack.kernel_count = addresses(value, kernel);
+		else
+			stack.user_count = addresses(value, user);
+	}
+	if (found)
+		skep_stacks_add(stacks, &stack, 1);
+	json_decref(json);
+	return found;
 }
 
 int fold_maps(const struct show *show, struct skep_stacks *stacks, struct skep_diag *diag)
@@ -197,10 +282,11 @@ int fold_maps(const struct show *show, struct skep_stacks *stacks, struct skep_d
 	}
 	if (error)
 		return skep_fail(diag, SKEP_OOM, NULL, "stacks");
-	if (!found) {
-		skep_report(diag, SKEP_ARG, NULL, "no map of the object counts stacks");
+	if (!found && !skep_stacks_count(stacks)) {
+		skep_report(diag, SKEP_ARG, NULL, "the object counts no stacks");
 		skep_help(diag, "a hash whose key is a structure with pid, comm and the number of a "
-			  "stack in a map of stack traces, as in examples/profile.bpf.c");
+			  "stack in a map of stack traces, as in examples/profile.bpf.c; or "
+			  "records with arrays of addresses");
 		return -ENOENT;
 	}
 	return 0;

@@ -491,6 +491,9 @@ const struct verb verb_run = {
 		"sections say, and their events printed: of COMMAND and all it starts, until it ends\n"
 		"(its exit status becomes skep's); or of the whole system, until an interrupt.\n"
 		"\n"
+		"--flame and --folded take stacks that a map counts (as examples/profile.bpf.c does),\n"
+		"and those in records, which are then not printed: members named '...stack...'.\n"
+		"\n"
 		"With --machine, maps and programs go into a machine that 'skep machine create' made, and\n"
 		"stay there: 'skep map dump' reads them from another terminal, now and later.",
 	.example = "  skep run xdp_firewall.bpf.o -r web.pcap -w passed.pcap\n"

@@ -160,15 +160,17 @@ static int64_t now_ms(void)
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Show events until the command ends, time is over or somebody stops it. */
-static int watch(const struct live *live, struct show *show, pid_t child)
+/* Show events until the command ends, time is over or somebody stops it; *ended: the first. */
+static int watch(const struct live *live, struct show *show, pid_t child, bool *ended)
 {
 	int64_t end = live->seconds ? now_ms() + (int64_t)live->seconds * 1000 : INT64_MAX;
 	int status = 0;
 
 	while (now_ms() < end && !(stopped && !child)) {
-		if (child && waitpid(child, &status, WNOHANG) == child)
+		if (child && waitpid(child, &status, WNOHANG) == child) {
+			*ended = true;
 			break;
+		}
 		show_events(show, WAIT_MS);
 		if (child && stopped) {
 			/* The command has got an interrupt of the terminal itself. */
@@ -178,9 +180,18 @@ static int watch(const struct live *live, struct show *show, pid_t child)
 		}
 	}
 	show_events(show, 0);
-	if (WIFSIGNALED(status))
-		return 128 + WTERMSIG(status);
-	return WEXITSTATUS(status);
+	return status;
+}
+
+/* What time took from our sight goes on, and its end is still ours. */
+static int end_of(pid_t child, bool ended, int status)
+{
+	while (child && !ended && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+		if (stopped)
+			kill(child, stopped);
+		stopped = 0;
+	}
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 /* The image's title: the command, or the object. */
@@ -203,9 +214,11 @@ static int run_with(const struct live *live, struct skep_stacks *stacks, struct 
 	struct skep_linux_opts opts = { .tree = live->command != NULL, .stacks = stacks,
 					.sample_hz = (uint32_t)live->sample_hz };
 	struct show show = { .object = live->loaded->object, .world = &live->loaded->world,
+			     .stacks = stacks,
 			     .event_types = live->event_types, .json = live->json,
 			     .all = live->all };
 	pid_t child = 0;
+	bool ended = false;
 	int status, output;
 
 	if (!choose(live, diag) || !loaded_load_linux(live->loaded, NULL, 0, &opts, diag) ||
@@ -222,7 +235,7 @@ static int run_with(const struct live *live, struct skep_stacks *stacks, struct 
 		if (child < 0)
 			return -1;
 	}
-	status = watch(live, &show, child);
+	status = watch(live, &show, child, &ended);
 	if (show.lost)
 		fprintf(stderr, "skep: %llu events were lost: the buffer was full\n",
 			(unsigned long long)show.lost);
@@ -230,7 +243,8 @@ static int run_with(const struct live *live, struct skep_stacks *stacks, struct 
 		return -1;
 	if (!live->no_maps && !stacks)
 		show_maps(&show);
-	return status;
+	fflush(stdout);
+	return end_of(child, ended, status);
 }
 
 int run_linux(const struct live *live, struct skep_diag *diag)

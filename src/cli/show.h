@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/world.h"
+#include <skep/stacks.h>
 
 struct show {
 	struct skep_object *object;   /* borrowed: its maps and types */
@@ -12,6 +13,7 @@ struct show {
 	const struct list *event_types; /* --event [MAP=]TYPE; may be empty */
 	bool json, all;               /* all: every row of every map */
 	uint64_t lost;                /* events, so far */
+	struct skep_stacks *stacks;   /* takes records with stacks, which are not printed; or NULL */
 };
 
 /* Print all pending events; if there are none, wait so long for some. */

@@ -5,7 +5,7 @@
  * named, the map's value type, or the only struct of the object's types that
  * has its size and is named as an event, or like the map. Else bytes are shown.
  */
-#include "cli/show.h"
+#include "cli/fold.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -154,6 +154,8 @@ static void print_record(const struct show *show, const struct world_event *even
 	struct skep_text text = { 0 };
 	struct json json;
 
+	if (type && show->stacks && fold_record(show->stacks, btf, type, event))
+		return;
 	if (type && skep_btf_print_value(btf, type, event->data, event->size,
 					 SKEP_VALUE_COMPACT | (show->json ? SKEP_VALUE_JSON : 0),
 					 &text) < 0)

@@ -184,6 +184,11 @@ int skep_stacks_add(struct skep_stacks *s, const struct skep_stack *stack, uint6
 	return 0;
 }
 
+size_t skep_stacks_count(const struct skep_stacks *s)
+{
+	return s->samples.count;
+}
+
 /* --- processes as they were --- */
 
 static int compare_tales(const void *a, const void *b)

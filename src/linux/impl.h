@@ -59,6 +59,7 @@ struct skep_linux {
 	int epoll, trace;        /* -1: not opened */
 	char line[4096];         /* of trace_pipe, up to where it was read */
 	size_t line_len;
+	uint8_t record[1 << 16]; /* one of perf's: its size is 16 bits */
 	uint8_t *packet;         /* the result of a test run */
 	char action[32];
 };

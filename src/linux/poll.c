@@ -276,7 +276,6 @@ static void read_perf(struct skep_linux *kernel, struct linux_ring *ring, struct
 	struct perf_event_mmap_page *control = (void *)ring->control;
 	uint64_t at = control->data_tail, end = __atomic_load_n(&control->data_head,
 								 __ATOMIC_ACQUIRE);
-	static uint8_t record[1 << 16]; /* a record's size is 16 bits */
 
 	while (at < end && !d->result) {
 		struct perf_event_header header;
@@ -284,11 +283,11 @@ static void read_perf(struct skep_linux *kernel, struct linux_ring *ring, struct
 		copy_out(ring, at, &header, sizeof(header));
 		if (header.size < sizeof(header))
 			break;
-		copy_out(ring, at, record, header.size);
+		copy_out(ring, at, kernel->record, header.size);
 		if (ring->map)
-			perf_record(ring, &header, record, d);
+			perf_record(ring, &header, kernel->record, d);
 		else
-			linux_space_record(kernel->opts.stacks, &header, record);
+			linux_space_record(kernel->opts.stacks, &header, kernel->record);
 		at += header.size;
 		__atomic_store_n(&control->data_tail, at, __ATOMIC_RELEASE);
 	}

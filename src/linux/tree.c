@@ -23,8 +23,8 @@
 enum { HEAD = 8, CALL_PID_TGID = 14 };
 
 /*
- * What the texts below are written with: %1$d the map, %2$u the first byte that
- * is not a bit's, %3$u where task_struct has its pid.
+ * What the texts below are written with: $map the map, $end the first byte that is
+ * not a bit's, $pid where task_struct has its pid.
  */
 static const char guard_text[] =
 	"r6 = r1\n"
@@ -32,8 +32,8 @@ static const char guard_text[] =
 	"r1 = r6\n"
 	"w2 = w0\n"
 	"w2 >>= 3\n"
-	"if r2 >= %2$u goto leave\n"
-	"r3 = map[fd:%1$d][0]+8\n"
+	"if r2 >= $end goto leave\n"
+	"r3 = map[fd:$map][0]+8\n"
 	"r3 += r2\n"
 	"r3 = *(u8 *)(r3 +0)\n"
 	"w0 &= 7\n"
@@ -50,12 +50,12 @@ static const char guard_text[] =
 static const char fork_text[] =
 	"r6 = *(u64 *)(r1 +0)\n"
 	"r7 = *(u64 *)(r1 +8)\n"
-	"r2 = *(u32 *)(r6 +%3$u)\n"
-	"r4 = *(u32 *)(r7 +%3$u)\n"
+	"r2 = *(u32 *)(r6 +$pid)\n"
+	"r4 = *(u32 *)(r7 +$pid)\n"
 	"w3 = w2\n"
 	"w3 >>= 3\n"
-	"if r3 >= %2$u goto leave\n"
-	"r1 = map[fd:%1$d][0]+8\n"
+	"if r3 >= $end goto leave\n"
+	"r1 = map[fd:$map][0]+8\n"
 	"r1 += r3\n"
 	"r5 = *(u8 *)(r1 +0)\n"
 	"w2 &= 7\n"
@@ -64,8 +64,8 @@ static const char fork_text[] =
 	"w3 = w4\n"                       /* 64 bits at a time, to change one at once */
 	"w3 >>= 6\n"
 	"w3 <<= 3\n"
-	"if r3 >= %2$u goto leave\n"
-	"r1 = map[fd:%1$d][0]+8\n"
+	"if r3 >= $end goto leave\n"
+	"r1 = map[fd:$map][0]+8\n"
 	"r1 += r3\n"
 	"w4 &= 63\n"
 	"r2 = 1\n"
@@ -84,7 +84,7 @@ static const char fork_text[] =
 static const char exec_text[] =
 	"call 14\n"
 	"w2 = w0\n"
-	"r1 = map[fd:%1$d][0]+0\n"
+	"r1 = map[fd:$map][0]+0\n"
 	"r3 = *(u64 *)(r1 +0)\n"
 	"if r3 != r2 goto leave\n"
 	"r4 = 0\n"
@@ -92,8 +92,8 @@ static const char exec_text[] =
 	"w3 = w2\n"
 	"w3 >>= 6\n"
 	"w3 <<= 3\n"
-	"if r3 >= %2$u goto leave\n"
-	"r1 = map[fd:%1$d][0]+8\n"
+	"if r3 >= $end goto leave\n"
+	"r1 = map[fd:$map][0]+8\n"
 	"r1 += r3\n"
 	"w2 &= 63\n"
 	"r4 = 1\n"
@@ -107,22 +107,44 @@ static const char exec_text[] =
 static const char arm_text[] =
 	"call 14\n"
 	"w2 = w0\n"
-	"r1 = map[fd:%1$d][0]+0\n"
+	"r1 = map[fd:$map][0]+0\n"
 	"*(u64 *)(r1 +0) = r2\n"
 	"r0 = 0\n"
 	"exit\n";
 
-static int assemble(const struct linux_tree *tree, const char *format, uint32_t pid_off,
+/* The text with numbers in place of such words. */
+static void fill_in(const struct linux_tree *tree, const char *text, uint32_t pid_off,
+		    struct skep_text *out)
+{
+	const struct {
+		const char *word;
+		uint32_t number;
+	} words[] = { { "$map", (uint32_t)tree->map }, { "$end", tree->size }, { "$pid", pid_off } };
+
+	while (*text) {
+		size_t len = strcspn(text, "$");
+
+		text_add_bytes(out, text, len);
+		text += len;
+		for (size_t i = 0; *text && i < ARRAY_SIZE(words); i++)
+			if (strncmp(text, words[i].word, 4) == 0)
+				text_add(out, "%u", words[i].number);
+		text += *text ? 4 : 0;
+	}
+}
+
+static int assemble(const struct linux_tree *tree, const char *text, uint32_t pid_off,
 		    struct skep_insn **insns, size_t *count, struct skep_diag *diag)
 {
-	char text[1024];
-	int len;
+	struct skep_text filled = { 0 };
+	int error;
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	len = snprintf(text, sizeof(text), format, tree->map, tree->size, pid_off);
-#pragma GCC diagnostic pop
-	return skep_assemble(text, (size_t)len, "the tree of processes", insns, count, diag);
+	fill_in(tree, text, pid_off, &filled);
+	error = filled.failed ? skep_fail(diag, SKEP_OOM, NULL, "the tree of processes") :
+				skep_assemble(filled.data, filled.len, "the tree of processes",
+					      insns, count, diag);
+	text_done(&filled);
+	return error;
 }
 
 static int make_map(struct linux_tree *tree, struct skep_diag *diag)

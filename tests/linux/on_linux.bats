@@ -246,5 +246,43 @@ EOF
 	grep -q '<title>inner (' out.svg
 	run skep run --on linux --folded out mixed.o -p sampled -- true
 	[ "$status" = 1 ]
-	[[ "$output" == *'no map of the object counts stacks'* ]]
+	[[ "$output" == *'the object counts no stacks'* ]]
+}
+
+@test "on linux: stacks in records, of the program and of the kernel" {
+	may_load
+	objects stacks
+	gcc -O0 -o busy "$BATS_TEST_DIRNAME/objects/busy.c"
+	skep run --on linux --sample 500 --folded out -o printed stacks.o -- ./busy
+	[ ! -s printed ]
+	inner=$(awk '/^busy;(.*;)?main;outer;inner(;[^ ]*_\[k\])* [0-9]+$/ { n += $NF } END { print n }' out)
+	[ "$inner" -ge 100 ]
+	grep -q '_\[k\]' out
+	! grep -q '[0-9]\{12\}' out
+}
+
+@test "on linux: a command outlives the time that is watched, and its status is told" {
+	may_load
+	objects execs
+	status=0
+	skep run -j -o events -t 1 --on linux execs.o -- sh -c 'sleep 2; /bin/echo late; exit 9' >out || status=$?
+	[ "$status" = 9 ]
+	[ "$(cat out)" = late ]
+	[ "$(grep '"ringbuf"' events | json data.comm | tr '\n' ' ')" = 'sh sleep ' ]
+}
+
+@test "on linux: a packet that the kernel does not take is counted, not fatal" {
+	may_load
+	objects filter
+	python3 - <<-'EOF'
+		import struct
+		with open('odd.pcap', 'wb') as f:
+		    f.write(struct.pack('<IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 65536, 1))
+		    for size in (10, 60):
+		        f.write(struct.pack('<IIII', 0, 0, size, size) + bytes(size))
+	EOF
+	run skep run --on linux filter.o -r odd.pcap
+	[ "$status" = 0 ]
+	[[ "$output" == *'1 too short for it'* ]]
+	[ "$output" = "$("$SKEP" run filter.o -r odd.pcap)" ]
 }
