@@ -106,6 +106,12 @@ struct target_thread {
 	bool restarting;         /* the call is to be made again once `send` is sent */
 	bool stopping;           /* gate_stop() wants it to leave */
 	bool vfork_sighand;      /* the vfork child shares its parent's actions */
+	/* samples (sample.h) */
+	bool sample_due;         /* one came while the agent ran: taken when it is left */
+	bool sampling;           /* one is being taken */
+	int32_t sample_timer;    /* the kernel's number; -1: none */
+	uint32_t sample_missed;  /* not told of yet */
+	uint64_t sample_ns;      /* what the timer is set to; 0: none */
 	int64_t (*after)(struct target_thread *, int64_t); /* looks at this call's result */
 	void *user;              /* the hooks' own */
 	uint64_t stack_size;     /* bytes below stack */
