@@ -24,10 +24,23 @@ void agent_forked(uint32_t pid, uint32_t ppid)
 	process_set_state(process, PROCESS_FOLLOWED);
 }
 
-void agent_left(void)
+void agent_lodger(uint32_t pid, uint32_t ppid)
 {
-	if (agent_self.process)
-		process_leave(agent_self.process);
+	struct process *process = process_claim(agent_self.targets, pid, ppid);
+
+	if (!process)
+		return;
+	process_describe(process);
+	process_set_state(process, PROCESS_FOLLOWED);
+}
+
+void agent_left(uint32_t pid)
+{
+	struct process *process = pid == agent_self.pid ? agent_self.process
+							 : process_find(agent_self.targets, pid);
+
+	if (process)
+		process_leave(process);
 }
 
 static int64_t agent_ask(enum mail_kind kind, uint32_t pid, uint32_t tid, uint64_t a, uint64_t b,
@@ -38,10 +51,10 @@ static int64_t agent_ask(enum mail_kind kind, uint32_t pid, uint32_t tid, uint64
 	return mail_ask(&agent_self.targets->mail, memory_owners(agent_self.memory), &ask);
 }
 
-bool agent_will_exec(uint32_t pid, uint32_t tid, int dirfd, const char *path, int flags)
+bool agent_will_exec(uint32_t pid, uint32_t tid, int dirfd, const char *path, uint32_t nr)
 {
 	int64_t answer = agent_ask(MAIL_WILL_EXEC, pid, tid, (uint64_t)dirfd, (uintptr_t)path,
-				   (uint64_t)flags);
+				   nr);
 
 	/* Without a supervisor the new program runs on by itself, and the record says so. */
 	if (answer < 0 && agent_self.process && agent_self.pid == pid)

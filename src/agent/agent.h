@@ -26,14 +26,17 @@ extern struct agent agent_self;
 
 /* In the child of a fork that has memory of its own. */
 void agent_forked(uint32_t pid, uint32_t ppid);
-/* The process ends now. */
-void agent_left(void);
+/* In a child that lives in its parent's memory: it gets a record, and nothing here
+ * changes. */
+void agent_lodger(uint32_t pid, uint32_t ppid);
+/* That process ends now. */
+void agent_left(uint32_t pid);
 /*
  * A thread is about to make an execve or execveat: asks the supervisor to be there
- * after it. True: it holds the thread, and agent_exec_failed() must be called where
- * the call returns. pid, tid: the caller's, which vfork's child shares with nobody.
+ * after it. True: it holds the thread. agent_exec_failed() must be called where the
+ * call returns. nr: the call's number. pid, tid: the caller's, which vfork's child shares with nobody.
  */
-bool agent_will_exec(uint32_t pid, uint32_t tid, int dirfd, const char *path, int flags);
+bool agent_will_exec(uint32_t pid, uint32_t tid, int dirfd, const char *path, uint32_t nr);
 void agent_exec_failed(uint32_t pid, uint32_t tid);
 
 #endif

@@ -8,7 +8,6 @@
  * change signals, and those that change what the agent stands on.
  */
 #include "agent/gate.h"
-#include "agent/sample.h"
 
 #include <asm/prctl.h>
 #include <errno.h>
@@ -203,7 +202,6 @@ void gate_child(struct target_thread *thread)
 		signal_unlock(thread->actions);
 		if (thread->key == 0 || thread->key >> 16 != thread_fs_base())
 			thread_bind(thread, thread_fs_base());
-		sample_forget(thread);
 		thread_forked(thread);
 		thread->vforks = 0;
 	}
@@ -214,7 +212,6 @@ void gate_child(struct target_thread *thread)
 		thread_aside(thread, GATE_ASIDE_REFUSED);
 	if (gate_ops->child)
 		gate_ops->child(thread, kind);
-	sample_adjust(thread);
 	gate_after(thread, 0);
 }
 
@@ -233,7 +230,6 @@ static enum gate_next call_exit(struct target_thread *thread)
 		gate_ops->leaving(thread, &thread->regs, (int32_t)thread->regs.di, whole);
 	if (whole || thread->vforks > 0)
 		return GATE_CALL;
-	sample_end(thread);
 	thread_unbind(thread);
 	thread->tid = 0;
 	return GATE_EXIT;
@@ -350,8 +346,6 @@ enum gate_next gate_before(struct target_thread *thread, uint64_t flags)
 	thread->hooked = gate_wants(nr);
 	if (thread->hooked && gate_ops->enter)
 		call = gate_ops->enter(thread, regs);
-	sample_adjust(thread);
-	sample_take_due(thread, regs);
 	if (thread->pending)
 		return GATE_CALL;
 	if (call && nr < GATE_CALLS && special[nr]) {
@@ -384,7 +378,6 @@ enum gate_next gate_after(struct target_thread *thread, int64_t result)
 	if (thread->hooked && gate_ops->exit)
 		gate_ops->exit(thread, regs, result);
 	thread->hooked = false;
-	sample_take_due(thread, regs);
 	return GATE_LEAVE;
 }
 
@@ -414,8 +407,6 @@ static int gate_enter_thread(struct target_thread *thread)
 	}
 	if (error < 0)
 		thread_free(thread);
-	else
-		sample_adjust(thread);
 	return error;
 }
 
@@ -445,12 +436,22 @@ int gate_start(const struct gate_ops *ops)
 	return gate_adopt();
 }
 
-/* Tells the other threads, once each. */
-static void stop_others(const struct target_thread *self)
+/* Tells all threads but one, once each. */
+static void dismiss(const struct target_thread *but)
 {
-	for (struct target_thread *thread = thread_list; thread; thread = thread->next)
-		if (thread != self && __atomic_load_n(&thread->state, __ATOMIC_ACQUIRE) == THREAD_USED)
-			signal_stop_thread(thread);
+	for (struct target_thread *thread = thread_list; thread; thread = thread->next) {
+		if (thread == but || thread->dismissed || thread->vforks > 0 ||
+		    __atomic_load_n(&thread->state, __ATOMIC_ACQUIRE) != THREAD_USED)
+			continue;
+		thread->dismissed = true;
+		signal_stop_thread(thread);
+	}
+}
+
+uint32_t gate_dismiss(void)
+{
+	dismiss(NULL);
+	return thread_count();
 }
 
 int gate_stop(void)
@@ -460,13 +461,11 @@ int gate_stop(void)
 
 	if (gate_ops == &no_ops)
 		return -EALREADY;
-	stop_others(self);
+	dismiss(self);
 	for (int i = 0; i < 2000 && thread_count() > (self != NULL); i++)
 		sys_call2(SYS_nanosleep, &pause, NULL);
 	if (thread_count() > (self != NULL))
 		return -ETIMEDOUT;
-	if (self)
-		sample_end(self);
 	dispatch_disarm();
 	signal_stop();
 	if (self) {

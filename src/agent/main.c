@@ -13,6 +13,8 @@
 #include <sys/mman.h>
 
 #include "agent/agent.h"
+#include "agent/gate.h"
+#include "agent/hooks.h"
 #include "agent/libc.h"
 #include "hook/agent.h"
 #include "hook/targets.h"
@@ -24,7 +26,7 @@
  * and the stack ends the image, so that it grows away from what is in use. */
 __asm__(".pushsection .agent_table, \"a\"\n"
 	".globl agent_table\n"
-	".hidden agent_table, agent_main, agent_thread, agent_stop, agent_note\n"
+	".hidden agent_table, agent_call, agent_main, agent_thread, agent_stop, agent_note\n"
 	".hidden agent_stack_end, agent_text_end, agent_image_end\n"
 	"agent_table:\n"
 	"	.quad 0x31304147454b53\n"
@@ -35,7 +37,13 @@ __asm__(".pushsection .agent_table, \"a\"\n"
 	"	.long agent_note - agent_table\n"
 	"	.long agent_text_end - agent_table\n"
 	"	.long agent_image_end - agent_table\n"
-	"	.long 0\n"
+	"	.long agent_call - agent_table\n"
+	".popsection\n"
+	".pushsection .text.agent_call, \"ax\"\n"
+	"agent_call:\n"
+	"	cld\n"
+	"	call *%rax\n"
+	"	int3\n"
 	".popsection\n"
 	".pushsection .bss.agent_stack, \"aw\", @nobits\n"
 	"	.balign 4096\n"
@@ -95,23 +103,37 @@ int64_t agent_main(struct agent_start *start)
 		return error;
 	agent_introduce(start);
 	error = engine_init();
+	if (error == 0)
+		error = hooks_start();
 	if (error < 0) {
 		munmap((void *)(uintptr_t)start->arena, start->arena_size);
 		return error;
 	}
 	process_set_state(agent_self.process, PROCESS_FOLLOWED);
+	if (start->why != AGENT_ATTACHED)
+		hooks_began(start->exec_nr, start->exec_tid, start->ip, start->sp);
 	return 0;
 }
 
 int64_t agent_thread(struct agent_start *start)
 {
 	(void)start;
-	return 0;
+	return gate_adopt();
 }
 
-/* Everything but the image itself, which the supervisor unmaps. */
+/*
+ * Everything but the image itself, which the supervisor unmaps. Threads leave the agent
+ * by themselves, so this is called again until all of them have.
+ */
 int64_t agent_stop(struct agent_start *start)
 {
+	int error;
+
+	if (hooks_dismiss() > 0 || start->inside)
+		return -EAGAIN;
+	error = hooks_stop();
+	if (error < 0)
+		return error;
 	process_set_state(agent_self.process, PROCESS_DETACHED);
 	return munmap((void *)(uintptr_t)start->arena, start->arena_size) < 0 ? -errno : 0;
 }

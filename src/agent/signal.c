@@ -16,7 +16,6 @@
 #include <errno.h>
 
 #include "agent/gate.h"
-#include "agent/sample.h"
 #include "base/fault.h"
 #include "map/sys.h"
 
@@ -85,8 +84,6 @@ int64_t signal_install(int sig, const struct kernel_sigaction *app)
 		ours.flags |= SA_NODEFER;
 	else if (!is_handler(app))
 		return kernel_action(sig, app, NULL);
-	if (sig == SIGNAL_AGENT && !is_handler(app))
-		ours.flags |= SA_RESTART; /* its calls are not to know of it */
 	return kernel_action(sig, &ours, NULL);
 }
 
@@ -272,11 +269,22 @@ void signal_send_kept(struct target_thread *thread)
 		thread->pending |= PENDING_KEPT;
 }
 
+/* What was kept because it is blocked waits in the kernel from now on. */
+static void send_blocked(struct target_thread *thread)
+{
+	for (int i = 0; i < KEPT_SIGNALS; i++) {
+		if (!(thread->kept & thread->blocked & SIGNAL_BIT(kept_signals[i])))
+			continue;
+		kernel_mask(SIG_BLOCK, SIGNAL_BIT(kept_signals[i]), NULL);
+		send_again(thread, kept_signals[i], &thread->kept_info[i]);
+	}
+}
+
 /* Detaching: from here on the thread is as it was before us. */
 static void leave_agent(struct target_thread *thread, struct signal_context *context)
 {
-	sample_end(thread);
 	dispatch_disarm();
+	send_blocked(thread);
 	context->mask |= thread->blocked;
 	context->stack = thread->altstack; /* rt_sigreturn sets it */
 	thread_free(thread);
@@ -287,10 +295,8 @@ void signal_stop_thread(struct target_thread *thread)
 	siginfo_t info = { .si_code = SI_QUEUE };
 
 	info.si_value.sival_ptr = &gate_ops;
-	if (sys_call4(SYS_rt_tgsigqueueinfo, thread->pid, thread->tid, SIGNAL_AGENT, &info) == -ESRCH) {
-		sample_end(thread);
+	if (sys_call4(SYS_rt_tgsigqueueinfo, thread->pid, thread->tid, SIGNAL_AGENT, &info) == -ESRCH)
 		thread_free(thread);
-	}
 }
 
 static void deliver(struct target_thread *thread, int sig, siginfo_t *info,
@@ -564,17 +570,10 @@ void signal_arrived(int sig, siginfo_t *info, struct signal_context *context)
 	uint64_t mask = context->mask;
 	bool inside;
 
-	if (!thread && sample_is(sig, info))
-		return;
 	if (!thread) {
 		die(NULL, sig, info, false);
 		return;
 	}
-	if (sample_is(sig, info)) {
-		sample_arrived(thread, info, context);
-		return;
-	}
-	sample_take_due_at(thread, context);
 	if (sig == SIGSYS && dispatch_arrived(thread, info, context))
 		return;
 	inside = before(context->ip, gate_entry, gate_text_end) || thread_on_stack(thread, context->sp);

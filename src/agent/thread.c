@@ -2,8 +2,8 @@
 /*
  * thread.c - the records of threads, and how they are found. [runtime]
  *
- * Records are never unmapped: a list of all that there ever were, of which the
- * free ones are claimed by one compare-and-swap of their state. The table has
+ * Records stay mapped until the agent leaves: a list of all that there ever were,
+ * of which the free ones are claimed by one compare-and-swap of their state. The table has
  * linear probing; a slot whose thread has gone holds THREAD_GONE, so that who
  * probes past it goes on.
  */
@@ -140,16 +140,13 @@ struct target_thread *thread_new(void)
 	thread->selector = 0;
 	thread->vforks = 0;
 	thread->hooked = thread->aside = thread->waiting = thread->exec_mask = false;
-	thread->restarting = thread->stopping = false;
-	thread->sample_due = thread->sampling = false;
-	thread->sample_timer = -1;
-	thread->sample_missed = 0;
-	thread->sample_ns = 0;
+	thread->restarting = thread->stopping = thread->dismissed = false;
 	thread->after = NULL;
 	thread->child = NULL;
 	thread->blocked = thread->kept = 0;
 	thread->altstack = (struct signal_stack){ .flags = SS_DISABLE };
 	thread->user = NULL;
+	thread->facts = (struct task_facts){ 0 };
 	return thread;
 }
 
@@ -207,6 +204,20 @@ void thread_forked(struct target_thread *self)
 	for (struct target_thread *thread = thread_list; thread; thread = thread->next)
 		if (thread != self && thread->state == THREAD_USED)
 			thread_free(thread);
+}
+
+void thread_unmap_all(void)
+{
+	struct target_thread *thread = thread_list;
+
+	thread_list = NULL;
+	while (thread) {
+		struct target_thread *next = thread->next;
+		uint64_t low = (uint64_t)(uintptr_t)thread->stack - thread->stack_size - THREAD_GUARD;
+
+		sys_call2(SYS_munmap, low, THREAD_SPAN);
+		thread = next;
+	}
 }
 
 uint32_t thread_count(void)

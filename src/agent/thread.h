@@ -104,16 +104,12 @@ struct target_thread {
 	bool waiting;            /* in a call with a signal mask of its own: wait_mask */
 	bool exec_mask;          /* really blocked for an exec */
 	bool restarting;         /* the call is to be made again once `send` is sent */
-	bool stopping;           /* gate_stop() wants it to leave */
+	bool stopping;           /* the order to leave waits for it */
+	bool dismissed;          /* it has been given the order to leave */
 	bool vfork_sighand;      /* the vfork child shares its parent's actions */
-	/* samples (sample.h) */
-	bool sample_due;         /* one came while the agent ran: taken when it is left */
-	bool sampling;           /* one is being taken */
-	int32_t sample_timer;    /* the kernel's number; -1: none */
-	uint32_t sample_missed;  /* not told of yet */
-	uint64_t sample_ns;      /* what the timer is set to; 0: none */
 	int64_t (*after)(struct target_thread *, int64_t); /* looks at this call's result */
 	void *user;              /* the hooks' own */
+	struct task_facts facts; /* what programs ask of the thread */
 	uint64_t stack_size;     /* bytes below stack */
 	/* signals */
 	uint64_t blocked;        /* of SIGNALS_OURS: those the application thinks blocked */
@@ -163,6 +159,8 @@ void thread_forked(struct target_thread *self);
 /* Held over fork, so that the child's copies are whole. */
 void thread_lock(void);
 void thread_unlock(void);
+/* Gives the memory of all records back; none is in use. */
+void thread_unmap_all(void);
 /* Records in use. */
 uint32_t thread_count(void);
 static inline bool thread_on_stack(const struct target_thread *thread, uint64_t sp)

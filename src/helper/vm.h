@@ -17,6 +17,7 @@
 struct packet;
 struct code;
 struct board;
+struct targets;
 struct task_facts;
 
 /* What one machine offers its programs; in the arena, shared. */
@@ -26,6 +27,7 @@ struct vm_world {
 	struct map *trace;        /* ring buffer that trace_printk writes its lines to */
 	uint64_t boot_ns;
 	struct task_table *tasks; /* what programs see of threads (task.h) */
+	struct targets *targets;  /* processes with the agent (hook/targets.h); NULL before any */
 	struct board *board;      /* what is attached to what (hook/board.h); NULL before anything is */
 };
 

@@ -25,12 +25,13 @@ struct agent_table {
 	uint64_t magic;
 	uint32_t start;   /* int64_t (struct agent_start *): once per process */
 	uint32_t thread;  /* int64_t (struct agent_start *): in each further thread at attach */
-	uint32_t stop;    /* int64_t (struct agent_start *): in one thread, before unmapping */
+	uint32_t stop;    /* int64_t (struct agent_start *): in one thread, with all stopped; 0: the
+			   * image may be unmapped; -EAGAIN: once threads have run on */
 	uint32_t stack;   /* end of the stack these run on; it grows down into data */
 	uint32_t note;    /* where a struct agent_start may be written; in data */
 	uint32_t text;    /* bytes from the start that are R-X; the rest is RW- */
 	uint32_t size;    /* all of it, with the zeroed data that the file has no bytes for */
-	uint32_t reserved;
+	uint32_t call;    /* code: calls what rax is the address of, and stops at an int3 */
 };
 
 /* How a process came to have the agent. */
@@ -50,6 +51,10 @@ struct agent_start {
 	uint32_t why;            /* enum agent_why */
 	uint32_t process;        /* index of its record (targets.h) */
 	uint64_t targets;        /* the address of their struct targets in the arena */
+	uint64_t ip, sp;         /* of the thread, as it goes on */
+	uint32_t exec_nr;        /* AGENT_SPAWNED, AGENT_EXEC: number of the system call */
+	int32_t exec_tid;        /* and the thread that made it */
+	uint64_t inside;         /* stop: threads that are in the agent's text */
 	uint64_t auxv[AGENT_AUXV][2]; /* the process's own, ended by AT_NULL */
 	char arena_path[AGENT_PATH];  /* to open the arena's file by */
 };

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,12 +31,13 @@
 #include "map/memory.h"
 #include "map/owner.h"
 
-enum { WATCHED = 256 };
+enum { WATCHED = 256, DETACH_NS = 2000000000 };
 
 /* A thread that is about to replace its program. */
 struct watch {
 	pid_t tid, pid;          /* tid 0: free */
 	struct process *process; /* may be NULL: there was no record left */
+	uint32_t nr;             /* of the system call */
 	uint64_t since;
 };
 
@@ -134,10 +136,9 @@ static enum process_whynot whynot_of(int error)
 
 /* --- injection into a stopped thread --- */
 
-static int bring_in(struct follower *follower, pid_t pid, struct process *process,
-		    enum agent_why why)
+static int bring_in(struct follower *follower, struct process *process, struct inject what)
 {
-	struct inject what = { .why = why, .pid = pid };
+	pid_t pid = what.pid;
 	int error;
 
 	if (!process)
@@ -220,7 +221,7 @@ static int64_t serve_will_exec(struct follower *follower, const struct mail_mess
 		return MAIL_NOT_FOLLOWED;
 	}
 	*watch = (struct watch){ .tid = tid, .pid = pid, .process = process,
-				 .since = owner_clock() };
+				 .nr = (uint32_t)message->arg[2], .since = owner_clock() };
 	follower->watched++;
 	return MAIL_SEIZED;
 }
@@ -265,7 +266,9 @@ static void watch_look(struct follower *follower, struct watch *watch)
 		pass_on(tid, &event);
 		return;
 	}
-	bring_in(follower, tid, watch->process, AGENT_EXEC);
+	bring_in(follower, watch->process,
+		 (struct inject){ .why = AGENT_EXEC, .pid = tid, .exec_nr = watch->nr,
+				  .exec_tid = watch->tid });
 	trace_detach(tid, 0);
 	watch_end(follower, watch);
 }
@@ -477,8 +480,9 @@ pid_t follower_spawn(struct follower *follower, char *const argv[])
 		spawn_hold(follower, pid, argv[0], &held);
 		error = write(go[1], "", 1) == 1 ? 0 : -errno;
 		if (held && wait_for_exec(pid) == 0) {
-			bring_in(follower, pid, process_find(follower->targets, (uint32_t)pid),
-				 AGENT_SPAWNED);
+			bring_in(follower, process_find(follower->targets, (uint32_t)pid),
+				 (struct inject){ .why = AGENT_SPAWNED, .pid = pid,
+						  .exec_nr = SYS_execve, .exec_tid = pid });
 			trace_detach(pid, 0);
 		}
 		if (error == 0)
@@ -571,6 +575,27 @@ static int hold_all(struct hold *hold, pid_t pid)
 	return error;
 }
 
+/* All threads are held, told to leave, and let go, until none is in the agent. */
+static int take_out(struct follower *follower, pid_t pid, const struct inject *what)
+{
+	const struct timespec pause = { .tv_nsec = 500000 };
+	uint64_t begin = owner_clock();
+	int error;
+
+	do {
+		struct hold hold = { 0 };
+
+		error = hold_all(&hold, pid);
+		if (error == 0)
+			error = inject_stop(&follower->injector, hold.tids.items, hold.tids.count,
+					    what);
+		hold_release(&hold);
+		if (error == -EAGAIN)
+			nanosleep(&pause, NULL);
+	} while (error == -EAGAIN && owner_clock() - begin < DETACH_NS);
+	return error == -EAGAIN ? -ETIMEDOUT : error;
+}
+
 int follower_attach(struct follower *follower, pid_t pid)
 {
 	struct process *process = process_find(follower->targets, (uint32_t)pid);
@@ -587,13 +612,14 @@ int follower_attach(struct follower *follower, pid_t pid)
 	if (error < 0 && error != -ESRCH)
 		refuse_seize(process, pid, error);
 	if (error == 0)
-		error = bring_in(follower, pid, process, AGENT_ATTACHED);
+		error = bring_in(follower, process, what);
 	if (error == 0) {
 		what.process = process_index(follower->targets, process);
 		for (size_t i = 1; i < hold.tids.count && error == 0; i++)
 			error = inject_thread(&follower->injector, hold.tids.items[i], &what);
 		if (error < 0) {
-			inject_stop(&follower->injector, pid, &what);
+			hold_release(&hold);
+			take_out(follower, pid, &what);
 			refuse(process, WHYNOT_ERROR, error);
 		}
 	}
@@ -605,15 +631,9 @@ int follower_detach(struct follower *follower, pid_t pid)
 {
 	struct process *process = process_find(follower->targets, (uint32_t)pid);
 	struct inject what = { .pid = pid };
-	struct hold hold = { 0 };
-	int error;
 
 	if (!process || process->state != PROCESS_FOLLOWED)
 		return -ESRCH;
 	what.process = process_index(follower->targets, process);
-	error = hold_all(&hold, pid);
-	if (error == 0)
-		error = inject_stop(&follower->injector, pid, &what);
-	hold_release(&hold);
-	return error;
+	return take_out(follower, pid, &what);
 }

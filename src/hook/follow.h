@@ -38,7 +38,7 @@ pid_t follower_spawn(struct follower *follower, char *const argv[]);
 /* Brings the agent into every thread of a running process. Negative, with *whynot of
  * its record: it is not followed, and goes on unchanged. -EALREADY: it has it. */
 int follower_attach(struct follower *follower, pid_t pid);
-/* Takes it out again. -ESRCH: no such target. */
+/* Takes it out again. -ESRCH: no such target; -ETIMEDOUT: a thread did not leave it. */
 int follower_detach(struct follower *follower, pid_t pid);
 
 struct targets *follower_targets(struct follower *follower);

@@ -88,6 +88,7 @@ static int image_check_table(struct image *image)
 	if (table->magic != AGENT_MAGIC || table->size > AGENT_SPAN || table->size % 4096 ||
 	    table->text % 4096 || table->text > table->size || table->start >= table->text ||
 	    table->thread >= table->text || table->stop >= table->text ||
+	    table->call >= table->text ||
 	    table->stack > table->size || table->stack < table->text ||
 	    table->note < table->text || table->note > table->size - sizeof(struct agent_start))
 		return -ENOEXEC;

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,11 +26,11 @@
 
 /*
  * rbx is the address of the struct loader; the result is in rax. The labels are
- * the ways in: map the image and call; call; unmap the image.
+ * the ways in: map the image and call; unmap the image.
  */
-extern const uint8_t loader_map[], loader_call[], loader_unmap[], loader_end[];
+extern const uint8_t loader_map[], loader_unmap[], loader_end[];
 __asm__(".pushsection .rodata\n"
-	".hidden loader_map, loader_call, loader_unmap, loader_end\n"
+	".hidden loader_map, loader_unmap, loader_end\n"
 	"loader_map:\n"
 	"	mov $257, %eax\n" /* openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC) */
 	"	mov $-100, %rdi\n"
@@ -75,12 +76,6 @@ __asm__(".pushsection .rodata\n"
 	"	syscall\n"
 	"	mov %r12, %rax\n"
 	"9:	int3\n"
-	"loader_call:\n"
-	"	mov 288(%rbx), %rsp\n"
-	"	lea 560(%rbx), %rdi\n"
-	"	cld\n"
-	"	call *296(%rbx)\n"
-	"	int3\n"
 	"loader_unmap:\n"
 	"	mov $11, %eax\n" /* munmap(base, size) */
 	"	mov 256(%rbx), %rdi\n"
@@ -89,6 +84,18 @@ __asm__(".pushsection .rodata\n"
 	"	int3\n"
 	"loader_end:\n"
 	".popsection\n");
+
+/* The agent never has these blocked while it is there (src/agent/signal.h). */
+#define SIGNAL_BIT(n) (1ull << ((n) - 1))
+#define SIGNALS_AGENTS \
+	(SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGTRAP) | \
+	 SIGNAL_BIT(64))
+
+/* Results of interrupted calls that programs never see. */
+enum {
+	INTERRUPTED_SYS = 512, INTERRUPTED_NOINTR, INTERRUPTED_NOHAND,
+	INTERRUPTED_BLOCK = 516,
+};
 
 #define LOADER_CODE 256
 
@@ -169,6 +176,7 @@ static int loader_fill(struct loader *loader, const struct injector *injector,
 		.stack = injector->image.base + table->stack, .entry = injector->image.base + entry,
 		.start = { .arena = injector->arena, .arena_size = injector->arena_size,
 			   .pid = (uint32_t)what->pid, .tid = (uint32_t)tid, .why = what->why,
+			   .exec_nr = what->exec_nr, .exec_tid = what->exec_tid,
 			   .process = what->process, .targets = injector->targets },
 	};
 	_Static_assert(AGENT_PATH == sizeof(loader->path), "both hold a path");
@@ -179,7 +187,7 @@ static int loader_fill(struct loader *loader, const struct injector *injector,
 }
 
 /* Runs the loader at one of its labels over the page the thread is in. */
-static int loader_run(pid_t tid, const struct loader *loader, const uint8_t *label)
+static int loader_run(pid_t tid, struct loader *loader, const uint8_t *label)
 {
 	struct user_regs_struct saved, regs;
 	uint8_t bytes[sizeof(*loader)];
@@ -188,6 +196,8 @@ static int loader_run(pid_t tid, const struct loader *loader, const uint8_t *lab
 
 	if (error < 0)
 		return error;
+	loader->start.ip = saved.rip;
+	loader->start.sp = saved.rsp;
 	at = saved.rip & ~(uint64_t)4095;
 	error = trace_read(tid, at, bytes, sizeof(bytes));
 	if (error == 0)
@@ -197,8 +207,12 @@ static int loader_run(pid_t tid, const struct loader *loader, const uint8_t *lab
 	regs = saved;
 	regs.rip = at + (uint64_t)(label - loader_map);
 	regs.rbx = at;
-	error = trace_run(tid, &regs);
+	error = trace_run(tid, &regs, SIGNALS_AGENTS);
 	back = trace_write(tid, at, bytes, sizeof(bytes));
+	/* A call with a timeout that we interrupted would go on by another call, which a
+	 * signal on its way makes fail: it is begun again as a whole. */
+	if ((int64_t)saved.rax == -INTERRUPTED_BLOCK)
+		saved.rax = (uint64_t)-INTERRUPTED_NOINTR;
 	if (back == 0)
 		back = trace_regs_write(tid, &saved);
 	if (error < 0 || back < 0)
@@ -214,20 +228,72 @@ int inject_start(const struct injector *injector, pid_t tid, const struct inject
 	return error < 0 ? error : loader_run(tid, &loader, loader_map);
 }
 
+/* Calls an entry of the agent that is there already. free: as of trace_run(). */
+static int agent_run(const struct injector *injector, pid_t tid, uint32_t entry,
+		     const struct agent_start *start, uint64_t free)
+{
+	const struct agent_table *table = &injector->image.table;
+	uint64_t base = injector->image.base;
+	struct user_regs_struct saved, regs;
+	int error = trace_regs_read(tid, &saved), back;
+
+	if (error == 0)
+		error = trace_write(tid, base + table->note, start, sizeof(*start));
+	if (error < 0)
+		return error;
+	regs = saved;
+	regs.rip = base + table->call;
+	regs.rsp = base + table->stack;
+	regs.rdi = base + table->note;
+	regs.rax = base + entry;
+	error = trace_run(tid, &regs, free);
+	if ((int64_t)saved.rax == -INTERRUPTED_BLOCK)
+		saved.rax = (uint64_t)-INTERRUPTED_NOINTR;
+	back = trace_regs_write(tid, &saved);
+	if (error < 0 || back < 0)
+		return error < 0 ? error : back;
+	return (int64_t)regs.rax < 0 ? (int)regs.rax : 0;
+}
+
 int inject_thread(const struct injector *injector, pid_t tid, const struct inject *what)
 {
 	struct loader loader;
 	int error = loader_fill(&loader, injector, what, tid, injector->image.table.thread);
 
-	return error < 0 ? error : loader_run(tid, &loader, loader_call);
+	if (error < 0)
+		return error;
+	return agent_run(injector, tid, injector->image.table.thread, &loader.start,
+			 SIGNALS_AGENTS);
 }
 
-int inject_stop(const struct injector *injector, pid_t tid, const struct inject *what)
+/*
+ * Whether the thread is in the agent's text. The signal that makes it leave must not
+ * show: a call it waits in is to be begun again, whatever it is.
+ */
+static int look_inside(const struct injector *injector, pid_t tid, uint64_t *inside)
+{
+	struct user_regs_struct regs;
+	int error = trace_regs_read(tid, &regs);
+	int64_t result = (int64_t)regs.rax;
+
+	if (error < 0 || regs.rip - injector->image.base >= AGENT_SPAN)
+		return error;
+	++*inside;
+	if ((int64_t)regs.orig_rax < 0 || result > -INTERRUPTED_SYS || result < -INTERRUPTED_BLOCK)
+		return 0;
+	regs.rax = (uint64_t)-INTERRUPTED_NOINTR;
+	return trace_regs_write(tid, &regs);
+}
+
+int inject_stop(const struct injector *injector, const pid_t *tids, size_t count,
+		const struct inject *what)
 {
 	struct loader loader;
-	int error = loader_fill(&loader, injector, what, tid, injector->image.table.stop);
+	int error = loader_fill(&loader, injector, what, tids[0], injector->image.table.stop);
 
+	for (size_t i = 0; i < count && error == 0; i++)
+		error = look_inside(injector, tids[i], &loader.start.inside);
 	if (error == 0)
-		error = loader_run(tid, &loader, loader_call);
-	return error < 0 ? error : loader_run(tid, &loader, loader_unmap);
+		error = agent_run(injector, tids[0], injector->image.table.stop, &loader.start, 0);
+	return error < 0 ? error : loader_run(tids[0], &loader, loader_unmap);
 }

@@ -32,6 +32,8 @@ struct inject {
 	enum agent_why why;
 	uint32_t process;         /* index of the record of the process */
 	pid_t pid;
+	uint32_t exec_nr;         /* at an exec: the system call's number */
+	pid_t exec_tid;           /* and who made it */
 };
 
 /*
@@ -42,7 +44,11 @@ struct inject {
 int inject_start(const struct injector *injector, pid_t tid, const struct inject *what);
 /* In each further thread of a process that has it. */
 int inject_thread(const struct injector *injector, pid_t tid, const struct inject *what);
-/* Stops the agent, by one thread; all others are stopped. */
-int inject_stop(const struct injector *injector, pid_t tid, const struct inject *what);
+/*
+ * Stops the agent. tids: all threads of the process, held. Threads leave it by
+ * themselves, so the first answer is -EAGAIN: again, after they have run a little.
+ */
+int inject_stop(const struct injector *injector, const pid_t *tids, size_t count,
+		const struct inject *what);
 
 #endif

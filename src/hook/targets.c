@@ -31,9 +31,13 @@ const char *process_whynot_text(enum process_whynot whynot)
 	return whynot_text[whynot < WHYNOT_COUNT ? whynot : WHYNOT_ERROR];
 }
 
-struct targets *targets_new(struct memory *memory)
+struct targets *targets_new(struct memory *memory, struct vm_world *world)
 {
-	return memory_alloc(memory, sizeof(struct targets), 64);
+	struct targets *targets = memory_alloc(memory, sizeof(*targets), 64);
+
+	if (targets)
+		targets->world = world;
+	return targets;
 }
 
 static bool process_take(struct process *process, uint32_t state)

@@ -18,7 +18,7 @@
 
 #include "hook/mail.h"
 
-struct board;
+struct vm_world;
 struct memory;
 
 enum process_state {
@@ -54,6 +54,8 @@ struct process {
 	uint32_t serial;      /* order of claiming, over all records */
 	uint32_t tracer;      /* WHYNOT_TRACED: by whom */
 	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; end 0: alive */
+	uint32_t asides;      /* bits: why threads of it dropped out (agent/gate.h) */
+	uint32_t reserved;
 	uint64_t missed;      /* events its agent could not pass on */
 	char comm[16];
 	char exe[128];        /* the end of it, if it is longer */
@@ -63,7 +65,7 @@ enum { PROCESSES = 2048 };
 
 struct targets {
 	struct mail mail;
-	struct board *board;  /* NULL: nothing is attached, nor was */
+	struct vm_world *world; /* of the machine; its board says what is attached */
 	uint32_t serial;      /* records claimed so far */
 	uint32_t used;        /* records ever in use */
 	uint32_t reused;      /* records lost to reuse */
@@ -71,8 +73,8 @@ struct targets {
 	struct process process[PROCESSES];
 };
 
-/* In the arena; NULL when that is full. */
-struct targets *targets_new(struct memory *memory);
+/* In the arena, for a machine whose board has been made; NULL when that is full. */
+struct targets *targets_new(struct memory *memory, struct vm_world *world);
 
 /* A record for a process, claimed; NULL when all are those of live targets. */
 struct process *process_claim(struct targets *targets, uint32_t pid, uint32_t ppid);

@@ -200,10 +200,6 @@ int trace_read_string(pid_t pid, uint64_t at, char *text, size_t size)
 
 /* --- running code in it --- */
 
-/* Everything but the signals that instructions raise. */
-#define MASK_HELD (~(1ull << (SIGTRAP - 1) | 1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1) | \
-		     1ull << (SIGILL - 1) | 1ull << (SIGFPE - 1)))
-
 static int trace_run_masked(pid_t tid, struct user_regs_struct *regs)
 {
 	struct trace_event event = { 0 };
@@ -228,17 +224,20 @@ static int trace_run_masked(pid_t tid, struct user_regs_struct *regs)
 	return error;
 }
 
-int trace_run(pid_t tid, struct user_regs_struct *regs)
+int trace_run(pid_t tid, struct user_regs_struct *regs, uint64_t free)
 {
-	uint64_t mask = 0, held = MASK_HELD;
+	uint64_t mask = 0, now = 0, held;
 	int64_t error = trace_call(PTRACE_GETSIGMASK, tid, sizeof(mask), (uintptr_t)&mask);
 
+	held = ~free | (mask & free);
 	if (error == 0)
 		error = trace_call(PTRACE_SETSIGMASK, tid, sizeof(held), (uintptr_t)&held);
 	if (error < 0)
 		return (int)error;
 	regs->orig_rax = UINT64_MAX; /* no system call to begin again */
 	error = trace_run_masked(tid, regs);
+	if (trace_call(PTRACE_GETSIGMASK, tid, sizeof(now), (uintptr_t)&now) == 0)
+		mask = (mask & ~free) | (now & free);
 	if (error != -ESRCH)
 		trace_call(PTRACE_SETSIGMASK, tid, sizeof(mask), (uintptr_t)&mask);
 	return (int)error;

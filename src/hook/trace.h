@@ -55,9 +55,10 @@ int trace_write(pid_t tid, uint64_t at, const void *bytes, size_t size);
 int trace_read_string(pid_t pid, uint64_t at, char *text, size_t size);
 
 /*
- * Makes the stopped thread run code at regs->rip until its int3, every signal
- * held back that can be; *regs is what it had then. -EFAULT: it faulted on the way.
+ * Makes the stopped thread run code at regs->rip until its int3, with every signal
+ * held back but those of free, a mask; *regs is what it had then. What the code does
+ * to the mask of those in free stays done. -EFAULT: it faulted on the way.
  */
-int trace_run(pid_t tid, struct user_regs_struct *regs);
+int trace_run(pid_t tid, struct user_regs_struct *regs, uint64_t free);
 
 #endif

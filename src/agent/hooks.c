@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * hooks.c - what the gate tells of a thread becomes an event of the board. [runtime,
+ * in the agent's image only]
+ *
+ * Everything here runs on the thread's agent stack, with the application's
+ * registers kept in its record.
+ */
+#include "agent/hooks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/auxv.h>
+
+#include "agent/agent.h"
+#include "agent/gate.h"
+#include "agent/patch.h"
+#include "helper/vm.h"
+#include "hook/board.h"
+#include "hook/targets.h"
+#include "map/sys.h"
+
+extern const char agent_table[], agent_text_end[];
+
+static struct board *hooks_board(void)
+{
+	return __atomic_load_n(&agent_self.targets->world->board, __ATOMIC_ACQUIRE);
+}
+
+/* A vfork child runs on its parent's record under ids of its own. */
+static struct task_facts *facts_of(struct target_thread *thread)
+{
+	if (thread->facts.tid != thread->tid || thread->facts.pid != thread->pid)
+		thread->facts = (struct task_facts){ .tid = thread->tid, .pid = thread->pid };
+	return &thread->facts;
+}
+
+static bool on_enter(struct target_thread *thread, struct target_regs *regs)
+{
+	struct board *board = hooks_board();
+
+	return !board || hook_sys_enter(board, facts_of(thread), regs);
+}
+
+static void on_exit(struct target_thread *thread, struct target_regs *regs, int64_t result)
+{
+	struct board *board = hooks_board();
+
+	if (board)
+		hook_sys_exit(board, facts_of(thread), regs, result);
+}
+
+static void on_exec(struct target_thread *thread, struct target_regs *regs, int64_t result)
+{
+	bool at = regs->orig_ax == SYS_execveat;
+	const char *path = (const char *)(uintptr_t)(at ? regs->si : regs->di);
+
+	if (result < 0)
+		agent_exec_failed(thread->pid, thread->tid);
+	else
+		agent_will_exec(thread->pid, thread->tid, at ? (int)regs->di : AT_FDCWD, path,
+				(uint32_t)regs->orig_ax);
+}
+
+static void on_forked(struct target_thread *thread, struct target_regs *regs, int32_t child,
+		      enum gate_child how)
+{
+	struct board *board = hooks_board();
+
+	if (board)
+		hook_fork(board, facts_of(thread), regs, child, how == GATE_CHILD_THREAD);
+}
+
+static void on_child(struct target_thread *thread, enum gate_child how)
+{
+	uint32_t ppid = (uint32_t)sys_call0(SYS_getppid);
+
+	thread->facts = (struct task_facts){ .tid = thread->tid, .pid = thread->pid };
+	if (how == GATE_CHILD_FORK)
+		agent_forked(thread->pid, ppid);
+	else if (thread->pid != agent_self.pid)
+		agent_lodger(thread->pid, ppid);
+}
+
+static void on_leaving(struct target_thread *thread, struct target_regs *regs, int32_t status,
+		       bool whole)
+{
+	struct board *board = hooks_board();
+	bool lodger = thread->pid != agent_self.pid;
+
+	if (board)
+		hook_exit(board, facts_of(thread), regs, (status & 0xff) << 8,
+			  whole || lodger || thread_count() == 1);
+	if (whole || lodger)
+		agent_left(thread->pid);
+}
+
+/* Of those that the kernel itself sends; the others are told where they are sent. */
+static void on_signal(struct target_thread *thread, int sig, const siginfo_t *info)
+{
+	const struct hook_signal signal = {
+		.sig = sig, .error = info->si_errno, .code = info->si_code,
+		.pid = (int32_t)thread->tid,
+	};
+	struct board *board = hooks_board();
+
+	if (board && info->si_code > 0)
+		hook_signal(board, facts_of(thread), &thread->regs, &signal);
+}
+
+/* The instruction pointer is behind the trap. */
+static bool on_trap(struct target_thread *thread, struct signal_context *context)
+{
+	uint64_t to = patch_trap(context->ip - 1);
+
+	(void)thread;
+	if (to)
+		context->ip = to;
+	return to != 0;
+}
+
+static void on_aside(struct target_thread *thread, enum gate_aside why)
+{
+	(void)thread;
+	if (agent_self.process)
+		__atomic_fetch_or(&agent_self.process->asides, 1u << why, __ATOMIC_RELAXED);
+}
+
+static struct gate_ops ops = {
+	.enter = on_enter, .exit = on_exit, .exec = on_exec, .forked = on_forked,
+	.child = on_child, .leaving = on_leaving, .trap = on_trap, .signal = on_signal,
+	.aside = on_aside,
+};
+
+int hooks_start(void)
+{
+	struct board *board = hooks_board();
+
+	if (!board)
+		return -EPROTO; /* the supervisor makes it before the first target */
+	ops.text = agent_table;
+	ops.text_size = (uint64_t)(agent_text_end - agent_table);
+	ops.wanted = board->wanted;
+	ops.wants_all = &board->wants_all;
+	return gate_start(&ops);
+}
+
+uint32_t hooks_dismiss(void)
+{
+	return gate_dismiss();
+}
+
+int hooks_stop(void)
+{
+	int error = gate_stop();
+
+	if (error == 0)
+		thread_unmap_all();
+	return error;
+}
+
+void hooks_began(uint32_t nr, int32_t old_tid, uint64_t ip, uint64_t sp)
+{
+	struct target_thread *thread = thread_here();
+	struct board *board = hooks_board();
+	struct target_regs regs = { .ip = ip, .sp = sp, .flags = 0x200, .cs = 0x33, .ss = 0x2b,
+				    .orig_ax = nr };
+
+	if (!board || !thread)
+		return;
+	hook_exec(board, facts_of(thread), &regs,
+		  (const char *)(uintptr_t)getauxval(AT_EXECFN), old_tid);
+	if (board_wants(board, nr))
+		hook_sys_exit(board, facts_of(thread), &regs, 0);
+}
