@@ -15,6 +15,7 @@
 #include <skep/observe.h>
 #include <skep/packet.h>
 #include <skep/stacks.h>
+#include <skep/target.h>
 #include <skep/verify.h>
 
 #endif

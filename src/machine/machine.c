@@ -159,6 +159,8 @@ void skep_machine_free(struct skep_machine *machine)
 		return;
 	if (machine->links_done)
 		machine->links_done(machine);
+	if (machine->targets_done)
+		machine->targets_done(machine);
 	if (machine->scanned_done)
 		machine->scanned_done(machine);
 	for (size_t i = 0; i < machine->progs.count; i++)

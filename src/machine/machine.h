@@ -60,6 +60,7 @@ struct skep_prog {
 
 struct skep_link;
 struct scanned_file;
+struct follower;
 
 struct skep_machine {
 	pthread_mutex_t lock;
@@ -77,6 +78,8 @@ struct skep_machine {
 	void (*links_done)(struct skep_machine *machine);
 	VEC(struct scanned_file *) scanned; /* files whose code is known: src/hook */
 	void (*scanned_done)(struct skep_machine *machine);
+	struct follower *follower; /* made by src/hook; or NULL */
+	void (*targets_done)(struct skep_machine *machine);
 	uint32_t next_link_id;
 	uint32_t last_map, last_prog; /* ids of the last handles */
 };

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * target.h - processes whose events a machine's programs see.
+ *
+ * A target has Skep's agent in it, which runs the programs in the target's own
+ * threads. Commands are started with it, processes that run already are given it,
+ * and what either starts has it too. The machine's memory must be a file
+ * (skep_machine_opts: shared or name), for targets map it.
+ *
+ * The process that starts or attaches follows its targets from then on, by a
+ * thread of its own; one process at a time does so for a machine. When it ends,
+ * targets go on with the agent until they replace their program.
+ *
+ * Threads: any.
+ */
+#ifndef SKEP_TARGET_H
+#define SKEP_TARGET_H
+
+#include <skep/machine.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/*
+ * Start a command as execvp would, with the agent in it. It runs when this returns;
+ * *pid is a child of the caller, to be waited for. A command that cannot be followed
+ * (skep_target_list() says why) runs all the same.
+ * Errors: what execvp says; EINVAL (the machine's memory is private), EBUSY (another
+ * process follows this machine's targets).
+ */
+int skep_target_spawn(struct skep_machine *machine, const char *const argv[], int32_t *pid,
+		      struct skep_diag *diag);
+/*
+ * Give a running process the agent, in all its threads. It is stopped for a moment.
+ * Errors: ESRCH, EPERM (not yours, or traced), EALREADY, ENOEXEC (32-bit) and others that
+ * the diagnostic explains; it goes on unchanged then.
+ */
+int skep_target_attach(struct skep_machine *machine, int32_t pid, struct skep_diag *diag);
+/* Take it out again; the process goes on as before. ESRCH: it is no target. */
+int skep_target_detach(struct skep_machine *machine, int32_t pid, struct skep_diag *diag);
+
+enum skep_target_state {
+	SKEP_TARGET_FOLLOWED,
+	SKEP_TARGET_NOT_FOLLOWED, /* it goes on without the agent; reason says why */
+	SKEP_TARGET_DETACHED,
+	SKEP_TARGET_ENDED,
+};
+
+struct skep_target_info {
+	int32_t pid, parent;
+	enum skep_target_state state;
+	const char *reason;       /* never NULL; lower case, without a full stop */
+	int32_t error;            /* errno that goes with it, or 0 */
+	int32_t tracer;           /* who traces it instead, or 0 */
+	uint32_t execs;           /* programs it has run with the agent */
+	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; end 0: it runs */
+	uint64_t missed;          /* events that its agent could not pass on */
+	char comm[16];
+	char exe[128];            /* the end of it, where it is longer */
+};
+
+/*
+ * All processes that are or were targets, or would be if they could, in the order
+ * they came; the first count are stored. Returns how many there are.
+ */
+size_t skep_target_list(struct skep_machine *machine, struct skep_target_info *out,
+			size_t count);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif

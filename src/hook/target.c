@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * target.c - a machine's targets, as the library's users have them.
+ *
+ * The records are in the arena, where whoever joins the machine finds them; the
+ * follower is this process's, made when it first starts or attaches something.
+ */
+#include <skep/target.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "hook/attach.h"
+#include "hook/follow.h"
+#include "hook/targets.h"
+#include "machine/machine.h"
+
+static void targets_done(struct skep_machine *machine)
+{
+	follower_free(machine->follower);
+	machine->follower = NULL;
+}
+
+/* Records are made once for a machine; another process may be making them too. */
+static struct targets *machine_targets(struct skep_machine *machine)
+{
+	struct vm_world *world = machine->world;
+	struct targets *none = NULL, *made = world->targets;
+
+	if (made)
+		return made;
+	made = machine_board(machine) ? targets_new(machine->memory, world) : NULL;
+	if (!made)
+		return NULL;
+	if (__atomic_compare_exchange_n(&world->targets, &none, made, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE))
+		return made;
+	memory_release(machine->memory, made, sizeof(*made));
+	return none;
+}
+
+static int machine_follow(struct skep_machine *machine, struct skep_diag *diag)
+{
+	struct targets *targets;
+	int error = 0;
+
+	if (machine->arena < 0)
+		return skep_fail(diag, SKEP_TARGET_PRIVATE, NULL,
+				 "this machine's memory is private to its process");
+	pthread_mutex_lock(&machine->lock);
+	targets = machine_targets(machine);
+	if (!machine->follower && targets) {
+		machine->targets_done = targets_done;
+		machine->follower = follower_new(machine->memory, targets, machine->arena, &error);
+	}
+	pthread_mutex_unlock(&machine->lock);
+	if (!targets)
+		return skep_fail(diag, SKEP_OOM, NULL, "records of targets");
+	if (error == -EBUSY)
+		return skep_fail(diag, SKEP_TARGET_SERVED, NULL,
+				 "process %u follows the targets of this machine",
+				 targets->supervisor);
+	if (error < 0)
+		return skep_fail(diag, SKEP_OOM, NULL, "following targets: %s", strerror(-error));
+	return 0;
+}
+
+int skep_target_spawn(struct skep_machine *machine, const char *const argv[], int32_t *pid,
+		      struct skep_diag *diag)
+{
+	int error = machine_follow(machine, diag);
+
+	if (error < 0)
+		return error;
+	error = follower_spawn(machine->follower, (char *const *)(uintptr_t)argv);
+	if (error < 0) {
+		skep_report(diag, SKEP_TARGET_COMMAND, NULL, "%s: %s", argv[0], strerror(-error));
+		return error;
+	}
+	*pid = error;
+	return 0;
+}
+
+int skep_target_attach(struct skep_machine *machine, int32_t pid, struct skep_diag *diag)
+{
+	struct process *process;
+	int error = machine_follow(machine, diag);
+
+	if (error < 0)
+		return error;
+	error = pid > 0 ? follower_attach(machine->follower, pid) : -ESRCH;
+	if (error == 0)
+		return 0;
+	if (error == -ESRCH)
+		return skep_fail(diag, SKEP_TARGET_NONE, NULL, "there is no process %d", pid);
+	process = process_find(follower_targets(machine->follower), (uint32_t)pid);
+	if (error == -EALREADY || !process)
+		skep_report(diag, SKEP_TARGET_ATTACH, NULL, "process %d %s", pid,
+			    error == -EALREADY ? "is a target already"
+					       : "has no room in the list of targets");
+	else
+		skep_report(diag, SKEP_TARGET_ATTACH, NULL, "process %d (%s): %s (%s)", pid,
+			    process->comm, process_whynot_text(process->whynot), strerror(-error));
+	return error;
+}
+
+int skep_target_detach(struct skep_machine *machine, int32_t pid, struct skep_diag *diag)
+{
+	int error = machine_follow(machine, diag);
+
+	if (error < 0)
+		return error;
+	error = follower_detach(machine->follower, pid);
+	if (error == -ESRCH)
+		return skep_fail(diag, SKEP_TARGET_NONE, NULL, "process %d is no target", pid);
+	if (error < 0)
+		skep_report(diag, SKEP_TARGET_ATTACH, NULL, "process %d: the agent stays: %s", pid,
+			    strerror(-error));
+	return error;
+}
+
+/* --- the list --- */
+
+static enum skep_target_state state_of(uint32_t state)
+{
+	switch ((enum process_state)state) {
+	case PROCESS_FREE:
+	case PROCESS_CLAIMED:
+	case PROCESS_FOLLOWED:
+		break;
+	case PROCESS_NOT_FOLLOWED:
+		return SKEP_TARGET_NOT_FOLLOWED;
+	case PROCESS_DETACHED:
+		return SKEP_TARGET_DETACHED;
+	case PROCESS_LEFT:
+		return SKEP_TARGET_ENDED;
+	}
+	return SKEP_TARGET_FOLLOWED;
+}
+
+static struct skep_target_info info_of(const struct process *process, uint32_t state)
+{
+	struct skep_target_info info = {
+		.pid = (int32_t)process->pid, .parent = (int32_t)process->ppid,
+		.state = state_of(state), .reason = process_whynot_text(process->whynot),
+		.error = -process->error, .tracer = (int32_t)process->tracer,
+		.execs = process->execs, .start_ns = process->start_ns, .end_ns = process->end_ns,
+		.missed = process->missed,
+	};
+
+	_Static_assert(sizeof(info.exe) == sizeof(process->exe), "copied whole");
+	memcpy(info.comm, process->comm, sizeof(info.comm) - 1);
+	memcpy(info.exe, process->exe, sizeof(info.exe) - 1);
+	return info;
+}
+
+/* Its place in the order of claiming: records are used again in another. */
+static void insert(struct skep_target_info *out, uint32_t *serials, size_t count,
+		   const struct process *process, uint32_t state)
+{
+	size_t at = count;
+
+	for (; at > 0 && serials[at - 1] > process->serial; at--) {
+		serials[at] = serials[at - 1];
+		out[at] = out[at - 1];
+	}
+	serials[at] = process->serial;
+	out[at] = info_of(process, state);
+}
+
+size_t skep_target_list(struct skep_machine *machine, struct skep_target_info *out,
+			size_t count)
+{
+	struct targets *targets = machine->world->targets;
+	uint32_t serials[PROCESSES];
+	size_t found = 0;
+
+	for (uint32_t i = 0; targets && i < MIN(targets->used, PROCESSES); i++) {
+		const struct process *process = &targets->process[i];
+		uint32_t state = __atomic_load_n(&process->state, __ATOMIC_ACQUIRE);
+
+		if (state == PROCESS_FREE || state == PROCESS_CLAIMED)
+			continue;
+		if (found < count)
+			insert(out, serials, found, process, state);
+		found++;
+	}
+	return found;
+}
