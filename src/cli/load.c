@@ -72,17 +72,25 @@ bool loaded_load_linux(struct loaded *loaded, struct skep_object_prog *const *ch
 	return loaded->world.kernel != NULL;
 }
 
+bool loaded_machine(struct loaded *loaded, bool interpret, bool shared, struct skep_diag *diag)
+{
+	struct skep_machine_opts opts = {
+		.engine = interpret ? SKEP_ENGINE_INTERPRETER : SKEP_ENGINE_AUTO,
+		.shared = shared,
+	};
+
+	loaded->world.machine = loaded->join ? skep_machine_open(loaded->join, &opts, diag)
+					     : skep_machine_new(&opts, diag);
+	return loaded->world.machine != NULL;
+}
+
 bool loaded_load(struct loaded *loaded, struct skep_object_prog *const *chosen, size_t count,
 		 bool interpret, struct skep_diag *diag)
 {
-	struct skep_machine_opts opts = { .engine = interpret ? SKEP_ENGINE_INTERPRETER :
-								SKEP_ENGINE_AUTO };
 	struct skep_verify_opts verify = { .kernel_btf = loaded->kernel, .explain = true };
 
 	settle(loaded, chosen, count);
-	loaded->world.machine = loaded->join ? skep_machine_open(loaded->join, &opts, diag)
-					     : skep_machine_new(&opts, diag);
-	return loaded->world.machine &&
+	return loaded_machine(loaded, interpret, false, diag) &&
 	       skep_machine_load(loaded->world.machine, loaded->object, &verify, diag) == 0;
 }
 

@@ -26,6 +26,8 @@ bool loaded_set(struct loaded *loaded, const struct list *settings, struct skep_
 /* Load only programs of the chosen ones' types: others may need hooks that are not here. */
 bool loaded_load(struct loaded *loaded, struct skep_object_prog *const *chosen, size_t count,
 		 bool interpret, struct skep_diag *diag);
+/* Makes the machine, which targets may join if it is shared. */
+bool loaded_machine(struct loaded *loaded, bool interpret, bool shared, struct skep_diag *diag);
 /* The same into the running kernel; count 0: all that are set to load. */
 bool loaded_load_linux(struct loaded *loaded, struct skep_object_prog *const *chosen, size_t count,
 		       const struct skep_linux_opts *opts, struct skep_diag *diag);

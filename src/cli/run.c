@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * run.c - skep run OBJECT -r in.pcap: packet programs over captured traffic.
+ * run.c - skep run: programs in a command's processes (run_command.c), in the running kernel
+ * (run_linux.c), and here packet programs over captured traffic.
  *
  * Each packet goes through the chosen programs in order, each seeing what the
  * one before left, until one does not let it pass. Events are printed as they
@@ -13,12 +14,13 @@
 
 #include "cli/capture.h"
 #include "cli/load.h"
+#include "cli/run_command.h"
 #include "cli/run_linux.h"
 #include "cli/show.h"
 
 struct args {
 	const char *in, *out, *filter, *btf, *on, *output, *flame, *folded, *machine;
-	struct list programs, set, events;
+	struct list programs, set, events, pids;
 	uint64_t count, repeat, ifindex, seconds, sample_hz;
 	bool verbose, json, egress, interpreter, no_maps, all;
 };
@@ -40,9 +42,10 @@ static const struct opt opts[] = {
 	OPT(OPT_FLAG, 'i', "interpreter", interpreter, NULL, "interpret, do not compile"),
 	OPT(OPT_TEXT, 'o', "output", output, "FILE", "events and maps to FILE, not among a command's output"),
 	OPT(OPT_TEXT, 0, "on", on, "WHERE", "'linux': in the running kernel, not in Skep's machine"),
-	OPT(OPT_NUMBER, 't', "time", seconds, "N", "stop after N seconds (--on linux)"),
+	OPT(OPT_NUMBER, 't', "time", seconds, "N", "stop after N seconds (targets, --on linux)"),
 	OPT(OPT_TEXT, 0, "flame", flame, "FILE", "counted stacks as a flame graph, an SVG image"),
 	OPT(OPT_TEXT, 0, "folded", folded, "FILE", "counted stacks as lines: 'comm;outer;inner count'"),
+	OPT(OPT_LIST, 0, "pid", pids, "PID", "run programs in this running process (repeatable)"),
 	OPT(OPT_NUMBER, 0, "sample", sample_hz, "HZ", "how often perf_event programs run (default 99)"),
 	OPT(OPT_TEXT, 'm', "machine", machine, "NAME", "load into this machine, where maps stay"),
 	OPT(OPT_TEXT, 0, "btf", btf, "FILE", "kernel types to relocate against"),
@@ -434,6 +437,30 @@ static int run_attached(struct session *session, char **argv)
 	return status;
 }
 
+/* Programs in a command's processes, or in running ones. */
+static int run_in_targets(struct session *session, char **argv)
+{
+	const struct args *args = session->args;
+	struct command command = {
+		.loaded = &session->loaded, .programs = &args->programs, .pids = &args->pids,
+		.event_types = &args->events, .argv = argv[1] ? argv + 1 : NULL,
+		.out = args->output, .seconds = args->seconds, .json = args->json,
+		.all = args->all, .no_maps = args->no_maps, .interpreter = args->interpreter,
+	};
+	int status = -1;
+
+	session->loaded.join = args->machine;
+	session->diag = skep_diag_new();
+	if (loaded_open(&session->loaded, argv[0], args->btf, session->diag) &&
+	    loaded_set(&session->loaded, &args->set, session->diag))
+		status = run_command(&command, session->diag);
+	if (status < 0)
+		status = report(session->diag, args->json);
+	loaded_done(&session->loaded);
+	skep_diag_free(session->diag);
+	return status >= RUN_SIGNALLED ? end_by_signal(status - RUN_SIGNALLED) : status;
+}
+
 static int run(const struct verb *verb, void *arg, int argc, char **argv)
 {
 	struct session session = { .args = arg };
@@ -448,10 +475,12 @@ static int run(const struct verb *verb, void *arg, int argc, char **argv)
 		return usage(verb, "--on linux and --machine exclude each other");
 	if (session.args->on && !session.args->in)
 		return run_attached(&session, argv);
+	if (!session.args->in && !session.args->on && (argc > 1 || session.args->pids.count))
+		return run_in_targets(&session, argv);
 	if (argc > 1)
 		return usage(verb, "one object at a time, please; got '%s' too", argv[1]);
 	if (!session.args->in)
-		return usage(verb, "which packets? -r FILE names a capture");
+		return usage(verb, "run on what? -- COMMAND, --pid PID, or -r FILE with packets");
 	session.loaded.join = session.args->machine;
 	session.diag = skep_diag_new();
 	good = loaded_open(&session.loaded, argv[0], session.args->btf, session.diag) &&
@@ -475,10 +504,16 @@ static int run(const struct verb *verb, void *arg, int argc, char **argv)
 const struct verb verb_run = {
 	.name = "run",
 	.operands = "OBJECT[:PROGRAM] [-- COMMAND [ARGUMENT]...]",
-	.summary = "Run packet programs over a capture, or programs in the running kernel",
+	.summary = "Run programs in a command's processes, or packet programs over a capture",
 	.detail =
-		"Loads the object, as the kernel would: every program must pass the verifier. Each\n"
-		"packet of the capture then goes through the chosen programs (XDP, tc, socket filter,\n"
+		"Loads the object, as the kernel would: every program must pass the verifier.\n"
+		"\n"
+		"With a command, the programs that can be attached to what its processes do (system\n"
+		"calls, exec, fork and exit, signals, functions) run in it and in all it starts, without\n"
+		"root. The command keeps the terminal, its input and output and its exit status; events,\n"
+		"maps, the processes that were seen and what was missed go to standard error, or to -o.\n"
+		"\n"
+		"With -r, each packet of the capture goes through the chosen programs (XDP, tc, socket filter,\n"
 		"cgroup_skb) in order, until one does not let it pass. Events of ring buffers and perf\n"
 		"arrays are printed as they come, decoded by their type, and so is what programs print;\n"
 		"verdict counts and maps follow at the end, maps named like histograms as such.\n"
@@ -496,7 +531,8 @@ const struct verb verb_run = {
 		"\n"
 		"With --machine, maps and programs go into a machine that 'skep machine create' made, and\n"
 		"stay there: 'skep map dump' reads them from another terminal, now and later.",
-	.example = "  skep run xdp_firewall.bpf.o -r web.pcap -w passed.pcap\n"
+	.example = "  skep run opensnoop.bpf.c -- ls -R\n"
+		   "  skep run xdp_firewall.bpf.o -r web.pcap -w passed.pcap\n"
 		   "  skep run http_count.bpf.c -r web.pcap --set 'port=8080'\n"
 		   "  skep run -v tc.o:ingress -r web.pcap -f 'tcp port 80'\n"
 		   "  skep run --on linux opensnoop.bpf.o -- make -j2",

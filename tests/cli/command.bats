@@ -1,0 +1,123 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# skep run OBJECT -- COMMAND: programs in a command's own processes.
+bats_require_minimum_version 1.5.0
+load helper
+
+setup_file() {
+	[ "$(uname -m)" = x86_64 ] || skip "targets are x86-64"
+}
+
+# watch COMMAND...: opensnoop in it, events as JSON in the file events.
+watch() {
+	skep run -j -o events opensnoop.o -- "$@"
+}
+
+snoop() {
+	cp "$BATS_TEST_DIRNAME/../../examples/opensnoop.bpf.c" .
+	clang -O2 -g -target bpf -D__TARGET_ARCH_x86 "-I/usr/include/$(uname -m)-linux-gnu" \
+		-c opensnoop.bpf.c -o opensnoop.o
+}
+
+opened() {
+	grep '"event":"ringbuf"' events | json data.name
+}
+
+@test "command: programs see what it does; it keeps its output and its input" {
+	snoop
+	echo hello >file
+	watch cat file >out 2>err
+	[ "$(cat out)" = hello ]
+	[ ! -s err ]
+	[ "$(opened | grep -cx file)" = 1 ]
+	[ "$(grep '"name":"file"' events | json data.comm)" = cat ]
+	[ "$(echo from stdin | skep run -o events opensnoop.o -- tr a-z A-Z)" = 'FROM STDIN' ]
+}
+
+@test "command: what it starts is seen too, as a tree" {
+	snoop
+	echo one >first
+	echo two >second
+	watch sh -c 'cat first; (cat second | tr a-z A-Z)' >out
+	[ "$(cat out)" = "$(printf 'one\nTWO')" ]
+	[ "$(opened | grep -cxE 'first|second')" = 2 ]
+	[ "$(grep -c '"process":' events)" -ge 3 ]
+	! grep -q '"state":"not followed"' events
+	skep run -o text opensnoop.o -- sh -c 'cat first; cat second' >out
+	grep -q '^processes$' text
+	grep -Eq '^  [0-9]+ sh ' text
+	grep -Eq '^    [0-9]+ cat ' text
+}
+
+@test "command: its exit status and the signal that ends it are skep's" {
+	snoop
+	run watch sh -c 'exit 7'
+	[ "$status" = 7 ]
+	run watch sh -c 'kill -TERM $$'
+	[ "$status" = 143 ]
+	run -127 watch ./not-there
+	[[ "$output" == *"not-there"* ]]
+	touch plain
+	run watch ./plain
+	[ "$status" = 126 ]
+}
+
+@test "command: interrupts are for it, other signals are passed on" {
+	snoop
+	"$SKEP" run -j -o events opensnoop.o -- sh -c 'trap "echo told; exit 3" TERM
+		echo ready; for _ in $(seq 200); do sleep 0.05; done' >out &
+	for _ in $(seq 100); do grep -q ready out && break; sleep 0.1; done
+	kill -TERM $!
+	status=0
+	wait $! || status=$?
+	[ "$status" = 3 ]
+	[ "$(cat out)" = "$(printf 'ready\ntold')" ]
+	# What the terminal sends is not ignored in it, whatever Skep does with it.
+	run watch sh -c 'kill -INT $$; echo still here'
+	[ "$status" = 130 ]
+	[[ "$output" != *'still here'* ]]
+}
+
+@test "command: events go to standard error, never between the command's lines" {
+	snoop
+	skep run opensnoop.o -- cat opensnoop.bpf.c >out 2>err
+	cmp out opensnoop.bpf.c
+	grep -q 'opensnoop.bpf.c' err
+}
+
+@test "command: programs that cannot run in targets are named, with the reason" {
+	objects mixed
+	run skep run mixed.o -- true
+	[ "$status" = 0 ]
+	[[ "$output" == *'not attached: on_packets (xdp)'* ]]
+	[[ "$output" == *'not attached: in_the_kernel (kprobe/tcp_connect)'* ]]
+	run skep run -p in_the_kernel mixed.o -- true
+	[ "$status" = 1 ]
+	[[ "$output" == *'__x64_sys_NAME'* ]]
+	objects filter
+	run skep run filter.o -- true
+	[ "$status" = 1 ]
+	[[ "$output" == *'C005'* ]]
+}
+
+@test "command: a process that runs already is watched, and let go" {
+	snoop
+	sh -c 'while [ ! -e stop ]; do cat opensnoop.bpf.c >/dev/null; sleep 0.1; done' &
+	victim=$!
+	skep run -t 2 -j -o events --pid $victim opensnoop.o
+	[ "$(opened | grep -cx opensnoop.bpf.c)" -ge 1 ]
+	kill -0 $victim
+	touch stop
+	wait $victim
+	run skep run --pid 999999999 opensnoop.o
+	[ "$status" = 1 ]
+	run skep run --pid nobody opensnoop.o
+	[ "$status" = 1 ]
+}
+
+@test "command: what programs print comes while it runs" {
+	objects mixed
+	skep run -o text mixed.o -- sh -c 'mkdir there; for _ in $(seq 100); do
+		grep -q "made a directory" text && exit 5; sleep 0.05; done' || status=$?
+	[ "$status" = 5 ]
+}
