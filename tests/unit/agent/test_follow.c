@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -205,8 +206,10 @@ static void follow__a_program_that_gains_privilege_is_left_alone(void **state)
 	pid_t pid;
 
 	(void)state;
-	if (access(file, X_OK) < 0 || geteuid() == 0)
-		skip(); /* root gains nothing: see test_gain */
+	/* Root gains nothing (see test_gain), nor does who may gain nothing. */
+	if (access(file, X_OK) < 0 || geteuid() == 0 ||
+	    prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+		skip();
 	pid = spawn(file, "--help");
 	assert_true(pid > 0);
 	finish(pid);

@@ -22,10 +22,7 @@
 
 enum { DEPTH = 64, MODULES = 32 };
 
-static struct {
-	struct unwind_modules head;
-	struct unwind_module at[MODULES];
-} modules;
+static struct unwind_modules *modules;
 
 static struct {
 	uint64_t ours[DEPTH];
@@ -41,8 +38,8 @@ static void add_module(uint64_t start, uint64_t end, uint64_t offset, const char
 	struct binary *binary = binary_open(path, NULL, diag);
 	int64_t address = binary ? binary_from_offset(binary, offset) : -1;
 
-	if (binary && address >= 0 && modules.head.count < MODULES)
-		modules.head.at[modules.head.count++] = (struct unwind_module){
+	if (binary && address >= 0 && modules->count < MODULES)
+		modules->at[modules->count++] = (struct unwind_module){
 			.start = start, .end = end, .bias = start - (uint64_t)address,
 			.table = unwind_build(binary),
 		};
@@ -57,13 +54,15 @@ static int setup(void **state)
 	unsigned long start, end, offset;
 
 	(void)state;
+	modules = calloc(1, sizeof(*modules) + MODULES * sizeof(modules->at[0]));
+	assert_non_null(modules);
 	while (maps && fgets(line, sizeof(line), maps))
 		if (sscanf(line, "%lx-%lx %7s %lx %*s %*s %255s", &start, &end, permissions, &offset,
 			   path) == 5 && permissions[2] == 'x' && path[0] == '/')
 			add_module(start, end, offset, path);
 	if (maps)
 		fclose(maps);
-	unwind_modules = &modules.head;
+	unwind_modules = modules;
 	return 0;
 }
 
@@ -71,8 +70,9 @@ static int teardown(void **state)
 {
 	(void)state;
 	unwind_modules = NULL;
-	for (uint32_t i = 0; i < modules.head.count; i++)
-		free((void *)(uintptr_t)modules.head.at[i].table);
+	for (uint32_t i = 0; i < modules->count; i++)
+		free((void *)(uintptr_t)modules->at[i].table);
+	free(modules);
 	return 0;
 }
 
@@ -101,7 +101,13 @@ static void assert_same(uint32_t wanted)
 				 seen.theirs[i]);
 }
 
-static __attribute__((noinline, optimize("omit-frame-pointer"))) int deep(int n)
+#ifdef __clang__ /* it leaves frame pointers out as the whole build does */
+#define WITHOUT_FRAME_POINTER __attribute__((noinline))
+#else
+#define WITHOUT_FRAME_POINTER __attribute__((noinline, optimize("omit-frame-pointer")))
+#endif
+
+static WITHOUT_FRAME_POINTER int deep(int n)
 {
 	char text[32];
 	int sum = 0;

@@ -383,6 +383,31 @@ static bool deny_populate(void)
 
 enum { NOT_POSSIBLE = 77, WRONG_ERROR = 2, WRONG_AMOUNT, NOT_FREED };
 
+static bool write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+/* A mount namespace of our own; who is not root is root of a user namespace in it,
+ * where it has ids that can own files. */
+static bool own_mounts(void)
+{
+	char uids[32], gids[32];
+
+	snprintf(uids, sizeof(uids), "0 %u 1", geteuid());
+	snprintf(gids, sizeof(gids), "0 %u 1", getegid());
+	if (unshare(CLONE_NEWNS) < 0 &&
+	    (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0 || !write_text("/proc/self/uid_map", uids) ||
+	     !write_text("/proc/self/setgroups", "deny") || !write_text("/proc/self/gid_map", gids)))
+		return false;
+	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
 /* Fills an arena on a file system of 24 MiB and touches
  * all of what it was given. */
 static int fill_up(const char *dir, bool old_kernel)
@@ -391,9 +416,8 @@ static int fill_up(const char *dir, bool old_kernel)
 	struct memory *memory;
 	char *got[64];
 
-	if (unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
+	if (!own_mounts())
 		return NOT_POSSIBLE;
-	mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 	if (mount("skep", dir, "tmpfs", 0, "size=24m") < 0)
 		return NOT_POSSIBLE;
 	if (old_kernel && !deny_populate())
