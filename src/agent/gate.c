@@ -8,6 +8,7 @@
  * change signals, and those that change what the agent stands on.
  */
 #include "agent/gate.h"
+#include "agent/sample.h"
 
 #include <asm/prctl.h>
 #include <errno.h>
@@ -202,6 +203,7 @@ void gate_child(struct target_thread *thread)
 		signal_unlock(thread->actions);
 		if (thread->key == 0 || thread->key >> 16 != thread_fs_base())
 			thread_bind(thread, thread_fs_base());
+		sample_forget(thread);
 		thread_forked(thread);
 		thread->vforks = 0;
 	}
@@ -212,6 +214,7 @@ void gate_child(struct target_thread *thread)
 		thread_aside(thread, GATE_ASIDE_REFUSED);
 	if (gate_ops->child)
 		gate_ops->child(thread, kind);
+	sample_adjust(thread);
 	gate_after(thread, 0);
 }
 
@@ -230,6 +233,7 @@ static enum gate_next call_exit(struct target_thread *thread)
 		gate_ops->leaving(thread, &thread->regs, (int32_t)thread->regs.di, whole);
 	if (whole || thread->vforks > 0)
 		return GATE_CALL;
+	sample_end(thread);
 	thread_unbind(thread);
 	thread->tid = 0;
 	return GATE_EXIT;
@@ -346,6 +350,8 @@ enum gate_next gate_before(struct target_thread *thread, uint64_t flags)
 	thread->hooked = gate_wants(nr);
 	if (thread->hooked && gate_ops->enter)
 		call = gate_ops->enter(thread, regs);
+	sample_adjust(thread);
+	sample_take_due(thread, regs);
 	if (thread->pending)
 		return GATE_CALL;
 	if (call && nr < GATE_CALLS && special[nr]) {
@@ -378,6 +384,7 @@ enum gate_next gate_after(struct target_thread *thread, int64_t result)
 	if (thread->hooked && gate_ops->exit)
 		gate_ops->exit(thread, regs, result);
 	thread->hooked = false;
+	sample_take_due(thread, regs);
 	return GATE_LEAVE;
 }
 
@@ -407,6 +414,8 @@ static int gate_enter_thread(struct target_thread *thread)
 	}
 	if (error < 0)
 		thread_free(thread);
+	else
+		sample_adjust(thread);
 	return error;
 }
 
@@ -466,6 +475,8 @@ int gate_stop(void)
 		sys_call2(SYS_nanosleep, &pause, NULL);
 	if (thread_count() > (self != NULL))
 		return -ETIMEDOUT;
+	if (self)
+		sample_end(self);
 	dispatch_disarm();
 	signal_stop();
 	if (self) {

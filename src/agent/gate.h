@@ -12,6 +12,7 @@
  *   each child       gettid, getpid, and the arming
  *   each new thread  mmap of its record, mprotect of its guard (reused ones: none)
  *   a thread's end   rt_sigprocmask
+ *   each sampled one timer_create, timer_settime, timer_delete
  *   each signal      rt_sigreturn; of SIGNALS_OURS also gettid, rt_tgsigqueueinfo
  *   exec             rt_sigprocmask, rt_sigaction, where SIGNALS_OURS are blocked or ignored
  * A call that is dispatched costs one rt_sigreturn; a call from a patched site none.
@@ -35,6 +36,7 @@ enum gate_aside {
 	GATE_ASIDE_DISPATCH,     /* it uses Syscall User Dispatch itself */
 	GATE_ASIDE_REFUSED,      /* the kernel refused to arm it (a filter, likely) */
 	GATE_ASIDE_MEMORY,       /* no memory for its record */
+	GATE_ASIDE_TIMER,        /* followed, but not sampled: the kernel gives no timer */
 };
 
 /* The rows that may be NULL are not called. All run on the agent's stack, with the
@@ -44,6 +46,7 @@ struct gate_ops {
 	uint64_t text_size;      /* the agent's own */
 	const uint64_t *wanted;  /* GATE_CALLS bits: enter() and exit() are for these */
 	const uint32_t *wants_all; /* or NULL: nonzero: and for numbers past them */
+	const uint64_t *sample_ns; /* or NULL: a thread's CPU time from sample to sample; 0: none */
 	/* false: the call is not made; its result is in regs->ax. */
 	bool (*enter)(struct target_thread *thread, struct target_regs *regs);
 	void (*exit)(struct target_thread *thread, struct target_regs *regs, int64_t result);
@@ -63,6 +66,10 @@ struct gate_ops {
 	bool (*trap)(struct target_thread *thread, struct signal_context *context);
 	/* The application gets this signal now. */
 	void (*signal)(struct target_thread *thread, int sig, const siginfo_t *info);
+	/* The thread has used that much CPU time; regs are a copy. missed: samples before this
+	 * one that could not be taken. A thread learns of another sample_ns with its next
+	 * sample, or its next call that is looked at. */
+	void (*sample)(struct target_thread *thread, struct target_regs *regs, uint32_t missed);
 	void (*aside)(struct target_thread *thread, enum gate_aside why);
 };
 

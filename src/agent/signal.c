@@ -16,6 +16,7 @@
 #include <errno.h>
 
 #include "agent/gate.h"
+#include "agent/sample.h"
 #include "base/fault.h"
 #include "map/sys.h"
 
@@ -84,6 +85,8 @@ int64_t signal_install(int sig, const struct kernel_sigaction *app)
 		ours.flags |= SA_NODEFER;
 	else if (!is_handler(app))
 		return kernel_action(sig, app, NULL);
+	if (sig == SIGNAL_AGENT && !is_handler(app))
+		ours.flags |= SA_RESTART; /* its calls are not to know of it */
 	return kernel_action(sig, &ours, NULL);
 }
 
@@ -283,6 +286,7 @@ static void send_blocked(struct target_thread *thread)
 /* Detaching: from here on the thread is as it was before us. */
 static void leave_agent(struct target_thread *thread, struct signal_context *context)
 {
+	sample_end(thread);
 	dispatch_disarm();
 	send_blocked(thread);
 	context->mask |= thread->blocked;
@@ -295,8 +299,10 @@ void signal_stop_thread(struct target_thread *thread)
 	siginfo_t info = { .si_code = SI_QUEUE };
 
 	info.si_value.sival_ptr = &gate_ops;
-	if (sys_call4(SYS_rt_tgsigqueueinfo, thread->pid, thread->tid, SIGNAL_AGENT, &info) == -ESRCH)
+	if (sys_call4(SYS_rt_tgsigqueueinfo, thread->pid, thread->tid, SIGNAL_AGENT, &info) == -ESRCH) {
+		sample_end(thread);
 		thread_free(thread);
+	}
 }
 
 static void deliver(struct target_thread *thread, int sig, siginfo_t *info,
@@ -570,10 +576,17 @@ void signal_arrived(int sig, siginfo_t *info, struct signal_context *context)
 	uint64_t mask = context->mask;
 	bool inside;
 
+	if (!thread && sample_is(sig, info))
+		return;
 	if (!thread) {
 		die(NULL, sig, info, false);
 		return;
 	}
+	if (sample_is(sig, info)) {
+		sample_arrived(thread, info, context);
+		return;
+	}
+	sample_take_due_at(thread, context);
 	if (sig == SIGSYS && dispatch_arrived(thread, info, context))
 		return;
 	inside = before(context->ip, gate_entry, gate_text_end) || thread_on_stack(thread, context->sp);

@@ -141,6 +141,10 @@ struct target_thread *thread_new(void)
 	thread->vforks = 0;
 	thread->hooked = thread->aside = thread->waiting = thread->exec_mask = false;
 	thread->restarting = thread->stopping = thread->dismissed = false;
+	thread->sample_due = thread->sampling = false;
+	thread->sample_timer = -1;
+	thread->sample_missed = 0;
+	thread->sample_ns = 0;
 	thread->after = NULL;
 	thread->child = NULL;
 	thread->blocked = thread->kept = 0;

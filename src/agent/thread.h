@@ -107,6 +107,12 @@ struct target_thread {
 	bool stopping;           /* the order to leave waits for it */
 	bool dismissed;          /* it has been given the order to leave */
 	bool vfork_sighand;      /* the vfork child shares its parent's actions */
+	/* samples (sample.h) */
+	bool sample_due;         /* one came while the agent ran: taken when it is left */
+	bool sampling;           /* one is being taken */
+	int32_t sample_timer;    /* the kernel's number; -1: none */
+	uint32_t sample_missed;  /* not told of yet */
+	uint64_t sample_ns;      /* what the timer is set to; 0: none */
 	int64_t (*after)(struct target_thread *, int64_t); /* looks at this call's result */
 	void *user;              /* the hooks' own */
 	struct task_facts facts; /* what programs ask of the thread */

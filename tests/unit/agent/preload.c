@@ -4,7 +4,8 @@
  *
  * Every system call is wanted and counted in the file GATE_COUNTS names, which all
  * processes share: two 64-bit words for each number, entries and exits, then the
- * processes started.
+ * programs started and the samples. GATE_SAMPLE: nanoseconds of CPU time from one to the
+ * next.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -36,9 +37,18 @@ static void count_exit(struct target_thread *thread, struct target_regs *regs, i
 	if (regs->orig_ax < GATE_CALLS)
 		__atomic_add_fetch(&counts[2 * regs->orig_ax + 1], 1, __ATOMIC_RELAXED);
 }
+static void count_sample(struct target_thread *thread, struct target_regs *regs, uint32_t missed)
+{
+	(void)thread, (void)regs, (void)missed;
+	__atomic_add_fetch(&counts[2 * GATE_CALLS + 1], 1, __ATOMIC_RELAXED);
+}
 #pragma GCC pop_options
 
-static struct gate_ops ops = { .wanted = wanted, .enter = count_enter, .exit = count_exit };
+static uint64_t sample_ns;
+static struct gate_ops ops = {
+	.wanted = wanted, .enter = count_enter, .exit = count_exit, .sample = count_sample,
+	.sample_ns = &sample_ns,
+};
 
 __attribute__((constructor)) static void start(void)
 {
@@ -53,6 +63,8 @@ __attribute__((constructor)) static void start(void)
 		abort();
 	if (!getenv("GATE_UNWANTED"))
 		memset(wanted, 0xff, sizeof(wanted));
+	if (getenv("GATE_SAMPLE"))
+		sample_ns = strtoull(getenv("GATE_SAMPLE"), NULL, 10);
 	ops.text = __start_skep_agent_text;
 	ops.text_size = (uint64_t)(__stop_skep_agent_text - __start_skep_agent_text);
 	if (gate_start(&ops) < 0)

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sample.h - threads are interrupted by the CPU time they use. [runtime]
+ *
+ * Each thread has a timer on its own CPU clock, which sends it the agent's signal. The
+ * sample has the registers of the application's own code: for time spent in a system
+ * call or in the agent, those that the call was made with.
+ *
+ * Threads: each for itself.
+ */
+#ifndef AGENT_SAMPLE_H
+#define AGENT_SAMPLE_H
+
+#include "agent/thread.h"
+
+/* Makes the calling thread's timer what gate_ops->sample_ns says. */
+void sample_adjust(struct target_thread *thread);
+/* No timer, and no signal of it on its way. */
+void sample_end(struct target_thread *thread);
+/* In a child of fork, which has no timers. */
+void sample_forget(struct target_thread *thread);
+
+bool sample_is(int sig, const siginfo_t *info);
+/* Such a signal has come; context may be changed to repeat a call. */
+void sample_arrived(struct target_thread *thread, const siginfo_t *info,
+		    struct signal_context *context);
+/* Takes the sample that came while the agent ran, with these registers ... */
+void sample_take_due(struct target_thread *thread, const struct target_regs *regs);
+/* ... or with those of context, if that is the application's. */
+void sample_take_due_at(struct target_thread *thread, const struct signal_context *context);
+
+#endif

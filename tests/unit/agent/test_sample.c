@@ -1,0 +1,631 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Samples of CPU time: where it goes is where they are, and the application notices none. */
+#include "gate_test.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <time.h>
+
+/* All CPU clocks are looked at 100 times a second at least: no period is below that. */
+enum { SAMPLES = 1 << 16, MS = 1000000, PERIOD = 10 * MS };
+
+struct seen {
+	uint64_t ip, sp, nr;
+	uint32_t tid, pid;
+};
+
+/* In shared memory: children are sampled too. */
+static struct {
+	uint64_t period;
+	uint32_t count, missed;
+	struct seen at[SAMPLES];
+} *samples;
+
+#pragma GCC push_options
+#pragma GCC target("general-regs-only")
+static void keep_sample(struct target_thread *thread, struct target_regs *regs, uint32_t missed)
+{
+	uint32_t at = __atomic_fetch_add(&samples->count, 1, __ATOMIC_RELAXED) % SAMPLES;
+
+	__atomic_fetch_add(&samples->missed, missed, __ATOMIC_RELAXED);
+	samples->at[at] = (struct seen){ regs->ip, regs->sp, regs->orig_ax, thread->tid,
+					 thread->pid };
+}
+#pragma GCC pop_options
+
+static int setup(void **state)
+{
+	(void)state;
+	samples = mmap(NULL, sizeof(*samples), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		       -1, 0);
+	counts_init();
+	test_ops.sample = keep_sample;
+	test_ops.sample_ns = &samples->period;
+	return gate_start(&test_ops);
+}
+
+/* The calling thread learns of it with its next call that is looked at. */
+static void sample_every(uint64_t ns)
+{
+	samples->period = ns;
+	want(SYS_getppid);
+	syscall(SYS_getppid);
+	want_nothing();
+	samples->count = samples->missed = 0;
+}
+
+static uint64_t cpu_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000 * MS + (uint64_t)now.tv_nsec;
+}
+
+static uint32_t timers_of_process(void)
+{
+	char text[4096], *at = text;
+	int fd = open("/proc/self/timers", O_RDONLY);
+	ssize_t size = read(fd, text, sizeof(text) - 1);
+	uint32_t count = 0;
+
+	close(fd);
+	text[size > 0 ? size : 0] = '\0';
+	for (; (at = strstr(at, "notify: ")); at++)
+		count++;
+	return count;
+}
+
+static bool can_count_timers(void)
+{
+	return access("/proc/self/timers", R_OK) == 0;
+}
+
+/* Samples and missed ones are the CPU time, by the clock that decides it. */
+static void assert_samples_are(uint64_t ns)
+{
+	uint64_t told = samples->count + samples->missed, due = ns / samples->period;
+
+	if (told + 3 + due / 50 < due || told > due + 3 + due / 50)
+		fail_msg("%u samples and %u missed in %llu periods", samples->count,
+			 samples->missed, (unsigned long long)due);
+	assert_true(samples->count > 0);
+}
+
+/* --- functions that need time, each in a section of its own --- */
+
+#define HOT(name) __attribute__((noinline, noclone, section("hot_" #name)))
+#define IN(name, ip) ((ip) >= (uintptr_t)__start_hot_##name && (ip) < (uintptr_t)__stop_hot_##name)
+extern const char __start_hot_often[], __stop_hot_often[], __start_hot_rare[], __stop_hot_rare[];
+
+#define BODY                                                        \
+	do {                                                        \
+		for (uint64_t i = 0; i < rounds; i++)               \
+			__asm__ volatile("imul %0, %0" : "+r"(x));  \
+	} while (0)
+
+HOT(often) static uint64_t often(uint64_t rounds, uint64_t x)
+{
+	BODY;
+	return x;
+}
+
+HOT(rare) static uint64_t rare(uint64_t rounds, uint64_t x)
+{
+	BODY;
+	return x;
+}
+
+static void three_to_one(uint64_t ns)
+{
+	uint64_t start = cpu_ns();
+
+	while (cpu_ns() - start < ns) {
+		often(3000000, 3);
+		rare(1000000, 3);
+	}
+}
+
+static uint32_t seen_in_often(void)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < samples->count; i++)
+		count += IN(often, samples->at[i].ip);
+	return count;
+}
+
+static uint32_t seen_in_rare(void)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < samples->count; i++)
+		count += IN(rare, samples->at[i].ip);
+	return count;
+}
+
+/* 150 samples of two places with 3:1: four deviations are 14% of all. */
+static void sample__shares_are_those_of_the_time(void **state)
+{
+	uint64_t start = cpu_ns();
+	double share;
+
+	(void)state;
+	sample_every(PERIOD);
+	three_to_one(1500ull * MS);
+	assert_samples_are(cpu_ns() - start);
+	share = (double)seen_in_often() / (seen_in_often() + seen_in_rare());
+	print_message("%u samples, %u missed; %.1f%% of %u in the one\n", samples->count,
+		      samples->missed, 100 * share, seen_in_often() + seen_in_rare());
+	assert_true(share > 0.61 && share < 0.89);
+	sample_every(0);
+}
+
+static void sample__there_are_none_when_none_are_wanted(void **state)
+{
+	(void)state;
+	sample_every(PERIOD);
+	three_to_one(50 * MS);
+	assert_true(samples->count > 0);
+	sample_every(0);
+	three_to_one(50 * MS);
+	assert_int_equal(samples->count, 0);
+	if (can_count_timers())
+		assert_int_equal(timers_of_process(), 0);
+}
+
+/* --- system calls --- */
+
+/* The registers are the caller's, whose stack is walked from them. */
+static void spend_in_calls(uint32_t *outside)
+{
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+	static char bytes[1 << 20];
+	uint64_t start = cpu_ns();
+	int fd = open("/dev/zero", O_RDONLY);
+
+	samples->count = samples->missed = 0;
+	while (cpu_ns() - start < 400 * MS)
+		assert_int_equal(syscall(SYS_read, fd, bytes, sizeof(bytes)), sizeof(bytes));
+	close(fd);
+	assert_samples_are(cpu_ns() - start);
+	*outside = 0;
+	for (uint32_t i = 0; i < samples->count; i++)
+		if (samples->at[i].sp > here || here - samples->at[i].sp > 4096 ||
+		    (samples->at[i].ip >= (uintptr_t)__start_skep_agent_text &&
+		     samples->at[i].ip < (uintptr_t)__stop_skep_agent_text))
+			(*outside)++;
+}
+
+static void sample__time_in_a_call_is_the_callers(void **state)
+{
+	uint32_t outside;
+
+	(void)state;
+	for (int wanted = 0; wanted < 2; wanted++) {
+		uint32_t in_call = 0;
+
+		sample_every(PERIOD);
+		if (wanted)
+			want(SYS_read);
+		spend_in_calls(&outside);
+		want_nothing();
+		for (uint32_t i = 0; i < samples->count; i++)
+			in_call += memcmp((const char *)samples->at[i].ip - 2, "\x0f\x05", 2) == 0;
+		print_message("%u samples, %u missed, %u of them in calls\n", samples->count,
+			      samples->missed, in_call);
+		assert_int_equal(outside, 0);
+		assert_true(in_call * 2 > samples->count);
+	}
+	sample_every(0);
+}
+
+/* Every kind of call that can be interrupted, in threads that are always about to be sampled. */
+static int to_nobody[2];
+
+static int a_poll(void)
+{
+	return poll(&(struct pollfd){ .fd = to_nobody[0], .events = POLLIN }, 1, 1);
+}
+
+static int a_select(void)
+{
+	return select(0, NULL, NULL, NULL, &(struct timeval){ .tv_usec = 500 });
+}
+
+static int a_nanosleep(void)
+{
+	return nanosleep(&(struct timespec){ .tv_nsec = 100000 }, NULL);
+}
+
+static int a_futex(void)
+{
+	int word = 0;
+	long result = syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0,
+			      &(struct timespec){ .tv_nsec = 100000 }, NULL, 0);
+
+	return result < 0 && errno == ETIMEDOUT ? 0 : (int)result;
+}
+
+static int an_epoll_wait(void)
+{
+	static int epoll = -1;
+
+	if (epoll < 0)
+		epoll = epoll_create1(EPOLL_CLOEXEC);
+	return epoll_wait(epoll, &(struct epoll_event){ 0 }, 1, 1);
+}
+
+static int a_write_and_read(void)
+{
+	static char bytes[1 << 15];
+	int ends[2], bad;
+
+	if (pipe(ends) < 0)
+		return -1;
+	bad = write(ends[1], bytes, sizeof(bytes)) != sizeof(bytes) ||
+	      read(ends[0], bytes, sizeof(bytes)) != sizeof(bytes);
+	close(ends[0]);
+	close(ends[1]);
+	return bad ? -1 : 0;
+}
+
+static void *call_all(void *until)
+{
+	static int (*const calls[])(void) = {
+		a_poll, a_select, a_nanosleep, a_futex, an_epoll_wait, a_write_and_read,
+	};
+	uintptr_t bad = 0;
+	uint64_t start = cpu_ns();
+
+	while (cpu_ns() - start < (uint64_t)(uintptr_t)until)
+		for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+			bad += calls[i]() != 0;
+			often(200000, 3);
+		}
+	return (void *)bad;
+}
+
+static void sample__no_call_is_interrupted(void **state)
+{
+	pthread_t threads[3];
+	void *bad;
+
+	(void)state;
+	assert_int_equal(pipe(to_nobody), 0);
+	sample_every(1 * MS);
+	for (int i = 0; i < 3; i++)
+		pthread_create(&threads[i], NULL, call_all, (void *)(uintptr_t)(300 * MS));
+	for (int i = 0; i < 3; i++) {
+		pthread_join(threads[i], &bad);
+		assert_int_equal((uintptr_t)bad, 0);
+	}
+	assert_true(samples->count > 30);
+	sample_every(0);
+}
+
+/* A sample that meets a call in its sleep, as after a stop: made like the kernel's. */
+static void send_sample(pid_t tid)
+{
+	siginfo_t info = { .si_code = SI_TIMER };
+	char line[128];
+	FILE *file = fopen("/proc/self/timers", "r");
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "signal: 64/%p", &info.si_value.sival_ptr) == 1)
+			break;
+	assert_non_null(file);
+	fclose(file);
+	assert_non_null(info.si_value.sival_ptr);
+	assert_int_equal(syscall(SYS_rt_tgsigqueueinfo, getpid(), tid, SIGNAL_AGENT, &info), 0);
+}
+
+static long sleep_in_pause(void)
+{
+	return pause();
+}
+
+static long sleep_in_select(void)
+{
+	return select(to_nobody[0], NULL, NULL, NULL, NULL);
+}
+
+static long sleep_in_suspend(void)
+{
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	return sigsuspend(&mask);
+}
+
+static long sleep_in_ppoll(void)
+{
+	sigset_t mask;
+
+	sigfillset(&mask);
+	sigdelset(&mask, SIGUSR1);
+	return ppoll(NULL, 0, NULL, &mask);
+}
+
+static long sleep_in_poll(void)
+{
+	return poll(NULL, 0, -1);
+}
+
+static long sleep_until(void)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += 100;
+	return -clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL);
+}
+
+static long sleep_in_read(void)
+{
+	char byte;
+
+	return read(to_nobody[0], &byte, 1);
+}
+
+static long sleep_in_futex(void)
+{
+	int word = 0;
+
+	return syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+}
+
+/* EINTR's own way: a time from now on. */
+static long sleep_a_while(void)
+{
+	return nanosleep(&(struct timespec){ .tv_sec = 100 }, NULL);
+}
+
+struct sleeper {
+	long (*sleep)(void);
+	atomic_int tid, back;
+};
+
+static void *sleeper_main(void *arg)
+{
+	struct sleeper *sleeper = arg;
+
+	sleeper->tid = (int)syscall(SYS_gettid);
+	sleeper->sleep();
+	sleeper->back = 1;
+	return NULL;
+}
+
+/* Its kernel stack is not ours to read; its state is. */
+static bool sleeps(pid_t tid)
+{
+	char path[64], text[256] = "", *after;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	file = fopen(path, "r");
+	after = file && fgets(text, sizeof(text), file) ? strrchr(text, ')') : NULL;
+	if (file)
+		fclose(file);
+	return after && after[2] == 'S';
+}
+
+static void wait_asleep(const struct sleeper *sleeper)
+{
+	for (int in_row = 0, i = 0; in_row < 5 && i < 2000; i++, usleep(1000))
+		in_row = sleeper->tid && sleeps(sleeper->tid) ? in_row + 1 : 0;
+}
+
+static void on_wake(int sig)
+{
+	(void)sig;
+}
+
+static void sample__a_call_that_it_meets_goes_on(void **state)
+{
+	static const struct { long (*sleep)(void); bool goes_on; } rows[] = {
+		{ sleep_in_pause, true }, { sleep_in_select, true }, { sleep_in_suspend, true },
+		{ sleep_in_ppoll, true }, { sleep_in_poll, true },   { sleep_until, true },
+		{ sleep_in_read, true },  { sleep_in_futex, true },  { sleep_a_while, false },
+	};
+	struct sigaction wake = { .sa_handler = on_wake };
+
+	(void)state;
+	if (!can_count_timers())
+		skip();
+	sigaction(SIGUSR1, &wake, NULL);
+	sample_every(PERIOD);
+	for (int row = 0; row < 2 * (int)(sizeof(rows) / sizeof(*rows)); row++) {
+		struct sleeper sleeper = { .sleep = rows[row / 2].sleep };
+		pthread_t thread;
+
+		if (row % 2) /* with an exit hook, too */
+			memset(counts->wanted, 0xff, sizeof(counts->wanted));
+		pthread_create(&thread, NULL, sleeper_main, &sleeper);
+		wait_asleep(&sleeper);
+		samples->count = 0;
+		for (int i = 0; i < 3; i++) {
+			if (sleeper.back)
+				fail_msg("row %d: interrupted by sample %d", row, i);
+			send_sample(sleeper.tid);
+			usleep(2000);
+			if (!rows[row / 2].goes_on)
+				break;
+			wait_asleep(&sleeper);
+		}
+		assert_true(samples->count > 0);
+		if (sleeper.back == rows[row / 2].goes_on)
+			fail_msg("row %d: %s", row, sleeper.back ? "interrupted" : "not interrupted");
+		while (!sleeper.back) {
+			pthread_kill(thread, SIGUSR1); /* and its own signals still end it */
+			usleep(1000);
+		}
+		pthread_join(thread, NULL);
+		want_nothing();
+	}
+	signal(SIGUSR1, SIG_DFL);
+	sample_every(0);
+}
+
+/* --- threads and processes --- */
+
+static void *burn(void *ns)
+{
+	three_to_one((uint64_t)(uintptr_t)ns);
+	return NULL;
+}
+
+static void sample__each_thread_has_its_own_until_it_ends(void **state)
+{
+	pthread_t threads[6];
+	uint32_t own[6] = { 0 }, tids[6] = { 0 }, known = 0;
+
+	(void)state;
+	sample_every(PERIOD);
+	for (int i = 0; i < 6; i++)
+		pthread_create(&threads[i], NULL, burn, (void *)(uintptr_t)(150 * MS));
+	while (can_count_timers() && timers_of_process() < 2)
+		usleep(1000);
+	for (int i = 0; i < 6; i++)
+		pthread_join(threads[i], NULL);
+	for (uint32_t i = 0; i < samples->count; i++) {
+		uint32_t at = 0;
+
+		if (samples->at[i].tid == (uint32_t)getpid())
+			continue;
+		while (at < known && tids[at] != samples->at[i].tid)
+			at++;
+		assert_in_range(at, 0, 5);
+		if (at == known)
+			tids[known++] = samples->at[i].tid;
+		own[at]++;
+	}
+	assert_int_equal(known, 6);
+	for (int i = 0; i < 6; i++)
+		assert_in_range(own[i] + samples->missed, 10, 16 + samples->missed);
+	/* The end of the last one is just behind its join. */
+	for (int i = 0; can_count_timers() && i < 1000 && timers_of_process() > 1; i++)
+		usleep(1000);
+	if (can_count_timers())
+		assert_int_equal(timers_of_process(), 1);
+	sample_every(0);
+}
+
+static void sample__a_forked_child_is_sampled_and_an_exec_ends_it(void **state)
+{
+	uint32_t of_child = 0;
+	int status;
+	pid_t child;
+
+	(void)state;
+	sample_every(PERIOD);
+	child = fork();
+	if (child == 0) {
+		three_to_one(200 * MS);
+		/* It would die of a signal that nobody handles. */
+		execl("/bin/sh", "sh", "-c", "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; exit 7",
+		      NULL);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 7);
+	for (uint32_t i = 0; i < samples->count; i++)
+		of_child += samples->at[i].pid == (uint32_t)child;
+	assert_in_range(of_child + samples->missed, 15, 25 + samples->missed);
+	three_to_one(50 * MS);
+	assert_true(samples->count > of_child);
+	sample_every(0);
+}
+
+/* --- the application's own use of that signal --- */
+
+static volatile sig_atomic_t own_signals, foreign_signals;
+
+static void on_own(int sig, siginfo_t *info, void *context)
+{
+	(void)sig, (void)context;
+	if (info->si_code == SI_TIMER && info->si_value.sival_int == 4711)
+		own_signals++;
+	else
+		foreign_signals++;
+}
+
+static void sample__the_application_has_its_signals_and_timers(void **state)
+{
+	struct sigaction action = { .sa_sigaction = on_own, .sa_flags = SA_SIGINFO | SA_RESTART };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMAX,
+				  .sigev_value.sival_int = 4711 };
+	struct itimerspec every = { { 0, 5 * MS }, { 0, 5 * MS } };
+	sigset_t own, old;
+	timer_t timer;
+	int before;
+
+	(void)state;
+	sample_every(PERIOD);
+	sigaction(SIGRTMAX, &action, NULL);
+	assert_int_equal(timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &timer), 0);
+	assert_int_equal(timer_settime(timer, 0, &every, NULL), 0);
+	three_to_one(300 * MS);
+	assert_in_range(own_signals + timer_getoverrun(timer), 1, 70);
+	assert_true(own_signals > 10);
+	assert_int_equal(foreign_signals, 0);
+	assert_true(samples->count > 10);
+	/* Blocked, none comes; samples do. */
+	sigemptyset(&own);
+	sigaddset(&own, SIGRTMAX);
+	pthread_sigmask(SIG_BLOCK, &own, &old);
+	before = own_signals;
+	samples->count = 0;
+	three_to_one(100 * MS);
+	assert_int_equal(own_signals, before);
+	assert_true(samples->count > 5);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	timer_delete(timer);
+	signal(SIGRTMAX, SIG_DFL);
+	assert_int_equal(foreign_signals, 0);
+	sample_every(0);
+}
+
+/* --- the end --- */
+
+static void sample__none_comes_after_the_gate_was_left(void **state)
+{
+	pthread_t threads[3];
+
+	(void)state;
+	sample_every(1 * MS);
+	for (int i = 0; i < 3; i++)
+		pthread_create(&threads[i], NULL, burn, (void *)(uintptr_t)(200 * MS));
+	usleep(20000);
+	assert_int_equal(gate_stop(), 0);
+	if (can_count_timers())
+		assert_int_equal(timers_of_process(), 0);
+	samples->count = 0;
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	three_to_one(50 * MS);
+	assert_int_equal(samples->count, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sample__shares_are_those_of_the_time),
+		cmocka_unit_test(sample__there_are_none_when_none_are_wanted),
+		cmocka_unit_test(sample__time_in_a_call_is_the_callers),
+		cmocka_unit_test(sample__no_call_is_interrupted),
+		cmocka_unit_test(sample__a_call_that_it_meets_goes_on),
+		cmocka_unit_test(sample__each_thread_has_its_own_until_it_ends),
+		cmocka_unit_test(sample__a_forked_child_is_sampled_and_an_exec_ends_it),
+		cmocka_unit_test(sample__the_application_has_its_signals_and_timers),
+		cmocka_unit_test(sample__none_comes_after_the_gate_was_left),
+	};
+
+	return cmocka_run_group_tests(tests, setup, NULL);
+}
