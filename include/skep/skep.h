@@ -4,6 +4,7 @@
 #define SKEP_SKEP_H
 
 #include <skep/btf.h>
+#include <skep/cbpf.h>
 #include <skep/diag.h>
 #include <skep/engine.h>
 #include <skep/feature.h>

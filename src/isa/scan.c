@@ -19,7 +19,8 @@ bool scan_fail(struct scan *scan, const char *fmt, ...)
 	where.line = scan->number;
 	where.column = (uint32_t)(scan->at - scan->line) + 1;
 	va_start(args, fmt);
-	scan->error = skep_vreport(scan->diag, SKEP_ASM_SYNTAX, &where, fmt, args);
+	scan->error = skep_vreport(scan->diag, scan->code ? scan->code : SKEP_ASM_SYNTAX,
+				   &where, fmt, args);
 	va_end(args);
 	scan->failed = true;
 	return false;

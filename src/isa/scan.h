@@ -7,7 +7,7 @@
  * returns true, or leaves the cursor and returns false. need_ functions report
  * what is missing and return false. The first report of a line wins.
  *
- * Private to src/isa.
+ * For src/isa, and for src/cbpf, whose notations are made of the same things.
  */
 #ifndef ISA_SCAN_H
 #define ISA_SCAN_H
@@ -23,6 +23,7 @@ struct scan {
 	const char *at;
 	const char *name;        /* of the text */
 	uint32_t number;         /* of the line */
+	enum skep_code code;     /* what it fails with; 0: SKEP_ASM_SYNTAX */
 	bool failed;
 	int error;               /* negative errno once failed */
 	struct skep_diag *diag;

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * cbpf.h - classic BPF: packet filters and seccomp filters, in every notation.
+ *
+ * A filter is an array of instructions of the layout of struct sock_filter:
+ *
+ *   byte    0..1     2      3      4..7
+ *         +--------+------+------+-------------+
+ *         | code   | jt   | jf   | k           |
+ *         +--------+------+------+-------------+
+ *
+ * It computes with an accumulator A, an index register X and sixteen words of
+ * memory M, jumps only forward, and returns a number: of a packet's bytes that
+ * are kept (0: the packet is dropped), or a SECCOMP_RET_ action.
+ *
+ * Threads: any.
+ */
+#ifndef SKEP_CBPF_H
+#define SKEP_CBPF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <skep/btf.h>
+#include <skep/diag.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+struct skep_cbpf_insn {
+	uint16_t code;
+	uint8_t jt, jf;
+	uint32_t k;
+};
+
+#define SKEP_CBPF_MAX 4096u /* instructions that Linux takes in one filter */
+
+enum skep_cbpf_use { SKEP_CBPF_SOCKET, SKEP_CBPF_SECCOMP };
+
+/*
+ * Would Linux attach it? Names the instruction at fault and what would be right.
+ * name is that of the filter, for messages. Errors: EINVAL, as Linux; ENOMEM.
+ */
+int skep_cbpf_check(const struct skep_cbpf_insn *insns, size_t count, enum skep_cbpf_use use,
+		    const char *name, struct skep_diag *diag);
+
+/* --- text --- */
+
+enum skep_cbpf_form {
+	SKEP_CBPF_LISTING,  /* tcpdump -d: (000) ldh      [12] */
+	SKEP_CBPF_C,        /* tcpdump -dd: { 0x28, 0, 0, 0x0000000c }, */
+	SKEP_CBPF_DECIMAL,  /* tcpdump -ddd: a count, then 40 0 0 12 */
+	SKEP_CBPF_ASM,      /* what bpf_asm reads: labels and ldh [12] */
+	SKEP_CBPF_LINE,     /* what bpf_asm writes, and iptables and tc read: 1,6 0 0 0, */
+	SKEP_CBPF_MACROS,   /* BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12), */
+	SKEP_CBPF_FORM_COUNT,
+};
+
+/* Any instructions, valid or not. The text is for the caller to free; out->failed: ENOMEM. */
+int skep_cbpf_write(const struct skep_cbpf_insn *insns, size_t count, enum skep_cbpf_form form,
+		    struct skep_text *out);
+/*
+ * One instruction, without what stands around it: the line's end, its number, a label.
+ * text always ends in NUL; returns the length it wanted, as snprintf does.
+ */
+int skep_cbpf_disasm(const struct skep_cbpf_insn *insns, size_t count, size_t index,
+		     enum skep_cbpf_form form, char *text, size_t size);
+/*
+ * Reads any of the forms; which one, the text itself says. On success *insns is for the caller
+ * to free. What it reads is not checked. Errors: EINVAL with line and column in
+ * diag; ENOMEM.
+ */
+int skep_cbpf_read(const char *text, size_t size, const char *name,
+		   struct skep_cbpf_insn **insns, size_t *count, struct skep_diag *diag);
+
+/* --- running --- */
+
+/*
+ * A packet as a filter sees it. All that is zero is what a packet without that
+ * has; data and size suffice for filters on its bytes.
+ *
+ *   data - headroom      data (offset 0)           data + size     data + len
+ *   | link header ...    | network header ...      |  not captured |
+ */
+struct skep_cbpf_packet {
+	const void *data;
+	uint32_t size;       /* bytes that are there */
+	uint32_t len;        /* of the whole packet; 0: size */
+	uint32_t headroom;   /* bytes that may be read before data */
+	int32_t network;     /* network header, from data: what SKF_NET_OFF counts from */
+	int32_t link;        /* link header, from data: what SKF_LL_OFF counts from */
+	bool has_link;       /* there is a link header */
+	bool has_device;     /* it came by an interface: ifindex and hatype are known */
+	bool vlan_present;   /* its VLAN tag was taken off and is here */
+	uint8_t type;        /* PACKET_HOST ... */
+	uint16_t protocol;   /* Ethernet's number, in host byte order */
+	uint16_t hatype;     /* ARPHRD_ETHER ... */
+	uint16_t queue;
+	uint16_t vlan_tci, vlan_tpid; /* host byte order */
+	uint32_t ifindex, mark, hash;
+	uint32_t cpu, random; /* what loads of these yield */
+};
+
+/* What a seccomp filter sees: struct seccomp_data. */
+struct skep_cbpf_call {
+	int32_t nr;
+	uint32_t arch;       /* AUDIT_ARCH_X86_64 ... */
+	uint64_t ip;
+	uint64_t args[6];
+};
+
+/*
+ * Interpret a filter that skep_cbpf_check() accepted for this use; others get a
+ * result too, but which is not said.
+ */
+uint32_t skep_cbpf_run(const struct skep_cbpf_insn *insns, size_t count,
+		       const struct skep_cbpf_packet *packet);
+uint32_t skep_cbpf_run_call(const struct skep_cbpf_insn *insns, size_t count,
+			    const struct skep_cbpf_call *call);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif
