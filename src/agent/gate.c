@@ -157,6 +157,8 @@ static enum gate_next call_clone(struct target_thread *thread)
 		thread->vfork_sighand = request.flags & CLONE_SIGHAND;
 		vfork_save(thread);
 	} else if (thread->clone_kind == GATE_CHILD_FORK) {
+		if (gate_ops->fork)
+			gate_ops->fork(true);
 		signal_lock(thread->actions);
 		thread_lock();
 	} else {
@@ -175,6 +177,8 @@ static void clone_end(struct target_thread *thread, bool born)
 	} else if (thread->clone_kind == GATE_CHILD_FORK) {
 		thread_unlock();
 		signal_unlock(thread->actions);
+		if (gate_ops->fork)
+			gate_ops->fork(false);
 	} else if (!born) {
 		thread_free(thread->child);
 	}
@@ -201,6 +205,8 @@ void gate_child(struct target_thread *thread)
 	if (kind == GATE_CHILD_FORK) {
 		thread_unlock();
 		signal_unlock(thread->actions);
+		if (gate_ops->fork)
+			gate_ops->fork(false);
 		if (thread->key == 0 || thread->key >> 16 != thread_fs_base())
 			thread_bind(thread, thread_fs_base());
 		sample_forget(thread);
@@ -288,11 +294,9 @@ static enum gate_next call_mapping(struct target_thread *thread)
 static void mapping_done(struct target_thread *thread, int64_t result)
 {
 	uint64_t nr = thread->regs.orig_ax;
-	bool makes = nr == SYS_mmap || nr == SYS_mprotect;
-
 	if (nr != SYS_mmap && nr != SYS_mprotect && nr != SYS_munmap && nr != SYS_mremap)
 		return;
-	if (gate_ops->mapped && result >= -4095 && (!makes || (thread->regs.dx & PROT_EXEC)))
+	if (gate_ops->mapped)
 		gate_ops->mapped(thread, &thread->regs, result);
 }
 
@@ -470,9 +474,10 @@ int gate_stop(void)
 
 	if (gate_ops == &no_ops)
 		return -EALREADY;
-	dismiss(self);
-	for (int i = 0; i < 2000 && thread_count() > (self != NULL); i++)
+	for (int i = 0; i < 2000 && thread_count() > (self != NULL); i++) {
+		dismiss(self);
 		sys_call2(SYS_nanosleep, &pause, NULL);
+	}
 	if (thread_count() > (self != NULL))
 		return -ETIMEDOUT;
 	if (self)

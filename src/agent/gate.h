@@ -55,15 +55,22 @@ struct gate_ops {
 	/* In the parent, once the child is (for vfork: was) there. */
 	void (*forked)(struct target_thread *thread, struct target_regs *regs, int32_t child,
 		       enum gate_child how);
+	/* Before a fork (held) and after it, there and in the child. */
+	void (*fork)(bool held);
 	/* In the child, before it goes on. */
 	void (*child)(struct target_thread *thread, enum gate_child how);
 	/* The thread ends by exit() (whole: by exit_group) with this status. */
 	void (*leaving)(struct target_thread *thread, struct target_regs *regs, int32_t status,
 			bool whole);
-	/* After mmap or mprotect of executable memory, munmap and mremap. */
+	/* After mmap, mprotect, munmap and mremap. */
 	void (*mapped)(struct target_thread *thread, struct target_regs *regs, int64_t result);
 	/* A trap instruction: true when it was ours and context says how to go on. */
 	bool (*trap)(struct target_thread *thread, struct signal_context *context);
+	/* A signal's frame is made of this context, which is the application's. */
+	void (*framed)(struct target_thread *thread, struct signal_context *context);
+	/* The thread leaves the agent for good; context says where to. False: not here, it is
+	 * to be told again. */
+	bool (*left)(struct target_thread *thread, struct signal_context *context);
 	/* The application gets this signal now. */
 	void (*signal)(struct target_thread *thread, int sig, const siginfo_t *info);
 	/* The thread has used that much CPU time; regs are a copy. missed: samples before this

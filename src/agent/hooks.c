@@ -14,7 +14,7 @@
 
 #include "agent/agent.h"
 #include "agent/gate.h"
-#include "agent/patch.h"
+#include "agent/probes.h"
 #include "helper/vm.h"
 #include "hook/board.h"
 #include "hook/targets.h"
@@ -28,7 +28,7 @@ static struct board *hooks_board(void)
 }
 
 /* A vfork child runs on its parent's record under ids of its own. */
-static struct task_facts *facts_of(struct target_thread *thread)
+struct task_facts *hooks_facts(struct target_thread *thread)
 {
 	if (thread->facts.tid != thread->tid || thread->facts.pid != thread->pid)
 		thread->facts = (struct task_facts){ .tid = thread->tid, .pid = thread->pid };
@@ -39,7 +39,8 @@ static bool on_enter(struct target_thread *thread, struct target_regs *regs)
 {
 	struct board *board = hooks_board();
 
-	return !board || hook_sys_enter(board, facts_of(thread), regs);
+	probes_look();
+	return !board || hook_sys_enter(board, hooks_facts(thread), regs);
 }
 
 static void on_exit(struct target_thread *thread, struct target_regs *regs, int64_t result)
@@ -47,7 +48,7 @@ static void on_exit(struct target_thread *thread, struct target_regs *regs, int6
 	struct board *board = hooks_board();
 
 	if (board)
-		hook_sys_exit(board, facts_of(thread), regs, result);
+		hook_sys_exit(board, hooks_facts(thread), regs, result);
 }
 
 static void on_exec(struct target_thread *thread, struct target_regs *regs, int64_t result)
@@ -68,7 +69,7 @@ static void on_forked(struct target_thread *thread, struct target_regs *regs, in
 	struct board *board = hooks_board();
 
 	if (board)
-		hook_fork(board, facts_of(thread), regs, child, how == GATE_CHILD_THREAD);
+		hook_fork(board, hooks_facts(thread), regs, child, how == GATE_CHILD_THREAD);
 }
 
 static void on_child(struct target_thread *thread, enum gate_child how)
@@ -89,7 +90,7 @@ static void on_leaving(struct target_thread *thread, struct target_regs *regs, i
 	bool lodger = thread->pid != agent_self.pid;
 
 	if (board)
-		hook_exit(board, facts_of(thread), regs, (status & 0xff) << 8,
+		hook_exit(board, hooks_facts(thread), regs, (status & 0xff) << 8,
 			  whole || lodger || thread_count() == 1);
 	if (whole || lodger)
 		agent_left(thread->pid);
@@ -105,18 +106,7 @@ static void on_signal(struct target_thread *thread, int sig, const siginfo_t *in
 	struct board *board = hooks_board();
 
 	if (board && info->si_code > 0)
-		hook_signal(board, facts_of(thread), &thread->regs, &signal);
-}
-
-/* The instruction pointer is behind the trap. */
-static bool on_trap(struct target_thread *thread, struct signal_context *context)
-{
-	uint64_t to = patch_trap(context->ip - 1);
-
-	(void)thread;
-	if (to)
-		context->ip = to;
-	return to != 0;
+		hook_signal(board, hooks_facts(thread), &thread->regs, &signal);
 }
 
 static void on_aside(struct target_thread *thread, enum gate_aside why)
@@ -128,25 +118,34 @@ static void on_aside(struct target_thread *thread, enum gate_aside why)
 
 static struct gate_ops ops = {
 	.enter = on_enter, .exit = on_exit, .exec = on_exec, .forked = on_forked,
-	.child = on_child, .leaving = on_leaving, .trap = on_trap, .signal = on_signal,
-	.aside = on_aside,
+	.child = on_child, .leaving = on_leaving, .trap = probes_trap, .signal = on_signal,
+	.aside = on_aside, .mapped = probes_mapped, .fork = probes_fork, .left = probes_leave,
+	.framed = probes_framed,
 };
 
-int hooks_start(void)
+int hooks_start(bool alone)
 {
 	struct board *board = hooks_board();
+	int error;
 
 	if (!board)
 		return -EPROTO; /* the supervisor makes it before the first target */
 	ops.text = agent_table;
-	ops.text_size = (uint64_t)(agent_text_end - agent_table);
+	ops.text_size = (uintptr_t)agent_text_end - (uintptr_t)agent_table;
 	ops.wanted = board->wanted;
 	ops.wants_all = &board->wants_all;
-	return gate_start(&ops);
+	error = gate_start(&ops);
+	if (error < 0)
+		return error;
+	error = probes_start(board, alone);
+	if (error < 0)
+		gate_stop();
+	return error;
 }
 
 uint32_t hooks_dismiss(void)
 {
+	probes_stop();
 	return gate_dismiss();
 }
 
@@ -154,8 +153,10 @@ int hooks_stop(void)
 {
 	int error = gate_stop();
 
-	if (error == 0)
+	if (error == 0) {
+		probes_done();
 		thread_unmap_all();
+	}
 	return error;
 }
 
@@ -168,8 +169,8 @@ void hooks_began(uint32_t nr, int32_t old_tid, uint64_t ip, uint64_t sp)
 
 	if (!board || !thread)
 		return;
-	hook_exec(board, facts_of(thread), &regs,
+	hook_exec(board, hooks_facts(thread), &regs,
 		  (const char *)(uintptr_t)getauxval(AT_EXECFN), old_tid);
 	if (board_wants(board, nr))
-		hook_sys_exit(board, facts_of(thread), &regs, 0);
+		hook_sys_exit(board, hooks_facts(thread), &regs, 0);
 }

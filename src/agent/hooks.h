@@ -7,11 +7,18 @@
 #ifndef AGENT_HOOKS_H
 #define AGENT_HOOKS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-/* agent_self is set. Arms the calling thread. 0 or a negative errno. */
-int hooks_start(void);
-/* Every thread is asked to leave the agent. How many have not yet. */
+struct target_thread;
+struct task_facts;
+
+/* agent_self is set. Arms the calling thread. alone: there is no other, and it has yet to
+ * begin. 0 or a negative errno. */
+int hooks_start(bool alone);
+/* What programs may ask of a thread. */
+struct task_facts *hooks_facts(struct target_thread *thread);
+/* Code is put back and every thread is asked to leave the agent. How many have not yet. */
 uint32_t hooks_dismiss(void);
 /* They all have. */
 int hooks_stop(void);

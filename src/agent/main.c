@@ -104,7 +104,7 @@ int64_t agent_main(struct agent_start *start)
 	agent_introduce(start);
 	error = engine_init();
 	if (error == 0)
-		error = hooks_start();
+		error = hooks_start(start->why != AGENT_ATTACHED);
 	if (error < 0) {
 		munmap((void *)(uintptr_t)start->arena, start->arena_size);
 		return error;

@@ -219,6 +219,15 @@ struct patch_site *patch_overlap(uint64_t start, uint64_t end)
 	return NULL;
 }
 
+struct patch_site *patch_of_stub(uint64_t address)
+{
+	for (unsigned i = 0; i < BUCKETS && patch_is_stub(address); i++)
+		for (struct patch_site *site = buckets[i]; site; site = site->next)
+			if (address >= site->stub && address < site->code + site->patch->code_size)
+				return site;
+	return NULL;
+}
+
 void patch_each(void (*call)(void *arg, struct patch_site *site), void *arg)
 {
 	for (unsigned i = 0; i < BUCKETS; i++)
@@ -548,10 +557,9 @@ static int64_t batch_array(const struct patch_batch *batch, size_t *count, uint6
 /* Behind the first instruction a thread may be asleep, and wake up in the jump. */
 static enum patch_state state_of(const struct patch *patch, enum patch_mode mode)
 {
-	bool whole = patch->move_count < 2 || patch->moves[1].from >= PATCH_JUMP_SIZE;
+	bool jump = patch->method == PATCH_JUMP && (mode == PATCH_ALONE || patch_is_whole(patch));
 
-	return patch->method == PATCH_JUMP && (mode == PATCH_ALONE || whole) ? SITE_JUMP
-									      : SITE_TRAP;
+	return jump ? SITE_JUMP : SITE_TRAP;
 }
 
 int patch_commit(struct patch_batch *batch, enum patch_mode mode)
@@ -600,10 +608,14 @@ void patch_forget(uint64_t start, uint64_t end)
 				site->state = SITE_OUT;
 }
 
-void patch_free(void)
+void patch_free(bool stubs_stay)
 {
-	for (struct patch_area *area = areas; area; area = area->next)
-		sys_call2(SYS_munmap, area->base, area->size);
+	for (struct patch_area *area = areas; area; area = area->next) {
+		uint64_t kept = stubs_stay ? area->sealed : 0;
+
+		if (area->size > kept)
+			sys_call2(SYS_munmap, area->base + kept, area->size - kept);
+	}
 	areas = NULL;
 	for (unsigned i = 0; i < BUCKETS; i++)
 		buckets[i] = NULL;

@@ -82,9 +82,11 @@ uint64_t patch_trap(uint64_t address);
 uint64_t patch_moved(uint64_t ip, bool in);
 /* Whether an address is in the memory of stubs. */
 bool patch_is_stub(uint64_t address);
+/* The site whose stub an address is in; NULL: none. */
+struct patch_site *patch_of_stub(uint64_t address);
 /* Calls each site. */
 void patch_each(void (*call)(void *arg, struct patch_site *site), void *arg);
-/* Frees everything, when all sites are out and no thread is in a stub. */
-void patch_free(void);
+/* Frees everything, when all sites are out and no thread is in a stub. stubs_stay: but those. */
+void patch_free(bool stubs_stay);
 
 #endif

@@ -200,7 +200,7 @@ static int put(struct mapping *mapping, struct patch_batch *batch, struct placed
 	placed->address = address_in(mapping, patch->file_offset);
 	make_room(placed->address,
 		  patch->method == PATCH_TRAP ? 1 : (unsigned)PATCH_JUMP_SIZE, mode);
-	error = probe_add(batch, patch, placed->address, &placed->record);
+	error = probe_add(batch, patch, placed->address, &placed->record, !mapping->file->is_go);
 	placed->failed = error != 0;
 	return error;
 }
@@ -330,7 +330,9 @@ static void update_unwinds(struct mapping *mapping, struct patch_batch *batch,
 	}
 }
 
-static void update_syscalls(struct mapping *mapping, struct patch_batch *batch)
+/* A trap costs what a dispatched call costs: only jumps are worth it. */
+static void update_syscalls(struct mapping *mapping, struct patch_batch *batch,
+			    enum patch_mode mode)
 {
 	const struct patch_file *file = mapping->file;
 	int error;
@@ -342,6 +344,8 @@ static void update_syscalls(struct mapping *mapping, struct patch_batch *batch)
 		const struct patch *patch = &file->syscalls[i];
 		uint64_t address = address_in(mapping, patch->file_offset);
 
+		if (mode == PATCH_LIVE && !patch_is_whole(patch))
+			continue;
 		if (in_mapping(mapping, patch) && !patch_overlap(address, address + patch->length))
 			patch_add(batch, patch, address, NULL, 0, &error);
 	}
@@ -358,7 +362,7 @@ static void update(struct mapping *mapping, enum patch_mode mode)
 	patch_commit(&batch, mode);
 	update_unwinds(mapping, &batch, mode);
 	patch_commit(&batch, mode);
-	update_syscalls(mapping, &batch);
+	update_syscalls(mapping, &batch, mode);
 	patch_commit(&batch, mode);
 }
 
@@ -376,16 +380,16 @@ static bool identify(int fd, struct file_id *id)
 }
 
 /* What the arena has of a file; the supervisor is asked to scan it if there is nothing. */
-static const struct patch_file *known_file(const struct file_id *id, const char *path)
+static const struct patch_file *known_file(const struct file_id *id, int fd)
 {
 	const struct patch_file *file = patch_file_find(files(), id);
 
-	if (!file && opts->scan && opts->scan(id, path) == 0)
+	if (!file && opts->scan && opts->scan(id, fd) == 0)
 		file = patch_file_find(files(), id);
 	return file;
 }
 
-void places_mapped(uint64_t start, uint64_t length, uint64_t offset, int fd, const char *path,
+void places_mapped(uint64_t start, uint64_t length, uint64_t offset, int fd,
 		   enum patch_mode mode)
 {
 	struct mapping *mapping;
@@ -397,7 +401,7 @@ void places_mapped(uint64_t start, uint64_t length, uint64_t offset, int fd, con
 		return;
 	mapping = &mappings[mapping_count];
 	*mapping = (struct mapping){ .start = start, .end = start + length, .offset = offset,
-				     .file = known_file(&id, path) };
+				     .file = known_file(&id, fd) };
 	if (!mapping->file)
 		return;
 	mapping_count++;
@@ -460,7 +464,7 @@ static uint64_t take_hex(const char **at)
 }
 
 /* "start-end perms offset device inode path" */
-static void map_line(const char *at)
+static void map_line(const char *at, enum patch_mode mode)
 {
 	uint64_t start = take_hex(&at), end, offset;
 	bool executable;
@@ -479,18 +483,18 @@ static void map_line(const char *at)
 	fd = sys_call3(SYS_open, (uintptr_t)path, O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)
 		return;
-	places_mapped(start, end - start, offset, (int)fd, path, PATCH_ALONE);
+	places_mapped(start, end - start, offset, (int)fd, mode);
 	sys_call1(SYS_close, fd);
 }
 
 /* The lines of a buffer that are whole; what is left of it. */
-static size_t map_lines(char *buffer, size_t size)
+static size_t map_lines(char *buffer, size_t size, enum patch_mode mode)
 {
 	char *line = buffer, *end;
 
 	while ((end = memchr(line, '\n', size - (size_t)(line - buffer)))) {
 		*end = '\0';
-		map_line(line);
+		map_line(line, mode);
 		line = end + 1;
 	}
 	size -= (size_t)(line - buffer);
@@ -498,7 +502,7 @@ static size_t map_lines(char *buffer, size_t size)
 	return size;
 }
 
-static int map_all(void)
+static int map_all(enum patch_mode mode)
 {
 	int64_t got = sys_call(SYS_mmap, 0, MAPS_SIZE, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
@@ -516,12 +520,12 @@ static int map_all(void)
 		held += (size_t)size;
 	if (fd >= 0)
 		sys_call1(SYS_close, fd);
-	map_lines(buffer, held);
+	map_lines(buffer, held, mode);
 	sys_call2(SYS_munmap, got, MAPS_SIZE);
 	return fd < 0 ? (int)fd : 0;
 }
 
-int places_start(const struct places_opts *given)
+int places_start(const struct places_opts *given, enum patch_mode mode)
 {
 	const struct patch_files *all;
 
@@ -529,7 +533,7 @@ int places_start(const struct places_opts *given)
 	patch_gate = opts->gate;
 	all = files();
 	generation = all ? __atomic_load_n(&all->generation, __ATOMIC_ACQUIRE) : 0;
-	return map_all();
+	return map_all(mode);
 }
 
 /* --- the end --- */

@@ -17,16 +17,16 @@
 struct places_opts {
 	struct board *board;
 	uint64_t gate;             /* where system calls of patched sites go; 0: none is patched */
-	/* Asks that a file be scanned; 0, or a negative errno. NULL: nobody can be asked. */
-	int (*scan)(const struct file_id *id, const char *path);
+	/* Asks that an open file be scanned; 0, or a negative errno. NULL: nobody can be asked. */
+	int (*scan)(const struct file_id *id, int fd);
 	/* What is known of a thread; NULL: nothing. */
 	struct task_facts *(*facts)(struct probe_thread *thread);
 };
 
-/* Patches what is mapped now. opts must stay. Nobody else executes that code yet. */
-int places_start(const struct places_opts *opts);
-/* A file's code has just been mapped; fd: the file, path: NULL if it is not known. */
-void places_mapped(uint64_t start, uint64_t length, uint64_t offset, int fd, const char *path,
+/* Patches what is mapped now. opts must stay. */
+int places_start(const struct places_opts *opts, enum patch_mode mode);
+/* A file's code has just been mapped; fd: the file. */
+void places_mapped(uint64_t start, uint64_t length, uint64_t offset, int fd,
 		   enum patch_mode mode);
 /* Any mapping of [start, start + length) has gone or has been replaced. */
 void places_unmapped(uint64_t start, uint64_t length);

@@ -5,6 +5,7 @@
 #include "agent/probe.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 #include "base/base.h"
@@ -22,70 +23,96 @@ enum {
 /* Places in struct target_regs. trampoline.S knows them as well. */
 enum { REG_IP = 16, REG_SP = 19 };
 
-struct probe_thread *(*probe_self)(void);
+_Static_assert(offsetof(struct probe_record, address) == 0, "trampoline.S");
+_Static_assert(offsetof(struct probe_record, skipped) == 8, "trampoline.S");
+_Static_assert(offsetof(struct probe_record, enter) == 16, "trampoline.S");
+
+struct thread_slot *probe_slots;
+struct target_thread *(*probe_self)(void);
+const char *probe_poll;
 
 /* trampoline.S */
-extern const char probe_entry[], probe_return[];
-uint64_t probe_stack(void);
-bool probe_hit(struct probe_record *record, uint64_t *regs);
-void probe_left(uint64_t *regs);
+extern const char probe_entry[], probe_return[], probe_text_end[];
+void probe_left(struct probe_thread *thread, uint64_t *regs);
 
 /*
  * What a stub does before the copies of the instructions. The call pairs with a return, so
  * that the processor predicts it. Flags are left alone.
  *
- *      lea -128(%rsp), %rsp    over the red zone
+ *      lea -128(%rsp), %rsp    over the red zone, if there is one
  *      push record(%rip)
  *      call *probe_entry(%rip)
- *      lea 136(%rsp), %rsp
+ *      lea 136(%rsp), %rsp     or 8
  */
-enum { BEFORE_CODE = 5 + 6 + 6 + 8, BEFORE_SIZE = BEFORE_CODE + 16 };
+enum { RED_ZONE = 128, LITERALS = 16, BEFORE_MAX = 25 + LITERALS };
+
+static const uint8_t skip_zone[] = { 0x48, 0x8d, 0x64, 0x24, 0x80 };
+static const uint8_t enter_agent[] = { 0xff, 0x35, 0, 0, 0, 0, 0xff, 0x15, 0, 0, 0, 0 };
+static const uint8_t end_plain[] = { 0x48, 0x8d, 0x64, 0x24, 0x08 };
+static const uint8_t end_zone[] = { 0x48, 0x8d, 0xa4, 0x24, 0x88, 0, 0, 0 };
+
+/* Returns its size with the two literals. */
+static size_t write_before(uint8_t *before, const struct patch *patch, bool red_zone,
+			   const struct probe_record *record)
+{
+	size_t code_size = (patch->code_size + 7u) & ~7u, size = 0, at;
+	uint32_t distance;
+	uint64_t entry = (uintptr_t)probe_entry;
+
+	if (red_zone)
+		memcpy(before, skip_zone, size = sizeof(skip_zone));
+	at = size;
+	memcpy(before + at, enter_agent, sizeof(enter_agent));
+	size += sizeof(enter_agent);
+	memcpy(before + size, red_zone ? end_zone : end_plain,
+	       red_zone ? sizeof(end_zone) : sizeof(end_plain));
+	size += red_zone ? sizeof(end_zone) : sizeof(end_plain);
+	/* From the end of both instructions to the literals behind the template's code. */
+	distance = (uint32_t)(size + code_size - (at + 6));
+	memcpy(before + at + 2, &distance, sizeof(distance));
+	distance = (uint32_t)(size + code_size + 8 - (at + 12));
+	memcpy(before + at + 8, &distance, sizeof(distance));
+	memcpy(before + size, &record, sizeof(record));
+	memcpy(before + size + 8, &entry, sizeof(entry));
+	return size + LITERALS;
+}
 
 int probe_add(struct patch_batch *batch, const struct patch *patch, uint64_t address,
-	      struct probe_record *record)
+	      struct probe_record *record, bool red_zone)
 {
-	static const uint8_t code[BEFORE_CODE] = {
-		0x48, 0x8d, 0x64, 0x24, 0x80,
-		0xff, 0x35, 0, 0, 0, 0,
-		0xff, 0x15, 0, 0, 0, 0,
-		0x48, 0x8d, 0xa4, 0x24, 0x88, 0, 0, 0,
-	};
-	/* From the end of both instructions to the literals behind the template's code. */
-	uint32_t literals = BEFORE_CODE + ((patch->code_size + 7u) & ~7u);
-	uint32_t to_record = literals - 11, to_entry = literals + 8 - 17;
-	uint64_t entry = (uintptr_t)probe_entry;
-	uint8_t before[BEFORE_SIZE];
+	uint8_t before[BEFORE_MAX];
+	size_t size = write_before(before, patch, red_zone, record);
 	int error;
 
-	memcpy(before, code, sizeof(code));
-	memcpy(before + 7, &to_record, sizeof(to_record));
-	memcpy(before + 13, &to_entry, sizeof(to_entry));
-	memcpy(before + BEFORE_CODE, &record, sizeof(record));
-	memcpy(before + BEFORE_CODE + 8, &entry, sizeof(entry));
 	record->address = address;
-	record->site = patch_add(batch, patch, address, before, sizeof(before), &error);
+	record->skipped = red_zone ? RED_ZONE : 0;
+	record->site = patch_add(batch, patch, address, before, size, &error);
 	if (record->site)
 		record->site->owner = record;
 	return error;
 }
 
-/* --- called by trampoline.S --- */
-
-/* On the application's stack: where the agent's begins for this thread; 0: unknown. */
-uint64_t probe_stack(void)
+void probe_settle(uint64_t *ip, uint64_t *sp)
 {
-	struct probe_thread *thread = probe_self();
+	const struct patch_site *site = patch_of_stub(*ip);
+	const struct probe_record *record = site ? site->owner : NULL;
+	uint64_t zone, skips, at;
 
-	return thread ? thread->stack : 0;
+	if (!record || *ip >= site->code)
+		return;
+	zone = record->skipped;
+	skips = zone ? sizeof(skip_zone) : 0;
+	at = *ip - site->stub;
+	if (at > skips)
+		*sp += zone + 8;
+	else if (at == skips)
+		*sp += zone;
+	*ip = at == skips + sizeof(enter_agent) ? site->code : site->address;
 }
 
-/* Whether the thread goes on elsewhere, or with another stack pointer. */
-bool probe_hit(struct probe_record *record, uint64_t *regs)
+bool probe_is_trampoline(uint64_t address)
 {
-	uint64_t sp = regs[REG_SP];
-
-	record->enter(probe_self(), record, (struct target_regs *)regs);
-	return regs[REG_IP] != record->address || regs[REG_SP] != sp;
+	return address >= (uintptr_t)probe_entry && address < (uintptr_t)probe_text_end;
 }
 
 /* --- calls whose return is watched --- */
@@ -204,9 +231,8 @@ struct probe_call *probe_call_watch(struct probe_thread *thread, struct probe_re
 }
 
 /* A function has returned into probe_return: every call of its slot returns now. */
-void probe_left(uint64_t *regs)
+void probe_left(struct probe_thread *thread, uint64_t *regs)
 {
-	struct probe_thread *thread = probe_self();
 	uint64_t slot = regs[REG_SP] - 8;
 	struct probe_call *found = call_of(thread->calls, slot);
 

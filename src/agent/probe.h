@@ -40,9 +40,8 @@ struct probe_calls {
 	struct probe_call calls[];  /* as they were made: the last is the innermost */
 };
 
-/* What a probe needs of a thread. */
+/* What a probe keeps of a thread, in its record (thread.h). */
 struct probe_thread {
-	uint64_t stack;             /* the end of what is free of the agent's stack for it */
 	struct probe_calls *calls;  /* NULL: none yet */
 	uint64_t missed;            /* return probes that found no memory */
 };
@@ -56,18 +55,33 @@ typedef void probe_leave_fn(struct probe_thread *thread, struct probe_call *call
 
 struct probe_record {
 	uint64_t address;           /* of the place */
+	uint64_t skipped;           /* bytes below its stack pointer that may be in use */
 	probe_enter_fn *enter;
 	probe_leave_fn *leave;      /* for calls that probe_call_watch() was called for */
 	void *arg;                  /* of whoever made the record */
 	struct patch_site *site;    /* NULL: not patched */
 };
 
-/* The calling thread; NULL: not known, the hit is missed. Set before anything is hit. */
-extern struct probe_thread *(*probe_self)(void);
+/*
+ * How the trampoline finds the calling thread's record: in a table as thread.h has it, else by
+ * calling probe_self (NULL: not known, the hit is missed). probe_poll is called on the
+ * application's stack when signals wait in the record. Set before anything is hit.
+ */
+struct target_thread;
+struct thread_slot;
+extern struct thread_slot *probe_slots;
+extern struct target_thread *(*probe_self)(void);
+extern const char *probe_poll;
 
-/* Adds a place to a batch. The record must stay where it is. */
+/* Adds a place to a batch. The record must stay where it is. red_zone: the code may use 128
+ * bytes below its stack pointer. */
 int probe_add(struct patch_batch *batch, const struct patch *patch, uint64_t address,
-	      struct probe_record *record);
+	      struct probe_record *record, bool red_zone);
+/* A thread is in what a stub does before the copies of instructions: as if it had not begun,
+ * or had ended. */
+void probe_settle(uint64_t *ip, uint64_t *sp);
+/* Whether an address is in the code between a stub and C. */
+bool probe_is_trampoline(uint64_t address);
 
 /* In enter, at the first instruction of a function: leave is to be called when it returns. */
 struct probe_call *probe_call_watch(struct probe_thread *thread, struct probe_record *record,
@@ -77,6 +91,12 @@ void probe_calls_disarm(struct probe_thread *thread);
 /* Replaces them again where the frame lives on: its slot is at or above sp. */
 void probe_calls_arm(struct probe_thread *thread, uint64_t sp);
 void probe_calls_free(struct probe_thread *thread);
+/* Another thread has the record now. */
+static inline void probe_calls_forget(struct probe_thread *thread)
+{
+	if (thread->calls)
+		thread->calls->count = 0;
+}
 
 /* Enter functions for the functions that begin an unwind and for their return instructions. */
 probe_enter_fn probe_unwind_begins, probe_unwind_ends;

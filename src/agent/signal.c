@@ -286,6 +286,10 @@ static void send_blocked(struct target_thread *thread)
 /* Detaching: from here on the thread is as it was before us. */
 static void leave_agent(struct target_thread *thread, struct signal_context *context)
 {
+	if (gate_ops->left && !gate_ops->left(thread, context)) {
+		thread->dismissed = false; /* to be told again */
+		return;
+	}
 	sample_end(thread);
 	dispatch_disarm();
 	send_blocked(thread);
@@ -346,6 +350,8 @@ static void deliver(struct target_thread *thread, int sig, siginfo_t *info,
 	}
 	if (gate_ops->signal)
 		gate_ops->signal(thread, sig, info);
+	if (gate_ops->framed)
+		gate_ops->framed(thread, context);
 	at = frame_place(thread, action.flags, context, &fp);
 	if (at == 0 || !(action.flags & KERNEL_SA_RESTORER) ||
 	    !frame_write(thread, &action, info, context, at, fp)) {

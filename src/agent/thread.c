@@ -41,6 +41,7 @@ AT(stack, THREAD_STACK);
 AT(call, THREAD_CALL);
 AT(child, THREAD_CHILD);
 AT(send, THREAD_SEND);
+AT(probe, THREAD_PROBE);
 _Static_assert(sizeof(struct thread_slot) == 16, "gate.S counts on it");
 _Static_assert(sizeof(struct target_thread) < THREAD_SPAN / 4, "most is for the stack");
 
@@ -57,16 +58,6 @@ void thread_lock(void)
 void thread_unlock(void)
 {
 	__atomic_store_n(&table_lock, 0, __ATOMIC_RELEASE);
-}
-
-static uint64_t thread_key(uint64_t fs_base)
-{
-	return fs_base << 16 | THREAD_KEY;
-}
-
-static uint64_t thread_hash(uint64_t fs_base)
-{
-	return ((fs_base << 16) * (uint64_t)(int64_t)(THREAD_HASH)) >> (64 - THREAD_SLOT_BITS);
 }
 
 static struct target_thread *thread_by_tid(uint32_t tid)
@@ -150,6 +141,7 @@ struct target_thread *thread_new(void)
 	thread->blocked = thread->kept = 0;
 	thread->altstack = (struct signal_stack){ .flags = SS_DISABLE };
 	thread->user = NULL;
+	probe_calls_forget(&thread->probe);
 	thread->facts = (struct task_facts){ 0 };
 	return thread;
 }

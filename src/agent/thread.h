@@ -42,6 +42,7 @@
 #define THREAD_CALL 184
 #define THREAD_CHILD 240
 #define THREAD_SEND 248
+#define THREAD_PROBE 280
 
 /* The table's slots, and how a key (fs base << 16 | THREAD_KEY) is hashed to one. */
 #define THREAD_SLOT_BITS 13
@@ -59,6 +60,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/probe.h"
 #include "agent/signal.h"
 #include "hook/board.h"
 
@@ -94,6 +96,7 @@ struct target_thread {
 	struct target_call call;
 	struct target_thread *child; /* the record of the thread that is being made */
 	uint64_t send[4];        /* rt_tgsigqueueinfo's arguments */
+	struct probe_thread probe; /* its calls whose return is watched */
 	struct target_thread *next;  /* in the list of all records; never changes */
 	uint64_t key;            /* in the table; 0: found by tid */
 	uint32_t tid, pid;
@@ -148,6 +151,17 @@ static inline uint64_t thread_fs_base(void)
 
 	__asm__ volatile("rdfsbase %0" : "=r"(base));
 	return base;
+}
+
+/* What a slot has for an fs base, and the first place to look for it. */
+static inline uint64_t thread_key(uint64_t fs_base)
+{
+	return fs_base << 16 | THREAD_KEY;
+}
+
+static inline uint64_t thread_hash(uint64_t fs_base)
+{
+	return ((fs_base << 16) * (uint64_t)(int64_t)(THREAD_HASH)) >> (64 - THREAD_SLOT_BITS);
 }
 
 /* The calling thread's record, or NULL. */

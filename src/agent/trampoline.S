@@ -2,17 +2,23 @@
 /*
  * trampoline.S - from patched code into the agent and back. [runtime]
  *
- * The caller's registers are saved where C code would destroy them, on its own stack below the
- * red zone; then, on the agent's stack, all of them are laid out as struct target_regs.
+ * The thread's record is found as the gate finds it (gate.S). All registers are laid out as
+ * struct target_regs on the agent's stack; the application's has a few words more:
  *
  *      the application's stack                 the agent's stack
- *      sp ->   ...                             top ->  (8 bytes)
- *              red zone, 128 bytes                     ss sp flags cs ip orig_ax
- *              record                                  di si dx cx ax r8 ... r15  <- regs
- *              return into the stub
- *              flags ax cx dx si di r8 - r11 bx
- *              aligned for C
+ *              red zone, 128 bytes or 0        top ->  (8 bytes)
+ *      +40     record                                  ss sp flags cs ip orig_ax
+ *      +32     return into the stub                    di si dx cx ax r8 ... r15  <- regs
+ *      +24     ax
+ *      +16     cx              on the way back: ax
+ *      +8      r11                              status
+ *      +0      flags           <- rbx
+ *
+ * The kernel puts its frames of signals at the top of the agent's stack unless the stack
+ * pointer is there, so nothing is written to it before and nothing is read after. A signal
+ * that came meanwhile waits; whoever is back on the application's stack looks for it.
  */
+#include "agent/thread.h"
 
 /* What trampoline.S and struct target_regs share: offsets. */
 #define R15 0
@@ -38,65 +44,83 @@
 #define SS 160
 #define REGS_SIZE 176
 
-/* The saved registers on the application's stack, below flags. */
-#define SAVED (10 * 8)
+/* struct probe_record */
+#define RECORD_ADDRESS 0
+#define RECORD_SKIPPED 8
+#define RECORD_ENTER 16
+
+#define HASH_SHIFT (64 - THREAD_SLOT_BITS)
+#define FLAGS_DF_HIGH 4
 
 	.text
 
-/* Saves what C code destroys; rbx becomes the frame. */
-.macro SAVE
-	pushfq
-	cld
+/* Leaves room for four registers; r11 = the thread's record. */
+.macro FIND
 	push	%rax
 	push	%rcx
-	push	%rdx
-	push	%rsi
-	push	%rdi
-	push	%r8
-	push	%r9
-	push	%r10
 	push	%r11
-	push	%rbx
-	mov	%rsp, %rbx
-	and	$-16, %rsp
+	pushfq
+	rdfsbase %rcx
+	shl	$16, %rcx
+	imul	$THREAD_HASH, %rcx, %r11
+	shr	$HASH_SHIFT, %r11
+	shl	$4, %r11
+	or	$THREAD_KEY, %rcx
+	add	probe_slots(%rip), %r11
+1:	cmp	%rcx, (%r11)
+	jne	2f
+	mov	8(%r11), %r11
+3:
 .endm
 
-/* Switches to the agent's stack, whose end is in rax, and writes regs there but ip and sp. */
+/* Behind the code: the record was not at the first place. */
+.macro FIND_ON unknown
+2:	cmpq	$0, (%r11)
+	lea	16(%r11), %r11
+	jne	1b
+	call	ask_for_thread
+	test	%r11, %r11
+	jnz	3b
+	jmp	\unknown
+.endm
+
+/* To the agent's stack: regs there but ip and sp; rbx: the frame, r12: the record. */
 .macro SWITCH
-	lea	-REGS_SIZE(%rax), %rsp
+	mov	%rsp, %rax
+	mov	THREAD_STACK(%r11), %rsp
+	sub	$REGS_SIZE, %rsp
 	mov	%r15, R15(%rsp)
 	mov	%r14, R14(%rsp)
 	mov	%r13, R13(%rsp)
 	mov	%r12, R12(%rsp)
 	mov	%rbp, RBP(%rsp)
+	mov	%rbx, RBX(%rsp)
+	mov	%r10, R10(%rsp)
+	mov	%r9, R9(%rsp)
+	mov	%r8, R8(%rsp)
+	mov	%rdx, RDX(%rsp)
+	mov	%rsi, RSI(%rsp)
+	mov	%rdi, RDI(%rsp)
+	mov	%rax, %rbx
+	mov	%r11, %r12
 	mov	0(%rbx), %rax
 	mov	8(%rbx), %rcx
 	mov	16(%rbx), %rdx
 	mov	24(%rbx), %rsi
-	mov	%rax, RBX(%rsp)
+	mov	%rax, FLAGS(%rsp)
 	mov	%rcx, R11(%rsp)
-	mov	%rdx, R10(%rsp)
-	mov	%rsi, R9(%rsp)
-	mov	32(%rbx), %rax
-	mov	40(%rbx), %rcx
-	mov	48(%rbx), %rdx
-	mov	56(%rbx), %rsi
-	mov	%rax, R8(%rsp)
-	mov	%rcx, RDI(%rsp)
-	mov	%rdx, RSI(%rsp)
-	mov	%rsi, RDX(%rsp)
-	mov	64(%rbx), %rax
-	mov	72(%rbx), %rcx
-	mov	80(%rbx), %rdx
-	mov	%rax, RCX(%rsp)
-	mov	%rcx, RAX(%rsp)
-	mov	%rdx, FLAGS(%rsp)
+	mov	%rdx, RCX(%rsp)
+	mov	%rsi, RAX(%rsp)
 	movq	$-1, ORIG(%rsp)
 	movq	$0x33, CS(%rsp)
 	movq	$0x2b, SS(%rsp)
+	test	$FLAGS_DF_HIGH, %ah
+	jz	9f
+	cld
+9:
 .endm
 
-/* Loads everything from regs, but flags and sp. */
+/* Loads everything from regs but rax, flags and sp. */
 .macro LOAD
 	mov	R15(%rsp), %r15
 	mov	R14(%rsp), %r14
@@ -108,75 +132,102 @@
 	mov	R10(%rsp), %r10
 	mov	R9(%rsp), %r9
 	mov	R8(%rsp), %r8
-	mov	RAX(%rsp), %rax
-	mov	RCX(%rsp), %rcx
 	mov	RDX(%rsp), %rdx
+	mov	RCX(%rsp), %rcx
 	mov	RSI(%rsp), %rsi
 	mov	RDI(%rsp), %rdi
 .endm
 
-/*
- * From a probe's stub: (%rsp) leads back into it, 8(%rsp) is the record, and the
- * application's stack pointer was 16 + 128 above.
- */
+/* Back to the application's stack, at 8(%rbx): status, ax, a free word, the word to go to. */
+.macro LEAVE
+	mov	FLAGS(%rsp), %rcx
+	mov	RAX(%rsp), %rdx
+	movzbl	%cl, %eax
+	mov	%rdx, 16(%rbx)
+	shl	$8, %eax
+	test	$FLAGS_DF_HIGH, %ch
+	jz	9f
+	std
+9:	shr	$11, %ecx
+	and	$1, %ecx
+	or	%ecx, %eax
+	lea	8(%rbx), %rcx
+	mov	%rax, 8(%rbx)
+	mov	%rcx, RSP(%rsp)
+	mov	%r12, %rax
+	LOAD
+	mov	RSP(%rsp), %rsp
+	cmpb	$0, THREAD_PENDING(%rax)
+	jne	8f
+7:	pop	%rax
+	add	$127, %al		/* the overflow flag again */
+	sahf
+	pop	%rax
+.endm
+
+.macro LEAVE_ON
+8:	call	let_signals_in
+	jmp	7b
+.endm
+
+/* The same where a program changed the stack pointer: by popfq and a return. */
+.macro ELSEWHERE
+	mov	RSP(%rsp), %rcx
+	mov	RIP(%rsp), %rax
+	mov	FLAGS(%rsp), %rdx
+	mov	RAX(%rsp), %rsi
+	mov	%rax, -136(%rcx)
+	mov	%rdx, -144(%rcx)
+	mov	%rsi, -152(%rcx)
+	sub	$152, %rcx
+	mov	%rcx, RSP(%rsp)
+	mov	%r12, %rax
+	LOAD
+	mov	RSP(%rsp), %rsp
+	cmpb	$0, THREAD_PENDING(%rax)
+	jne	8f
+7:	pop	%rax
+	popfq
+	ret	$128
+8:	call	let_signals_in
+	jmp	7b
+.endm
+
+/* From a probe's stub. */
 	.globl	probe_entry
 	.hidden	probe_entry
 	.type	probe_entry, @function
 	.balign	64
 probe_entry:
-	SAVE
-	call	probe_stack
-	test	%rax, %rax
-	jz	unknown
+	FIND
 	SWITCH
-	lea	SAVED + 8 + 16 + 128(%rbx), %rax
-	mov	SAVED + 16(%rbx), %rdi
+	mov	40(%rbx), %rsi
+	lea	48(%rbx), %rax
+	add	RECORD_SKIPPED(%rsi), %rax
+	mov	RECORD_ADDRESS(%rsi), %rcx
 	mov	%rax, RSP(%rsp)
-	mov	0(%rdi), %rax
-	mov	%rax, RIP(%rsp)
-	mov	%rsp, %rsi
-	call	probe_hit
-	test	%al, %al
-	jnz	elsewhere
-	/* Flags go back by way of the frame. */
-	mov	FLAGS(%rsp), %rax
-	lea	SAVED(%rbx), %rcx
-	mov	%rax, (%rcx)
-	mov	%rcx, RSP(%rsp)
-	LOAD
-	mov	RSP(%rsp), %rsp
-	popfq
+	mov	%rcx, RIP(%rsp)
+	mov	%rax, %r13
+	mov	%rcx, %r14
+	lea	THREAD_PROBE(%r12), %rdi
+	mov	%rsp, %rdx
+	call	*RECORD_ENTER(%rsi)
+	cmp	%r13, RSP(%rsp)
+	jne	4f
+	cmp	%r14, RIP(%rsp)
+	jne	4f
+	LEAVE
+	lea	8(%rsp), %rsp
 	ret
-
-/* A thread that the agent does not know: the hit is missed. */
-unknown:
-	mov	%rbx, %rsp
-	pop	%rbx
+	LEAVE_ON
+	FIND_ON 5f
+4:	ELSEWHERE
+	/* A thread that the agent does not know: the hit is missed. */
+5:	popfq
 	pop	%r11
-	pop	%r10
-	pop	%r9
-	pop	%r8
-	pop	%rdi
-	pop	%rsi
-	pop	%rdx
 	pop	%rcx
 	pop	%rax
-	popfq
 	ret
-
-/* The program changed where the thread goes on: by a return that takes the red zone along. */
-elsewhere:
-	mov	RSP(%rsp), %rcx
-	mov	RIP(%rsp), %rax
-	mov	FLAGS(%rsp), %rdx
-	mov	%rax, -136(%rcx)
-	mov	%rdx, -144(%rcx)
-	sub	$144, %rcx
-	mov	%rcx, RSP(%rsp)
-	LOAD
-	mov	RSP(%rsp), %rsp
-	popfq
-	ret	$128
 	.size	probe_entry, . - probe_entry
 
 /*
@@ -189,26 +240,77 @@ elsewhere:
 	.balign	64
 probe_return:
 	lea	-8(%rsp), %rsp
-	SAVE
-	call	probe_stack
+	FIND
 	SWITCH
-	lea	SAVED + 8 + 8(%rbx), %rax
-	mov	%rax, RSP(%rsp)
+	lea	40(%rbx), %rax
 	movq	$0, RIP(%rsp)
-	mov	%rsp, %rdi
+	mov	%rax, RSP(%rsp)
+	mov	%rax, %r13
+	lea	THREAD_PROBE(%r12), %rdi
+	mov	%rsp, %rsi
 	call	probe_left
-	mov	RSP(%rsp), %rcx
+	cmp	%r13, RSP(%rsp)
+	jne	4f
 	mov	RIP(%rsp), %rax
-	mov	FLAGS(%rsp), %rdx
-	mov	%rax, -8(%rcx)
-	mov	%rdx, -16(%rcx)
-	sub	$16, %rcx
-	mov	%rcx, RSP(%rsp)
-	LOAD
-	mov	RSP(%rsp), %rsp
-	popfq
-	lea	8(%rsp), %rsp
+	mov	%rax, 32(%rbx)
+	LEAVE
+	lea	16(%rsp), %rsp
 	jmp	*-8(%rsp)
+	LEAVE_ON
+	FIND_ON 5f
+4:	ELSEWHERE
+5:	ud2			/* nobody else knows where this call returns to */
 	.size	probe_return, . - probe_return
+
+/* On the application's stack: r11 = the record that C code finds, or 0. */
+ask_for_thread:
+	push	%rdx
+	push	%rsi
+	push	%rdi
+	push	%r8
+	push	%r9
+	push	%r10
+	push	%rbx
+	mov	%rsp, %rbx
+	and	$-16, %rsp
+	cld
+	call	*probe_self(%rip)
+	mov	%rbx, %rsp
+	mov	%rax, %r11
+	pop	%rbx
+	pop	%r10
+	pop	%r9
+	pop	%r8
+	pop	%rdi
+	pop	%rsi
+	pop	%rdx
+	ret
+
+/* On the application's stack, when one waits. All registers stay but rax. */
+let_signals_in:
+	push	%rcx
+	push	%rdx
+	push	%rsi
+	push	%rdi
+	push	%r8
+	push	%r9
+	push	%r10
+	push	%r11
+	pushfq
+	cld
+	call	*probe_poll(%rip)
+	popfq
+	pop	%r11
+	pop	%r10
+	pop	%r9
+	pop	%r8
+	pop	%rdi
+	pop	%rsi
+	pop	%rdx
+	pop	%rcx
+	ret
+	.globl	probe_text_end
+	.hidden	probe_text_end
+probe_text_end:
 
 	.section .note.GNU-stack, "", @progbits

@@ -9,7 +9,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 #include "hook/attach.h"
 #include "map/memory.h"
@@ -242,6 +245,66 @@ struct scanned_file *files_scan(struct skep_machine *machine, const char *path,
 		return NULL;
 	}
 	return scanned_new(machine, path, &id, diag);
+}
+
+/* --- the files of a process --- */
+
+/* Whether a path leads to the file that a process has: it may live in another root. */
+static bool leads_to(const char *path, uint64_t device, uint64_t inode)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_ino == inode &&
+	       st.st_dev == device;
+}
+
+/* A line of /proc/PID/maps: "start-end perms offset major:minor inode path". */
+static void scan_mapping(struct skep_machine *machine, pid_t pid, const char *line)
+{
+	char path[PATH_MAX + 40], name[PATH_MAX + 1], perms[5];
+	unsigned major, minor;
+	unsigned long inode;
+	int at = 0;
+
+	if (sscanf(line, "%*x-%*x %4s %*x %x:%x %lu %n", perms, &major, &minor, &inode, &at) < 4 ||
+	    perms[2] != 'x' || line[at] != '/' ||
+	    sscanf(line + at, "%4096[^\n]", name) != 1)
+		return;
+	snprintf(path, sizeof(path), "%s", name);
+	if (!leads_to(path, makedev(major, minor), inode))
+		snprintf(path, sizeof(path), "/proc/%d/root%s", (int)pid, name);
+	if (leads_to(path, makedev(major, minor), inode))
+		files_scan(machine, path, NULL);
+}
+
+void files_scan_process(struct skep_machine *machine, pid_t pid)
+{
+	char path[40], line[PATH_MAX + 128];
+	FILE *maps;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	maps = fopen(path, "re");
+	while (maps && fgets(line, sizeof(line), maps))
+		scan_mapping(machine, pid, line);
+	if (maps)
+		fclose(maps);
+}
+
+/* By its own name, if that leads there: its debug file lies beside that. */
+int files_scan_open(struct skep_machine *machine, pid_t tid, int fd)
+{
+	char link[64], path[PATH_MAX + 1];
+	struct stat st;
+	ssize_t size;
+
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)tid, fd);
+	if (stat(link, &st) < 0)
+		return -errno;
+	size = readlink(link, path, sizeof(path) - 1);
+	path[size > 0 ? size : 0] = '\0';
+	if (!leads_to(path, st.st_dev, st.st_ino))
+		return files_scan(machine, link, NULL) ? 0 : -ENOEXEC;
+	return files_scan(machine, path, NULL) ? 0 : -ENOEXEC;
 }
 
 /* --- probes --- */

@@ -7,6 +7,8 @@
 #ifndef HOOK_FILES_H
 #define HOOK_FILES_H
 
+#include <sys/types.h>
+
 #include "hook/probe.h"
 #include "hook/scan.h"
 #include "machine/machine.h"
@@ -27,6 +29,11 @@ struct probe *files_probe(struct skep_machine *machine, struct scanned_file *sca
 			  uint64_t address, uint64_t semaphore, struct skep_diag *diag);
 /* Targets look at the probes again. returns: how many more (or less) watch returns. */
 void files_changed(struct skep_machine *machine, int returns);
+
+/* Scans what a process has mapped to execute. What cannot be read is left out. */
+void files_scan_process(struct skep_machine *machine, pid_t pid);
+/* Scans the file of a thread's descriptor; 0 or a negative errno. */
+int files_scan_open(struct skep_machine *machine, pid_t tid, int fd);
 
 int file_identify(int fd, struct file_id *id);
 

@@ -51,11 +51,26 @@ struct follower {
 	struct watch watch[WATCHED]; /* the thread's own */
 	unsigned watched;
 	uint64_t swept;
+	follower_scan_fn *scan;  /* NULL: nobody reads files */
+	void *scan_arg;
 };
 
 struct targets *follower_targets(struct follower *follower)
 {
 	return follower->targets;
+}
+
+void follower_scans(struct follower *follower, follower_scan_fn *scan, void *arg)
+{
+	follower->scan_arg = arg;
+	__atomic_store_n(&follower->scan, scan, __ATOMIC_RELEASE);
+}
+
+static int scan_files(struct follower *follower, pid_t tid, int fd)
+{
+	follower_scan_fn *scan = __atomic_load_n(&follower->scan, __ATOMIC_ACQUIRE);
+
+	return scan ? scan(follower->scan_arg, tid, fd) : -ENOSYS;
 }
 
 /* --- records --- */
@@ -144,6 +159,7 @@ static int bring_in(struct follower *follower, struct process *process, struct i
 	if (!process)
 		return -ENOSPC;
 	what.process = process_index(follower->targets, process);
+	scan_files(follower, pid, -1);
 	error = inject_start(&follower->injector, pid, &what);
 	if (error < 0 && error != -ESRCH)
 		refuse(process, whynot_of(error), error);
@@ -245,6 +261,11 @@ static int64_t serve_exec_failed(struct follower *follower, const struct mail_me
 	return 0;
 }
 
+static int64_t serve_scan_file(struct follower *follower, const struct mail_message *message)
+{
+	return scan_files(follower, (pid_t)message->tid, (int)message->arg[2]);
+}
+
 /* Any thread may make the call; after it there is one, with the process's id. */
 static void watch_look(struct follower *follower, struct watch *watch)
 {
@@ -280,6 +301,7 @@ typedef int64_t serve_fn(struct follower *follower, const struct mail_message *m
 static serve_fn *const serve[MAIL_KINDS] = {
 	[MAIL_WILL_EXEC] = serve_will_exec,
 	[MAIL_EXEC_FAILED] = serve_exec_failed,
+	[MAIL_SCAN_FILE] = serve_scan_file,
 };
 
 static void serve_mail(struct follower *follower)

@@ -30,6 +30,13 @@ struct follower *follower_new(struct memory *memory, struct targets *targets, in
 void follower_free(struct follower *follower);
 
 /*
+ * Who reads the code of files: called for a process before the agent is brought into it (fd -1:
+ * all it has mapped), and when it maps another (fd: of its thread tid). 0 or a negative errno.
+ */
+typedef int follower_scan_fn(void *arg, pid_t tid, int fd);
+void follower_scans(struct follower *follower, follower_scan_fn *scan, void *arg);
+
+/*
  * Starts a command with the agent in it; it runs when this returns, and is this
  * process's child to wait for. A command that cannot be followed runs all the same;
  * its record says why. Negative: it did not start; what execvp said.

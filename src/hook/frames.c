@@ -92,6 +92,7 @@ static uint64_t take_encoded(struct cursor *c, unsigned encoding)
 struct cie {
 	unsigned start_encoding, lsda_encoding;
 	bool has_data;          /* FDEs have augmentation data */
+	bool is_signal;         /* FDEs are of what handlers of signals return to */
 };
 
 static bool read_cie(struct cursor c, struct cie *cie)
@@ -99,7 +100,7 @@ static bool read_cie(struct cursor c, struct cie *cie)
 	const char *augmentation;
 	unsigned version;
 
-	*cie = (struct cie){ ENC_ABS, ENC_OMIT, false };
+	*cie = (struct cie){ ENC_ABS, ENC_OMIT, false, false };
 	version = (unsigned)take(&c, 1);
 	augmentation = (const char *)c.bytes + c.at;
 	while (take(&c, 1))
@@ -126,7 +127,9 @@ static bool read_cie(struct cursor c, struct cie *cie)
 			unsigned encoding = (unsigned)take(&c, 1);
 
 			take_encoded(&c, encoding);
-		} else if (*augmentation != 'S' && *augmentation != 'B') {
+		} else if (*augmentation == 'S') {
+			cie->is_signal = true;
+		} else if (*augmentation != 'B') {
 			return false;
 		}
 	}
@@ -175,6 +178,11 @@ static int read_fde(const struct binary *binary, struct cursor c, const struct c
 
 	if (c.bad || !start)
 		return 0;
+	/* Unwinders look up the address before, so that byte is described as well. */
+	if (cie->is_signal && size > 1) {
+		start++;
+		size--;
+	}
 	error = function(arg, start, size);
 	if (error || !cie->has_data || cie->lsda_encoding == ENC_OMIT)
 		return error;

@@ -22,7 +22,7 @@ struct owner_table;
 enum mail_kind {
 	MAIL_WILL_EXEC,   /* arg: dirfd, address of the path, number of the call */
 	MAIL_EXEC_FAILED, /* after an answer of MAIL_SEIZED */
-	MAIL_SCAN_FILE,   /* arg: device, inode, address of the path */
+	MAIL_SCAN_FILE,   /* arg: device, inode, descriptor */
 	MAIL_KINDS,
 };
 

@@ -59,4 +59,10 @@ struct patch {
 	struct patch_move moves[PATCH_MOVES];
 };
 
+/* No thread can be asleep inside the bytes of the jump. */
+static inline bool patch_is_whole(const struct patch *patch)
+{
+	return patch->move_count < 2 || patch->moves[1].from >= PATCH_JUMP_SIZE;
+}
+
 #endif

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "hook/attach.h"
+#include "hook/files.h"
 #include "hook/follow.h"
 #include "hook/targets.h"
 #include "machine/machine.h"
@@ -39,6 +40,20 @@ static struct targets *machine_targets(struct skep_machine *machine)
 	return none;
 }
 
+static int scan_files(void *arg, pid_t tid, int fd)
+{
+	struct skep_machine *machine = arg;
+	int error = 0;
+
+	pthread_mutex_lock(&machine->lock);
+	if (fd < 0)
+		files_scan_process(machine, tid);
+	else
+		error = files_scan_open(machine, tid, fd);
+	pthread_mutex_unlock(&machine->lock);
+	return error;
+}
+
 static int machine_follow(struct skep_machine *machine, struct skep_diag *diag)
 {
 	struct targets *targets;
@@ -52,6 +67,8 @@ static int machine_follow(struct skep_machine *machine, struct skep_diag *diag)
 	if (!machine->follower && targets) {
 		machine->targets_done = targets_done;
 		machine->follower = follower_new(machine->memory, targets, machine->arena, &error);
+		if (machine->follower)
+			follower_scans(machine->follower, scan_files, machine);
 	}
 	pthread_mutex_unlock(&machine->lock);
 	if (!targets)

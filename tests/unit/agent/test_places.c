@@ -11,6 +11,7 @@
 #include <skep/link.h>
 
 #include "agent/places.h"
+#include "agent/thread.h"
 #include "base/fault.h"
 #include "hook/attach.h"
 #include "hook/files.h"
@@ -57,10 +58,11 @@ static struct skep_machine *machine;
 static struct skep_diag *diag;
 static struct places_opts opts;
 
-static struct probe_thread me;
+static struct target_thread me;
+static struct thread_slot slots[THREAD_SLOTS + THREAD_PROBES + 1];
 static char agent_stack[65536] __attribute__((aligned(64)));
 
-static struct probe_thread *self(void)
+static struct target_thread *self(void)
 {
 	return &me;
 }
@@ -136,8 +138,11 @@ static int set_up(void **state)
 	sigaction(SIGTRAP, &action, NULL);
 	fault_init();
 	diag = skep_diag_new();
-	me.stack = (uintptr_t)agent_stack + sizeof(agent_stack);
+	me.stack = agent_stack + sizeof(agent_stack);
 	probe_self = self;
+	probe_slots = slots;
+	slots[thread_hash(thread_fs_base())] =
+		(struct thread_slot){ thread_key(thread_fs_base()), &me };
 	object = fixture_open(FIXTURE("uprobes"));
 	machine = skep_machine_new(&o, diag);
 	if (!machine || skep_machine_load(machine, object, NULL, diag) < 0) {
@@ -148,7 +153,7 @@ static int set_up(void **state)
 	opts.board = machine_board(machine);
 	files_scan(machine, "/proc/self/exe", diag);
 	pthread_mutex_unlock(&machine->lock);
-	return places_start(&opts);
+	return places_start(&opts, PATCH_ALONE);
 }
 
 static int tear_down(void **state)
@@ -158,7 +163,7 @@ static int tear_down(void **state)
 	skep_machine_free(machine);
 	skep_object_free(object);
 	skep_diag_free(diag);
-	patch_free();
+	patch_free(false);
 	return 0;
 }
 

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "agent/probe.h"
+#include "agent/thread.h"
 #include "base/fault.h"
 #include "hook/board.h"
 #include "hook/scan.h"
@@ -89,15 +90,17 @@ static struct binary *binary;
 static struct scan *scan;
 static uint64_t base;
 
-static __thread struct probe_thread me;
+static __thread struct target_thread me;
 static __thread char agent_stack[65536] __attribute__((aligned(64)));
 
-static struct probe_thread *self(void)
+static struct target_thread *self(void)
 {
-	if (!me.stack)
-		me.stack = (uintptr_t)agent_stack + sizeof(agent_stack);
+	me.stack = agent_stack + sizeof(agent_stack);
 	return &me;
 }
+
+/* Empty: threads are asked for. */
+static struct thread_slot slots[THREAD_SLOTS + THREAD_PROBES + 1];
 
 static void on_trap(int number, siginfo_t *info, void *context)
 {
@@ -133,6 +136,7 @@ static int set_up(void **state)
 	sigaction(SIGTRAP, &action, NULL);
 	fault_init();
 	probe_self = self;
+	probe_slots = slots;
 	patch_gate = (uintptr_t)test_gate;
 	dl_iterate_phdr(find_base, &base);
 	binary = binary_open("/proc/self/exe", NULL, NULL);
@@ -145,7 +149,7 @@ static int tear_down(void **state)
 	(void)state;
 	scan_free(scan);
 	binary_free(binary);
-	patch_free();
+	patch_free(false);
 	return 0;
 }
 
@@ -158,14 +162,14 @@ static __thread uint64_t seen_ip, seen_result;
 
 static void hit(struct probe_thread *thread, struct probe_record *record, struct target_regs *regs)
 {
-	assert_ptr_equal(thread, &me);
+	assert_ptr_equal(thread, &me.probe);
 	assert_int_equal(regs->ip, record->address);
 	hits++;
 }
 
 static void left(struct probe_thread *thread, struct probe_call *call, struct target_regs *regs)
 {
-	assert_ptr_equal(thread, &me);
+	assert_ptr_equal(thread, &me.probe);
 	assert_int_equal(regs->ip, call->real);
 	assert_int_equal(regs->sp, call->slot + 8);
 	seen_ip = regs->ip;
@@ -192,7 +196,7 @@ static int place_at(struct scan *in, uint64_t address, uint64_t at, probe_enter_
 		return -EINVAL;
 	records[count] = (struct probe_record){ .enter = enter, .leave = left };
 	patch_begin(&batch);
-	error = probe_add(&batch, &templates[count], at + address, &records[count]);
+	error = probe_add(&batch, &templates[count], at + address, &records[count], true);
 	if (!error)
 		error = patch_commit(&batch, mode);
 	assert_int_equal(error, 0);
@@ -318,7 +322,7 @@ static void probe__may_change_registers(void **state)
 	assert_int_equal(p_add(20, 1), 21);
 }
 
-static struct probe_thread *nobody(void)
+static struct target_thread *nobody(void)
 {
 	return NULL;
 }
@@ -344,7 +348,7 @@ static void code__that_is_not_what_was_scanned_is_refused(void **state)
 	assert_int_equal(scan_probe(scan, address_of("p_add"), NULL, NULL, &patch, NULL), 0);
 	patch.original[1] ^= 1;
 	patch_begin(&batch);
-	assert_int_equal(probe_add(&batch, &patch, base + address_of("p_add"), &record), -EILSEQ);
+	assert_int_equal(probe_add(&batch, &patch, base + address_of("p_add"), &record, true), -EILSEQ);
 	assert_null(record.site);
 }
 
@@ -384,7 +388,7 @@ static void return_probe__sees_the_result(void **state)
 	assert_int_equal(leaves, 1);
 	assert_int_equal(seen_result, 42);
 	assert_false(patch_is_stub(seen_ip));
-	assert_int_equal(me.calls->count, 0);
+	assert_int_equal(me.probe.calls->count, 0);
 	remove_all(PATCH_ALONE);
 }
 
@@ -405,7 +409,7 @@ static void return_probe__of_a_tail_call_fires_for_both(void **state)
 	place("p_add", watch);
 	assert_int_equal(p_tail(1, 2), 6);
 	assert_int_equal(leaves, 2);
-	assert_int_equal(me.calls->count, 0);
+	assert_int_equal(me.probe.calls->count, 0);
 	remove_all(PATCH_ALONE);
 }
 
@@ -432,7 +436,7 @@ static void return_probe__survives_longjmp(void **state)
 	}
 	assert_int_equal(hits, 2000);
 	assert_int_equal(leaves, 1000);
-	assert_true(me.calls->count < 4);
+	assert_true(me.probe.calls->count < 4);
 	remove_all(PATCH_ALONE);
 }
 
@@ -470,11 +474,11 @@ static unsigned long real_seen;
 
 static void look(void)
 {
-	struct probe_call *call = &me.calls->calls[me.calls->count - 1];
+	struct probe_call *call = &me.probe.calls->calls[me.probe.calls->count - 1];
 
-	probe_calls_disarm(&me);
+	probe_calls_disarm(&me.probe);
 	real_seen += *(uint64_t *)(uintptr_t)call->slot == call->real;
-	probe_calls_arm(&me, (uintptr_t)__builtin_frame_address(0));
+	probe_calls_arm(&me.probe, (uintptr_t)__builtin_frame_address(0));
 }
 
 static void return_addresses__can_be_given_back_and_taken_again(void **state)
@@ -608,7 +612,7 @@ static void return_probe__survives_exceptions_and_backtraces(void **state)
 		assert_int_equal(outer(1, &destroyed), -2);
 	assert_int_equal(destroyed, 3 * 101);
 	assert_int_equal(leaves, 4 + 2 * 100);
-	assert_int_equal(me.calls->count, 0);
+	assert_int_equal(me.probe.calls->count, 0);
 	leaves = 0;
 	place_in(&thrown, "t_depth", watch);
 	assert_int_equal(depth(5), frames);
@@ -635,7 +639,7 @@ static void *caller(void *arg)
 		assert_int_equal(p_short(0, -1), 3);
 		++*calls;
 	}
-	probe_calls_free(&me);
+	probe_calls_free(&me.probe);
 	return NULL;
 }
 

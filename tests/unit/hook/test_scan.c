@@ -31,6 +31,10 @@ FUNCTION("scan_getpid", "mov $39,%eax\nsyscall\nret");
 FUNCTION("scan_read", "xor %eax,%eax\nsyscall\ncmp $-4096,%rax\nja 1f\nret\n1: neg %eax\nret");
 FUNCTION("scan_two_calls", "syscall\nsyscall\nret");
 FUNCTION("scan_into_call", "mov $39,%eax\ntest %edi,%edi\njz 1f\nmov $40,%eax\n1: syscall\nret");
+/* As C libraries have it: described from a byte before, in no list of symbols. */
+__asm__(".text\n.p2align 4\nnop\nnop\n.cfi_startproc\n.cfi_signal_frame\nnop\n"
+	".Lrestorer: mov $15,%rax\nsyscall\nnop\nnop\nnop\nnop\n.cfi_endproc\n"
+	".data\n.p2align 3\nscan_restorer: .quad .Lrestorer\n.text\n");
 FUNCTION("scan_trap", "int3\nnop\nnop\nnop\nnop\nret");
 
 static struct binary *binary;
@@ -246,6 +250,25 @@ static void syscall__jumped_to_is_not_taken_from_before(void **state)
 	assert_false(site("scan_two_calls")->patched && site("scan_two_calls+2")->patched);
 }
 
+/* What undoes a signal is known to debuggers by its bytes. */
+static void syscall__end_of_a_handler_is_left_alone(void **state)
+{
+	extern const uint64_t scan_restorer;
+	const struct scan_site *sites;
+	size_t count = scan_syscalls(scan, &sites), seen = 0;
+	uint64_t base = (uintptr_t)tear_down - address("tear_down");
+
+	(void)state;
+	for (size_t i = 0; i < count; i++) {
+		if (sites[i].address != scan_restorer - base + 7)
+			continue;
+		seen++;
+		assert_int_equal(sites[i].number, 15);
+		assert_false(sites[i].patched);
+	}
+	assert_int_equal(seen, 1);
+}
+
 static void syscalls__of_the_c_library_are_nearly_all_patched(void **state)
 {
 	char *path = binary_find("libc.so.6", NULL);
@@ -284,6 +307,7 @@ int main(void)
 		cmocka_unit_test(syscall__window_begins_at_the_number),
 		cmocka_unit_test(syscall__window_reaches_past_it_where_it_must),
 		cmocka_unit_test(syscall__jumped_to_is_not_taken_from_before),
+		cmocka_unit_test(syscall__end_of_a_handler_is_left_alone),
 		cmocka_unit_test(syscalls__of_the_c_library_are_nearly_all_patched),
 	};
 

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * probes.c - see probes.h. [runtime, in the agent's image only]
+ *
+ * One lock over all that is patched. It names its holder, since a vfork child that was killed
+ * with it leaves it to nobody; and it is held over a fork, so that the child's copy is whole.
+ */
+#include "agent/probes.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "agent/agent.h"
+#include "agent/gate.h"
+#include "agent/hooks.h"
+#include "agent/patch.h"
+#include "agent/places.h"
+#include "base/base.h"
+#include "hook/targets.h"
+#include "map/memory.h"
+#include "map/sys.h"
+
+enum { PATIENCE = 1000 };
+
+static uint32_t lock; /* thread id of the holder */
+static bool started;
+static bool framed;   /* a handler's frame leads into a stub: those stay */
+
+static void probes_lock(void)
+{
+	uint32_t self = (uint32_t)sys_call0(SYS_gettid), holder = 0;
+
+	for (int tries = 1; !__atomic_compare_exchange_n(&lock, &holder, self, false,
+							__ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	     tries++) {
+		if (tries % PATIENCE == 0 && sys_call2(SYS_tkill, holder, 0) == -ESRCH &&
+		    __atomic_compare_exchange_n(&lock, &holder, self, false, __ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED))
+			return;
+		sys_yield();
+		holder = 0;
+	}
+}
+
+static void probes_unlock(void)
+{
+	__atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
+}
+
+void probes_fork(bool held)
+{
+	if (held)
+		probes_lock();
+	else
+		probes_unlock(); /* in the child the holder's id was its parent's */
+}
+
+/* --- what places.c asks --- */
+
+static int ask_scan(const struct file_id *id, int fd)
+{
+	const struct mail_message ask = {
+		.kind = MAIL_SCAN_FILE, .pid = agent_self.pid,
+		.tid = (uint32_t)sys_call0(SYS_gettid),
+		.arg = { id->device, id->inode, (uint64_t)fd },
+	};
+
+	return (int)mail_ask(&agent_self.targets->mail, memory_owners(agent_self.memory), &ask);
+}
+
+static struct task_facts *facts(struct probe_thread *thread)
+{
+	return hooks_facts(container_of(thread, struct target_thread, probe));
+}
+
+static struct places_opts opts = { .facts = facts };
+
+/* --- start --- */
+
+/* A thread in no slot, or one that a patched place shows us first. */
+static struct target_thread *find_thread(void)
+{
+	struct target_thread *thread = thread_here();
+
+	return thread || gate_adopt() < 0 ? thread : thread_here();
+}
+
+int probes_start(struct board *board, bool alone)
+{
+	int error;
+
+	probe_slots = thread_slots;
+	probe_self = find_thread;
+	probe_poll = gate_poll;
+	opts.board = board;
+	opts.gate = (uintptr_t)gate_entry;
+	/* The supervisor has scanned what is mapped now, and waits for us. */
+	opts.scan = NULL;
+	error = places_start(&opts, alone ? PATCH_ALONE : PATCH_LIVE);
+	opts.scan = ask_scan;
+	started = error == 0;
+	return error;
+}
+
+/* Other threads may be stopped in the middle of patched code, and with the lock held. */
+void probes_stop(void)
+{
+	if (started && __atomic_load_n(&lock, __ATOMIC_ACQUIRE) == 0)
+		started = places_stop(PATCH_LIVE) < 0;
+}
+
+void probes_done(void)
+{
+	patch_free(framed);
+}
+
+void probes_look(void)
+{
+	if (!started || !places_stale())
+		return;
+	probes_lock();
+	if (started && places_stale())
+		places_update(PATCH_LIVE);
+	probes_unlock();
+}
+
+/* --- what the gate tells --- */
+
+static void map_code(const struct target_regs *regs, uint64_t start)
+{
+	if (regs->r10 & MAP_ANONYMOUS)
+		places_unmapped(start, regs->si);
+	else
+		places_mapped(start, regs->si, regs->r9, (int)regs->r8, PATCH_ALONE);
+}
+
+void probes_mapped(struct target_thread *thread, struct target_regs *regs, int64_t result)
+{
+	(void)thread;
+	if (!started || (result < 0 && result >= -4095))
+		return;
+	probes_lock();
+	if (regs->orig_ax == SYS_mmap && (regs->dx & PROT_EXEC))
+		map_code(regs, (uint64_t)result);
+	else if (regs->orig_ax == SYS_munmap || regs->orig_ax == SYS_mremap)
+		places_unmapped(regs->di, regs->si);
+	places_settle();
+	probes_unlock();
+}
+
+/* The instruction pointer is behind the trap. */
+bool probes_trap(struct target_thread *thread, struct signal_context *context)
+{
+	uint64_t to = patch_trap(context->ip - 1);
+
+	(void)thread;
+	if (to)
+		context->ip = to;
+	return to != 0;
+}
+
+/* The frame outlives us, perhaps: it leads into code of ours only where that cannot be helped. */
+void probes_framed(struct target_thread *thread, struct signal_context *context)
+{
+	(void)thread;
+	if (!patch_is_stub(context->ip))
+		return;
+	probe_settle(&context->ip, &context->sp);
+	framed |= patch_is_stub(context->ip);
+}
+
+/*
+ * The thread is about to leave the agent for good. False: it is where our code is, or code is
+ * patched yet, and it is to be asked again. Calls that it is in return to where they came from.
+ */
+bool probes_leave(struct target_thread *thread, struct signal_context *context)
+{
+	if (started || probe_is_trampoline(context->ip))
+		return false;
+	if (patch_is_stub(context->ip)) {
+		probe_settle(&context->ip, &context->sp);
+		context->ip = patch_moved(context->ip, false);
+		if (patch_is_stub(context->ip))
+			return false;
+	}
+	probe_calls_disarm(&thread->probe);
+	probe_calls_forget(&thread->probe);
+	return true;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * probes.h - patched code in a target: from the gate and the supervisor to places.h. [runtime]
+ *
+ * Threads: probes_start() and probes_stop() once; the others each for itself.
+ */
+#ifndef AGENT_PROBES_H
+#define AGENT_PROBES_H
+
+#include <stdbool.h>
+#include "agent/thread.h"
+
+struct board;
+
+/* After the gate has started. alone: the process has one thread, which has yet to begin. */
+int probes_start(struct board *board, bool alone);
+/* The code as it was, if it is not yet. Then threads may leave the gate. */
+void probes_stop(void);
+/* They have: memory is given back. */
+void probes_done(void);
+/* The calling thread is in the gate: has something been attached or detached meanwhile? */
+void probes_look(void);
+
+/* What the gate tells (gate.h). */
+void probes_mapped(struct target_thread *thread, struct target_regs *regs, int64_t result);
+void probes_fork(bool held);
+bool probes_trap(struct target_thread *thread, struct signal_context *context);
+void probes_framed(struct target_thread *thread, struct signal_context *context);
+bool probes_leave(struct target_thread *thread, struct signal_context *context);
+
+#endif

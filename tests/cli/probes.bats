@@ -1,0 +1,112 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# skep run OBJECT -- COMMAND: programs at functions and static probes of the command's files.
+bats_require_minimum_version 1.5.0
+load helper
+
+setup_file() {
+	[ "$(uname -m)" = x86_64 ] || skip "targets are x86-64"
+	command -v g++ >/dev/null || skip "no g++"
+	cd "$BATS_FILE_TMPDIR" || return
+	local objects=$BATS_TEST_DIRNAME/objects
+	g++ -O1 -o probed "$objects/probed.cc" -ldl -lpthread
+	echo 'long in_library(long n) { return n + 7; }' >library.c
+	gcc -O1 -shared -fPIC -o library.so library.c
+	# The second instruction of a function.
+	set -- $(objdump -d --no-show-raw-insn probed | awk -F: '/<work>:/ { getline; a = $1; getline
+		print a, $1; exit }')
+	offset=$((0x${2:-0} - 0x${1:-0}))
+	clang -O2 -g -target bpf -D__TARGET_ARCH_x86 "-I/usr/include/$(uname -m)-linux-gnu" \
+		"-DEXE=\"$PWD/probed\"" "-DLIB=\"$PWD/library.so\"" "-DOFFSET=\"$offset\"" \
+		-c "$objects/probes.bpf.c" -o probes.o
+}
+
+# watched ARG...: the program alone, and with all probes; both must print the same.
+watched() {
+	"$BATS_FILE_TMPDIR/probed" "$@" >alone
+	skep run -o text "$BATS_FILE_TMPDIR/probes.o" -- "$BATS_FILE_TMPDIR/probed" "$@" >with
+	diff alone with
+}
+
+seen() {
+	awk -v key="$1" '/^seen/ { here = 1 } here && $1 == key { found = $2; exit }
+		END { print found == "" ? 0 : found }' text
+}
+
+@test "probes: a function's entry, inside and return in every thread" {
+	watched threads
+	[ "$(seen 0)" = 80000 ]
+	[ "$(seen 1)" = 799960000 ]
+	[ "$(seen 2)" = 80000 ]
+	[ "$(seen 3)" = 2399960000 ]
+	[ "$(seen 11)" = 80000 ]
+	[ "$(seen 12)" -ge 1 ]
+}
+
+@test "probes: children have them" {
+	watched fork
+	[ "$(seen 0)" = 5 ]
+	[ "$(seen 2)" = 5 ]
+}
+
+@test "probes: a library that comes and goes" {
+	watched library "$BATS_FILE_TMPDIR/library.so"
+	[ "$(seen 4)" = 135 ]
+	[ "$(seen 5)" = 345 ]
+}
+
+@test "probes: exceptions pass functions whose return is watched" {
+	watched throw
+	[ "$(seen 7)" = 1800 ]
+	# Not those of calls that were left by an exception: 100 leaves and middles, 50 catchers.
+	[ "$(seen 6)" = 1550 ]
+}
+
+@test "probes: stacks are walked through functions whose return is watched" {
+	watched trace
+}
+
+@test "probes: functions that are jumped out of" {
+	watched longjmp
+	[ "$(seen 0)" = 500 ]
+	[ "$(seen 2)" = 500 ]
+	[ "$(seen 6)" = 0 ]
+}
+
+@test "probes: a tail call returns for its caller" {
+	watched tail
+	[ "$(seen 7)" = 200 ]
+	[ "$(seen 6)" = 200 ]
+}
+
+@test "probes: handlers of signals come and jump in the middle" {
+	watched signal
+	[ "$(seen 7)" -ge 251 ]
+}
+
+@test "probes: static probes with arguments, and their semaphores" {
+	"$BATS_FILE_TMPDIR/probed" step >alone
+	skep run -o text "$BATS_FILE_TMPDIR/probes.o" -- "$BATS_FILE_TMPDIR/probed" step >with
+	[ "$(cat alone)" = alone ]
+	[ "$(cat with)" = watched ]
+	[ "$(seen 8)" = 10 ]
+	[ "$(seen 9)" = 45 ]
+	[ "$(seen 10)" = 90 ]
+}
+
+@test "probes: a running process gets them and is as it was after" {
+	mkfifo in
+	"$BATS_FILE_TMPDIR/probed" wait <in >out 3>&- &
+	victim=$!
+	exec 7>in
+	printf x >&7
+	(sleep 1; printf xx >&7) &
+	skep run -t 3 -o text --pid $victim "$BATS_FILE_TMPDIR/probes.o"
+	printf x >&7
+	exec 7>&-
+	wait $victim
+	[ "$(seen 0)" = 200 ]
+	[ "$(seen 2)" = 200 ]
+	for _ in 1 2 3 4; do printf x; done | "$BATS_FILE_TMPDIR/probed" wait >alone
+	diff alone out
+}
