@@ -57,6 +57,7 @@ const struct ctx_layout ctx_netfilter = {
 };
 const struct ctx_layout ctx_syscall = {
 	.name = "syscall args", .size = SYSCALL_CTX_MAX, .plain = true, .plain_write = true,
+	.region = true,
 };
 /* One unsigned int: a pulse or a space. */
 static const struct ctx_field lirc_rows[] = {

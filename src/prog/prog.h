@@ -66,6 +66,7 @@ struct ctx_layout {
 	/* Plain memory: any aligned read from plain_start to size is a scalar (pt_regs,
 	 * tracepoint records). */
 	bool plain, plain_write;
+	bool region;             /* and any byte of it may be pointed to, and passed as memory */
 	uint32_t plain_start;
 	bool btf_args;           /* an array of u64 arguments typed by the attach target's BTF */
 };

@@ -19,7 +19,7 @@ struct accepted {
 #define MEM_TYPES                                                                       \
 	{ REG_STACK, 0 }, { REG_PACKET, 0 }, { REG_PACKET_META, 0 }, { REG_MAP_KEY, 0 },  \
 	{ REG_MAP_VALUE, 0 }, { REG_MEM, 0 }, { REG_MEM, REG_RINGBUF }, { REG_BUF, 0 },  \
-	{ REG_BTF, REG_TRUSTED }
+	{ REG_BTF, REG_TRUSTED }, { REG_CTX, 0 }
 #define SOCK_TYPES                                                                      \
 	{ REG_SOCK_COMMON, 0 }, { REG_SOCKET, 0 }, { REG_TCP_SOCK, 0 }, { REG_XDP_SOCK, 0 }
 
@@ -191,9 +191,12 @@ static int reject_type(struct env *env, int regno, const struct reg *reg,
 	char text[200] = "";
 	size_t used = 0;
 
-	for (; row->type != REG_NOT_INIT && used < sizeof(text); row++)
+	for (; row->type != REG_NOT_INIT && used < sizeof(text); row++) {
+		if (row->type == REG_CTX && used && !env_can(env, ABILITY_CTX_REGION))
+			continue; /* as memory, that is */
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s",
 					 used ? ", " : "", reg_type_name(row->type, row->flags));
+	}
 	return reject_as(env, misfit_code(reg), -EACCES, "R%d type=%s expected=%s", regno,
 			 reg_type_text(reg), text);
 }
@@ -255,7 +258,9 @@ static int check_type(struct env *env, const struct call_check *call, int regno,
 		row++;
 	if (row->type == REG_NOT_INIT ||
 	    (arg->kind == ARG_MAP_KEY && (reg->type == REG_MEM || reg->type == REG_BUF) &&
-	     !env_can(env, ABILITY_MEMORY_KEY)))
+	     !env_can(env, ABILITY_MEMORY_KEY)) ||
+	    (arg->kind != ARG_PTR_TO_CTX && reg->type == REG_CTX &&
+	     !env_can(env, ABILITY_CTX_REGION)))
 		return reject_type(env, regno, reg, accepted[arg->kind]);
 	if (reg->type != REG_BTF)
 		return 0;
@@ -271,6 +276,15 @@ static int check_type(struct env *env, const struct call_check *call, int regno,
 	if (reg->flags & (REG_PERCPU | REG_ALLOC) && arg->kind != ARG_PTR_TO_BTF_ID)
 		return 0;
 	return check_object_type(env, call, regno, arg, reg);
+}
+
+/* Most contexts are no memory that a helper can use. */
+static int refuse_ctx_memory(struct env *env, const struct reg *reg, int regno)
+{
+	int error = check_ptr_off(env, reg, regno, false);
+
+	return error < 0 ? error : reject_as(env, SKEP_VERIFY_ARG, -EACCES,
+					     "R%d type=ctx expected=fp", regno);
 }
 
 /* Which pointers may come with an offset. */
@@ -292,8 +306,12 @@ static int check_offset(struct env *env, int regno, const struct arg *arg)
 	case REG_MAP_VALUE: case REG_MEM: case REG_BUF: case REG_ARENA: case REG_SCALAR:
 		return 0;
 	case REG_BTF:
-		return check_ptr_off(env, reg, regno, true);
-	case REG_NOT_INIT: case REG_CTX: case REG_MAP: case REG_PACKET_END: case REG_FLOW_KEYS:
+		return check_ptr_off(env, reg, regno, !(reg->flags & REG_UNTRUSTED));
+	case REG_CTX:
+		if (arg->kind == ARG_PTR_TO_CTX)
+			break;
+		return ctx_is_region(env) ? 0 : refuse_ctx_memory(env, reg, regno);
+	case REG_NOT_INIT: case REG_MAP: case REG_PACKET_END: case REG_FLOW_KEYS:
 	case REG_SOCKET: case REG_SOCK_COMMON: case REG_TCP_SOCK: case REG_TP_BUFFER:
 	case REG_XDP_SOCK: case REG_FUNC: case REG_DYNPTR: case REG_INSN: case REG_TYPE_COUNT:
 		break;
@@ -314,8 +332,8 @@ static int check_release(struct env *env, struct call_check *call, int regno, co
 					 "CONST_PTR_TO_DYNPTR cannot be released");
 	} else if (!reg->ref_id && !reg_is_zero(reg)) {
 		return reject_as(env, SKEP_VERIFY_REF, -EINVAL,
-				 "R%d must be referenced when passed to release function",
-				 regno);
+				 "release helper bpf_%s expects referenced PTR_TO_BTF_ID passed to "
+				 "R%d", call->fn->name, regno);
 	}
 	call->release_reg = regno;
 	return 0;

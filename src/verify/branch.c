@@ -361,8 +361,8 @@ static void learn_range(struct env *env, struct state *state, const struct reg *
 	struct packet_fact fact = { &copy, 0 };
 	int64_t range = (int64_t)copy.off + (below ? 1 : 0);
 
-	if (copy.off < 0 || range == 0 || copy.var.umax > PACKET_OFF_MAX ||
-	    copy.var.umax + (uint64_t)copy.off > PACKET_OFF_MAX)
+	/* Before the packet, or so far that sums might wrap. */
+	if (range <= 0 || reg_distance(&copy).umax > PACKET_OFF_MAX)
 		return;
 	fact.range = (uint32_t)range;
 	state_each_reg(env, state, widen_range, &fact);

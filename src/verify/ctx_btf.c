@@ -432,7 +432,13 @@ static int check_word(struct env *env, uint32_t word, uint32_t size, struct reg 
 	}
 	if (size != 8)
 		return reject(env, -EACCES, "func '%s' size %u must be 8", target.name, size);
-	return set_pointer(env, &target, &arg, type, out);
+	error = set_pointer(env, &target, &arg, type, out);
+	if (!error && out->type == REG_BTF)
+		trace(env, 7, "func '%s' arg%u has btf_id %u type %s '%s'\n", target.name,
+		      arg.index, out->btf_id,
+		      btf_kind(btf_type(out->btf, out->btf_id)) == BTF_UNION ? "UNION" : "STRUCT",
+		      skep_btf_type_name(out->btf, out->btf_id));
+	return error;
 }
 
 int check_ctx_btf_access(struct env *env, uint32_t pc, int32_t off, uint32_t size,

@@ -182,6 +182,14 @@ static int find_dynptr(struct env *env, int regno, const struct reg **dynptr)
 	return 0;
 }
 
+/* The log tells what it is given. */
+static void show_dynptr(struct env *env, const struct reg *reg)
+{
+	uint32_t slot = (uint32_t)slot_of((int32_t)(reg->off + (int32_t)reg->var.bits.value));
+
+	show_slot(env, slot);
+}
+
 int check_dynptr_arg(struct env *env, struct call_check *call, int regno, bool uninit,
 		     enum dynptr_kind kind, uint32_t source_ref)
 {
@@ -205,6 +213,8 @@ int check_dynptr_arg(struct env *env, struct call_check *call, int regno, bool u
 	if (kind != DYNPTR_NONE && dynptr->dynptr != kind)
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
 				 "Expected a dynptr of type %s as R%d", kind_names[kind], regno);
+	if (reg->type == REG_STACK)
+		show_dynptr(env, reg);
 	call->dynptr_id = dynptr->id;
 	call->dynptr_ref = dynptr->ref_id;
 	call->dynptr_kind = dynptr->dynptr;

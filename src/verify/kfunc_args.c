@@ -202,6 +202,8 @@ static int check_object(struct env *env, struct kfunc_call *call, int regno,
 		return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
 				 "arg#%d is %s expected %s or socket", regno - 1,
 				 reg_type_text(reg), reg_type_name(REG_BTF, 0));
+	if (check_ptr_off(env, reg, regno, !(reg->flags & REG_UNTRUSTED)) < 0)
+		return -EINVAL;
 	if (!reg_is_trusted(reg)) {
 		if (!(call->fn->flags & KF_RCU))
 			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
@@ -210,8 +212,6 @@ static int check_object(struct env *env, struct kfunc_call *call, int regno,
 			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
 					 "R%d must be a rcu pointer", regno);
 	}
-	if (check_ptr_off(env, reg, regno, true) < 0)
-		return -EINVAL;
 	name = skep_btf_type_name(btf, id);
 	strict = call->fn->flags & KF_RELEASE || is_unfinished(name, to->name) ||
 		 is_unfinished(to->name, name);

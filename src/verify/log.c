@@ -69,9 +69,25 @@ const char *reg_type_name(enum reg_type type, uint32_t flags)
 	return text;
 }
 
+/*
+ * What is found in some maps is no value, once it is not NULL: until then the log names what
+ * it will be.
+ */
+static enum reg_type will_be(const struct reg *reg)
+{
+	if (reg->type != REG_MAP_VALUE || !(reg->flags & REG_MAYBE_NULL))
+		return reg->type;
+	if (reg->map->inner)
+		return REG_MAP;
+	if (reg->map->type == BPF_MAP_TYPE_XSKMAP)
+		return REG_XDP_SOCK;
+	return reg->map->type == BPF_MAP_TYPE_SOCKMAP || reg->map->type == BPF_MAP_TYPE_SOCKHASH
+		       ? REG_SOCKET : reg->type;
+}
+
 const char *reg_type_text(const struct reg *reg)
 {
-	return reg_type_name(reg->type, reg->flags);
+	return reg_type_name(will_be(reg), reg->flags);
 }
 
 /* --- writing --- */
@@ -118,7 +134,7 @@ void explain(struct env *env, const char *fmt, ...)
 		va_end(args);
 		env->observer->remark(env->observer->arg, line);
 	}
-	if (!wants(env, 3))
+	if (!wants(env, 7))
 		return;
 	va_start(args, fmt);
 	vtrace(env, fmt, args);
@@ -187,7 +203,7 @@ static int vreject(struct env *env, enum skep_code code, int error, const char *
 	if (env->rejected)
 		return error;
 	if (env->tentative || may_speculate(env, error)) {
-		if (wants(env, 3)) {
+		if (wants(env, 7)) {
 			vtrace(env, fmt, args);
 			text_add(&env->log, "\n");
 		}
@@ -199,7 +215,7 @@ static int vreject(struct env *env, enum skep_code code, int error, const char *
 	env->errors++;
 	vsnprintf(result->message, sizeof(result->message), fmt, args);
 	result->insn = insn;
-	if (wants(env, 3))
+	if (wants(env, 7))
 		text_add(&env->log, "%s\n", result->message);
 	if (env->diag) {
 		struct skep_where where = insn_where(env, insn);
@@ -312,22 +328,6 @@ static void add_attribute(struct skep_text *out, const char **comma, const char 
 	*comma = ",";
 }
 
-/*
- * What is found in some maps is no value, once it is not NULL: until then the log names what
- * it will be.
- */
-static enum reg_type will_be(const struct reg *reg)
-{
-	if (reg->type != REG_MAP_VALUE || !(reg->flags & REG_MAYBE_NULL))
-		return reg->type;
-	if (reg->map->inner)
-		return REG_MAP;
-	if (reg->map->type == BPF_MAP_TYPE_XSKMAP)
-		return REG_XDP_SOCK;
-	return reg->map->type == BPF_MAP_TYPE_SOCKMAP || reg->map->type == BPF_MAP_TYPE_SOCKHASH
-		       ? REG_SOCKET : reg->type;
-}
-
 static bool reg_is_socket_to_be(const struct reg *reg)
 {
 	return will_be(reg) == REG_SOCKET || will_be(reg) == REG_XDP_SOCK;
@@ -382,14 +382,6 @@ static void add_pointer_details(struct skep_text *out, const struct reg *reg,
 	}
 }
 
-/* A number; or how far a pointer is from where it points to at first. */
-static struct scalar reg_distance(const struct reg *reg)
-{
-	if (reg->type == REG_SCALAR || !reg->off)
-		return reg->var;
-	return scalar_add(reg->var, scalar_const((uint64_t)(int64_t)reg->off), 8, 8);
-}
-
 void reg_write(struct skep_text *out, const struct reg *reg, uint32_t frameno)
 {
 	const char *comma = "";
@@ -433,7 +425,7 @@ void reg_write(struct skep_text *out, const struct reg *reg, uint32_t frameno)
 
 bool slot_bytes(const struct slot *slot, char bytes[SLOT_SIZE + 1])
 {
-	static const char letters[] = "?rm0dif?";
+	static const char letters[] = "?rm0difp";
 	bool valid = false;
 
 	for (int i = 0; i < SLOT_SIZE; i++) {
@@ -519,9 +511,9 @@ void trace_state(struct env *env, unsigned mask, const struct state *state, uint
 		if (all || env->fresh_slots >> i & 1)
 			add_slot(&env->log, &frame->slot[i], i, frame->frameno);
 	add_refs(&env->log, state);
-	if (frame->in_callback && all)
+	if (frame->in_callback)
 		text_add(&env->log, " cb");
-	if (frame->in_async && all)
+	if (frame->in_async)
 		text_add(&env->log, " async_cb");
 }
 

@@ -349,6 +349,8 @@ static int explore_subprog(struct env *env, uint32_t subprog)
 	env->exploring = false;
 	if (!error)
 		forget_states(env);
+	if (!error && !(env->log_level & 2))
+		log_go_back(env, 0);
 	return error;
 }
 

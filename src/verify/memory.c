@@ -111,45 +111,68 @@ static void explain_outside(struct env *env, int regno, int64_t off, uint32_t si
 		explain(env, "invalid access to map value, value_size=%u off=%d size=%u", limit,
 			(int)off, size);
 		break;
+	case REG_CTX:
+		explain(env, "invalid access to context, ctx_size=%u off=%d size=%u", limit,
+			(int)off, size);
+		break;
 	case REG_PACKET: case REG_PACKET_META: case REG_PACKET_END:
 		explain(env, "invalid access to packet, off=%d size=%u, R%d(id=%u,off=%d,r=%u)",
 			(int)off, size, regno, reg->id, (int)off, limit);
 		break;
-	case REG_NOT_INIT: case REG_SCALAR: case REG_CTX: case REG_MAP: case REG_STACK:
-	case REG_FLOW_KEYS: case REG_SOCKET: case REG_SOCK_COMMON: case REG_TCP_SOCK:
-	case REG_TP_BUFFER: case REG_XDP_SOCK: case REG_BTF: case REG_MEM: case REG_BUF:
-	case REG_FUNC: case REG_DYNPTR: case REG_ARENA: case REG_INSN: case REG_TYPE_COUNT:
+	case REG_NOT_INIT: case REG_SCALAR: case REG_MAP: case REG_STACK: case REG_FLOW_KEYS:
+	case REG_SOCKET: case REG_SOCK_COMMON: case REG_TCP_SOCK: case REG_TP_BUFFER:
+	case REG_XDP_SOCK: case REG_BTF: case REG_MEM: case REG_BUF: case REG_FUNC:
+	case REG_DYNPTR: case REG_ARENA: case REG_INSN: case REG_TYPE_COUNT:
 		explain(env, "invalid access to memory, mem_size=%u off=%d size=%u", limit,
 			(int)off, size);
 		break;
 	}
 }
 
-int check_mem_region(struct env *env, int regno, int32_t off, uint32_t size, uint32_t mem_size,
-		     bool zero_size_ok)
+static int refuse_below(struct env *env, int regno)
 {
-	const struct reg *reg = &state_regs(env->cur)[regno];
-	int64_t min = reg->var.smin, at = (int64_t)reg->off + off;
+	return reject_as(env, SKEP_VERIFY_BOUNDS, -EACCES,
+			 "R%d min value is negative, either use unsigned index or do a if (index "
+			 ">=0) check.", regno);
+}
 
-	if (min < 0 && (min == INT64_MIN || at + min != (int32_t)(at + min) || at + min < 0))
-		return reject_as(env, SKEP_VERIFY_BOUNDS, -EACCES,
-				 "R%d min value is negative, either use unsigned index or do a "
-				 "if (index >=0) check.", regno);
-	if (!inside(at + min, size, mem_size, zero_size_ok)) {
-		explain_outside(env, regno, at + min, size, mem_size);
-		return reject(env, -EACCES, "R%d min value is outside of the allowed memory range",
-			      regno);
+/* Is the nearest access before the start, or nowhere? A pointer itself may be before it. */
+static bool below_start(struct scalar distance, int32_t off)
+{
+	int64_t at = distance.smin + off;
+
+	return distance.smin < 0 && (distance.smin == INT64_MIN || at < 0 || at != (int32_t)at);
+}
+
+/* Both ends of what may be accessed. code: that of a rejection. */
+static int check_span(struct env *env, int regno, int32_t off, uint32_t size, uint32_t limit,
+		      bool zero_size_ok, enum skep_code code)
+{
+	struct scalar distance = reg_distance(&state_regs(env->cur)[regno]);
+
+	if (!inside(distance.smin + off, size, limit, zero_size_ok)) {
+		explain_outside(env, regno, distance.smin + off, size, limit);
+		return reject_as(env, code, -EACCES,
+				 "R%d min value is outside of the allowed memory range", regno);
 	}
-	if (reg->var.umax >= VAR_OFF_MAX)
+	if (distance.umax >= VAR_OFF_MAX)
 		return reject_as(env, SKEP_VERIFY_BOUNDS, -EACCES,
 				 "R%d unbounded memory access, make sure to bounds check any "
 				 "such access", regno);
-	if (!inside(at + (int64_t)reg->var.umax, size, mem_size, zero_size_ok)) {
-		explain_outside(env, regno, at + (int64_t)reg->var.umax, size, mem_size);
-		return reject(env, -EACCES, "R%d max value is outside of the allowed memory range",
-			      regno);
+	if (!inside((int64_t)distance.umax + off, size, limit, zero_size_ok)) {
+		explain_outside(env, regno, (int64_t)distance.umax + off, size, limit);
+		return reject_as(env, code, -EACCES,
+				 "R%d max value is outside of the allowed memory range", regno);
 	}
 	return 0;
+}
+
+int check_mem_region(struct env *env, int regno, int32_t off, uint32_t size, uint32_t mem_size,
+		     bool zero_size_ok)
+{
+	if (below_start(reg_distance(&state_regs(env->cur)[regno]), off))
+		return refuse_below(env, regno);
+	return check_span(env, regno, off, size, mem_size, zero_size_ok, SKEP_VERIFY_MEM);
 }
 
 int check_ptr_off(struct env *env, const struct reg *reg, int regno, bool fixed_off_ok)
@@ -276,23 +299,25 @@ static int access_map_value(struct env *env, const struct place *p)
 
 /* --- packets --- */
 
+/*
+ * A range counts from where the pointer's known part starts; from the packet's start, the
+ * unknown part is there too, with the same value in the pointer that was compared.
+ */
 int check_packet_access(struct env *env, int regno, int32_t off, uint32_t size,
 			bool zero_size_ok)
 {
 	const struct reg *reg = &state_regs(env->cur)[regno];
-	int64_t at = (int64_t)reg->off + off;
-	bool known = reg->range != RANGE_AT_END && reg->range != RANGE_BEYOND_END;
+	struct scalar distance = reg_distance(reg);
+	uint32_t limit = reg->range;
 
-	if (reg->var.smin < 0)
-		return reject_as(env, SKEP_VERIFY_BOUNDS, -EACCES,
-				 "R%d min value is negative, either use unsigned index or do a "
-				 "if (index >=0) check.", regno);
-	if (known && inside(at, size, reg->range, zero_size_ok))
-		return 0;
-	if (known)
-		explain_outside(env, regno, at, size, reg->range);
-	return reject_as(env, SKEP_VERIFY_PACKET, known ? -EACCES : -EINVAL,
-			 "R%d offset is outside of the packet", regno);
+	if (below_start(distance, off))
+		return refuse_below(env, regno);
+	if (reg->range == RANGE_AT_END || reg->range == RANGE_BEYOND_END)
+		return reject_as(env, SKEP_VERIFY_PACKET, -EINVAL,
+				 "R%d offset is outside of the packet", regno);
+	if (limit && distance.umax < VAR_OFF_MAX)
+		limit = (uint32_t)MAX(limit + (int64_t)distance.umax - reg->off, 0);
+	return check_span(env, regno, off, size, limit, zero_size_ok, SKEP_VERIFY_PACKET);
 }
 
 static int access_packet(struct env *env, const struct place *p)
@@ -364,6 +389,30 @@ static int note_ctx_access(struct env *env, const struct place *p, const struct 
 	return 0;
 }
 
+bool ctx_is_region(const struct env *env)
+{
+	return env->type->ctx && env->type->ctx->region && env_can(env, ABILITY_CTX_REGION);
+}
+
+/* Who runs the program must give as much as any path may look at. */
+static void note_ctx_end(struct env *env, const struct reg *reg, int64_t off, uint32_t size)
+{
+	int64_t end = reg->off + off + (int64_t)reg->var.umax + size;
+
+	env->ctx_end = MAX(env->ctx_end, (uint32_t)end);
+}
+
+static int access_ctx_region(struct env *env, const struct place *p)
+{
+	int err = check_mem_region(env, p->regno, p->off, p->size, env->type->ctx->size, false);
+
+	if (err < 0)
+		return err;
+	note_ctx_end(env, place_reg(env, p), p->off, p->size);
+	load_unknown(env, p);
+	return note_ctx_access(env, p, NULL, 0);
+}
+
 static int access_ctx(struct env *env, const struct place *p)
 {
 	struct reg *reg = place_reg(env, p);
@@ -372,6 +421,8 @@ static int access_ctx(struct env *env, const struct place *p)
 	int64_t off = (int64_t)p->off;
 	int err = writes(p) ? check_leak(env, p, "ctx") : 0;
 
+	if (!err && ctx_is_region(env))
+		return access_ctx_region(env, p);
 	if (!err)
 		err = check_ptr_off(env, reg, p->regno, false);
 	if (err < 0)
@@ -392,7 +443,7 @@ static int access_ctx(struct env *env, const struct place *p)
 		return refuse_ctx(env, off, p->size);
 	if (reads(p) && p->value_regno >= 0)
 		load_field(env, field, &state_regs(env->cur)[p->value_regno]);
-	env->ctx_end = MAX(env->ctx_end, (uint32_t)(off + p->size));
+	note_ctx_end(env, reg, off, p->size);
 	return note_ctx_access(env, p, field, off);
 }
 
@@ -622,11 +673,16 @@ static int check_ctx_region(struct env *env, const struct place *p, bool zero_si
 {
 	struct place last = *p;
 
-	if (!p->size)
+	if (!p->size && !ctx_is_region(env))
 		return zero_size_ok ? 0 : refuse_argument(env, p->regno);
-	if (env->type->ctx->plain_write)
-		return check_mem_region(env, p->regno, 0, p->size, env->type->ctx->size,
-					zero_size_ok);
+	if (env->type->ctx->plain_write) {
+		int err = check_mem_region(env, p->regno, 0, p->size, env->type->ctx->size,
+					   zero_size_ok);
+
+		if (!err)
+			note_ctx_end(env, place_reg(env, p), 0, p->size);
+		return err;
+	}
 	last.off = (int32_t)p->size - 1;
 	last.size = 1;
 	return access_ctx(env, &last);

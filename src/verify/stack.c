@@ -424,7 +424,7 @@ static int fill_number(struct env *env, struct frame *frame, int32_t off, uint32
 	if (spills == size && reg_is_zero(&slot->reg)) {
 		reg_set_const(env, dst, 0);
 		step_stack_access(env, frame->frameno, s);
-	} else if (all_zero(frame, off, off + size)) {
+	} else if (all_zero(frame, off, off + (int64_t)size)) {
 		reg_set_const(env, dst, 0);
 	} else {
 		reg_set_unknown(env, dst);
@@ -541,6 +541,7 @@ static int overwrite(struct env *env, struct frame *frame, int32_t min, int32_t 
 	for (int32_t at = min; at < max; at++) {
 		struct slot *slot = &frame->slot[slot_of(at)];
 
+		show_slot(env, (uint32_t)slot_of(at));
 		if (at == min || slot_byte_of(at) == 0) {
 			int err = destroy_special(env, frame, at, at + 1);
 

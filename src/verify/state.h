@@ -185,6 +185,13 @@ static inline uint32_t packet_range(const struct reg *reg)
 {
 	return reg->range >= RANGE_BEYOND_END ? 0 : reg->range;
 }
+/* A number; or how far a pointer is from where it points to at first. */
+static inline struct scalar reg_distance(const struct reg *reg)
+{
+	if (reg->type == REG_SCALAR || !reg->off)
+		return reg->var;
+	return scalar_add(reg->var, scalar_const((uint64_t)(int64_t)reg->off), 8, 8);
+}
 /* A scalar known to be zero. */
 static inline bool reg_is_zero(const struct reg *reg)
 {
@@ -599,6 +606,8 @@ int check_alignment(struct env *env, int regno, int32_t off, uint32_t size, bool
 /* Common region rule: off + var + size inside [0, mem_size). */
 int check_mem_region(struct env *env, int regno, int32_t off, uint32_t size, uint32_t mem_size,
 		     bool zero_size_ok);
+/* May any byte of the context be pointed to, and passed as memory? */
+bool ctx_is_region(const struct env *env);
 /* "dereference of modified %s ptr": off and var must be zero (fixed off allowed or not). */
 int check_ptr_off(struct env *env, const struct reg *reg, int regno, bool fixed_off_ok);
 int check_map_access(struct env *env, int regno, int32_t off, uint32_t size, bool zero_size_ok,

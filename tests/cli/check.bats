@@ -15,7 +15,7 @@ load helper
 	run skep check bad.o:past_the_end
 	[ "$status" = 1 ]
 	[[ "$output" == *rejected* ]]
-	[[ "$output" == *'offset is outside of the packet'* ]]
+	[[ "$output" == *'min value is outside of the allowed memory range'* ]]
 	[[ "$output" == *'return data[14] ? XDP_DROP : XDP_PASS;'* ]]
 	[[ "$output" == *'bad.bpf.c:22'* ]]
 }
@@ -30,7 +30,7 @@ load helper
 	[ "$(json type <<<"${lines[0]}")" = xdp ]
 	[ "$(json verdict <<<"${lines[1]}")" = rejected ]
 	[ "$(json errno <<<"${lines[1]}")" = EACCES ]
-	[[ "$(json message <<<"${lines[1]}")" == *'offset is outside of the packet' ]]
+	[[ "$(json message <<<"${lines[1]}")" == *'min value is outside of the allowed memory range' ]]
 	[ "$(json source.line <<<"${lines[1]}")" = 22 ]
 	[ "$(json insn <<<"${lines[1]}")" -ge 0 ]
 }

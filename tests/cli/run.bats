@@ -107,7 +107,7 @@ load helper
 	capture in.pcap
 	run skep run bad.o:past_the_end -r in.pcap
 	[ "$status" = 1 ]
-	[[ "$output" == *'offset is outside of the packet'* ]]
+	[[ "$output" == *'min value is outside of the allowed memory range'* ]]
 	# The same words as check's: the instruction, the source line, what to do.
 	reason=$(sed -n '/error\[V005\]/,/  fix:/p' <<<"$output")
 	[[ "$reason" == *'bad.bpf.c:22'* ]]

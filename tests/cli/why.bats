@@ -7,7 +7,7 @@ load helper
 	objects wrong
 	run skep check wrong.o:short_check
 	[ "$status" = 1 ]
-	[[ "${lines[0]}" == 'error[V005]: '*' offset is outside of the packet' ]]
+	[[ "${lines[0]}" == 'error[V005]: '*' min value is outside of the allowed memory range' ]]
 	[[ "${lines[1]}" == *'wrong.bpf.c:19 in short_check (wrong.o); the verifier stopped at line 21, instruction '* ]]
 	[ "${lines[2]}" = '    19 | if (data + 14 > end)' ]
 	[[ "${lines[3]}" == '       |     ^~~~' ]]

@@ -34,7 +34,7 @@ static const struct rejection rejections[] = {
 	{ "r0 = *(u64 *)(r10 -600)\nexit\n", SKEP_VERIFY_MEM,
 	  "invalid read from stack R10 off=-600 size=8" },
 	{ "r2 = *(u32 *)(r1 +76)\nr0 = *(u8 *)(r2 +0)\nexit\n", SKEP_VERIFY_PACKET,
-	  "R2 offset is outside of the packet" },
+	  "R2 min value is outside of the allowed memory range" },
 	{ LOOKUP "r0 = *(u64 *)(r0 +0)\nexit\n", SKEP_VERIFY_NULL,
 	  "R0 invalid mem access 'map_value_or_null'" },
 	{ "r0 = 5\nr0 = *(u64 *)(r0 +0)\nexit\n", SKEP_VERIFY_NOT_POINTER,
