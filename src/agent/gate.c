@@ -15,6 +15,7 @@
 #include <linux/sched.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <time.h>
 
 #include "base/fault.h"
@@ -91,6 +92,7 @@ static void vfork_save(struct target_thread *thread)
 	saved->tid = thread->tid;
 	saved->pid = thread->pid;
 	saved->hooked = thread->hooked;
+	saved->aside = thread->aside;
 	if (!thread->vfork_sighand)
 		signal_actions_copy(&saved->child, thread->actions);
 }
@@ -107,6 +109,7 @@ static void vfork_restore(struct target_thread *thread)
 	thread->tid = saved->tid;
 	thread->pid = saved->pid;
 	thread->hooked = saved->hooked;
+	thread->aside = saved->aside;
 	thread->waiting = thread->exec_mask = false;
 }
 
@@ -285,6 +288,26 @@ static enum gate_next call_prctl(struct target_thread *thread)
 	return leave_with(thread, result);
 }
 
+/*
+ * A tracer sees every signal, those of dispatch too, and need not be looking: gdb's
+ * child asks to be traced while gdb sleeps in vfork. So the thread goes on without.
+ */
+static int64_t traceme_done(struct target_thread *thread, int64_t result)
+{
+	if (result == 0 && !thread->aside && dispatch_disarm() == 0) {
+		thread->aside = true;
+		thread_aside(thread, GATE_ASIDE_TRACED);
+	}
+	return result;
+}
+
+static enum gate_next call_ptrace(struct target_thread *thread)
+{
+	if (thread->regs.di == PTRACE_TRACEME)
+		thread->after = traceme_done;
+	return GATE_CALL;
+}
+
 static enum gate_next call_mapping(struct target_thread *thread)
 {
 	(void)thread;
@@ -313,6 +336,7 @@ static special_fn *const special[GATE_CALLS] = {
 	[SYS_execveat] = call_exec,
 	[SYS_arch_prctl] = call_arch_prctl,
 	[SYS_prctl] = call_prctl,
+	[SYS_ptrace] = call_ptrace,
 	[SYS_rt_sigaction] = signal_call_sigaction,
 	[SYS_rt_sigprocmask] = signal_call_sigprocmask,
 	[SYS_sigaltstack] = signal_call_sigaltstack,

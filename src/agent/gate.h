@@ -36,6 +36,7 @@ enum gate_aside {
 	GATE_ASIDE_DISPATCH,     /* it uses Syscall User Dispatch itself */
 	GATE_ASIDE_REFUSED,      /* the kernel refused to arm it (a filter, likely) */
 	GATE_ASIDE_MEMORY,       /* no memory for its record */
+	GATE_ASIDE_TRACED,       /* it has itself traced by another */
 	GATE_ASIDE_TIMER,        /* followed, but not sampled: the kernel gives no timer */
 };
 

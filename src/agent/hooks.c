@@ -111,9 +111,15 @@ static void on_signal(struct target_thread *thread, int sig, const siginfo_t *in
 
 static void on_aside(struct target_thread *thread, enum gate_aside why)
 {
-	(void)thread;
-	if (agent_self.process)
-		__atomic_fetch_or(&agent_self.process->asides, 1u << why, __ATOMIC_RELAXED);
+	struct process *process = process_find(agent_self.targets, thread->pid);
+
+	if (!process)
+		return;
+	__atomic_fetch_or(&process->asides, 1u << why, __ATOMIC_RELAXED);
+	if (why == GATE_ASIDE_TRACED) {
+		process->tracer = process->ppid;
+		process_refuse(process, WHYNOT_TRACED, 0);
+	}
 }
 
 static struct gate_ops ops = {

@@ -16,10 +16,13 @@
 #include "agent/gate.h"
 #include "agent/hooks.h"
 #include "agent/libc.h"
+#include "helper/task.h"
 #include "hook/agent.h"
 #include "hook/targets.h"
 #include "map/memory.h"
+#include "map/owner.h"
 #include "map/sys.h"
+#include "vm/install.h"
 #include "vm/vm.h"
 
 /* The file begins with it; see struct agent_table. The note begins the data
@@ -91,6 +94,16 @@ static void agent_introduce(const struct agent_start *start)
 	process->execs += start->why != AGENT_ATTACHED;
 }
 
+/* All that was mapped since. */
+static void agent_clear(const struct agent_start *start)
+{
+	install_done();
+	task_parts_done();
+	owner_leave(memory_owners(agent_self.memory));
+	owner_process_done();
+	munmap((void *)(uintptr_t)start->arena, start->arena_size);
+}
+
 int64_t agent_main(struct agent_start *start)
 {
 	int error;
@@ -106,7 +119,7 @@ int64_t agent_main(struct agent_start *start)
 	if (error == 0)
 		error = hooks_start(start->why != AGENT_ATTACHED);
 	if (error < 0) {
-		munmap((void *)(uintptr_t)start->arena, start->arena_size);
+		agent_clear(start);
 		return error;
 	}
 	process_set_state(agent_self.process, PROCESS_FOLLOWED);
@@ -135,5 +148,6 @@ int64_t agent_stop(struct agent_start *start)
 	if (error < 0)
 		return error;
 	process_set_state(agent_self.process, PROCESS_DETACHED);
-	return munmap((void *)(uintptr_t)start->arena, start->arena_size) < 0 ? -errno : 0;
+	agent_clear(start);
+	return 0;
 }

@@ -17,7 +17,7 @@
 #include "base/base.h"
 #include "map/sys.h"
 
-enum { MAPPINGS_MAX = 1024, POOL_SIZE = 1 << 16, PATH_SIZE = 512, MAPS_SIZE = 1 << 16 };
+enum { MAPPINGS_MAX = 1024, POOL_SIZE = 1 << 16, POOL_HEAD = 16, PATH_SIZE = 512, MAPS_SIZE = 1 << 16 };
 
 /* A place of a program, an unwinder or a system call in one mapping. */
 struct placed {
@@ -46,6 +46,7 @@ static uint64_t generation;
 static uint32_t pending;           /* semaphores that could not be raised yet */
 static char *pool;
 static size_t pool_left;
+static char *pool_start;           /* the latest; the one before it is named in its head */
 
 static void *allocate(size_t size)
 {
@@ -58,8 +59,10 @@ static void *allocate(size_t size)
 
 		if (got < 0)
 			return NULL;
-		pool = (char *)(uintptr_t)got;
-		pool_left = POOL_SIZE;
+		*(char **)(uintptr_t)got = pool_start;
+		pool_start = (char *)(uintptr_t)got;
+		pool = pool_start + POOL_HEAD;
+		pool_left = POOL_SIZE - POOL_HEAD;
 	}
 	memory = pool;
 	pool += size;
@@ -591,6 +594,17 @@ int places_stop(enum patch_mode mode)
 	sys_call2(SYS_munmap, got, size);
 	mapping_count = 0;
 	return error;
+}
+
+void places_free(void)
+{
+	while (pool_start) {
+		char *before = *(char **)(void *)pool_start;
+
+		sys_call2(SYS_munmap, (uintptr_t)pool_start, POOL_SIZE);
+		pool_start = before;
+	}
+	pool_left = 0;
 }
 
 static void count_site(void *arg, struct patch_site *site)

@@ -112,6 +112,8 @@ void probes_stop(void)
 void probes_done(void)
 {
 	patch_free(framed);
+	if (!framed)
+		places_free();
 }
 
 void probes_look(void)

@@ -82,7 +82,7 @@ struct thread_saved {
 	struct signal_actions *actions;
 	uint32_t tid, pid;
 	uint16_t status;
-	bool hooked;
+	bool hooked, aside;
 	struct signal_actions child; /* the child's: it may change them unseen */
 };
 

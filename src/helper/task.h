@@ -154,6 +154,8 @@ struct own_task *task_current(struct task_table *table, struct task_facts *facts
 void task_describe(struct task_entry *entry, uint32_t pid);
 
 /* Points the current task's mm, files, fs and nsproxy to where a look makes them. */
+/* No program runs in this process any more. */
+void task_parts_done(void);
 void task_parts_use(struct own_task *task, struct vcpu *cpu, unsigned vcpus, uint64_t machine);
 /* Reads fields of /proc/PID/stat, counted from 1, those behind the name. False: none. */
 bool task_stat(const char *path, const uint8_t *fields, uint64_t *values, unsigned count);

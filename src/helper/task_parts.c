@@ -390,6 +390,14 @@ static void map_region(unsigned vcpus)
 	}
 }
 
+void task_parts_done(void)
+{
+	if (base)
+		sys_call2(SYS_munmap, (uintptr_t)base, (size_t)stretches * PAGES * PAGE);
+	base = NULL;
+	stretches = 0;
+}
+
 static void forget_filled(struct parts *parts)
 {
 	if (parts->count > KEPT)

@@ -249,8 +249,11 @@ static int64_t serve_exec_failed(struct follower *follower, const struct mail_me
 	struct process *process = process_find(follower->targets, message->pid);
 	struct trace_event event;
 
-	if (process)
-		process_set_state(process, process->execs ? PROCESS_FOLLOWED : PROCESS_LEFT);
+	if (process) {
+		process->whynot = WHYNOT_NONE;
+		process->error = 0;
+		process_set_state(process, PROCESS_FOLLOWED); /* it has the agent, as it asks */
+	}
 	if (!watch)
 		return 0;
 	if (trace_interrupt(watch->tid) == 0)
@@ -319,22 +322,13 @@ static void serve_mail(struct follower *follower)
 /* Now and then: who ended without a word, and what they left behind. */
 static void sweep(struct follower *follower)
 {
-	struct targets *targets = follower->targets;
 	uint64_t now = owner_clock();
-	uint32_t used = __atomic_load_n(&targets->used, __ATOMIC_ACQUIRE);
 
 	if (now - follower->swept < 100000000)
 		return;
 	follower->swept = now;
-	mail_sweep(&targets->mail, memory_owners(follower->memory));
-	for (uint32_t i = 0; i < used && i < PROCESSES; i++) {
-		struct process *process = &targets->process[i];
-		uint32_t state = __atomic_load_n(&process->state, __ATOMIC_ACQUIRE);
-
-		if (state >= PROCESS_FOLLOWED && state < PROCESS_LEFT &&
-		    kill((pid_t)process->pid, 0) < 0 && errno == ESRCH)
-			process_leave(process);
-	}
+	mail_sweep(&follower->targets->mail, memory_owners(follower->memory));
+	targets_sweep(follower->targets);
 }
 
 /* How long to sleep when there may be stops to see. */

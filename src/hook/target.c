@@ -192,6 +192,8 @@ size_t skep_target_list(struct skep_machine *machine, struct skep_target_info *o
 	uint32_t serials[PROCESSES];
 	size_t found = 0;
 
+	if (targets)
+		targets_sweep(targets);
 	for (uint32_t i = 0; targets && i < MIN(targets->used, PROCESSES); i++) {
 		const struct process *process = &targets->process[i];
 		uint32_t state = __atomic_load_n(&process->state, __ATOMIC_ACQUIRE);

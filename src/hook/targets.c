@@ -114,6 +114,20 @@ void process_leave(struct process *process)
 	process_set_state(process, PROCESS_LEFT);
 }
 
+void targets_sweep(struct targets *targets)
+{
+	uint32_t used = __atomic_load_n(&targets->used, __ATOMIC_ACQUIRE);
+
+	for (uint32_t i = 0; i < used && i < PROCESSES; i++) {
+		struct process *process = &targets->process[i];
+		uint32_t state = __atomic_load_n(&process->state, __ATOMIC_ACQUIRE);
+
+		if (state >= PROCESS_FOLLOWED && state < PROCESS_LEFT &&
+		    sys_call2(SYS_kill, process->pid, 0) == -ESRCH)
+			process_leave(process);
+	}
+}
+
 void process_refuse(struct process *process, enum process_whynot whynot, int error)
 {
 	process->whynot = whynot;

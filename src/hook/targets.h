@@ -87,6 +87,8 @@ static inline uint32_t process_index(const struct targets *targets, const struct
 void process_set_state(struct process *process, enum process_state state);
 /* Its process has ended, or replaces its program without us. */
 void process_leave(struct process *process);
+/* Finds those that ended without a word. */
+void targets_sweep(struct targets *targets);
 void process_refuse(struct process *process, enum process_whynot whynot, int error);
 /* Reads comm and exe from what the kernel says. */
 void process_describe(struct process *process);

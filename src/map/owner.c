@@ -36,6 +36,13 @@ int owner_process_init(void)
 	return owner_process ? 0 : -ENOMEM;
 }
 
+void owner_process_done(void)
+{
+	if (owner_process)
+		munmap(owner_process, sizeof(*owner_process));
+	owner_process = NULL;
+}
+
 uint64_t owner_clock(void)
 {
 	struct timespec now = { 0, 0 };

@@ -73,6 +73,8 @@ extern struct owner_process *owner_process;
 
 /* Once per process, before its first arena. 0 or -ENOMEM. */
 int owner_process_init(void);
+/* After its last. */
+void owner_process_done(void);
 uint64_t owner_join(struct owner_table *table);
 /* What this process still holds is a dead one's from now on. */
 void owner_leave(struct owner_table *table);

@@ -331,6 +331,15 @@ int install_init(void)
 	return 0;
 }
 
+void install_done(void)
+{
+	if (!region)
+		return;
+	fault_unregister(region);
+	munmap(region, (size_t)REGION_PAGES * PAGE);
+	region = NULL;
+}
+
 /* --- the runtime's own calls --- */
 
 static uint64_t tail_interpret(uint64_t ctx, struct jit_frame *frame, uint8_t *fp)

@@ -34,6 +34,8 @@ const struct installed *install_find(const struct code *code);
 void install_remove(const struct code *code);
 /* Reserves the region and answers for faults in it, once. Control plane. */
 int install_init(void);
+/* Gives it back: no program runs in this process any more. */
+void install_done(void);
 
 /* What a slot's call leads to; NULL if this process has nothing for it. */
 const void *install_resolve(const struct code *code, const struct code_slot *slot);

@@ -200,6 +200,52 @@ static void follow__starting_costs_at_most_three_milliseconds(void **state)
 	assert_true(with - plain < 3000000);
 }
 
+static unsigned records_of(pid_t parent)
+{
+	unsigned count = 0;
+
+	for (uint32_t i = 0; i < targets->used; i++)
+		count += targets->process[i].ppid == (uint32_t)parent;
+	return count;
+}
+
+static void follow__failed_steps_of_a_search_are_one_process(void **state)
+{
+	pid_t pid = spawn(target("search"), "/nonexistent/a", "/nonexistent/b", "/nonexistent/c");
+
+	(void)state;
+	assert_true(pid > 0);
+	assert_int_equal(finish(pid), 0);
+	assert_followed(pid);
+	assert_int_equal(records_of(pid), 1);
+}
+
+/* As gdb does: the child of a vfork has itself traced before it becomes the program. */
+static void follow__a_debugger_starts_its_program(void **state)
+{
+	pid_t pid = spawn(target("search"), "traced");
+
+	(void)state;
+	assert_true(pid > 0);
+	assert_int_equal(finish(pid), 0);
+	assert_followed(pid);
+	for (uint32_t i = 0; i < targets->used; i++)
+		if (targets->process[i].ppid == (uint32_t)pid)
+			assert_int_equal(targets->process[i].whynot, WHYNOT_TRACED);
+	assert_int_equal(records_of(pid), 1);
+}
+
+static void follow__a_killed_process_is_seen_to_have_ended(void **state)
+{
+	pid_t pid = spawn("sh", "-c", "kill -9 $$");
+
+	(void)state;
+	assert_true(pid > 0);
+	assert_int_equal(WTERMSIG(finish(pid)), SIGKILL);
+	targets_sweep(targets);
+	assert_int_equal(record_of(pid)->state, PROCESS_LEFT);
+}
+
 static void follow__a_program_that_gains_privilege_is_left_alone(void **state)
 {
 	const char *file = access("/bin/su", X_OK) == 0 ? "/bin/su" : "/usr/bin/passwd";
@@ -291,12 +337,29 @@ static bool has_agent(pid_t pid)
 	return found;
 }
 
+/* Lines of its maps: heaps grow by themselves, other lines do not come or go. */
+static unsigned mappings_of(pid_t pid)
+{
+	char path[64], line[512];
+	unsigned count = 0;
+	FILE *file;
+
+	sprintf(path, "/proc/%d/maps", (int)pid);
+	file = fopen(path, "r");
+	while (fgets(line, sizeof(line), file))
+		count++;
+	fclose(file);
+	return count;
+}
+
 static void follow__attach_detach_and_attach_again_leave_threads_going(void **state)
 {
 	struct running running = running_start();
+	unsigned before;
 
 	(void)state;
 	running_check(&running);
+	before = mappings_of(running.pid);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(follower_attach(follower, running.pid), 0);
 		assert_true(has_agent(running.pid));
@@ -305,6 +368,7 @@ static void follow__attach_detach_and_attach_again_leave_threads_going(void **st
 		assert_int_equal(follower_attach(follower, running.pid), -EALREADY);
 		assert_int_equal(follower_detach(follower, running.pid), 0);
 		assert_false(has_agent(running.pid));
+		assert_int_equal(mappings_of(running.pid), before);
 		assert_int_equal(record_of(running.pid)->state, PROCESS_DETACHED);
 		running_check(&running);
 		assert_int_equal(follower_detach(follower, running.pid), -ESRCH);
@@ -333,6 +397,9 @@ int main(void)
 		cmocka_unit_test(follow__a_musl_program_is_unharmed),
 		cmocka_unit_test(follow__a_go_program_is_unharmed),
 		cmocka_unit_test(follow__starting_costs_at_most_three_milliseconds),
+		cmocka_unit_test(follow__failed_steps_of_a_search_are_one_process),
+		cmocka_unit_test(follow__a_debugger_starts_its_program),
+		cmocka_unit_test(follow__a_killed_process_is_seen_to_have_ended),
 		cmocka_unit_test(follow__a_program_that_gains_privilege_is_left_alone),
 		cmocka_unit_test_teardown(follow__attach_detach_and_attach_again_leave_threads_going,
 					  running_teardown),
