@@ -23,6 +23,7 @@
 #include <stdint.h>
 #include <skep/btf.h>
 #include <skep/diag.h>
+#include <skep/insn.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -119,6 +120,61 @@ uint32_t skep_cbpf_run(const struct skep_cbpf_insn *insns, size_t count,
 		       const struct skep_cbpf_packet *packet);
 uint32_t skep_cbpf_run_call(const struct skep_cbpf_insn *insns, size_t count,
 			    const struct skep_cbpf_call *call);
+
+/* --- eBPF --- */
+
+enum skep_cbpf_target {
+	SKEP_CBPF_TO_SOCKET_FILTER, /* socket_filter: returns what the filter returns */
+	SKEP_CBPF_TO_TC,            /* sched_cls: TC_ACT_OK, or TC_ACT_SHOT for 0 */
+	SKEP_CBPF_TO_XDP,           /* xdp: XDP_PASS, or XDP_DROP for 0 */
+};
+
+/*
+ * The same filter, one that skep_cbpf_check() accepts for sockets, as an eBPF program that the
+ * verifier accepts. On success *ebpf is for the caller to free.
+ *
+ * tc programs see a packet from its link header on, socket filters from where their
+ * socket does. For XDP there are no offsets that count from headers, and an
+ * indexed load that comes to one drops the packet.
+ *
+ * Errors: EINVAL (the filter), EOPNOTSUPP (metadata that the kind of program
+ * does not have), ENOMEM.
+ */
+int skep_cbpf_to_ebpf(const struct skep_cbpf_insn *insns, size_t count,
+		      enum skep_cbpf_target target, const char *name, struct skep_insn **ebpf,
+		      size_t *ebpf_count, struct skep_diag *diag);
+
+/* --- at native speed --- */
+
+struct skep_filter;
+
+enum skep_filter_flags {
+	SKEP_FILTER_INTERPRET = 1 << 0, /* not compiled, even where code may be mapped */
+	SKEP_FILTER_COMPILE = 1 << 1,   /* compiled, or else EOPNOTSUPP */
+};
+
+/*
+ * A filter ready to run: checked, converted to eBPF, verified, and compiled where this process
+ * may map code and the filter does not look for netlink attributes, which
+ * the interpreter does. The instructions are copied. NULL with an item in diag.
+ */
+struct skep_filter *skep_filter_open(const struct skep_cbpf_insn *insns, size_t count,
+				     enum skep_cbpf_use use, unsigned flags, const char *name,
+				     struct skep_diag *diag);
+/* Nobody may be running it. NULL is accepted. */
+void skep_filter_free(struct skep_filter *filter);
+
+/* What skep_cbpf_run() returns. Any number of threads may run one filter. */
+uint32_t skep_filter_run(const struct skep_filter *filter, const struct skep_cbpf_packet *packet);
+uint32_t skep_filter_run_call(const struct skep_filter *filter, const struct skep_cbpf_call *call);
+/* Packets in a row: results[i] for each; returns how many are not 0. */
+size_t skep_filter_run_many(const struct skep_filter *filter,
+			    const struct skep_cbpf_packet *packets, size_t count,
+			    uint32_t *results);
+
+/* What it runs, borrowed: eBPF instructions and machine code; NULL: it is interpreted. */
+const struct skep_insn *skep_filter_ebpf(const struct skep_filter *filter, size_t *count);
+const void *skep_filter_native(const struct skep_filter *filter, size_t *size);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

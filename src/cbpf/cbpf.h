@@ -16,6 +16,7 @@
 #define CBPF_NETWORK 0xfff00000u   /* SKF_NET_OFF */
 #define CBPF_LINK 0xffe00000u      /* SKF_LL_OFF */
 #define CBPF_MEMORY 16u            /* words of scratch memory */
+#define CBPF_ANCILLARY_COUNT 16u   /* numbers are four apart */
 #define SECCOMP_DATA_SIZE 64u
 
 enum cbpf_kind {

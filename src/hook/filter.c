@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * filter.c - classic filters at native speed, without a machine.
+ *
+ * A filter becomes eBPF of a program type of its own, is verified as any program is, and
+ * compiled. Its context is struct cbpf_native_ctx, or the call for seccomp. What
+ * neither calls nor uses the stack is a plain C function; the rest is entered as programs are.
+ */
+#include <skep/cbpf.h>
+
+#include <errno.h>
+
+#include "cbpf/convert.h"
+#include "helper/packet.h"
+#include "prog/ctx.h"
+#include "vm/draft.h"
+#include "vm/install.h"
+
+/* --- the program types --- */
+
+#define PLAIN(member)                                                                      \
+	FIELD(#member, offsetof(struct cbpf_native_ctx, member), 4, 4, .kind = FIELD_SCALAR, READ)
+#define PACKET_POINTER(member, kind_)                                                      \
+	FIELD(#member, offsetof(struct cbpf_native_ctx, member), 8, 8, .kind = (kind_), READ)
+
+static const struct ctx_field packet_rows[] = {
+	PACKET_POINTER(data, FIELD_PACKET), PACKET_POINTER(data_end, FIELD_PACKET_END),
+	PLAIN(len), PLAIN(protocol), PLAIN(type), PLAIN(has_device), PLAIN(ifindex), PLAIN(hatype),
+	PLAIN(mark), PLAIN(queue), PLAIN(hash), PLAIN(vlan_tci), PLAIN(vlan_present),
+	PLAIN(vlan_tpid), PLAIN(cpu), PLAIN(random), PLAIN(payload),
+	FIELDS_END,
+};
+
+static const struct ctx_layout packet_layout = { .name = "classic_filter", .fields = packet_rows,
+						 .size = sizeof(struct cbpf_native_ctx) };
+static const struct ctx_layout call_layout = { .name = "seccomp_data", .plain = true,
+					       .size = sizeof(struct skep_cbpf_call) };
+
+static const struct prog_type types[] = {
+	[SKEP_CBPF_SOCKET] = { .id = BPF_PROG_TYPE_SOCKET_FILTER, .name = "classic_filter",
+			       .ctx = &packet_layout, .any_attach = true, .direct_packet_read = true,
+			       .legacy_packet = true },
+	[SKEP_CBPF_SECCOMP] = { .id = BPF_PROG_TYPE_SOCKET_FILTER, .name = "seccomp_filter",
+				.ctx = &call_layout, .any_attach = true },
+};
+
+typedef uint64_t leaf_fn(const void *ctx);
+
+struct skep_filter {
+	struct skep_cbpf_insn *insns; /* owned */
+	size_t count;
+	enum skep_cbpf_use use;
+	struct cbpf_program program; /* owned; count 0: interpreted */
+	struct code *code;       /* owned; NULL: interpreted */
+	const struct installed *home;
+	leaf_fn *leaf;           /* the code itself, where it needs nothing; or NULL */
+};
+
+/* --- opening --- */
+
+static int filter_code(struct skep_filter *filter, const struct verified *verified)
+{
+	struct draft draft;
+	void *memory = NULL;
+	int error = draft_init(&draft, verified->insns, verified->len, verified->subprogs,
+			       verified->subprog_count);
+
+	draft.facts = verified->facts;
+	if (error == 0)
+		error = draft_finish(&draft, true);
+	if (error == 0 && posix_memalign(&memory, 16, draft_size(&draft)) != 0)
+		error = -ENOMEM;
+	if (error == 0) {
+		memset(memory, 0, draft_size(&draft));
+		filter->code = draft_fill(&draft, memory);
+		filter->home = install_find(filter->code);
+	}
+	draft_done(&draft);
+	return error;
+}
+
+static int filter_verify(struct skep_filter *filter, const char *name, struct verified *verified,
+			 struct skep_diag *diag)
+{
+	struct skep_verify_result result = { 0 };
+	struct prog_spec spec = { .name = name, .type = &types[filter->use], .license = "GPL",
+				  .insns = filter->program.insns,
+				  .len = (uint32_t)filter->program.count };
+	int error = verify(&spec, &(struct skep_verify_opts){ 0 }, &result, verified, diag);
+
+	if (error == 0)
+		error = result.error;
+	skep_verify_result_done(&result);
+	return error;
+}
+
+/* Where a filter cannot be compiled it is interpreted: what the reason is, diag says. */
+static int filter_compile(struct skep_filter *filter, const char *name, struct skep_diag *diag)
+{
+	enum cbpf_target target = filter->use == SKEP_CBPF_SOCKET ? CBPF_TO_NATIVE : CBPF_TO_SECCOMP;
+	struct verified verified = { 0 };
+	int error = engine_init();
+
+	if (error < 0)
+		return skep_report(diag, SKEP_ENGINE_FAULT, NULL, "no fault handler"), error;
+	error = cbpf_convert(filter->insns, filter->count, target, name, &filter->program, diag);
+	if (error < 0)
+		return error;
+	error = filter_verify(filter, name, &verified, diag);
+	if (error == 0) {
+		error = filter_code(filter, &verified);
+		verified_done(&verified);
+	}
+	if (error == 0 && (!filter->home || !filter->home->executable))
+		error = skep_fail(diag, SKEP_ENGINE_COMPILE, NULL,
+				  "no compiler for this machine, or code may not be mapped");
+	return error;
+}
+
+static void filter_forget_code(struct skep_filter *filter)
+{
+	if (filter->code)
+		install_remove(filter->code);
+	free(filter->code);
+	free(filter->program.insns);
+	filter->code = NULL;
+	filter->home = NULL;
+	filter->program = (struct cbpf_program){ 0 };
+}
+
+static int filter_prepare(struct skep_filter *filter, unsigned flags, const char *name,
+			  struct skep_diag *diag)
+{
+	struct skep_diag *quiet = flags & SKEP_FILTER_COMPILE ? diag : NULL;
+	int error;
+
+	if (flags & SKEP_FILTER_INTERPRET)
+		return 0;
+	error = filter_compile(filter, name, quiet);
+	if (error == -ENOMEM && !quiet)
+		return skep_fail(diag, SKEP_OOM, NULL, "filter '%s'", name);
+	if (error < 0) {
+		filter_forget_code(filter);
+		return quiet || error == -ENOMEM ? error : 0;
+	}
+	if (!filter->program.calls && !filter->program.stack)
+		filter->leaf = (leaf_fn *)(uintptr_t)(filter->home->native +
+						      filter->code->subprogs[0].native_off);
+	return 0;
+}
+
+struct skep_filter *skep_filter_open(const struct skep_cbpf_insn *insns, size_t count,
+				     enum skep_cbpf_use use, unsigned flags, const char *name,
+				     struct skep_diag *diag)
+{
+	struct skep_filter *filter;
+
+	if (skep_cbpf_check(insns, count, use, name, diag) < 0)
+		return NULL;
+	filter = calloc(1, sizeof(*filter));
+	if (filter)
+		filter->insns = malloc(count * sizeof(*insns));
+	if (!filter || !filter->insns) {
+		skep_report(diag, SKEP_OOM, NULL, "filter '%s'", name);
+		free(filter);
+		return NULL;
+	}
+	memcpy(filter->insns, insns, count * sizeof(*insns));
+	filter->count = count;
+	filter->use = use;
+	if (filter_prepare(filter, flags, name, diag) < 0) {
+		skep_filter_free(filter);
+		return NULL;
+	}
+	return filter;
+}
+
+void skep_filter_free(struct skep_filter *filter)
+{
+	if (!filter)
+		return;
+	filter_forget_code(filter);
+	free(filter->insns);
+	free(filter);
+}
+
+/* --- running --- */
+
+static void ctx_metadata(struct cbpf_native_ctx *ctx, const struct skep_cbpf_packet *packet,
+			 bool payload)
+{
+	ctx->protocol = packet->protocol;
+	ctx->type = packet->type & 7u;
+	ctx->has_device = packet->has_device;
+	ctx->ifindex = packet->ifindex;
+	ctx->hatype = packet->hatype;
+	ctx->mark = packet->mark;
+	ctx->queue = packet->queue;
+	ctx->hash = packet->hash;
+	ctx->vlan_tci = packet->vlan_tci;
+	ctx->vlan_present = packet->vlan_present;
+	ctx->vlan_tpid = packet->vlan_tpid;
+	ctx->cpu = packet->cpu;
+	ctx->random = packet->random;
+	if (payload)
+		ctx->payload = cbpf_payload_offset(packet);
+}
+
+/* Entered as programs are: with a stack, and a packet for LD_ABS and LD_IND. */
+static __attribute__((noinline)) uint64_t run_entered(const struct skep_filter *filter,
+						      const void *ctx, struct packet *packet)
+{
+	uint8_t stack[INSN_STACK_SIZE] __attribute__((aligned(16)));
+	struct vm vm = { .code = filter->code, .packet = packet };
+	const uint64_t args[5] = { (uint64_t)(uintptr_t)ctx };
+	struct run run = { .frame = { .vm = &vm }, .stack_end = stack };
+	jit_enter_fn *enter =
+		(jit_enter_fn *)(uintptr_t)(filter->home->native + filter->code->native_enter);
+
+	vm.engine = &run;
+	return enter(&run.frame, filter->home->native + filter->code->subprogs[0].native_off, args,
+		     stack + sizeof(stack));
+}
+
+static __attribute__((noinline)) uint32_t run_packet_slowly(const struct skep_filter *filter,
+							    const struct cbpf_native_ctx *ctx,
+							    const struct skep_cbpf_packet *in)
+{
+	uint8_t *data = (uint8_t *)(uintptr_t)in->data;
+	struct packet packet = { .data = data };
+
+	if (!filter->program.calls)
+		return (uint32_t)run_entered(filter, ctx, NULL);
+	packet.start = data - in->headroom;
+	packet.end = data + in->size;
+	packet.network = data + in->network;
+	packet.mac = in->has_link ? data + in->link : NULL;
+	return (uint32_t)run_entered(filter, ctx, &packet);
+}
+
+static inline uint32_t run_one(const struct skep_filter *filter,
+			       const struct skep_cbpf_packet *packet)
+{
+	struct cbpf_native_ctx ctx;
+
+	ctx.data = packet->data;
+	ctx.data_end = (const uint8_t *)packet->data + packet->size;
+	ctx.len = packet->len ? packet->len : packet->size;
+	if (__builtin_expect(filter->program.metadata, 0))
+		ctx_metadata(&ctx, packet, filter->program.payload);
+	if (__builtin_expect(filter->leaf != NULL, 1))
+		return (uint32_t)filter->leaf(&ctx);
+	return run_packet_slowly(filter, &ctx, packet);
+}
+
+uint32_t skep_filter_run(const struct skep_filter *filter, const struct skep_cbpf_packet *packet)
+{
+	if (__builtin_expect(!filter->code, 0))
+		return skep_cbpf_run(filter->insns, filter->count, packet);
+	return run_one(filter, packet);
+}
+
+size_t skep_filter_run_many(const struct skep_filter *filter,
+			    const struct skep_cbpf_packet *packets, size_t count,
+			    uint32_t *results)
+{
+	size_t passed = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		results[i] = skep_filter_run(filter, &packets[i]);
+		passed += results[i] != 0;
+	}
+	return passed;
+}
+
+uint32_t skep_filter_run_call(const struct skep_filter *filter, const struct skep_cbpf_call *call)
+{
+	if (!filter->code)
+		return skep_cbpf_run_call(filter->insns, filter->count, call);
+	return (uint32_t)(filter->leaf ? filter->leaf(call) : run_entered(filter, call, NULL));
+}
+
+/* --- what it became --- */
+
+const struct skep_insn *skep_filter_ebpf(const struct skep_filter *filter, size_t *count)
+{
+	*count = filter->program.count;
+	return filter->program.insns;
+}
+
+const void *skep_filter_native(const struct skep_filter *filter, size_t *size)
+{
+	uint32_t start;
+
+	*size = 0;
+	if (!filter->code)
+		return NULL;
+	start = filter->code->subprogs[0].native_off;
+	*size = filter->code->native_size - start;
+	return filter->home->native + start;
+}
