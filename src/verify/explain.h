@@ -13,6 +13,7 @@
  *   words.c     registers, places and lines in words
  *   story*.c    which events matter to which kind of rejection, and the usual fix
  *   explain.c   puts the story into the diagnostic
+ *   log_report.c  and from there into the log
  *
  * Threads: confined. Memory: the environment's arena.
  */
@@ -229,5 +230,11 @@ const char *words(struct env *env, const char *fmt, ...) __attribute__((format(p
  */
 void explain_rejection(const struct prog_spec *spec, const struct skep_verify_opts *opts,
 		       const struct skep_verify_result *result, struct skep_diag *diag);
+
+/* --- log_report.c --- */
+
+/* The explanation of an item as the last part of the log of a rejected program. */
+void trace_report(struct skep_text *log, const struct prog_spec *spec,
+		  const struct skep_btf *kernel_btf, const struct skep_diag_item *item);
 
 #endif

@@ -450,7 +450,7 @@ static uint64_t now_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-static void finish_result(struct env *env, uint64_t started)
+static void measure(struct env *env, uint64_t started)
 {
 	struct skep_verify_result *result = env->result;
 
@@ -461,9 +461,17 @@ static void finish_result(struct env *env, uint64_t started)
 	result->stack_depth = env->stack_depth;
 	result->memory = env->arena.used;
 	result->time_us = now_us() - started;
+}
+
+/* The last lines of the log, apart from it: an explanation may go before them. */
+static struct skep_text statistics(struct env *env)
+{
+	struct skep_text log = env->log, lines;
+
+	env->log = (struct skep_text){ 0 };
 	if (env->log_level & 4) {
 		text_add(&env->log, "verification time %llu usec\n",
-			 (unsigned long long)result->time_us);
+			 (unsigned long long)env->result->time_us);
 		trace_stack_depths(env);
 	}
 	if (env->log_level)
@@ -472,7 +480,9 @@ static void finish_result(struct env *env, uint64_t started)
 			 "peak_states %u mark_read %u\n",
 			 env->processed, INSN_BUDGET, env->states_per_insn_max, env->states_total,
 			 env->states_peak, env->longest_mark);
-	log_hand_out(env, result);
+	lines = env->log;
+	env->log = log;
+	return lines;
 }
 
 static int check_size(struct env *env)
@@ -513,15 +523,51 @@ int verify(const struct prog_spec *spec, const struct skep_verify_opts *opts,
 	   struct skep_verify_result *result, struct verified *out, struct skep_diag *diag)
 {
 	struct view_of view;
-	int error;
 
 	if (opts && opts->observer)
 		view_init(&view, opts->observer);
-	error = verify_observed(spec, opts, opts && opts->observer ? &view.hooks : NULL, result,
-				out, diag);
-	if (!error && result->error && diag && opts && opts->explain)
-		explain_rejection(spec, opts, result, diag);
-	return error;
+	return verify_observed(spec, opts, opts && opts->observer ? &view.hooks : NULL, result,
+			       out, diag);
+}
+
+/* Tells how the rejection came about: the caller, and whoever reads the log. */
+static void explain_verdict(struct env *env, const struct skep_verify_opts *opts,
+			    struct skep_diag *diag, size_t index)
+{
+	const struct skep_diag_item *item;
+
+	explain_rejection(env->spec, opts, env->result, diag);
+	item = skep_diag_get(diag, index);
+	if (item && env->log_level & 3)
+		trace_report(&env->log, env->spec, env->kernel_btf, item);
+}
+
+/* What is left to do when the verdict is there. Frees what the verifier knew. */
+static void finish(struct env *env, const struct skep_verify_opts *opts, uint64_t started)
+{
+	bool asked = opts && opts->explain && env->diag;
+	bool explains = env->rejected && opts && (asked || opts->log_level & 3);
+	struct skep_diag *diag = env->diag, *own = NULL;
+	struct skep_text lines;
+
+	measure(env, started);
+	if (env->observer && env->observer->end)
+		env->observer->end(env->observer->arg, env);
+	lines = statistics(env);
+	if (explains && !asked) {
+		struct skep_where where = insn_where(env, env->result->insn);
+
+		diag = own = skep_diag_new();
+		skep_report(own, env->code, &where, "%s", env->result->message);
+	}
+	arena_done(&env->arena);
+	if (explains && diag)
+		explain_verdict(env, opts, diag, skep_diag_count(diag) - 1);
+	skep_diag_free(own);
+	if (lines.len)
+		text_add_bytes(&env->log, lines.data, lines.len);
+	text_done(&lines);
+	log_hand_out(env, env->result);
 }
 
 int verify_observed(const struct prog_spec *spec, const struct skep_verify_opts *opts,
@@ -530,6 +576,7 @@ int verify_observed(const struct prog_spec *spec, const struct skep_verify_opts 
 {
 	struct env *env = calloc(1, sizeof(*env));
 	uint64_t started = now_us();
+	bool rejected, stopped;
 	int error;
 
 	if (!env)
@@ -546,25 +593,21 @@ int verify_observed(const struct prog_spec *spec, const struct skep_verify_opts 
 		error = run_passes(env);
 	if (!error && out)
 		error = make_verified(env, out);
-	finish_result(env, started);
 	result->error = error;
-	if (observer && observer->end)
-		observer->end(observer->arg, env);
-	if (error < 0 && !env->rejected) {
-		skep_verify_result_done(result);
-		if (env->stopped)
-			skep_report(diag, SKEP_VERIFY_STOPPED, NULL, "verification of '%s'",
-				    spec->name ? spec->name : "?");
-		else
-			skep_report(diag, SKEP_OOM, NULL, "verifying program '%s' (error %d)",
-				    spec->name ? spec->name : "?", error);
-		arena_done(&env->arena);
-		free(env);
-		return error;
-	}
-	arena_done(&env->arena);
+	rejected = env->rejected;
+	stopped = env->stopped;
+	finish(env, opts, started);
 	free(env);
-	return 0;
+	if (error == 0 || rejected)
+		return 0;
+	skep_verify_result_done(result);
+	if (stopped)
+		skep_report(diag, SKEP_VERIFY_STOPPED, NULL, "verification of '%s'",
+			    spec->name ? spec->name : "?");
+	else
+		skep_report(diag, SKEP_OOM, NULL, "verifying program '%s' (error %d)",
+			    spec->name ? spec->name : "?", error);
+	return error;
 }
 
 void skep_verify_result_done(struct skep_verify_result *result)
