@@ -151,7 +151,7 @@ no_type unloadable" ]
 	    place = r["locations"][0]["physicalLocation"]
 	    assert place["artifactLocation"]["uri"]
 	r = results["past_the_end"]
-	assert "outside of the packet" in r["message"]["text"]
+	assert "outside of the allowed memory range" in r["message"]["text"]
 	place = r["locations"][0]["physicalLocation"]
 	assert place["artifactLocation"]["uri"].endswith("bad.bpf.c")
 	assert place["region"]["startLine"] == 22
