@@ -66,3 +66,14 @@ void agent_exec_failed(uint32_t pid, uint32_t tid)
 {
 	agent_ask(MAIL_EXEC_FAILED, pid, tid, 0, 0, 0);
 }
+
+void agent_filtered(uint32_t pid, bool failed)
+{
+	struct process *process = pid == agent_self.pid ? agent_self.process
+							 : process_find(agent_self.targets, pid);
+
+	if (process && failed)
+		process_set_state(process, PROCESS_FOLLOWED);
+	else if (process)
+		process_refuse(process, WHYNOT_FILTER, 0);
+}

@@ -37,6 +37,9 @@ void agent_left(uint32_t pid);
  * call returns. nr: the call's number. pid, tid: the caller's, which vfork's child shares with nobody.
  */
 bool agent_will_exec(uint32_t pid, uint32_t tid, int dirfd, const char *path, uint32_t nr);
+/* ... or it replaces its program unseen, as its filters do not let the agent in there;
+ * failed: it has not, after all. */
+void agent_filtered(uint32_t pid, bool failed);
 void agent_exec_failed(uint32_t pid, uint32_t tid);
 
 #endif

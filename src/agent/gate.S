@@ -46,6 +46,14 @@
 
 #define SYS_rt_sigreturn 15
 #define SYS_rt_tgsigqueueinfo 297
+/* Of struct signal_context, and of the extended state that it points to. */
+#define CONTEXT_R8 40
+#define CONTEXT_SP 160
+#define CONTEXT_FLAGS 176
+#define CONTEXT_FP 224
+#define FP_MAGIC 0x46505853
+#define FP_MAGIC_AT 464
+#define FP_FEATURES_AT 472
 #define HASH_SHIFT (64 - THREAD_SLOT_BITS)
 #define FLAGS_DF_HIGH 4 /* DF, in the second byte of the flags */
 
@@ -343,9 +351,43 @@ gate_exit:
 	and $-16, %rsp
 	call signal_arrived
 	mov %rbx, %rsp
+	test %al, %al
+	jnz 1f
 	mov $SYS_rt_sigreturn, %eax
 	syscall
 	hlt
+	/*
+	 * A dispatched call goes to the gate without the kernel, which is forbidden to take
+	 * us there. All but rcx, r11 and where to is as it was; the frame, which lies
+	 * at the end of the alternate stack, is good until rsp has left that.
+	 */
+1:	mov %rbx, %r11
+	mov CONTEXT_FP(%r11), %rcx
+	cmpl $FP_MAGIC, FP_MAGIC_AT(%rcx)
+	jne 2f
+	mov FP_FEATURES_AT(%rcx), %eax
+	mov 4 + FP_FEATURES_AT(%rcx), %edx
+	xrstor64 (%rcx)
+	jmp 3f
+2:	fxrstor64 (%rcx)
+3:	mov CONTEXT_R8(%r11), %r8
+	mov 8 + CONTEXT_R8(%r11), %r9
+	mov 16 + CONTEXT_R8(%r11), %r10
+	mov 32 + CONTEXT_R8(%r11), %r12
+	mov 40 + CONTEXT_R8(%r11), %r13
+	mov 48 + CONTEXT_R8(%r11), %r14
+	mov 56 + CONTEXT_R8(%r11), %r15
+	mov 64 + CONTEXT_R8(%r11), %rdi
+	mov 72 + CONTEXT_R8(%r11), %rsi
+	mov 80 + CONTEXT_R8(%r11), %rbp
+	mov 88 + CONTEXT_R8(%r11), %rbx
+	mov 96 + CONTEXT_R8(%r11), %rdx
+	mov 104 + CONTEXT_R8(%r11), %rax
+	mov 112 + CONTEXT_R8(%r11), %rcx
+	pushq CONTEXT_FLAGS(%r11)
+	popfq
+	mov CONTEXT_SP(%r11), %rsp
+	jmp gate_entry
 
 	/* Nothing here is kept in the record until a signal is known to wait. */
 	label gate_poll

@@ -7,6 +7,7 @@
  * in `special` come here always: the calls that make and end threads, those that
  * change signals, and those that change what the agent stands on.
  */
+#include "agent/filter.h"
 #include "agent/gate.h"
 #include "agent/sample.h"
 
@@ -202,9 +203,11 @@ void gate_cloned(struct target_thread *thread, int64_t result)
 void gate_child(struct target_thread *thread)
 {
 	enum gate_child kind = (enum gate_child)thread->clone_kind;
+	int64_t tid = sys_call0(SYS_gettid), pid = sys_call0(SYS_getpid);
 
-	thread->tid = (uint32_t)sys_call0(SYS_gettid);
-	thread->pid = (uint32_t)sys_call0(SYS_getpid);
+	thread->unseen = tid < 0 || pid < 0; /* a filter refuses us even that */
+	thread->tid = (uint32_t)tid;
+	thread->pid = (uint32_t)pid;
 	if (kind == GATE_CHILD_FORK) {
 		thread_unlock();
 		signal_unlock(thread->actions);
@@ -221,7 +224,7 @@ void gate_child(struct target_thread *thread)
 	signal_child(thread);
 	if (dispatch_arm(thread) < 0)
 		thread_aside(thread, GATE_ASIDE_REFUSED);
-	if (gate_ops->child)
+	if (gate_ops->child && !thread->unseen)
 		gate_ops->child(thread, kind);
 	sample_adjust(thread);
 	gate_after(thread, 0);
@@ -238,7 +241,7 @@ static enum gate_next call_exit(struct target_thread *thread)
 		sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
 	if (thread->pending)
 		return GATE_CALL; /* the handler runs first, and exit comes again */
-	if (gate_ops->leaving)
+	if (gate_ops->leaving && !thread->unseen)
 		gate_ops->leaving(thread, &thread->regs, (int32_t)thread->regs.di, whole);
 	if (whole || thread->vforks > 0)
 		return GATE_CALL;
@@ -264,10 +267,35 @@ static enum gate_next call_arch_prctl(struct target_thread *thread)
 
 	if (thread->regs.di != ARCH_SET_FS)
 		return GATE_CALL;
-	result = sys_call2(SYS_arch_prctl, ARCH_SET_FS, thread->regs.si);
+	result = sys_make(SYS_arch_prctl, ARCH_SET_FS, thread->regs.si, 0, 0, 0, 0);
 	if (result == 0)
 		thread_bind(thread, thread->regs.si);
 	return leave_with(thread, result);
+}
+
+static const uint64_t no_arguments[6];
+
+static int64_t filter_done(struct target_thread *thread, int64_t result)
+{
+	(void)thread;
+	if (result != 0) {
+		filter_undo();
+		signal_go_directly(!filter_allows(SYS_rt_sigreturn, no_arguments));
+	}
+	return result;
+}
+
+/* From here on the application's filters are asked for what we call. */
+static enum gate_next call_filter(struct target_thread *thread)
+{
+	if (!filter_is_install(&thread->regs))
+		return GATE_CALL;
+	if (gate_ops->filtering)
+		gate_ops->filtering(thread);
+	filter_install(&thread->regs);
+	signal_go_directly(!filter_allows(SYS_rt_sigreturn, no_arguments));
+	thread->after = filter_done;
+	return GATE_CALL;
 }
 
 /* Two cannot have one thread's dispatch: the application goes first. */
@@ -276,9 +304,11 @@ static enum gate_next call_prctl(struct target_thread *thread)
 	const struct target_regs *regs = &thread->regs;
 	int64_t result;
 
+	if (filter_is_install(regs))
+		return call_filter(thread);
 	if (regs->di != PR_SET_SYSCALL_USER_DISPATCH)
 		return GATE_CALL;
-	result = sys_call(SYS_prctl, regs->di, regs->si, regs->dx, regs->r10, regs->r8, 0);
+	result = sys_make(SYS_prctl, regs->di, regs->si, regs->dx, regs->r10, regs->r8, 0);
 	if (result == 0 && regs->si != 0 && !thread->aside) {
 		thread->aside = true;
 		thread_aside(thread, GATE_ASIDE_DISPATCH);
@@ -337,6 +367,7 @@ static special_fn *const special[GATE_CALLS] = {
 	[SYS_arch_prctl] = call_arch_prctl,
 	[SYS_prctl] = call_prctl,
 	[SYS_ptrace] = call_ptrace,
+	[SYS_seccomp] = call_filter,
 	[SYS_rt_sigaction] = signal_call_sigaction,
 	[SYS_rt_sigprocmask] = signal_call_sigprocmask,
 	[SYS_sigaltstack] = signal_call_sigaltstack,
@@ -375,8 +406,10 @@ enum gate_next gate_before(struct target_thread *thread, uint64_t flags)
 	};
 	if (thread->pending)
 		return GATE_CALL; /* only to be told so */
-	thread->hooked = gate_wants(nr);
-	if (thread->hooked && gate_ops->enter)
+	thread->hooked = !thread->unseen && gate_wants(nr);
+	/* As in the kernel: a call that a filter refuses is only seen to fail. */
+	if (thread->hooked && gate_ops->enter &&
+	    filter_passes((int64_t)nr, thread->call.arg, regs->ip))
 		call = gate_ops->enter(thread, regs);
 	sample_adjust(thread);
 	sample_take_due(thread, regs);

@@ -16,6 +16,7 @@
  *   each signal      rt_sigreturn; of SIGNALS_OURS also gettid, rt_tgsigqueueinfo
  *   exec             rt_sigprocmask, rt_sigaction, where SIGNALS_OURS are blocked or ignored
  * A call that is dispatched costs one rt_sigreturn; a call from a patched site none.
+ * Where the application filters its system calls, ours are made only as it allows (filter.h).
  *
  * Threads: gate_start() and gate_stop() once; the rest each for itself.
  */
@@ -79,6 +80,9 @@ struct gate_ops {
 	 * sample, or its next call that is looked at. */
 	void (*sample)(struct target_thread *thread, struct target_regs *regs, uint32_t missed);
 	void (*aside)(struct target_thread *thread, enum gate_aside why);
+	/* The application is about to filter its system calls: what is to be known by the
+	 * kernel's word should be by now. */
+	void (*filtering)(struct target_thread *thread);
 };
 
 /* Starts in the calling thread; others call gate_adopt(). 0 or a negative errno; ops

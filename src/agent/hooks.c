@@ -13,6 +13,7 @@
 #include <sys/auxv.h>
 
 #include "agent/agent.h"
+#include "agent/filter.h"
 #include "agent/gate.h"
 #include "agent/probes.h"
 #include "helper/vm.h"
@@ -27,11 +28,19 @@ static struct board *hooks_board(void)
 	return __atomic_load_n(&agent_self.targets->world->board, __ATOMIC_ACQUIRE);
 }
 
+/* What its parent was stays for the case that the kernel may not be asked. */
+static void facts_of_another(struct target_thread *thread)
+{
+	thread->facts.tid = thread->tid;
+	thread->facts.pid = thread->pid;
+	thread->facts.known = 0;
+}
+
 /* A vfork child runs on its parent's record under ids of its own. */
 struct task_facts *hooks_facts(struct target_thread *thread)
 {
 	if (thread->facts.tid != thread->tid || thread->facts.pid != thread->pid)
-		thread->facts = (struct task_facts){ .tid = thread->tid, .pid = thread->pid };
+		facts_of_another(thread);
 	return &thread->facts;
 }
 
@@ -56,7 +65,9 @@ static void on_exec(struct target_thread *thread, struct target_regs *regs, int6
 	bool at = regs->orig_ax == SYS_execveat;
 	const char *path = (const char *)(uintptr_t)(at ? regs->si : regs->di);
 
-	if (result < 0)
+	if (sys_filtered && !filter_allows_all())
+		agent_filtered(thread->pid, result < 0);
+	else if (result < 0)
 		agent_exec_failed(thread->pid, thread->tid);
 	else
 		agent_will_exec(thread->pid, thread->tid, at ? (int)regs->di : AT_FDCWD, path,
@@ -76,7 +87,7 @@ static void on_child(struct target_thread *thread, enum gate_child how)
 {
 	uint32_t ppid = (uint32_t)sys_call0(SYS_getppid);
 
-	thread->facts = (struct task_facts){ .tid = thread->tid, .pid = thread->pid };
+	facts_of_another(thread);
 	if (how == GATE_CHILD_FORK)
 		agent_forked(thread->pid, ppid);
 	else if (thread->pid != agent_self.pid)
@@ -122,11 +133,20 @@ static void on_aside(struct target_thread *thread, enum gate_aside why)
 	}
 }
 
+static void on_filtering(struct target_thread *thread)
+{
+	struct task_facts *facts = hooks_facts(thread);
+	char name[16];
+
+	task_comm(facts, name);
+	task_ids(facts);
+}
+
 static struct gate_ops ops = {
 	.enter = on_enter, .exit = on_exit, .exec = on_exec, .forked = on_forked,
 	.child = on_child, .leaving = on_leaving, .trap = probes_trap, .signal = on_signal,
 	.aside = on_aside, .mapped = probes_mapped, .fork = probes_fork, .left = probes_leave,
-	.framed = probes_framed,
+	.framed = probes_framed, .filtering = on_filtering,
 };
 
 int hooks_start(bool alone)

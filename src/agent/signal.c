@@ -34,6 +34,7 @@ enum {
 #define FLAGS_STATUS 0x8d5ull
 
 static struct signal_actions process_actions;
+static bool directly;
 
 void signal_lock(struct signal_actions *actions)
 {
@@ -60,15 +61,16 @@ static bool is_handler(const struct kernel_sigaction *action)
 	return action->handler > 1; /* neither SIG_DFL nor SIG_IGN */
 }
 
+/* Mostly for the application, so no filter of its is asked: it would be anyway. */
 static int64_t kernel_action(int sig, const struct kernel_sigaction *set,
 			     struct kernel_sigaction *old)
 {
-	return sys_call4(SYS_rt_sigaction, sig, set, old, 8);
+	return sys_make(SYS_rt_sigaction, (uint64_t)sig, (uintptr_t)set, (uintptr_t)old, 8, 0, 0);
 }
 
 static int64_t kernel_mask(int how, uint64_t set, uint64_t *old)
 {
-	return sys_call4(SYS_rt_sigprocmask, how, &set, old, 8);
+	return sys_make(SYS_rt_sigprocmask, (uint64_t)how, (uintptr_t)&set, (uintptr_t)old, 8, 0, 0);
 }
 
 int64_t signal_install(int sig, const struct kernel_sigaction *app)
@@ -78,7 +80,7 @@ int64_t signal_install(int sig, const struct kernel_sigaction *app)
 		.handler = (uint64_t)(uintptr_t)gate_signal,
 		.flags = SA_SIGINFO | SA_ONSTACK | KERNEL_SA_RESTORER | (app->flags & kept),
 		.restorer = (uint64_t)(uintptr_t)gate_restorer,
-		.mask = SIGNALS_ALL,
+		.mask = sig == SIGSYS && directly ? 0 : SIGNALS_ALL,
 	};
 
 	if (SIGNALS_OURS & SIGNAL_BIT(sig))
@@ -90,14 +92,29 @@ int64_t signal_install(int sig, const struct kernel_sigaction *app)
 	return kernel_action(sig, &ours, NULL);
 }
 
+/*
+ * A filter may forbid rt_sigreturn. Dispatched calls then go to the gate without the
+ * kernel, so that it must not have blocked anything on the way in. (An application that
+ * forbids it has no handlers that return.)
+ */
+void signal_go_directly(bool so)
+{
+	if (so == directly)
+		return;
+	directly = so;
+	signal_install(SIGSYS, &process_actions.app[SIGSYS]);
+}
+
 /* --- the end of a process by a signal --- */
 
 /* Sends the signal again, to be had when the context that is returned to unblocks it. */
 static void send_again(const struct target_thread *thread, int sig, const siginfo_t *info)
 {
 	uint64_t pid = thread ? thread->pid : (uint64_t)sys_call0(SYS_getpid);
+	uint64_t tid = thread ? thread->tid : (uint64_t)sys_call0(SYS_gettid);
 
-	sys_call4(SYS_rt_tgsigqueueinfo, pid, sys_call0(SYS_gettid), sig, info);
+	/* A filter that refuses it has its say: there is no other way. */
+	sys_make(SYS_rt_tgsigqueueinfo, pid, tid, (uint64_t)sig, (uintptr_t)info, 0, 0);
 }
 
 /*
@@ -576,26 +593,12 @@ static struct target_thread *thread_found(const struct signal_context *context)
 	return gate_adopt() == 0 ? thread_here() : NULL;
 }
 
-void signal_arrived(int sig, siginfo_t *info, struct signal_context *context)
+/* What is no dispatched call. */
+static void arrived(struct target_thread *thread, int sig, siginfo_t *info,
+		    struct signal_context *context)
 {
-	struct target_thread *thread = thread_found(context);
 	uint64_t mask = context->mask;
-	bool inside;
-
-	if (!thread && sample_is(sig, info))
-		return;
-	if (!thread) {
-		die(NULL, sig, info, false);
-		return;
-	}
-	if (sample_is(sig, info)) {
-		sample_arrived(thread, info, context);
-		return;
-	}
-	sample_take_due_at(thread, context);
-	if (sig == SIGSYS && dispatch_arrived(thread, info, context))
-		return;
-	inside = before(context->ip, gate_entry, gate_text_end) || thread_on_stack(thread, context->sp);
+	bool inside = before(context->ip, gate_entry, gate_text_end) || thread_on_stack(thread, context->sp);
 	if (is_repeated(sig, info) &&
 	    (found_again(thread, context) ||
 	     fault_take(context, (uint64_t)(uintptr_t)info->si_addr)))
@@ -619,6 +622,27 @@ void signal_arrived(int sig, siginfo_t *info, struct signal_context *context)
 		info->si_call_addr = (void *)(uintptr_t)context->ip;
 	deliver(thread, sig, info, context, mask);
 	follow_kept(thread);
+}
+
+bool signal_arrived(int sig, siginfo_t *info, struct signal_context *context)
+{
+	struct target_thread *thread = thread_found(context);
+
+	if (!thread && sample_is(sig, info))
+		return false;
+	if (!thread) {
+		die(NULL, sig, info, false);
+		return false;
+	}
+	if (sample_is(sig, info)) {
+		sample_arrived(thread, info, context);
+		return false;
+	}
+	sample_take_due_at(thread, context);
+	if (sig == SIGSYS && dispatch_arrived(thread, info, context))
+		return directly;
+	arrived(thread, sig, info, context);
+	return false;
 }
 
 /* --- a process, a thread, a child, an exec --- */

@@ -80,11 +80,16 @@ int signal_thread_start(struct target_thread *thread);
 void signal_thread_stop(struct target_thread *thread);
 /* Makes another thread leave the agent for good, by a signal. */
 void signal_stop_thread(struct target_thread *thread);
+/* Dispatched calls do without rt_sigreturn. */
+void signal_go_directly(bool so);
 /* In a child: what it has of its parent's. */
 void signal_child(struct target_thread *thread);
 
-/* gate.S: the kernel's frame is below context; continues what it says on return. */
-void signal_arrived(int sig, siginfo_t *info, struct signal_context *context);
+/*
+ * gate.S: the kernel's frame is below context; continues what it says on return. True: by
+ * loading the registers, as nothing was blocked; else by rt_sigreturn.
+ */
+bool signal_arrived(int sig, siginfo_t *info, struct signal_context *context);
 /* gate.S: the agent is being left with a signal pending; to be given to rt_sigreturn.
  * restart: before the call was made; else it is done. */
 struct signal_context *signal_deferred(struct target_thread *thread, bool restart);

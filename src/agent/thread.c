@@ -130,7 +130,7 @@ struct target_thread *thread_new(void)
 	thread->pending = 0;
 	thread->selector = 0;
 	thread->vforks = 0;
-	thread->hooked = thread->aside = thread->waiting = thread->exec_mask = false;
+	thread->hooked = thread->unseen = thread->aside = thread->waiting = thread->exec_mask = false;
 	thread->restarting = thread->stopping = thread->dismissed = false;
 	thread->sample_due = thread->sampling = false;
 	thread->sample_timer = -1;

@@ -103,6 +103,7 @@ struct target_thread {
 	uint32_t clone_kind;     /* enum clone_kind, while one is made */
 	uint32_t vforks;         /* how deep in saved */
 	bool hooked;             /* enter() was called for this call */
+	bool unseen;             /* nothing is told of it: not even its id is known */
 	bool aside;              /* the application dispatches its system calls itself */
 	bool waiting;            /* in a call with a signal mask of its own: wait_mask */
 	bool exec_mask;          /* really blocked for an exec */

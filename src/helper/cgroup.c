@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "helper/sys.h"
+#include "map/sys.h"
 
 static uint64_t skb_under_cgroup(struct vm *vm, const uint64_t arg[5])
 {
@@ -84,12 +84,12 @@ static uint64_t get_current_cgroup_id(struct vm *vm, const uint64_t arg[5])
 	int64_t fd, size;
 
 	(void)vm, (void)arg;
-	fd = sys_call(SYS_openat, (uint64_t)AT_FDCWD, (uintptr_t) "/proc/self/cgroup",
+	fd = sys_call4(SYS_openat, (uint64_t)AT_FDCWD, (uintptr_t) "/proc/self/cgroup",
 		      O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)
 		return 1;
-	size = sys_call(SYS_read, (uint64_t)fd, (uintptr_t)text, sizeof(text) - 1, 0);
-	sys_call(SYS_close, (uint64_t)fd, 0, 0, 0);
+	size = sys_call4(SYS_read, (uint64_t)fd, (uintptr_t)text, sizeof(text) - 1, 0);
+	sys_call4(SYS_close, (uint64_t)fd, 0, 0, 0);
 	text[size > 0 ? size : 0] = '\0';
 	while (line && strncmp(line, "0::/", 4) != 0) {
 		line = strchr(line, '\n');
@@ -101,7 +101,7 @@ static uint64_t get_current_cgroup_id(struct vm *vm, const uint64_t arg[5])
 	line[strcspn(line, "\n")] = '\0';
 	memcpy(path, root, sizeof(root) - 1);
 	memcpy(path + sizeof(root) - 1, line, strlen(line) + 1);
-	if (sys_call(SYS_newfstatat, (uint64_t)AT_FDCWD, (uintptr_t)path, (uintptr_t)&dir, 0) < 0)
+	if (sys_call4(SYS_newfstatat, (uint64_t)AT_FDCWD, (uintptr_t)path, (uintptr_t)&dir, 0) < 0)
 		return 1;
 	return dir.st_ino;
 }

@@ -15,7 +15,7 @@
 #include <sys/auxv.h>
 #include <time.h>
 
-#include "helper/sys.h"
+#include "map/sys.h"
 
 typedef int clock_fn(int clock, struct timespec *time);
 
@@ -114,7 +114,7 @@ void clock_init(uint64_t vdso)
 
 	if (vdso)
 		vdso_clock = vdso_find((const Elf64_Ehdr *)(uintptr_t)vdso, name);
-	sys_call(SYS_clock_getres, CLOCK_MONOTONIC_COARSE, (uintptr_t)&time, 0, 0);
+	sys_call4(SYS_clock_getres, CLOCK_MONOTONIC_COARSE, (uintptr_t)&time, 0, 0);
 	tick_ns = (uint64_t)time.tv_nsec;
 }
 
@@ -128,7 +128,7 @@ uint64_t clock_ns(int clock)
 	struct timespec time = { 0 };
 
 	if (!vdso_clock || vdso_clock(clock, &time) != 0)
-		sys_call(SYS_clock_gettime, (uint64_t)clock, (uintptr_t)&time, 0, 0);
+		sys_call4(SYS_clock_gettime, (uint64_t)clock, (uintptr_t)&time, 0, 0);
 	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 

@@ -5,7 +5,7 @@
 #include "helper/list.h"
 
 #include "helper/clock.h"
-#include "helper/sys.h"
+#include "map/sys.h"
 
 static uint64_t rotate(uint64_t x, int by) { return x << by | x >> (64 - by); }
 
@@ -75,7 +75,7 @@ static uint64_t get_numa_node_id(struct vm *vm, const uint64_t arg[5])
 	uint32_t cpu = 0, node = 0;
 
 	(void)vm, (void)arg;
-	sys_call(SYS_getcpu, (uintptr_t)&cpu, (uintptr_t)&node, 0, 0);
+	sys_call4(SYS_getcpu, (uintptr_t)&cpu, (uintptr_t)&node, 0, 0);
 	return node;
 }
 

@@ -13,7 +13,7 @@
 
 #include "helper/clock.h"
 #include "helper/format.h"
-#include "helper/sys.h"
+#include "map/sys.h"
 #include "helper/trace.h"
 
 /* One record of the trace ring; nothing where there is no ring or it is full. */
@@ -27,9 +27,9 @@ static void trace_write(struct vm *vm, const char *text, uint32_t size)
 	if (!line)
 		return;
 	*line = (struct trace_line){ .time_ns = clock_ns(CLOCK_MONOTONIC), .cpu = vm->cpu->id };
-	line->pid = (uint32_t)sys_call(SYS_getpid, 0, 0, 0, 0);
-	line->tid = (uint32_t)sys_call(SYS_gettid, 0, 0, 0, 0);
-	sys_call(SYS_prctl, PR_GET_NAME, (uintptr_t)line->comm, 0, 0);
+	line->pid = (uint32_t)sys_call4(SYS_getpid, 0, 0, 0, 0);
+	line->tid = (uint32_t)sys_call4(SYS_gettid, 0, 0, 0, 0);
+	sys_call4(SYS_prctl, PR_GET_NAME, (uintptr_t)line->comm, 0, 0);
 	line->size = size;
 	memcpy(line->text, text, size);
 	ringbuf_submit(line, 0, false);

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "helper/sys.h"
+#include "map/sys.h"
 #include "helper/task.h"
 
 static uint64_t get_current_pid_tgid(struct vm *vm, const uint64_t arg[5])
@@ -116,7 +116,7 @@ static uint64_t get_ns_current_pid_tgid(struct vm *vm, const uint64_t arg[5])
 	memset(info, 0, (uint32_t)arg[3]);
 	if ((uint32_t)arg[3] != sizeof(*info))
 		return (uint64_t)-EINVAL;
-	error = sys_call(SYS_newfstatat, (uint64_t)AT_FDCWD, (uintptr_t) "/proc/self/ns/pid",
+	error = sys_call4(SYS_newfstatat, (uint64_t)AT_FDCWD, (uintptr_t) "/proc/self/ns/pid",
 			 (uintptr_t)&ns, 0);
 	/* The kernel numbers devices major << 20 | minor and takes both forms. */
 	if (error < 0 || ns.st_ino != arg[1] ||
@@ -177,7 +177,7 @@ const struct helper helper_find_vma = {
 static uint64_t send_signal(struct vm *vm, const uint64_t arg[5])
 {
 	(void)vm;
-	return (uint64_t)sys_call(SYS_kill, (uint64_t)sys_call(SYS_getpid, 0, 0, 0, 0),
+	return (uint64_t)sys_call4(SYS_kill, (uint64_t)sys_call4(SYS_getpid, 0, 0, 0, 0),
 				  (uint32_t)arg[0], 0, 0);
 }
 
@@ -196,8 +196,8 @@ const struct helper helper_send_signal = {
 static uint64_t send_signal_thread(struct vm *vm, const uint64_t arg[5])
 {
 	(void)vm;
-	return (uint64_t)sys_call(SYS_tgkill, (uint64_t)sys_call(SYS_getpid, 0, 0, 0, 0),
-				  (uint64_t)sys_call(SYS_gettid, 0, 0, 0, 0), (uint32_t)arg[0], 0);
+	return (uint64_t)sys_call4(SYS_tgkill, (uint64_t)sys_call4(SYS_getpid, 0, 0, 0, 0),
+				  (uint64_t)sys_call4(SYS_gettid, 0, 0, 0, 0), (uint32_t)arg[0], 0);
 }
 
 const struct helper helper_send_signal_thread = {

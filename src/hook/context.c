@@ -10,7 +10,7 @@
 
 #include "base/base.h"
 #include "base/fault.h"
-#include "helper/sys.h"
+#include "map/sys.h"
 
 _Static_assert(offsetof(struct call_record, args) == 16, "as Linux lays it out");
 _Static_assert(offsetof(struct exec_record, data) == EXEC_SIZE, "as Linux lays it out");
@@ -114,7 +114,7 @@ void context_exec(struct exec_record *record, struct own_binprm *binprm,
 	int64_t size = fault_copy_string(record->data, filename, sizeof(record->data));
 
 	record->common = (uintptr_t)regs;
-	record->pid = facts ? (int32_t)facts->tid : (int32_t)sys_call(SYS_gettid, 0, 0, 0, 0);
+	record->pid = facts ? (int32_t)facts->tid : (int32_t)sys_call4(SYS_gettid, 0, 0, 0, 0);
 	record->old_pid = old_tid;
 	if (size < 0)
 		record->data[size = 0] = '\0';
@@ -157,16 +157,16 @@ void context_fork(struct fork_record *record, struct own_task *task,
 static int32_t priority(void)
 {
 	enum { FIFO = 1, RR = 2, DEADLINE = 6, RESET_ON_FORK = 0x40000000 };
-	int64_t policy = sys_call(SYS_sched_getscheduler, 0, 0, 0, 0) & ~RESET_ON_FORK;
+	int64_t policy = sys_call4(SYS_sched_getscheduler, 0, 0, 0, 0) & ~RESET_ON_FORK;
 	int32_t rank = 0;
 
 	if (policy == DEADLINE)
 		return -1;
 	if (policy == FIFO || policy == RR) {
-		sys_call(SYS_sched_getparam, 0, (uintptr_t)&rank, 0, 0);
+		sys_call4(SYS_sched_getparam, 0, (uintptr_t)&rank, 0, 0);
 		return 99 - rank;
 	}
-	return 140 - (int32_t)sys_call(SYS_getpriority, 0, 0, 0, 0);
+	return 140 - (int32_t)sys_call4(SYS_getpriority, 0, 0, 0, 0);
 }
 
 void context_exit(struct exit_record *record, const struct own_task *task, bool group_dead)

@@ -22,6 +22,7 @@ static const char *const whynot_text[WHYNOT_COUNT] = {
 	[WHYNOT_ARENA] = "it cannot open the machine's memory",
 	[WHYNOT_PLACE] = "the agent's addresses are in use there",
 	[WHYNOT_CPU] = "its processor does not tell threads apart",
+	[WHYNOT_FILTER] = "its filter of system calls refuses what the agent needs",
 	[WHYNOT_UNSERVED] = "nobody was there to follow it",
 	[WHYNOT_ERROR] = "the agent could not start",
 };

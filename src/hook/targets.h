@@ -40,6 +40,7 @@ enum process_whynot {
 	WHYNOT_ARENA,         /* it cannot open the arena: another user or root directory */
 	WHYNOT_PLACE,         /* the agent's addresses are in use there */
 	WHYNOT_CPU,           /* no rdfsbase */
+	WHYNOT_FILTER,        /* its filter of system calls refuses what the agent needs */
 	WHYNOT_UNSERVED,      /* no supervisor was there when it replaced its program */
 	WHYNOT_ERROR,         /* anything else: error says what */
 	WHYNOT_COUNT,

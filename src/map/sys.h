@@ -3,14 +3,18 @@
  * sys.h - system calls without libc: no errno, no cancellation, no TLS. [runtime]
  *
  * Each returns what the kernel returns: a value, or a negative errno.
+ *
+ * In a target, sys_call() makes no call that the application's own filters of system
+ * calls (src/agent/filter.h) would refuse; sys_make() asks nobody.
  */
 #ifndef MAP_SYS_H
 #define MAP_SYS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 
-static inline int64_t sys_call(int64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+static inline int64_t sys_make(int64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
 			       uint64_t e, uint64_t f)
 {
 #if defined(__x86_64__)
@@ -41,6 +45,25 @@ static inline int64_t sys_call(int64_t number, uint64_t a, uint64_t b, uint64_t 
 #else
 #error "sys.h: write the system call of this machine"
 #endif
+}
+
+#ifdef SKEP_FILTERED
+extern bool sys_filtered __attribute__((visibility("hidden")));
+__attribute__((visibility("hidden"))) int64_t sys_call_filtered(int64_t number,
+								const uint64_t arg[6]);
+#endif
+
+static inline int64_t sys_call(int64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+			       uint64_t e, uint64_t f)
+{
+#ifdef SKEP_FILTERED
+	if (__builtin_expect(__atomic_load_n(&sys_filtered, __ATOMIC_RELAXED), 0)) {
+		const uint64_t arg[6] = { a, b, c, d, e, f };
+
+		return sys_call_filtered(number, arg);
+	}
+#endif
+	return sys_make(number, a, b, c, d, e, f);
 }
 
 #define sys_call0(n) sys_call((n), 0, 0, 0, 0, 0, 0)

@@ -769,6 +769,52 @@ static void signal__a_filter_that_kills_meets_no_call_of_ours(void **state)
 	assert_int_equal(status, 42 << 8);
 }
 
+/* Only two calls are allowed; a child of the allowed clone gets no call of ours either. */
+static void in_a_strict_sandbox(bool children)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getuid, 3, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, children ? SYS_fork : SYS_getuid, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(filter) / sizeof(*filter), filter };
+	int status = 42;
+
+	want(SYS_getuid);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	/* One that the kernel refuses does not count. */
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 1u << 31, &program) != -1)
+		_exit(2);
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+		_exit(3);
+	for (int i = 0; i < 10; i++)
+		if (syscall(SYS_getuid) < 0)
+			_exit(4);
+	if (counts->entered[SYS_getuid] != 10)
+		_exit(5);
+	if (children && syscall(SYS_fork) == 0)
+		_exit(syscall(SYS_getuid) < 0);
+	_exit(status);
+}
+
+static void signal__a_sandbox_without_sigreturn_is_no_obstacle(void **state)
+{
+	(void)state;
+	for (int children = 0; children < 2; children++) {
+		int status;
+		pid_t pid = fork();
+
+		if (pid == 0)
+			in_a_strict_sandbox(children);
+		waitpid(pid, &status, 0);
+		want_nothing();
+		assert_int_equal(status, 42 << 8);
+	}
+}
+
 static volatile int cleaned;
 
 static void clean(void *arg)
@@ -956,6 +1002,7 @@ int main(void)
 		cmocka_unit_test(signal__signalfd_reads_what_is_blocked),
 		cmocka_unit_test(signal__masks_and_ignored_signals_go_through_exec),
 		cmocka_unit_test(signal__a_filter_that_kills_meets_no_call_of_ours),
+		cmocka_unit_test(signal__a_sandbox_without_sigreturn_is_no_obstacle),
 		cmocka_unit_test(signal__threads_are_cancelled_in_a_call_and_anywhere),
 		cmocka_unit_test(signal__an_application_that_dispatches_itself_is_left_alone),
 		cmocka_unit_test(signal__stopping_gives_everything_back),
