@@ -76,18 +76,6 @@ int skep_cbpf_disasm(const struct skep_cbpf_insn *insns, size_t count, size_t in
 int skep_cbpf_read(const char *text, size_t size, const char *name,
 		   struct skep_cbpf_insn **insns, size_t *count, struct skep_diag *diag);
 
-/* --- better --- */
-
-/*
- * A filter that decides every packet or call as this one does, in no more steps on its longest way
- * and mostly in far fewer: tests whose outcome is known are left out, many tests of
- * one number become a search. *out is for the caller to free. Filters that load random
- * numbers or the device come back as they are. Errors: as skep_cbpf_check().
- */
-int skep_cbpf_optimise(const struct skep_cbpf_insn *insns, size_t count, enum skep_cbpf_use use,
-		       const char *name, struct skep_cbpf_insn **out, size_t *out_count,
-		       struct skep_diag *diag);
-
 /* --- running --- */
 
 /*

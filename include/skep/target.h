@@ -25,7 +25,9 @@ extern "C" {
 
 /*
  * Start a command as execvp would, with the agent in it. It runs when this returns;
- * *pid is a child of the caller, to be waited for. A command that cannot be followed
+ * *pid is a child of the caller, to be waited for. While it runs, look before you wait:
+ * waitid() with WEXITED | WNOWAIT also shows stops (CLD_TRAPPED, CLD_STOPPED), which the
+ * follower waits for and waitpid() would take from it. A command that cannot be followed
  * (skep_target_list() says why) runs all the same.
  * Errors: what execvp says; EINVAL (the machine's memory is private), EBUSY (another
  * process follows this machine's targets).
@@ -43,7 +45,7 @@ int skep_target_detach(struct skep_machine *machine, int32_t pid, struct skep_di
 
 enum skep_target_state {
 	SKEP_TARGET_FOLLOWED,
-	SKEP_TARGET_NOT_FOLLOWED, /* it goes on, or ended, without the agent; reason says why */
+	SKEP_TARGET_NOT_FOLLOWED, /* it goes on without the agent; reason says why */
 	SKEP_TARGET_DETACHED,
 	SKEP_TARGET_ENDED,
 };
@@ -67,6 +69,13 @@ struct skep_target_info {
  */
 size_t skep_target_list(struct skep_machine *machine, struct skep_target_info *out,
 			size_t count);
+
+struct skep_stacks;
+/*
+ * Tell stacks what targets had mapped when programs took their stacks, since the last call:
+ * before names are asked for. Errors: ENOMEM.
+ */
+int skep_target_stacks(struct skep_machine *machine, struct skep_stacks *stacks);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

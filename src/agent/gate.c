@@ -294,6 +294,7 @@ static enum gate_next call_filter(struct target_thread *thread)
 		gate_ops->filtering(thread);
 	filter_install(&thread->regs);
 	signal_go_directly(!filter_allows(SYS_rt_sigreturn, no_arguments));
+	sample_filtered();
 	thread->after = filter_done;
 	return GATE_CALL;
 }

@@ -11,11 +11,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 
 #include "agent/agent.h"
 #include "agent/filter.h"
 #include "agent/gate.h"
 #include "agent/probes.h"
+#include "agent/space.h"
 #include "helper/vm.h"
 #include "hook/board.h"
 #include "hook/targets.h"
@@ -88,10 +90,12 @@ static void on_child(struct target_thread *thread, enum gate_child how)
 	uint32_t ppid = (uint32_t)sys_call0(SYS_getppid);
 
 	facts_of_another(thread);
-	if (how == GATE_CHILD_FORK)
+	if (how == GATE_CHILD_FORK) {
 		agent_forked(thread->pid, ppid);
-	else if (thread->pid != agent_self.pid)
+		space_forked();
+	} else if (thread->pid != agent_self.pid) {
 		agent_lodger(thread->pid, ppid);
+	}
 }
 
 static void on_leaving(struct target_thread *thread, struct target_regs *regs, int32_t status,
@@ -142,11 +146,30 @@ static void on_filtering(struct target_thread *thread)
 	task_ids(facts);
 }
 
+/* A file's code; anonymous code has no table. */
+static void on_mapped(struct target_thread *thread, struct target_regs *regs, int64_t result)
+{
+	if (regs->orig_ax == SYS_mmap && !(regs->r10 & MAP_ANONYMOUS))
+		space_changed();
+	probes_mapped(thread, regs, result);
+}
+
+static void on_sample(struct target_thread *thread, struct target_regs *regs, uint32_t missed)
+{
+	struct board *board = hooks_board();
+
+	if (!board)
+		return;
+	if (missed)
+		__atomic_fetch_add(&board->missed_samples, missed, __ATOMIC_RELAXED);
+	hook_sample(board, hooks_facts(thread), regs, thread->sample_ns);
+}
+
 static struct gate_ops ops = {
 	.enter = on_enter, .exit = on_exit, .exec = on_exec, .forked = on_forked,
 	.child = on_child, .leaving = on_leaving, .trap = probes_trap, .signal = on_signal,
-	.aside = on_aside, .mapped = probes_mapped, .fork = probes_fork, .left = probes_leave,
-	.framed = probes_framed, .filtering = on_filtering,
+	.aside = on_aside, .mapped = on_mapped, .fork = probes_fork, .left = probes_leave,
+	.framed = probes_framed, .filtering = on_filtering, .sample = on_sample,
 };
 
 int hooks_start(bool alone)
@@ -160,6 +183,7 @@ int hooks_start(bool alone)
 	ops.text_size = (uintptr_t)agent_text_end - (uintptr_t)agent_table;
 	ops.wanted = board->wanted;
 	ops.wants_all = &board->wants_all;
+	ops.sample_ns = &board->sample_ns;
 	error = gate_start(&ops);
 	if (error < 0)
 		return error;
@@ -182,6 +206,7 @@ int hooks_stop(void)
 	if (error == 0) {
 		probes_done();
 		thread_unmap_all();
+		space_stop();
 	}
 	return error;
 }

@@ -16,6 +16,7 @@
 #include "agent/gate.h"
 #include "agent/hooks.h"
 #include "agent/libc.h"
+#include "agent/space.h"
 #include "helper/task.h"
 #include "hook/agent.h"
 #include "hook/targets.h"
@@ -77,7 +78,6 @@ static int agent_join(const struct agent_start *start)
 	sys_call1(SYS_close, fd);
 	if (got == MAP_FAILED)
 		return -errno;
-	madvise(got, start->arena_size, MADV_DONTDUMP); /* see memory_file.c */
 	return got == at ? memory_enter(at) : -EEXIST;
 }
 
@@ -126,6 +126,7 @@ int64_t agent_main(struct agent_start *start)
 	process_set_state(agent_self.process, PROCESS_FOLLOWED);
 	if (start->why != AGENT_ATTACHED)
 		hooks_began(start->exec_nr, start->exec_tid, start->ip, start->sp);
+	space_start();
 	return 0;
 }
 

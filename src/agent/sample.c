@@ -17,6 +17,7 @@
 #include <linux/futex.h>
 #include <time.h>
 
+#include "agent/filter.h"
 #include "agent/gate.h"
 #include "map/sys.h"
 
@@ -82,6 +83,24 @@ void sample_adjust(struct target_thread *thread)
 	thread->sample_ns = ns; /* it is not tried again and again */
 	if (timer_start(thread, ns) < 0 && gate_ops->aside)
 		gate_ops->aside(thread, GATE_ASIDE_TIMER);
+}
+
+void sample_filtered(void)
+{
+	static const uint64_t any[6];
+
+	if (filter_allows(SYS_timer_create, any) && filter_allows(SYS_timer_settime, any) &&
+	    filter_allows(SYS_timer_delete, any) && filter_allows(SYS_rt_sigreturn, any))
+		return;
+	for (struct target_thread *thread = thread_list; thread; thread = thread->next) {
+		int32_t timer = __atomic_exchange_n(&thread->sample_timer, NO_TIMER, __ATOMIC_RELAXED);
+
+		if (timer == NO_TIMER)
+			continue;
+		sys_make(SYS_timer_delete, (uint64_t)timer, 0, 0, 0, 0, 0);
+		if (gate_ops->aside)
+			gate_ops->aside(thread, GATE_ASIDE_TIMER);
+	}
 }
 
 /* --- registers --- */

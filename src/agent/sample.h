@@ -20,6 +20,10 @@ void sample_end(struct target_thread *thread);
 /* In a child of fork, which has no timers. */
 void sample_forget(struct target_thread *thread);
 
+/* The application is about to install a filter that may be in the way: if it refuses what
+ * samples take, no thread has a timer any more. */
+void sample_filtered(void);
+
 bool sample_is(int sig, const siginfo_t *info);
 /* Such a signal has come; context may be changed to repeat a call. */
 void sample_arrived(struct target_thread *thread, const siginfo_t *info,

@@ -318,3 +318,18 @@ int fold_write(struct skep_stacks *stacks, const char *title, const char *folded
 	}
 	return error;
 }
+
+/* The image's title: the command, or the object. */
+int fold_end(const struct show *show, struct skep_stacks *stacks, char *const *command,
+	     const char *folded, const char *flame, struct skep_diag *diag)
+{
+	char title[200] = "";
+	int error;
+
+	for (char *const *word = command; word && *word; word++)
+		snprintf(title + strlen(title), sizeof(title) - strlen(title), "%s%s",
+			 *title ? " " : "", *word);
+	error = fold_maps(show, stacks, diag);
+	return error ? error : fold_write(stacks, *title ? title : skep_object_name(show->object),
+					  folded, flame, diag);
+}

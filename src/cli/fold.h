@@ -19,6 +19,9 @@ bool fold_record(struct skep_stacks *stacks, const struct skep_btf *btf, uint32_
  * and no record had one.
  */
 int fold_maps(const struct show *show, struct skep_stacks *stacks, struct skep_diag *diag);
+/* Both, for a command (its words are the image's title) or without one (NULL). */
+int fold_end(const struct show *show, struct skep_stacks *stacks, char *const *command,
+	     const char *folded, const char *flame, struct skep_diag *diag);
 /* Write what was asked for; either file may be NULL. Negative errno with the reason in diag. */
 int fold_write(struct skep_stacks *stacks, const char *title, const char *folded,
 	       const char *flame, struct skep_diag *diag);

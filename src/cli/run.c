@@ -445,6 +445,7 @@ static int run_in_targets(struct session *session, char **argv)
 		.loaded = &session->loaded, .programs = &args->programs, .pids = &args->pids,
 		.event_types = &args->events, .argv = argv[1] ? argv + 1 : NULL,
 		.out = args->output, .seconds = args->seconds, .json = args->json,
+		.sample_hz = args->sample_hz, .flame = args->flame, .folded = args->folded,
 		.all = args->all, .no_maps = args->no_maps, .interpreter = args->interpreter,
 	};
 	int status = -1;

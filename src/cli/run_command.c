@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/fold.h"
 #include "cli/tree.h"
 
 enum { WAIT_MS = 10, NOT_FOUND = 127, NOT_RUN = 126 };
@@ -29,6 +30,7 @@ struct running {
 	struct skep_machine *machine;
 	struct skep_object *object;
 	struct show show;
+	struct skep_stacks *stacks; /* NULL: nobody wants them */
 	struct unattached *unattached; /* one for each program of the object */
 	size_t unattached_count;
 	int32_t child;           /* 0: none */
@@ -165,6 +167,7 @@ static bool load(struct running *run)
 
 static bool attach(struct running *run)
 {
+	struct skep_link_opts opts = { .sample_hz = (uint32_t)run->command->sample_hz };
 	size_t attached = 0;
 
 	for (size_t i = 0; i < skep_object_prog_count(run->object); i++) {
@@ -172,7 +175,7 @@ static bool attach(struct running *run)
 
 		if (!skep_object_prog_autoload(prog) || skep_object_prog_is_tail_target(prog))
 			continue;
-		if (skep_link_attach(run->machine, prog, NULL, run->diag))
+		if (skep_link_attach(run->machine, prog, &opts, run->diag))
 			attached++;
 		else if (run->command->programs->count || run->command->loaded->arg.program)
 			return false; /* it was asked for by name */
@@ -277,6 +280,19 @@ static bool told_to_stop(struct running *run)
 	return false;
 }
 
+/* Stops are shown here too, but the follower waits for those: they are only looked at. */
+static bool child_ended(struct running *run)
+{
+	siginfo_t info = { 0 };
+
+	if (!run->child ||
+	    waitid(P_PID, (id_t)run->child, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || !info.si_pid ||
+	    info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED)
+		return false;
+	run->ended = waitpid(run->child, &run->status, 0) == run->child;
+	return run->ended;
+}
+
 /* Show events until the command ends, time is over or somebody stops it. */
 static void watch(struct running *run)
 {
@@ -284,10 +300,8 @@ static void watch(struct running *run)
 	int64_t end = seconds ? now_ms() + (int64_t)seconds * 1000 : INT64_MAX;
 
 	while (now_ms() < end && !told_to_stop(run)) {
-		if (run->child && waitpid(run->child, &run->status, WNOHANG) == run->child) {
-			run->ended = true;
+		if (child_ended(run))
 			break;
-		}
 		if (!run->child && !any_followed(run->machine))
 			break;
 		show_events(&run->show, WAIT_MS);
@@ -313,6 +327,20 @@ static void let_go(struct running *run)
 	skep_diag_clear(run->diag);
 }
 
+static bool write_stacks(struct running *run)
+{
+	const struct command *command = run->command;
+
+	if (!run->stacks)
+		return true;
+	if (skep_target_stacks(run->machine, run->stacks) < 0) {
+		skep_report(run->diag, SKEP_OOM, NULL, "what the targets had mapped");
+		return false;
+	}
+	return fold_end(&run->show, run->stacks, command->argv, command->folded, command->flame,
+			run->diag) == 0;
+}
+
 static void print_end(struct running *run)
 {
 	bool json = run->command->json;
@@ -320,7 +348,7 @@ static void print_end(struct running *run)
 	if (run->show.lost && !json)
 		printf("lost: %llu events, as the buffer was full\n",
 		       (unsigned long long)run->show.lost);
-	if (!run->command->no_maps)
+	if (!run->command->no_maps && !run->stacks)
 		show_maps(&run->show);
 	show_targets(run->machine, json);
 	show_missed(run->machine, run->object, json);
@@ -334,7 +362,8 @@ static int run_targets(struct running *run)
 		return -1;
 	run->show = (struct show){ .object = run->object, .world = &run->command->loaded->world,
 				   .event_types = run->command->event_types,
-				   .json = run->command->json, .all = run->command->all };
+				   .json = run->command->json, .all = run->command->all,
+				   .stacks = run->stacks };
 	if (!show_check_types(&run->show, run->diag))
 		return -1;
 	if (!begin(run)) {
@@ -346,6 +375,8 @@ static int run_targets(struct running *run)
 	}
 	watch(run);
 	let_go(run);
+	if (!write_stacks(run))
+		return -1;
 	print_end(run);
 	if (run->child && !run->ended)
 		return 0; /* time was over; the command goes on */
@@ -367,7 +398,12 @@ int run_command(const struct command *command, struct skep_diag *diag)
 		skep_report(diag, SKEP_OOM, NULL, "a list of programs");
 		return -1;
 	}
-	status = run_targets(&run);
+	if (command->flame || command->folded)
+		run.stacks = skep_stacks_new();
+	if ((command->flame || command->folded) && !run.stacks)
+		skep_report(diag, SKEP_OOM, NULL, "stacks");
+	status = skep_diag_count(diag) ? -1 : run_targets(&run);
+	skep_stacks_free(run.stacks);
 	free(run.unattached);
 	return status;
 }

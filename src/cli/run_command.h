@@ -14,6 +14,8 @@ struct command {
 	char **argv;                  /* ends with NULL; NULL: only running processes */
 	const char *out;              /* -o: where events go; NULL: standard error */
 	uint64_t seconds;             /* at most so long; 0: no limit */
+	uint64_t sample_hz;           /* how often perf_event programs run; 0: as ever */
+	const char *flame, *folded;   /* files for the stacks that programs counted; or NULL */
 	bool json, all, no_maps, interpreter;
 };
 

@@ -194,21 +194,6 @@ static int end_of(pid_t child, bool ended, int status)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* The image's title: the command, or the object. */
-static int write_stacks(const struct live *live, const struct show *show,
-			struct skep_stacks *stacks, struct skep_diag *diag)
-{
-	char title[200] = "";
-	int error;
-
-	for (char **word = live->command; word && *word; word++)
-		snprintf(title + strlen(title), sizeof(title) - strlen(title), "%s%s",
-			 *title ? " " : "", *word);
-	error = fold_maps(show, stacks, diag);
-	return error ? error : fold_write(stacks, *title ? title : live->loaded->arg.path,
-					  live->folded, live->flame, diag);
-}
-
 static int run_with(const struct live *live, struct skep_stacks *stacks, struct skep_diag *diag)
 {
 	struct skep_linux_opts opts = { .tree = live->command != NULL, .stacks = stacks,
@@ -239,7 +224,7 @@ static int run_with(const struct live *live, struct skep_stacks *stacks, struct 
 	if (show.lost)
 		fprintf(stderr, "skep: %llu events were lost: the buffer was full\n",
 			(unsigned long long)show.lost);
-	if (stacks && write_stacks(live, &show, stacks, diag) < 0)
+	if (stacks && fold_end(&show, stacks, live->command, live->folded, live->flame, diag) < 0)
 		return -1;
 	if (!live->no_maps && !stacks)
 		show_maps(&show);

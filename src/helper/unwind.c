@@ -22,6 +22,8 @@ enum { UCONTEXT_FRAME = 416, UCONTEXT_SP = 432, UCONTEXT_IP = 440 };
 #endif
 
 const struct unwind_modules *unwind_modules;
+void (*unwind_look)(void);
+uint32_t unwind_walkers;
 
 struct cursor {
 	uint64_t ip, sp, bp;
@@ -30,7 +32,7 @@ struct cursor {
 
 static const struct unwind_module *module_at(uint64_t ip)
 {
-	const struct unwind_modules *all = __atomic_load_n(&unwind_modules, __ATOMIC_ACQUIRE);
+	const struct unwind_modules *all = __atomic_load_n(&unwind_modules, __ATOMIC_SEQ_CST);
 	uint32_t low = 0, high = all ? all->count : 0;
 
 	while (low < high) {
@@ -155,9 +157,13 @@ uint32_t unwind_walk(const uint64_t *regs, uint64_t *ips, uint32_t max)
 
 	if (!regs || !max)
 		return 0;
+	if (unwind_look)
+		unwind_look();
+	__atomic_fetch_add(&unwind_walkers, 1, __ATOMIC_SEQ_CST);
 	at = (struct cursor){ regs[REGS_IP], regs[REGS_SP], regs[REGS_FRAME], true };
 	ips[count++] = at.ip;
 	while (count < max && step(&at) && at.ip)
 		ips[count++] = at.ip;
+	__atomic_fetch_sub(&unwind_walkers, 1, __ATOMIC_SEQ_CST);
 	return count;
 }

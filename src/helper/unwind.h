@@ -59,6 +59,10 @@ struct unwind_modules {
 
 /* Of this process; replaced as a whole, one store. NULL: none. */
 extern const struct unwind_modules *unwind_modules;
+/* Called before a walk, if set: who knows of more modules by then says so. */
+extern void (*unwind_look)(void);
+/* Walks under way; those that begin later see the modules of then. */
+extern uint32_t unwind_walkers;
 
 /*
  * Return addresses from the innermost frame on, which is regs' own (Linux's pt_regs);

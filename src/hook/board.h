@@ -88,6 +88,7 @@ struct board {
 	struct patch_files *files; /* how code is patched (probe.h); NULL: none is */
 	uint64_t missed_inside;  /* events in a thread that was inside a program */
 	uint64_t missed_busy;    /* events that found no virtual CPU for a second */
+	uint64_t missed_samples; /* CPU time that was not told of in time, in samples */
 	uint64_t faults;         /* programs ended by a bad memory access */
 };
 

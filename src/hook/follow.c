@@ -26,6 +26,7 @@
 #include "base/base.h"
 #include "hook/gain.h"
 #include "hook/inject.h"
+#include "hook/spaces.h"
 #include "hook/targets.h"
 #include "hook/trace.h"
 #include "map/memory.h"
@@ -45,6 +46,7 @@ struct follower {
 	struct memory *memory;
 	struct targets *targets;
 	struct injector injector;
+	struct spaces *spaces;
 	pthread_t thread;
 	bool started;
 	uint32_t stop;           /* atomic */
@@ -71,6 +73,11 @@ static int scan_files(struct follower *follower, pid_t tid, int fd)
 	follower_scan_fn *scan = __atomic_load_n(&follower->scan, __ATOMIC_ACQUIRE);
 
 	return scan ? scan(follower->scan_arg, tid, fd) : -ENOSYS;
+}
+
+struct spaces *follower_spaces(struct follower *follower)
+{
+	return follower->spaces;
 }
 
 /* --- records --- */
@@ -269,6 +276,12 @@ static int64_t serve_scan_file(struct follower *follower, const struct mail_mess
 	return scan_files(follower, (pid_t)message->tid, (int)message->arg[2]);
 }
 
+static int64_t serve_space(struct follower *follower, const struct mail_message *message)
+{
+	return spaces_read(follower->spaces, (pid_t)message->pid, message->arg[0], message->arg[1],
+			   message->arg[2] != 0);
+}
+
 /* Any thread may make the call; after it there is one, with the process's id. */
 static void watch_look(struct follower *follower, struct watch *watch)
 {
@@ -305,6 +318,7 @@ static serve_fn *const serve[MAIL_KINDS] = {
 	[MAIL_WILL_EXEC] = serve_will_exec,
 	[MAIL_EXEC_FAILED] = serve_exec_failed,
 	[MAIL_SCAN_FILE] = serve_scan_file,
+	[MAIL_SPACE] = serve_space,
 };
 
 static void serve_mail(struct follower *follower)
@@ -392,6 +406,11 @@ struct follower *follower_new(struct memory *memory, struct targets *targets, in
 	follower->memory = memory;
 	follower->targets = targets;
 	follower->injector.image_file = -1;
+	follower->spaces = spaces_new(memory, targets);
+	if (!follower->spaces) {
+		free(follower);
+		return NULL;
+	}
 	*error = mail_open(&targets->mail, memory_owners(memory));
 	if (*error == 0) {
 		targets->supervisor = (uint32_t)getpid();
@@ -405,6 +424,7 @@ struct follower *follower_new(struct memory *memory, struct targets *targets, in
 	if (*error == 0)
 		return follower;
 	injector_done(&follower->injector);
+	spaces_free(follower->spaces);
 	free(follower);
 	return NULL;
 }
@@ -418,6 +438,7 @@ void follower_free(struct follower *follower)
 	pthread_join(follower->thread, NULL);
 	mail_close(&follower->targets->mail);
 	injector_done(&follower->injector);
+	spaces_free(follower->spaces);
 	free(follower);
 }
 

@@ -17,6 +17,7 @@
 struct follower;
 struct memory;
 struct process;
+struct spaces;
 struct targets;
 
 /*
@@ -48,6 +49,7 @@ int follower_attach(struct follower *follower, pid_t pid);
 /* Takes it out again. -ESRCH: no such target; -ETIMEDOUT: a thread did not leave it. */
 int follower_detach(struct follower *follower, pid_t pid);
 
+struct spaces *follower_spaces(struct follower *follower);
 struct targets *follower_targets(struct follower *follower);
 
 #endif

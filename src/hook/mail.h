@@ -23,6 +23,7 @@ enum mail_kind {
 	MAIL_WILL_EXEC,   /* arg: dirfd, address of the path, number of the call */
 	MAIL_EXEC_FAILED, /* after an answer of MAIL_SEIZED */
 	MAIL_SCAN_FILE,   /* arg: device, inode, descriptor */
+	MAIL_SPACE,       /* arg: where modules go, how many do, whether it never asked so far */
 	MAIL_KINDS,
 };
 

@@ -13,6 +13,7 @@
 #include "hook/attach.h"
 #include "hook/files.h"
 #include "hook/follow.h"
+#include "hook/spaces.h"
 #include "hook/targets.h"
 #include "machine/machine.h"
 
@@ -136,13 +137,15 @@ int skep_target_detach(struct skep_machine *machine, int32_t pid, struct skep_di
 	return error;
 }
 
+int skep_target_stacks(struct skep_machine *machine, struct skep_stacks *stacks)
+{
+	return machine->follower ? spaces_tell(follower_spaces(machine->follower), stacks) : 0;
+}
+
 /* --- the list --- */
 
-/* That it was not followed counts for more than that it has ended since. */
-static enum skep_target_state state_of(const struct process *process, uint32_t state)
+static enum skep_target_state state_of(uint32_t state)
 {
-	if (state == PROCESS_LEFT && process->whynot != WHYNOT_NONE)
-		return SKEP_TARGET_NOT_FOLLOWED;
 	switch ((enum process_state)state) {
 	case PROCESS_FREE:
 	case PROCESS_CLAIMED:
@@ -162,7 +165,7 @@ static struct skep_target_info info_of(const struct process *process, uint32_t s
 {
 	struct skep_target_info info = {
 		.pid = (int32_t)process->pid, .parent = (int32_t)process->ppid,
-		.state = state_of(process, state), .reason = process_whynot_text(process->whynot),
+		.state = state_of(state), .reason = process_whynot_text(process->whynot),
 		.error = -process->error, .tracer = (int32_t)process->tracer,
 		.execs = process->execs, .start_ns = process->start_ns, .end_ns = process->end_ns,
 		.missed = process->missed,

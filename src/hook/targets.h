@@ -17,9 +17,11 @@
 #include <stdint.h>
 
 #include "hook/mail.h"
+#include "hook/probe.h"
 
 struct vm_world;
 struct memory;
+struct unwind_table;
 
 enum process_state {
 	PROCESS_FREE,
@@ -62,7 +64,20 @@ struct process {
 	char exe[128];        /* the end of it, if it is longer */
 };
 
-enum { PROCESSES = 2048 };
+enum { PROCESSES = 2048, UNWIND_LOADS = 8 };
+
+struct unwind_load {
+	uint64_t address, offset, size;
+};
+
+/* How stacks are walked in a file's code. */
+struct unwind_file {
+	struct unwind_file *next;
+	struct file_id id;
+	const struct unwind_table *table; /* NULL: by frame pointers */
+	uint32_t loads;
+	struct unwind_load load[UNWIND_LOADS];
+};
 
 struct targets {
 	struct mail mail;
@@ -71,6 +86,7 @@ struct targets {
 	uint32_t used;        /* records ever in use */
 	uint32_t reused;      /* records lost to reuse */
 	uint32_t supervisor;  /* pid of who serves the mail */
+	struct unwind_file *unwind_files; /* made when first met */
 	struct process process[PROCESSES];
 };
 

@@ -62,6 +62,20 @@ opened() {
 	[ "$status" = 126 ]
 }
 
+@test "command: one that replaces itself often is followed to its end" {
+	snoop
+	cat >again.sh <<-'EOF'
+		[ "$1" = 0 ] && exit 9
+		exec sh again.sh $(($1 - 1))
+	EOF
+	for _ in 1 2 3; do
+		status=0
+		timeout -k 5 60 "$SKEP" run -j -o events opensnoop.o -- sh again.sh 40 || status=$?
+		[ "$status" = 9 ]
+		[ "$(opened | grep -cx again.sh)" = 41 ]
+	done
+}
+
 @test "command: interrupts are for it, other signals are passed on" {
 	snoop
 	"$SKEP" run -j -o events opensnoop.o -- sh -c 'trap "echo told; exit 3" TERM
