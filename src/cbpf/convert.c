@@ -226,15 +226,27 @@ static int load_at(struct converter *c, unsigned width, unsigned dst, uint32_t k
 	return 0;
 }
 
+/*
+ * dst = X + k. X is added to k, not k to X: of a register that is X and a constant, Linux's
+ * verifier remembers the constant, and then takes it for the offset of the pointer made of it.
+ */
+static void add_index(struct converter *c, unsigned dst, uint32_t k)
+{
+	if (k) {
+		ebpf_mov_imm(&c->e, 4, dst, (int32_t)k);
+		ebpf_alu(&c->e, ALU_ADD, 4, dst, c->plan->x);
+	} else {
+		ebpf_mov(&c->e, 4, dst, c->plan->x);
+	}
+}
+
 /* X + k counts from a header, or lies far away. */
 static void load_indirect_remote(struct converter *c, unsigned width, uint32_t k)
 {
 	struct ebpf *e = &c->e;
 	uint32_t network = ebpf_labels(e, 4), link = network + 1, plain = network + 2, done = network + 3;
 
-	ebpf_mov(e, 4, 2, c->plan->x);
-	if (k)
-		ebpf_alu_imm(e, ALU_ADD, 4, 2, (int32_t)k);
+	add_index(c, 2, k);
 	ebpf_if_imm(e, COND_GE, 4, 2, (int32_t)CBPF_NETWORK, network);
 	ebpf_if_imm(e, COND_GE, 4, 2, (int32_t)CBPF_LINK, link);
 	ebpf_if_imm(e, COND_SGE, 4, 2, 0, plain);
@@ -271,9 +283,7 @@ static void load_indirect(struct converter *c, const struct cbpf_row *row, uint3
 	}
 	if (!near || c->kind->load_bytes)
 		missing = c->kind->legacy || c->kind->load_bytes ? remote : c->drop;
-	ebpf_mov(e, 4, TEMPORARY, c->plan->x);
-	if (k)
-		ebpf_alu_imm(e, ALU_ADD, 4, TEMPORARY, (int32_t)k);
+	add_index(c, TEMPORARY, k);
 	if (!near)
 		ebpf_if_imm(e, COND_GT, 4, TEMPORARY, (int32_t)CBPF_DIRECT_MAX, missing);
 	ebpf_alu(e, ALU_ADD, 8, TEMPORARY, c->plan->data);

@@ -116,10 +116,13 @@ bool cbpf_load_ancillary(const struct skep_cbpf_packet *packet, uint8_t number, 
 
 enum ether { ETHER_IP = 0x0800, ETHER_VLAN = 0x8100, ETHER_IP6 = 0x86dd, ETHER_QINQ = 0x88a8,
 	     ETHER_PPPOE = 0x8864, ETHER_ARP = 0x0806, ETHER_RARP = 0x8035, ETHER_MPLS = 0x8847,
-	     ETHER_MPLS_MULTICAST = 0x8848, ETHER_BRIDGED = 0x6558 };
+	     ETHER_MPLS_MULTICAST = 0x8848, ETHER_BRIDGED = 0x6558, ETHER_BATMAN = 0x4305,
+	     ETHER_TIPC = 0x88ca, ETHER_PTP = 0x88f7, ETHER_HSR = 0x88fb, ETHER_FCOE = 0x8906,
+	     ETHER_PRP = 0x892f };
 enum ip { IP_OPTIONS = 0, IP_ICMP = 1, IP_IGMP = 2, IP_IP = 4, IP_TCP = 6, IP_UDP = 17,
 	  IP_DCCP = 33, IP_IP6 = 41, IP_ROUTING = 43, IP_FRAGMENT = 44, IP_GRE = 47, IP_ICMP6 = 58,
-	  IP_DESTINATION = 60, IP_SCTP = 132, IP_UDPLITE = 136 };
+	  IP_DESTINATION = 60, IP_SCTP = 132, IP_UDPLITE = 136,
+	  IP_MPLS = 137 };
 enum { HEADERS = 15 };
 
 struct walk {
@@ -233,6 +236,38 @@ static void walk_pppoe(struct walk *walk)
 	}
 }
 
+/* A unicast packet of version 15, and the frame in it. */
+static void walk_batman(struct walk *walk)
+{
+	const uint8_t *batman = header(walk, 24);
+
+	if (!batman || batman[0] != 0x40 || batman[1] != 15) {
+		walk->bad = true;
+		return;
+	}
+	walk->ether = be16(batman + 22);
+	walk->at += 24;
+}
+
+/* A tag of redundant networks: the type of what follows in its last two bytes. */
+static void walk_redundant(struct walk *walk)
+{
+	const uint8_t *tag = header(walk, 6);
+
+	if (!tag)
+		return;
+	walk->ether = be16(tag + 4);
+	walk->at += 6;
+}
+
+/* The way ends behind so many bytes, of which need have to be there. */
+static void walk_end(struct walk *walk, uint32_t need, uint32_t size)
+{
+	if (header(walk, need))
+		walk->at += size;
+	walk->done = true;
+}
+
 static void walk_ether(struct walk *walk)
 {
 	switch (walk->ether) {
@@ -249,7 +284,28 @@ static void walk_ether(struct walk *walk)
 	case ETHER_PPPOE:
 		walk_pppoe(walk);
 		break;
-	case ETHER_ARP: case ETHER_RARP: case ETHER_MPLS: case ETHER_MPLS_MULTICAST:
+	case ETHER_BATMAN:
+		walk_batman(walk);
+		break;
+	case ETHER_HSR:
+	case ETHER_PRP:
+		walk_redundant(walk);
+		break;
+	case ETHER_MPLS:
+	case ETHER_MPLS_MULTICAST:
+		walk_end(walk, 4, 4);
+		break;
+	case ETHER_PTP:
+		walk_end(walk, 34, 34);
+		break;
+	case ETHER_FCOE:
+		walk_end(walk, 38, 38);
+		break;
+	case ETHER_TIPC:
+		walk_end(walk, 16, 0);
+		break;
+	case ETHER_ARP:
+	case ETHER_RARP:
 		walk->done = true;
 		break;
 	default:
@@ -326,6 +382,9 @@ static void walk_protocol(struct walk *walk)
 		break;
 	case IP_FRAGMENT:
 		walk_fragment(walk);
+		break;
+	case IP_MPLS:
+		walk_end(walk, 4, 4);
 		break;
 	case IP_IP:
 	case IP_IP6:

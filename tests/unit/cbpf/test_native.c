@@ -150,6 +150,32 @@ static void convert__the_verifier_accepts_every_kind(void **state)
 		assert_true(converted[k] > 1000);
 }
 
+/* "w5 = w7; w5 += 9" would be known to Linux as X and a constant, which it refuses for pointers. */
+static void convert__an_index_is_added_to_its_constant(void **state)
+{
+	size_t count, ebpf_count, found = 0;
+	struct skep_cbpf_insn *insns = filter_of("ldx len\nldb [x + 1000000]\nret a", &count);
+
+	(void)state;
+	for (size_t k = 1; k < ARRAY_SIZE(kinds); k++) {
+		struct skep_insn *ebpf;
+
+		assert_int_equal(skep_cbpf_to_ebpf(insns, count, kinds[k].target, "f", &ebpf, &ebpf_count,
+						   NULL), 0);
+		for (size_t i = 0; i + 1 < ebpf_count; i++) {
+			char text[64], next[64];
+
+			skep_disasm(ebpf, ebpf_count, i, text, sizeof(text));
+			skep_disasm(ebpf, ebpf_count, i + 1, next, sizeof(next));
+			assert_null(strstr(next, "+= 1000000"));
+			found += strcmp(text, "w5 = 1000000") == 0 && strstr(next, "w5 += w") != NULL;
+		}
+		free(ebpf);
+	}
+	assert_int_equal(found, 2);
+	free(insns);
+}
+
 static void convert__what_a_kind_does_not_have_is_named(void **state)
 {
 	static const struct { const char *text; enum skep_cbpf_target target; const char *words; } rows[] = {
@@ -287,6 +313,7 @@ int main(void)
 		cmocka_unit_test(native__equals_the_interpreter),
 		cmocka_unit_test(native__equals_the_interpreter_for_seccomp),
 		cmocka_unit_test(convert__the_verifier_accepts_every_kind),
+		cmocka_unit_test(convert__an_index_is_added_to_its_constant),
 		cmocka_unit_test(convert__what_a_kind_does_not_have_is_named),
 		cmocka_unit_test(native__the_longest_filters_run),
 		cmocka_unit_test(native__a_check_is_not_made_twice),

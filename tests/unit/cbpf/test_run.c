@@ -167,6 +167,18 @@ static void run__the_payload_is_behind_the_headers(void **state)
 	packet[40] = 58;
 	packet[41] = 1;
 	assert_int_equal(payload(packet, 128, 0x86dd), 40 + 16 + 8);
+	/* what Linux ends at: an MPLS label, a PTP header; and fourteen bytes of link in GRE */
+	assert_int_equal(payload(packet, 128, 0x8847), 4);
+	assert_int_equal(payload(packet, 3, 0x8847), 0);
+	assert_int_equal(payload(packet, 128, 0x88f7), 34);
+	memset(packet, 0, sizeof(packet));
+	packet[0] = 0x45;
+	packet[9] = 47;
+	memcpy(packet + 20, (const uint8_t[]){ 0x20, 0, 0x65, 0x58 }, 4);
+	packet[28 + 12] = 8;
+	packet[42] = 0x45;
+	packet[42 + 9] = 132;
+	assert_int_equal(payload(packet, 128, 0x0800), 20 + 8 + 14 + 20 + 12);
 }
 
 static void run__a_seccomp_filter_sees_the_call(void **state)
