@@ -511,7 +511,7 @@ static int check_param(struct env *env, uint32_t pc, int regno, const struct par
 	case PARAM_CTX:
 		if (reg->type != REG_CTX)
 			return reject_as(env, SKEP_VERIFY_ARG, -EINVAL,
-					 "arg#%d expects pointer to ctx", regno - 1);
+					 "R%d expects pointer to ctx", regno);
 		return check_ptr_off(env, reg, regno, false);
 	case PARAM_MEMORY:
 		return check_memory(env, regno, param->size, param->maybe_null);

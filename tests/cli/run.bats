@@ -245,3 +245,15 @@ load helper
 		[ "$(json retval <<<"$output")" = $((100 + (length - 14) % 4 % 3)) ]
 	done
 }
+
+@test "run: functions get more than five arguments, interpreted and compiled" {
+	objects sixth
+	capture in.pcap
+	for engine in '' -i; do
+		for program in eight six; do
+			run skep run $engine sixth.o -p $program -r in.pcap
+			[ "$status" = 0 ]
+			[[ "$output" =~ TC_ACT_SHOT\ +10\ +100.0% ]]
+		done
+	done
+}

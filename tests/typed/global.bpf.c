@@ -33,7 +33,7 @@ TAKES(ctx__of_another_type, int *, ARG("ctx"), ctx,
 TAKES(ctx__of_no_name, int **, ARG("ctx"), ctx, REJECTED("arg#0 type doesn't have a name"))
 TAKES(ctx__and_another_tag, struct __sk_buff *, ARG("nonnull"), ctx,
       REJECTED("arg#0 has invalid combination of tags"))
-TAKES(ctx__is_nothing_else, struct __sk_buff *, , 5, REJECTED("arg#0 expects pointer to ctx"))
+TAKES(ctx__is_nothing_else, struct __sk_buff *, , 5, REJECTED("R1 expects pointer to ctx"))
 TAKES(number__by_type, int, , 5, ACCEPTED)
 TAKES(number__with_a_tag, int, ARG("nonnull"), 5,
       REJECTED("arg#0 has pointer tag, but is not a pointer type"))
