@@ -44,6 +44,15 @@ struct row {
 
 /* --- the list of kernels --- */
 
+/* What came after the last release of a series has a new first number. */
+static bool release_exists(unsigned release)
+{
+	static const uint8_t last[] = { [3] = 19, [4] = 20, [5] = 19, [6] = 19 };
+	unsigned major = release >> 8;
+
+	return major >= sizeof(last) || (release & 255) <= last[major];
+}
+
 static bool parse_release(const char *text, unsigned *release)
 {
 	unsigned major, minor;
@@ -89,6 +98,8 @@ static int add_kernel(struct kernels *k, const char *word)
 		return usage(k->verb, "out of memory");
 	k->count++;
 	known = parse_release(kernel->name, &kernel->release);
+	if (known && !release_exists(kernel->release))
+		return usage(k->verb, "--kernel: there was no Linux %s", kernel->name);
 	if (!known && !file)
 		file = word;
 	if (!known && strchr(file, '/') == NULL && strchr(file, '.') == NULL && strcmp(file, "vmlinux") != 0)

@@ -63,13 +63,18 @@ static const char *stat_name(const void *arg, size_t i)
 
 static int no_such_stat(const struct verb *verb, const char *text, size_t len)
 {
-	char name[32];
+	char name[32], all[COUNT(stats) * 16];
 	const char *near;
+	size_t used = 0;
 
 	snprintf(name, sizeof(name), "%.*s", (int)len, text);
 	near = nearest(name, stat_name, NULL);
-	return near ? usage(verb, "there is no statistic '%s'; did you mean '%s'?", name, near)
-		    : usage(verb, "there is no statistic '%s'", name);
+	if (near)
+		return usage(verb, "there is no statistic '%s'; did you mean '%s'?", name, near);
+	for (size_t i = 0; i < COUNT(stats); i++)
+		used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "",
+					 stats[i].name);
+	return usage(verb, "there is no statistic '%s'; there are %s", name, all);
 }
 
 /* --- values --- */
@@ -532,9 +537,11 @@ static int parse_key(const struct verb *verb, const char *text, size_t len,
 		     struct sorting *sorting)
 {
 	struct reference reference;
-	size_t used = parse_reference(text, &reference);
+	const char *first = len && strchr("<>", *text) ? text : NULL;
+	size_t used = parse_reference(first ? ++text : text, &reference);
 	bool descending;
 
+	len -= first != NULL;
 	if (!used)
 		return no_such_stat(verb, text, strcspn(text, ",<>^|"));
 	if (sorting->count == COUNT(sorting->key))
@@ -544,8 +551,10 @@ static int parse_key(const struct verb *verb, const char *text, size_t len,
 		descending = false, used++;
 	else if (used < len && strchr(">", text[used]))
 		descending = true, used++;
+	else if (first)
+		descending = *first == '>';
 	if (used != len)
-		return usage(verb, "--sort wants names with '<' or '>' behind, not '%.*s'",
+		return usage(verb, "--sort wants names with one '<' or '>' each, not '%.*s'",
 			     (int)len, text);
 	add_key(sorting, reference, descending);
 	return EXIT_DONE;

@@ -308,6 +308,6 @@ void print_report_text(const struct report *report)
 	if (report->count)
 		print_table(report);
 	else if (report->results->counts.empty)
-		printf("(no programs)\n");
+		printf("(no programs: one is a function in a section, such as SEC(\"xdp\"))\n");
 	print_totals(report);
 }

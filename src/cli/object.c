@@ -8,9 +8,15 @@
 
 struct skep_btf *kernel_types(const char *name, struct skep_diag *diag)
 {
+	struct skep_btf *btf;
+
 	if (strcmp(name, "machine") == 0)
 		return skep_btf_open_machine(diag);
-	return skep_btf_open_file(name, NULL, diag);
+	btf = skep_btf_open_file(name, NULL, diag);
+	if (!btf)
+		skep_help(diag, "kernel types are in a kernel's vmlinux that has a .BTF section, and in "
+			  "/sys/kernel/btf/vmlinux of a running one");
+	return btf;
 }
 
 void object_arg_done(struct object_arg *arg)

@@ -52,7 +52,8 @@ static int read_header(const struct reader *r, Elf64_Ehdr *header)
 
 		if (magic)
 			return damaged(r, "the ELF header is cut short");
-		return skep_fail(r->diag, SKEP_ELF_FOREIGN, &r->where, "not an ELF file");
+		return skep_fail(r->diag, SKEP_ELF_FOREIGN, &r->where,
+				 r->image.size ? "not an ELF file" : "an empty file");
 	}
 	if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
 		what = "not an ELF file";

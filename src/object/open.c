@@ -300,6 +300,8 @@ struct skep_object *skep_object_open_file(const char *path, struct skep_diag *di
 		where.object = path;
 		skep_report(diag, error == -ENOMEM ? SKEP_OOM : SKEP_IO, &where,
 			    "cannot read '%s': %s", path, strerror(-error));
+		if (error == -EISDIR)
+			skep_help(diag, "name the object files in it: %s/*.o", path);
 		return NULL;
 	}
 	return open_owned(image, size, path, diag);

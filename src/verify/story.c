@@ -298,16 +298,22 @@ void story_origin(struct story *story, const struct link *origin)
 	}
 }
 
-/* "not taken", with what is known after it. */
+/* What is known after it. */
 static void check_event(struct story *story, const struct link *link)
 {
-	uint32_t next = link->moment + 1;
-	const struct moment *moment = &story->path->moments.items[link->moment];
 	const struct reg *reg = story_reg_after(story, link->moment, link->place);
-	bool taken = next < story->path->moments.count &&
-		     story->path->moments.items[next].insn != moment->insn + 1;
+	struct scalar low;
 
-	(void)taken;
+	if (reg->type == REG_SCALAR && story_insn(story, link->moment)->width == 4 &&
+	    reg->var.umax > UINT32_MAX) {
+		low = scalar_sign_extend(reg->var, 4, 8);
+		if (low.smin > INT32_MIN || low.smax < INT32_MAX) {
+			story_event(story, link->moment, "check",
+				    "on the way taken here its lower 32 bits are, as a signed "
+				    "number, %s", range_words(story->env, low));
+			return;
+		}
+	}
 	story_event(story, link->moment, "check", "on the way taken here it is %s",
 		    reg_words(story->env, reg));
 }

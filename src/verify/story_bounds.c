@@ -277,7 +277,9 @@ static void weak_check(struct story *story, const struct bounds_use *use, const 
 	bool is_signed = jump->op == COND_SGT || jump->op == COND_SGE || jump->op == COND_SLT ||
 			 jump->op == COND_SLE;
 
-	if (jump->width == 4 && after.umax > UINT32_MAX)
+	/* The sign of 32 bits, extended, makes those the whole number. */
+	if (jump->width == 4 && after.umax > UINT32_MAX &&
+	    !(var.smin >= INT32_MIN && var.smax <= INT32_MAX))
 		story_cause(story, insn, "this looks at the lower 32 bits only; the number that is used "
 			    "has 64, and the upper ones may be anything");
 	else if (var.smin < 0 && is_signed)

@@ -89,3 +89,39 @@ verbs() {
 	run mandoc -T lint -W warning skep.1
 	[ "$output" = "" ]
 }
+
+@test "usage: what cannot be judged is told what would be" {
+	objects filter
+	: >empty.o
+	echo text >types
+	mkdir folder
+	run skep check empty.o
+	[ "$status" = 1 ]
+	[[ "$output" == *'an empty file'* ]]
+	run skep check folder
+	[ "$status" = 1 ]
+	[[ "$output" == *'help: name the object files in it: folder/*.o'* ]]
+	run skep check --btf types filter.o
+	[ "$status" = 1 ]
+	[[ "$output" == *'help: kernel types are in '*'vmlinux'* ]]
+	run skep check --kernel 5.20 filter.o
+	[ "$status" = 2 ]
+	[[ "$output" == *'there was no Linux 5.20'* ]]
+	run skep check -s nonsense filter.o
+	[ "$status" = 2 ]
+	[[ "$output" == *"there is no statistic 'nonsense'; there are object, program, "* ]]
+	echo 'int x;' >none.bpf.c
+	run skep check none.bpf.c
+	[[ "$output" == *'no programs: one is a function in a section'* ]]
+}
+
+@test "usage: a direction to sort in stands before a name or behind it" {
+	objects filter loop
+	for key in processed '<processed' 'processed<' '>processed' 'processed>' '>object' 'object<'; do
+		skep check -s "$key" -e object,processed -o csv filter.o loop.o >"sorted.$key" || true
+	done
+	cmp 'sorted.<processed' 'sorted.processed<'
+	cmp 'sorted.>processed' 'sorted.processed>'
+	! cmp 'sorted.<processed' 'sorted.>processed'
+	! cmp 'sorted.>object' 'sorted.object<'
+}

@@ -76,6 +76,20 @@ int signed_index(struct xdp_md *ctx)
 }
 
 SEC("xdp")
+int signed_number_index(struct xdp_md *ctx)
+{
+	__u32 key = 0;
+	struct table *table = bpf_map_lookup_elem(&tables, &key);
+	int i = bpf_get_prandom_u32();
+
+	if (!table)
+		return XDP_DROP;
+	if (i < 10) // blame: as a signed number | may still be negative
+		return table->item[i] ? XDP_PASS : XDP_DROP;
+	return XDP_DROP;
+}
+
+SEC("xdp")
 int no_index_check(struct xdp_md *ctx)
 {
 	__u32 key = 0;
