@@ -305,7 +305,7 @@ static void check_event(struct story *story, const struct link *link)
 	struct scalar low;
 
 	if (reg->type == REG_SCALAR && story_insn(story, link->moment)->width == 4 &&
-	    reg->var.umax > UINT32_MAX) {
+	    reg->var.umax >= UINT32_MAX) {
 		low = scalar_sign_extend(reg->var, 4, 8);
 		if (low.smin > INT32_MIN || low.smax < INT32_MAX) {
 			story_event(story, link->moment, "check",

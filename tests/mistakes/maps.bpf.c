@@ -84,6 +84,7 @@ int signed_number_index(struct xdp_md *ctx)
 
 	if (!table)
 		return XDP_DROP;
+	asm volatile("" : "+r"(i));
 	if (i < 10) // blame: as a signed number | may still be negative
 		return table->item[i] ? XDP_PASS : XDP_DROP;
 	return XDP_DROP;
