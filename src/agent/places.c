@@ -57,7 +57,7 @@ static void *allocate(size_t size)
 		int64_t got = sys_call(SYS_mmap, 0, POOL_SIZE, PROT_READ | PROT_WRITE,
 				       MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
 
-		if (got < 0)
+		if (got <= 0)
 			return NULL;
 		*(char **)(uintptr_t)got = pool_start;
 		pool_start = (char *)(uintptr_t)got;
