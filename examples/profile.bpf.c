@@ -5,7 +5,8 @@
  * Each sample's stacks, of the program and of the kernel below it, become numbers of
  * a stack map; how often the same pair was seen is counted by process.
  *
- *   skep run --on linux --flame cpu.svg examples/profile.bpf.c -- make -j2
+ *   skep run --flame cpu.svg examples/profile.bpf.c -- make -j2
+ *   sudo skep run --on linux --flame cpu.svg examples/profile.bpf.c -- make -j2
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>

@@ -121,6 +121,7 @@ slots:	.quad thread_slots
 	lahf
 	seto %al
 	shl $16, %rcx
+	label gate_shifted
 	mov %ax, %cx
 	shr $32, %rax
 	bswap %eax
@@ -144,6 +145,7 @@ gate_try:
 	mov %rcx, %rax
 	shr $16, %rax
 	mov %rax, THREAD_IP(%r11)
+	label gate_kept
 	movzbl %ch, %eax
 	or $0x200, %eax
 	movzbl %cl, %ecx

@@ -137,7 +137,7 @@ bool dispatch_arrived(struct target_thread *thread, const siginfo_t *info,
 bool dispatch_lost(const struct target_thread *thread, struct signal_context *context);
 
 /* Labels of gate.S; see there. */
-extern const char gate_entry[], gate_found[], gate_slow[], gate_lost[], gate_odd[];
+extern const char gate_entry[], gate_shifted[], gate_found[], gate_kept[], gate_slow[], gate_lost[], gate_odd[];
 extern const char gate_plain_window[], gate_plain_syscall[], gate_plain_after[];
 extern const char gate_plain_lost[], gate_plain_found[], gate_plain_leave[], gate_plain_end[];
 extern const char gate_call_window[], gate_call_syscall[], gate_call_after[];

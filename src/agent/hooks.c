@@ -162,6 +162,7 @@ static void on_sample(struct target_thread *thread, struct target_regs *regs, ui
 		return;
 	if (missed)
 		__atomic_fetch_add(&board->missed_samples, missed, __ATOMIC_RELAXED);
+	probes_unpatched(regs);
 	hook_sample(board, hooks_facts(thread), regs, thread->sample_ns);
 }
 

@@ -199,6 +199,16 @@ static struct probe_call *call_of(struct probe_calls *calls, uint64_t slot)
 	return NULL;
 }
 
+uint64_t probe_real_return(const struct probe_thread *thread, uint64_t slot, uint64_t address)
+{
+	const struct probe_call *call;
+
+	if (address != (uintptr_t)probe_return)
+		return address;
+	call = call_of(thread->calls, slot);
+	return call ? call->real : 0;
+}
+
 struct probe_call *probe_call_watch(struct probe_thread *thread, struct probe_record *record,
 				    struct target_regs *regs)
 {

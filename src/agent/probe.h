@@ -86,6 +86,9 @@ bool probe_is_trampoline(uint64_t address);
 /* In enter, at the first instruction of a function: leave is to be called when it returns. */
 struct probe_call *probe_call_watch(struct probe_thread *thread, struct probe_record *record,
 				    struct target_regs *regs);
+/* What an address that has been read from a slot of the stack was before a probe replaced it;
+ * 0: not known any more. */
+uint64_t probe_real_return(const struct probe_thread *thread, uint64_t slot, uint64_t address);
 /* Puts the thread's real return addresses back. */
 void probe_calls_disarm(struct probe_thread *thread);
 /* Replaces them again where the frame lives on: its slot is at or above sp. */

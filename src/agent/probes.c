@@ -16,6 +16,7 @@
 #include "agent/patch.h"
 #include "agent/places.h"
 #include "base/base.h"
+#include "helper/unwind.h"
 #include "hook/targets.h"
 #include "map/memory.h"
 #include "map/sys.h"
@@ -73,6 +74,13 @@ static struct task_facts *facts(struct probe_thread *thread)
 	return hooks_facts(container_of(thread, struct target_thread, probe));
 }
 
+static uint64_t real_return(uint64_t slot, uint64_t address)
+{
+	const struct target_thread *thread = thread_here();
+
+	return thread ? probe_real_return(&thread->probe, slot, address) : address;
+}
+
 static struct places_opts opts = { .facts = facts };
 
 /* --- start --- */
@@ -91,6 +99,7 @@ int probes_start(struct board *board, bool alone)
 
 	probe_slots = thread_slots;
 	probe_self = find_thread;
+	unwind_return = real_return;
 	probe_poll = gate_poll;
 	opts.board = board;
 	opts.gate = (uintptr_t)gate_entry;
@@ -159,6 +168,14 @@ bool probes_trap(struct target_thread *thread, struct signal_context *context)
 	if (to)
 		context->ip = to;
 	return to != 0;
+}
+
+void probes_unpatched(struct target_regs *regs)
+{
+	if (!patch_is_stub(regs->ip))
+		return;
+	probe_settle(&regs->ip, &regs->sp);
+	regs->ip = patch_moved(regs->ip, false);
 }
 
 /* The frame outlives us, perhaps: it leads into code of ours only where that cannot be helped. */

@@ -21,6 +21,9 @@ void probes_done(void);
 /* The calling thread is in the gate: has something been attached or detached meanwhile? */
 void probes_look(void);
 
+/* Registers as they would be were the code as it was. */
+void probes_unpatched(struct target_regs *regs);
+
 /* What the gate tells (gate.h). */
 void probes_mapped(struct target_thread *thread, struct target_regs *regs, int64_t result);
 void probes_fork(bool held);

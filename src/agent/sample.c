@@ -110,6 +110,11 @@ static bool between(uint64_t ip, const char *from, const char *to)
 	return ip >= (uint64_t)(uintptr_t)from && ip <= (uint64_t)(uintptr_t)to;
 }
 
+static bool before(uint64_t ip, const char *from, const char *to)
+{
+	return ip >= (uint64_t)(uintptr_t)from && ip < (uint64_t)(uintptr_t)to;
+}
+
 static struct target_regs regs_of(const struct signal_context *context)
 {
 	return (struct target_regs){
@@ -135,12 +140,13 @@ static bool regs_in_gate(const struct target_thread *thread, const struct signal
 		return true;
 	}
 	*regs = regs_of(context);
-	if (ip == (uint64_t)(uintptr_t)gate_entry) {
-		regs->ip = context->cx;
-		regs->orig_ax = context->ax;
+	if (before(ip, gate_entry, gate_kept)) { /* where to go on is in rcx */
+		regs->ip = before(ip, gate_entry, gate_shifted) ? context->cx : context->cx >> 16;
+		if (ip == (uint64_t)(uintptr_t)gate_entry)
+			regs->orig_ax = context->ax;
 		return true;
 	}
-	if (!between(ip, gate_plain_window, gate_plain_end))
+	if (!between(ip, gate_kept, gate_plain_end))
 		return false;
 	regs->ip = regs->cx = thread->regs.ip;
 	regs->flags = regs->r11 = thread->regs.flags;
@@ -247,12 +253,12 @@ void sample_arrived(struct target_thread *thread, const siginfo_t *info,
 	if (thread->sample_ns == 0)
 		return;
 	thread->sample_missed += (uint32_t)info->si_overrun;
-	if (thread->sampling || thread->sample_due) {
-		thread->sample_missed++;
-	} else if (application_regs(thread, context, &regs)) {
+	/* Of two, the one that can be taken. */
+	thread->sample_missed += thread->sampling || thread->sample_due;
+	thread->sample_due = false;
+	if (!thread->sampling && application_regs(thread, context, &regs))
 		take(thread, regs);
-	} else {
-		thread->sample_due = true;
-	}
+	else
+		thread->sample_due = !thread->sampling;
 	repeat_call(thread, context);
 }

@@ -23,6 +23,7 @@ enum { UCONTEXT_FRAME = 416, UCONTEXT_SP = 432, UCONTEXT_IP = 440 };
 
 const struct unwind_modules *unwind_modules;
 void (*unwind_look)(void);
+uint64_t (*unwind_return)(uint64_t slot, uint64_t address);
 uint32_t unwind_walkers;
 
 struct cursor {
@@ -72,12 +73,21 @@ static bool load(uint64_t address, uint64_t *word)
 	       fault_copy(word, (const void *)(uintptr_t)address, sizeof(*word)) == 0;
 }
 
+static bool load_return(uint64_t slot, uint64_t *ip)
+{
+	if (!load(slot, ip))
+		return false;
+	if (unwind_return)
+		*ip = unwind_return(slot, *ip);
+	return true;
+}
+
 /* A frame pointer points at the caller's, with the return address after it. */
 static bool step_frame_pointer(struct cursor *at)
 {
 	uint64_t frame = at->bp;
 
-	if (frame < at->sp || !load(frame, &at->bp) || !load(frame + 8, &at->ip))
+	if (frame < at->sp || !load(frame, &at->bp) || !load_return(frame + 8, &at->ip))
 		return false;
 	at->sp = frame + 16;
 	return true;
@@ -125,7 +135,7 @@ static bool step_row(struct cursor *at, const struct unwind_row *row)
 		return false;
 	if (row->rbp == UNWIND_RBP_AT_BP && !load(at->bp + (uint64_t)(int64_t)row->rbp_off, &bp))
 		return false;
-	if (!load(cfa - 8, &at->ip))
+	if (!load_return(cfa - 8, &at->ip))
 		return false;
 	at->sp = cfa;
 	at->bp = bp;

@@ -61,6 +61,8 @@ struct unwind_modules {
 extern const struct unwind_modules *unwind_modules;
 /* Called before a walk, if set: who knows of more modules by then says so. */
 extern void (*unwind_look)(void);
+/* If set: who has replaced the return address in a slot of the stack says what it was. */
+extern uint64_t (*unwind_return)(uint64_t slot, uint64_t address);
 /* Walks under way; those that begin later see the modules of then. */
 extern uint32_t unwind_walkers;
 

@@ -140,6 +140,31 @@ shares_are_right() {
 	[[ "$output" == *'the object counts no stacks'* ]]
 }
 
+@test "profile: return probes are not seen in stacks" {
+	profiler
+	program
+	cat >both.bpf.c <<-EOF
+		#include "$PWD/profile.bpf.c"
+		int returns, longest;
+		SEC("uretprobe/$PWD/shares:often") int returned(void *ctx)
+		{
+			__u64 ips[30];
+			int size = bpf_get_stack(ctx, ips, sizeof(ips), BPF_F_USER_STACK);
+
+			__sync_fetch_and_add(&returns, 1);
+			if (size > longest)
+				longest = size;
+			return 0;
+		}
+		SEC("uretprobe/$PWD/shares:work") int worked(void *ctx)
+		{
+			return 0;
+		}
+	EOF
+	skep run -j -o out --folded folded both.bpf.c -- ./shares 1.6
+	shares_are_right '^shares;_start;.*;main;until_done' 100
+}
+
 @test "profile: the stack of a call, of whoever made it" {
 	cat >opens.bpf.c <<-'EOF'
 		#include <linux/bpf.h>
