@@ -121,13 +121,44 @@ static void link_sum(const struct env *env, const struct insn *insn, struct reg 
 	dst->link_off = (int32_t)delta;
 }
 
+/*
+ * A sign copied into every bit (-x of a flag x, x s>> 63) is 0 or -1, but neither bits
+ * nor ranges can say just that. Where a constant masks it the paths part: this one goes
+ * on with -1, and one that comes to the instruction again with 0.
+ */
+static int part_signs(struct env *env, const struct insn *insn, struct reg *dst,
+		      const struct reg *src)
+{
+	bool whole = dst->var.smin == -1 && dst->var.smax == 0;
+	struct scalar zero = scalar_const(0), ones = scalar_const(UINT64_MAX);
+	struct state *other;
+
+	if ((insn->op != ALU_AND && insn->op != ALU_OR) || !scalar_is_const(src->var) ||
+	    !env_can(env, ABILITY_SIGN_MASKS) ||
+	    (!whole && (dst->var.smin32 != -1 || dst->var.smax32 != 0)))
+		return 0;
+	other = push_state(env, env->pc, env->pc, false);
+	if (!other)
+		return env->rejected ? -E2BIG : -ENOMEM;
+	if (!whole) {
+		zero = scalar_with_low32(dst->var, 0);
+		ones = scalar_with_low32(dst->var, UINT32_MAX);
+	}
+	state_regs(other)[insn->dst].var = zero;
+	dst->var = ones;
+	return 0;
+}
+
 static int check_number(struct env *env, const struct insn *insn, struct reg *dst,
 			const struct reg *src)
 {
-	struct scalar result = scalar_alu((enum alu)insn->op, dst->var, src->var, insn->width,
-					  insn->from);
-	int error = sanitize_numbers(env, insn);
+	int error = part_signs(env, insn, dst, src);
+	struct scalar result;
 
+	if (error < 0)
+		return error;
+	result = scalar_alu((enum alu)insn->op, dst->var, src->var, insn->width, insn->from);
+	error = sanitize_numbers(env, insn);
 	if (error < 0)
 		return error;
 	link_sum(env, insn, dst, src);

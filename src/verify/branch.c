@@ -479,6 +479,14 @@ static void note_null_test(struct env *env, uint32_t pc, const struct reg *point
 		env->info[pc].never_null = true;
 }
 
+/* Is the pointer compared with 0, written so or known to be? */
+static bool tests_null(struct env *env, const struct insn *insn)
+{
+	if (insn->source_is_imm)
+		return insn->imm == 0;
+	return reg_is_zero(&state_regs(env->cur)[insn->src]) && env_can(env, ABILITY_NULL_REGISTER);
+}
+
 /* What pointers learn; numbers are done. */
 static int learn_pointers(struct env *env, const struct insn *insn, struct state *taken)
 {
@@ -488,12 +496,11 @@ static int learn_pointers(struct env *env, const struct insn *insn, struct state
 
 	if (equality && !insn->source_is_imm)
 		learn_equal_pointers(env, insn, insn->op == COND_EQ ? taken : fall);
-	if (equality && insn->source_is_imm && insn->imm == 0 && reg_is_pointer(d) &&
-	    reg_maybe_null(d)) {
+	if (equality && reg_is_pointer(d) && reg_maybe_null(d) && tests_null(env, insn)) {
 		note_null_test(env, env->pc, d);
 		learn_null(env, fall, insn->dst, insn->op == COND_NE);
 		learn_null(env, taken, insn->dst, insn->op == COND_EQ);
-		return 0;
+		return insn->source_is_imm ? 0 : mark_precise(env, insn->src);
 	}
 	if (!match_packet(env, insn, fall, taken) && !may_leak(env, d))
 		return reject_as(env, SKEP_VERIFY_ARITH, -EACCES,

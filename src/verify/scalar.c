@@ -244,11 +244,34 @@ static struct tnum tighten_bits(struct tnum bits, struct range r64, struct range
 	struct tnum by64 = tnum_range(r64.umin, r64.umax);
 	struct tnum by32 = tnum_range(r32.umin, r32.umax);
 
-	if (tnum_overlap(bits, by64))
-		bits = tnum_intersect(bits, by64);
-	if (tnum_overlap(tnum_low32(bits), by32))
-		bits = tnum_with_low32(bits, tnum_intersect(tnum_low32(bits), by32));
-	return bits;
+	bits = tnum_intersect(bits, by64);
+	return tnum_with_low32(bits, tnum_intersect(tnum_low32(bits), by32));
+}
+
+/*
+ * What bits and range have in common may be no number: the path cannot be. Linux notices,
+ * unless it is left with known bits that are not all 0, and then goes on with those.
+ */
+static bool goes_on(uint64_t known, struct range r64)
+{
+	return known && (known < r64.umin || known > r64.umax);
+}
+
+/*
+ * Bits and range may have one number in common though neither is constant: of r & 0x80
+ * not less than 54, 0x80. The largest the bits allow is taken for it, as Linux does, if
+ * none that they allow is nearer to the range, though then there is none in it.
+ */
+static bool only_number(struct tnum bits, struct range r64, uint64_t *number)
+{
+	uint64_t next;
+
+	if (!tnum_from(bits, r64.umin, number))
+		return false;
+	if (*number == (bits.value | bits.mask))
+		return true;
+	return *number <= r64.umax &&
+	       (!tnum_from(bits, *number + 1, &next) || next > r64.umax);
 }
 
 struct scalar scalar_forget_halves(struct scalar a)
@@ -266,6 +289,7 @@ struct scalar scalar_sync(struct scalar a)
 {
 	struct range r64 = range_of(a, 64), r32 = range_of(a, 32), before64, before32;
 	struct tnum bits = a.bits;
+	uint64_t number;
 
 	if (!bits.mask && scalar_has(a, bits.value))
 		return scalar_const(bits.value);
@@ -289,13 +313,25 @@ struct scalar scalar_sync(struct scalar a)
 	if (range_sane(r64) && range_sane(r32)) {
 		range_arc(&r64, 64);
 		range_arc(&r32, 32);
+		if (only_number(bits, r64, &number))
+			return scalar_const(number);
 		bits = tighten_bits(bits, r64, r32);
+		if (tnum_is_const(bits) && goes_on(bits.value, r64))
+			return scalar_const(bits.value);
 		range_clip(&r64, range_of_bits(bits, 64));
 		range_clip(&r32, range_of_bits(tnum_low32(bits), 32));
 		range_arc(&r64, 64);
 		range_arc(&r32, 32);
 	}
 	return scalar_make(bits, r64, r32);
+}
+
+struct scalar scalar_with_low32(struct scalar a, uint32_t low)
+{
+	a.bits = tnum_with_low32(a.bits, tnum_const(low));
+	a.umin32 = a.umax32 = low;
+	a.smin32 = a.smax32 = (int32_t)low;
+	return scalar_sync(a);
 }
 
 /* --- extension --- */

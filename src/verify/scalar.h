@@ -45,6 +45,8 @@ bool scalar_in(struct scalar outer, struct scalar inner);
 struct scalar scalar_sync(struct scalar a);
 /* What the 64-bit views say of the low half, and no more. */
 struct scalar scalar_forget_halves(struct scalar a);
+/* a, of which the lower half is known to be low. */
+struct scalar scalar_with_low32(struct scalar a, uint32_t low);
 /* No number satisfies all views: only on a branch that cannot be taken. */
 bool scalar_is_empty(struct scalar a);
 /* The low bytes, zero-extended or sign-extended to width (4 or 8) bytes. */

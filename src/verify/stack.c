@@ -598,7 +598,7 @@ bool stack_const(struct env *env, const struct reg *reg, uint32_t size, uint64_t
 	if (off >= 0 || off < -INSN_STACK_SIZE || off + size > 0 ||
 	    (uint32_t)slot_of((int32_t)off) >= frame->slots)
 		return false;
-	if (all_zero(frame, off, off + size)) {
+	if (all_zero(frame, off, off + (int64_t)size)) {
 		*value = 0;
 		return true;
 	}

@@ -131,6 +131,28 @@ bool tnum_is_aligned(struct tnum a, uint64_t size)
 	return !size || !((a.value | a.mask) & (size - 1));
 }
 
+/*
+ * Down to the highest known bit that x has otherwise, what is found is x itself. If
+ * that bit must be 1 there, the rest may be as small as can be. If it must be 0, what
+ * is above counts up by one; known bits pass the carry on as if they were 1.
+ */
+bool tnum_from(struct tnum a, uint64_t x, uint64_t *least)
+{
+	uint64_t differ = (x & ~a.mask) ^ a.value, bit, above;
+
+	if (x > (a.value | a.mask))
+		return false;
+	*least = x;
+	if (!differ)
+		return true;
+	bit = UINT64_C(1) << (63 - __builtin_clzll(differ));
+	above = ~(bit | (bit - 1));
+	if (!(a.value & bit))
+		x = ((x | ~a.mask) & above) + (bit << 1);
+	*least = (x & above & a.mask) | a.value;
+	return true;
+}
+
 struct tnum tnum_cast(struct tnum a, unsigned bytes)
 {
 	uint64_t keep = bytes >= 8 ? UINT64_MAX : (UINT64_C(1) << bytes * 8) - 1;

@@ -46,6 +46,8 @@ bool tnum_overlap(struct tnum a, struct tnum b);
 /* Is everything inner stands for also in outer? */
 bool tnum_in(struct tnum outer, struct tnum inner);
 bool tnum_is_aligned(struct tnum a, uint64_t size);
+/* The least number of a that is x or more; false: there is none. */
+bool tnum_from(struct tnum a, uint64_t x, uint64_t *least);
 /* The low bytes, zero-extended. */
 struct tnum tnum_cast(struct tnum a, unsigned bytes);
 /* The low half; the number without it; a with its low half that of b. */

@@ -199,6 +199,7 @@ static void atomic(struct checker *c, const struct insn *insn)
 	uint64_t mask = insn->width == 8 ? UINT64_MAX : UINT32_MAX;
 	uint64_t old = 0, source = c->r[insn->src], new;
 	bool doubt = doubtful(c, insn->dst) || doubtful(c, insn->src);
+	uint16_t origin = IN_NOTHING; /* of what was there */
 	uint32_t frame, word;
 
 	if (insn->op == ATOMIC_LOAD_ACQ || insn->op == ATOMIC_STORE_REL) {
@@ -218,16 +219,19 @@ static void atomic(struct checker *c, const struct insn *insn)
 	case ATOMIC_LOAD_ACQ: case ATOMIC_STORE_REL: case ATOMIC_COUNT: default: return;
 	}
 	memcpy((void *)(uintptr_t)at, &new, insn->width);
-	if (checker_word(c, at, &frame, &word))
+	if (checker_word(c, at, &frame, &word)) {
 		doubt |= c->word_doubt[frame][word];
+		if (insn->width == 8 && at % 8 == 0)
+			origin = c->word_origin[frame][word];
+	}
 	note_store(c, at, insn->width, IN_NOTHING, doubt);
 	if (insn->op == ATOMIC_CMPXCHG) {
 		c->r[0] = old;
-		c->origin[0] = IN_NOTHING;
+		c->origin[0] = origin;
 		set_doubt(c, 0, doubt);
 	} else if (insn->op >= ATOMIC_FETCH_ADD || insn->op == ATOMIC_XCHG) {
 		c->r[insn->src] = old;
-		c->origin[insn->src] = IN_NOTHING;
+		c->origin[insn->src] = origin;
 		set_doubt(c, insn->src, doubt);
 	}
 }

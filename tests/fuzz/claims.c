@@ -121,8 +121,16 @@ static struct node *add_node(struct claims *claims, uint32_t parent, const struc
 	}
 	*node = (struct node){ .pc = env->pc, .depth = (uint8_t)env->cur->depth,
 			       .next = claims->nodes[parent].child };
+	for (uint32_t f = 0; f <= env->cur->depth && !claims->incomplete; f++) {
+		const struct frame *frame = env->cur->frame[f];
+
+		node->view[f].frame = keep(claims, frame, sizeof(*frame));
+		if (frame->slots)
+			node->view[f].slots =
+				keep(claims, frame->slot, frame->slots * sizeof(*frame->slot));
+	}
 	claims->nodes[parent].child = claims->count++;
-	return node;
+	return claims->incomplete ? NULL : node;
 }
 
 static void on_step(void *arg, struct env *env)
@@ -136,14 +144,6 @@ static void on_step(void *arg, struct env *env)
 	if (claims->waiting)
 		claims->waiting->mark = env->cur->mark;
 	claims->waiting = NULL;
-	for (uint32_t f = 0; f <= env->cur->depth && !claims->incomplete; f++) {
-		const struct frame *frame = env->cur->frame[f];
-
-		node->view[f].frame = keep(claims, frame, sizeof(*frame));
-		if (frame->slots)
-			node->view[f].slots =
-				keep(claims, frame->slot, frame->slots * sizeof(*frame->slot));
-	}
 }
 
 static void on_keep(void *arg, struct env *env, struct state *kept)
@@ -237,6 +237,16 @@ static bool check_address(const struct at *at, const struct reg *reg, uint64_t v
 	return scalar_has(reg->var, var) || broken(at, "offset", var, reg);
 }
 
+/* What is proved of a packet ends no later than the packet. */
+static bool check_range(const struct at *at, const struct reg *reg, uint64_t value,
+			const uint8_t *end)
+{
+	uint64_t start = value - (uint64_t)(int64_t)reg->off;
+
+	return !packet_range(reg) || start + packet_range(reg) <= (uint64_t)(uintptr_t)end ||
+	       broken(at, "packet range", packet_range(reg), reg);
+}
+
 static bool check_pointer(const struct at *at, const struct reg *reg, uint64_t value,
 			  uint16_t origin)
 {
@@ -257,16 +267,14 @@ static bool check_pointer(const struct at *at, const struct reg *reg, uint64_t v
 	case REG_PACKET:
 		kind = REGION_PACKET;
 		start = (uint64_t)(uintptr_t)packet->data;
-		if (packet_range(reg) && value - (uint64_t)(int64_t)reg->off + packet_range(reg) >
-						 (uint64_t)(uintptr_t)packet->end)
-			return broken(at, "packet range", packet_range(reg), reg);
+		if (!check_range(at, reg, value, packet->end))
+			return false;
 		break;
 	case REG_PACKET_META:
 		kind = REGION_META;
 		start = (uint64_t)(uintptr_t)packet->meta;
-		if (packet_range(reg) && value - (uint64_t)(int64_t)reg->off + packet_range(reg) >
-						 (uint64_t)(uintptr_t)packet->data)
-			return broken(at, "metadata range", packet_range(reg), reg);
+		if (!check_range(at, reg, value, packet->data))
+			return false;
 		break;
 	case REG_PACKET_END:
 		return (origin == IN_END && value == (uint64_t)(uintptr_t)packet->end) ||
@@ -468,13 +476,30 @@ static uint32_t choose(struct checker *c, const struct node *nodes, uint32_t par
 		if (nodes[n].pc != c->pc || nodes[n].depth != c->depth - c->base)
 			continue;
 		last = n;
-		/* Paths given up here have no state of their own: only if nothing else fits. */
+		if (!check_node(c, &nodes[n], true))
+			continue;
 		if (nodes[n].target)
 			given_up = n;
-		else if (check_node(c, &nodes[n], true))
+		else
 			found = n;
 	}
 	return found ? found : given_up ? given_up : last;
+}
+
+/*
+ * Where the verifier parted the two numbers a sign can be (0 and -1), the node of the
+ * path with 0 is a child with the same instruction.
+ */
+static uint32_t part_signs(struct checker *c, const struct node *nodes, uint32_t at)
+{
+	const struct insn *insn = &c->verified->insns[c->pc];
+	uint32_t n = nodes[at].child;
+
+	if (insn->kind != INSN_ALU || (uint32_t)c->r[insn->dst])
+		return at;
+	while (n && (nodes[n].pc != c->pc || nodes[n].depth != nodes[at].depth))
+		n = nodes[n].next;
+	return n ? n : at;
 }
 
 void claims_check(struct checker *c)
@@ -508,7 +533,10 @@ void claims_check(struct checker *c)
 			     nodes[c->node].pc);
 		return;
 	}
-	next = follow(c, nodes, next);
-	c->node = next;
-	check_node(c, &nodes[next], false);
+	do {
+		next = follow(c, nodes, next);
+		c->node = next;
+		check_node(c, &nodes[next], false);
+		next = part_signs(c, nodes, next);
+	} while (next != c->node && !c->stop);
 }

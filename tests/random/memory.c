@@ -194,7 +194,10 @@ static void null_check(struct maker *m, unsigned reg)
 		unsigned zero = checked == 1 ? 2 : 1;
 
 		mov_imm(m, zero, 0);
-		jump_out(m, 0x1d, checked, zero, 0);
+		if (older[OLDER_NULL_REGISTER])
+			jump_out(m, 0x15, checked, 0, 0);
+		else
+			jump_out(m, 0x1d, checked, zero, 0);
 	}
 }
 

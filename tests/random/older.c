@@ -31,6 +31,16 @@ const struct older_row older_rows[OLDER_COUNT] = {
 		.len = 4,
 		.rejects = true,
 	},
+	[OLDER_NULL_REGISTER] = {
+		"a pointer was not known to be NULL or not from a register that is 0",
+		.probe = { { .code = 0x7a, .dst = 10, .off = -8 }, { .code = 0xbf, .dst = 2, .src = 10 },
+			   { .code = 0x07, .dst = 2, .imm = -8 },
+			   { .code = 0x18, .dst = 1, .src = 5, .imm = MADE_HASH }, { 0 },
+			   { .code = 0x85, .imm = 1 }, { .code = 0xb7, .dst = 1 },
+			   { .code = 0x1d, .dst = 0, .src = 1, .off = 1 },
+			   { .code = 0x71, .dst = 0, .src = 0 }, { .code = 0xb7 }, { .code = 0x95 } },
+		.len = 11,
+	},
 };
 
 bool older[OLDER_COUNT];

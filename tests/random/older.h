@@ -14,6 +14,7 @@ enum older {
 	OLDER_SAME_REGISTER,     /* a register compared with itself */
 	OLDER_BACKWARDS,         /* a pointer with a constant in front, then moved back */
 	OLDER_FIELDS,            /* reserved fields of instructions that are never reached */
+	OLDER_NULL_REGISTER,     /* a pointer compared with a register that is 0 */
 	OLDER_COUNT,
 };
 

@@ -186,6 +186,42 @@ static void scalar__bounds_are_learned(void **state)
 	assert_int_equal(a.umax, 7);
 }
 
+/* r & mask, not less than min and not more than max */
+static struct scalar masked(uint64_t mask, uint64_t min, uint64_t max)
+{
+	struct scalar a = scalar_and(scalar_unknown(), scalar_const(mask), 8, 8);
+	struct scalar least = scalar_const(min), most = scalar_const(max);
+
+	scalar_assume(COND_GE, false, &a, &least, 8);
+	scalar_assume(COND_LE, false, &a, &most, 8);
+	return a;
+}
+
+static void scalar__the_only_number_of_bits_and_range_is_known(void **state)
+{
+	(void)state;
+	assert_true(scalar_is(masked(0x80, 0x36, UINT64_MAX), 0x80));
+	assert_true(scalar_is(masked(0x70, 0x15, 0x2c), 0x20));
+	assert_true(scalar_is(masked(0x70, 0, 0xf), 0));
+	assert_true(scalar_is(masked(UINT64_C(1) << 63, 1, UINT64_MAX), UINT64_C(1) << 63));
+	assert_false(scalar_is_const(masked(0x71, 0x15, 0x21)));
+	assert_int_equal(masked(0x71, 0x15, 0x21).umin, 0x15);
+	/* None at all: the path cannot be. */
+	assert_true(scalar_is_empty(masked(0xff00, 0x17, 0x21)));
+	assert_true(scalar_is_empty(masked(0x71, 0x23, 0x2c)));
+}
+
+static void scalar__half_a_number_may_be_known(void **state)
+{
+	struct scalar a = scalar_with_low32(scalar_unknown(), UINT32_MAX);
+
+	(void)state;
+	assert_int_equal(a.smin32, -1);
+	assert_int_equal(a.umin, UINT32_MAX);
+	assert_int_equal(a.bits.mask, UINT64_MAX << 32);
+	assert_true(scalar_is(scalar_with_low32(scalar_const(7), 5), 5));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +231,8 @@ int main(void)
 		cmocka_unit_test(scalar__a_decided_condition_is_right),
 		cmocka_unit_test(scalar__an_assumption_keeps_what_satisfies_it),
 		cmocka_unit_test(scalar__bounds_are_learned),
+		cmocka_unit_test(scalar__the_only_number_of_bits_and_range_is_known),
+		cmocka_unit_test(scalar__half_a_number_may_be_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

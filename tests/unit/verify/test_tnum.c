@@ -157,6 +157,33 @@ static void tnum__set_operations_agree_with_membership(void **state)
 	assert_false(tnum_is_aligned((struct tnum){ 8, 4 }, 8));
 }
 
+static void tnum__the_least_number_from_one_on(void **state)
+{
+	uint64_t least;
+
+	(void)state;
+	assert_true(tnum_from((struct tnum){ 1, 0x70 }, 0x15, &least));
+	assert_int_equal(least, 0x21);
+	assert_true(tnum_from((struct tnum){ 0x20, 0x44 }, 0, &least));
+	assert_int_equal(least, 0x20);
+	assert_false(tnum_from((struct tnum){ 0, 0x70 }, 0x71, &least));
+	assert_true(tnum_from(TNUM_UNKNOWN, UINT64_MAX, &least));
+	assert_int_equal(least, UINT64_MAX);
+	/* All there are of few bits, from the top down. */
+	for (uint64_t mask = 0; mask < 64; mask++)
+		for (uint64_t value = 0; value < 64; value++) {
+			struct tnum a = { value & ~mask, mask };
+			uint64_t known = UINT64_MAX;
+
+			for (uint64_t x = 80; x-- > 0;) {
+				known = tnum_has(a, x) ? x : known;
+				assert_int_equal(tnum_from(a, x, &least), known != UINT64_MAX);
+				if (known != UINT64_MAX)
+					assert_int_equal(least, known);
+			}
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +192,7 @@ int main(void)
 		cmocka_unit_test(tnum__shifts_and_casts_have_every_result),
 		cmocka_unit_test(tnum__a_range_is_inside_its_tnum),
 		cmocka_unit_test(tnum__set_operations_agree_with_membership),
+		cmocka_unit_test(tnum__the_least_number_from_one_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
