@@ -3,7 +3,8 @@
  * convert.c - classic BPF to eBPF, for each kind of program that can stand in for a filter.
  *
  *   A: r0      X, context, packet and its end: by the plan      temporary: r5
- *   M[k]: r10 - 128 + 8k, wide enough for the verifier to know what is there
+ *   M[k]: r6 to r9 without calls, then r10 - 128 + 8k, wide enough for the verifier to
+ *         know what is there
  *
  * Nearly all filters need no call; for them everything lies in registers that a function may
  * use freely. Where a load can be answered by a call only (LD_ABS and LD_IND, or helpers),
@@ -100,6 +101,7 @@ struct converter {
 	const struct cbpf_fact *facts;
 	const char *name;
 	struct ebpf e;
+	uint8_t home[CBPF_MEMORY]; /* the register of a word of memory; 0: it is on the stack */
 	uint32_t drop;           /* label: the packet is dropped */
 	bool metadata, payload;
 	struct skep_diag *diag;
@@ -427,6 +429,22 @@ static void compute(struct converter *c, const struct cbpf_row *row, uint32_t k)
 	ebpf_alu(&c->e, (enum alu)row->op, 4, A, c->plan->x);
 }
 
+static void recall(struct converter *c, unsigned reg, uint32_t k)
+{
+	if (c->home[k])
+		ebpf_mov(&c->e, 4, reg, c->home[k]);
+	else
+		ebpf_load(&c->e, 8, reg, FRAME, MEMORY_OFF + 8 * (int32_t)k);
+}
+
+static void keep(struct converter *c, unsigned reg, uint32_t k)
+{
+	if (c->home[k])
+		ebpf_mov(&c->e, 4, c->home[k], reg);
+	else
+		ebpf_store(&c->e, 8, FRAME, MEMORY_OFF + 8 * (int32_t)k, reg);
+}
+
 static void jump_if(struct converter *c, const struct cbpf_row *row, enum cond op, uint32_t k,
 		    size_t target)
 {
@@ -490,10 +508,10 @@ static int convert_insn(struct converter *c)
 		ebpf_mov_imm(&c->e, 4, reg, (int32_t)insn->k);
 		break;
 	case CBPF_MEM:
-		ebpf_load(&c->e, 8, reg, FRAME, MEMORY_OFF + 8 * (int32_t)insn->k);
+		recall(c, reg, insn->k);
 		break;
 	case CBPF_STORE:
-		ebpf_store(&c->e, 8, FRAME, MEMORY_OFF + 8 * (int32_t)insn->k, reg);
+		keep(c, reg, insn->k);
 		break;
 	case CBPF_ALU:
 		compute(c, row, insn->k);
@@ -544,6 +562,22 @@ static bool needs_calls(struct converter *c)
 			return true;
 	}
 	return false;
+}
+
+/* The words used first get the registers that there are. */
+static void find_homes(struct converter *c)
+{
+	uint8_t reg = 6;
+
+	if (c->plan != &plan_leaf)
+		return;
+	for (size_t pc = 0; pc < c->count && reg < FRAME; pc++) {
+		const struct cbpf_row *row = cbpf_row(c->insns[pc].code);
+		uint32_t k = c->insns[pc].k;
+
+		if (c->facts[pc].reached && row->kind == CBPF_STORE && !c->home[k])
+			c->home[k] = reg++;
+	}
 }
 
 static void prologue(struct converter *c)
@@ -605,6 +639,7 @@ static int convert_all(struct converter *c)
 	int error = 0;
 
 	c->plan = needs_calls(c) ? &plan_calls : &plan_leaf;
+	find_homes(c);
 	ebpf_labels(&c->e, c->count);
 	c->drop = ebpf_labels(&c->e, 1);
 	prologue(c);

@@ -20,9 +20,10 @@ static const uint8_t by_code[256] = {
 #include "cbpf/cbpf.def"
 };
 
-static const struct cbpf_ancillary_row ancillaries[] = {
+static const struct cbpf_ancillary_row ancillaries[CBPF_ANCILLARY_COUNT] = {
 #define CBPF(name, code, mnemonic, kind, width, op, reg, seccomp)
-#define ANCILLARY(name, number, asm_name, listing) { asm_name, listing, #name, number },
+#define ANCILLARY(name, number, asm_name, listing) \
+	[number / 4] = { asm_name, listing, #name, number },
 #include "cbpf/cbpf.def"
 };
 
@@ -33,15 +34,13 @@ const struct cbpf_row *cbpf_row(uint16_t code)
 
 const struct cbpf_ancillary_row *cbpf_ancillary(const struct skep_cbpf_insn *insn)
 {
-	const struct cbpf_row *row = cbpf_row(insn->code);
+	uint32_t number = insn->k - CBPF_ANCILLARY;
+	const struct cbpf_row *row;
 
-	if (!row || row->kind != CBPF_ABS)
+	if (insn->k < CBPF_ANCILLARY || number % 4 || number / 4 >= ARRAY_SIZE(ancillaries))
 		return NULL;
-	for (size_t i = 0; i < ARRAY_SIZE(ancillaries); i++) {
-		if (insn->k == CBPF_ANCILLARY + ancillaries[i].number)
-			return &ancillaries[i];
-	}
-	return NULL;
+	row = cbpf_row(insn->code);
+	return row && row->kind == CBPF_ABS ? &ancillaries[number / 4] : NULL;
 }
 
 const struct cbpf_ancillary_row *cbpf_ancillary_by_name(const char *name, size_t len)

@@ -53,7 +53,8 @@ struct skep_filter {
 	struct cbpf_program program; /* owned; count 0: interpreted */
 	struct code *code;       /* owned; NULL: interpreted */
 	const struct installed *home;
-	leaf_fn *leaf;           /* the code itself, where it needs nothing; or NULL */
+	leaf_fn *leaf;           /* the code itself, where it needs no more than its context; or NULL */
+	leaf_fn *plain;          /* the same, where that is the packet's bytes only; or NULL */
 };
 
 /* --- opening --- */
@@ -68,10 +69,11 @@ static int filter_code(struct skep_filter *filter, const struct verified *verifi
 	draft.facts = verified->facts;
 	if (error == 0)
 		error = draft_finish(&draft, true);
-	if (error == 0 && posix_memalign(&memory, 16, draft_size(&draft)) != 0)
-		error = -ENOMEM;
 	if (error == 0) {
-		memset(memory, 0, draft_size(&draft));
+		memory = calloc(1, draft_size(&draft)); /* aligned to 16, as any memory */
+		error = memory ? 0 : -ENOMEM;
+	}
+	if (error == 0) {
 		filter->code = draft_fill(&draft, memory);
 		filter->home = install_find(filter->code);
 	}
@@ -146,6 +148,8 @@ static int filter_prepare(struct skep_filter *filter, unsigned flags, const char
 	if (!filter->program.calls && !filter->program.stack)
 		filter->leaf = (leaf_fn *)(uintptr_t)(filter->home->native +
 						      filter->code->subprogs[0].native_off);
+	if (!filter->program.metadata)
+		filter->plain = filter->leaf;
 	return 0;
 }
 
@@ -213,11 +217,12 @@ static __attribute__((noinline)) uint64_t run_entered(const struct skep_filter *
 	uint8_t stack[INSN_STACK_SIZE] __attribute__((aligned(16)));
 	struct vm vm = { .code = filter->code, .packet = packet };
 	const uint64_t args[5] = { (uint64_t)(uintptr_t)ctx };
-	struct run run = { .frame = { .vm = &vm }, .stack_end = stack };
+	struct run run;
 	jit_enter_fn *enter =
 		(jit_enter_fn *)(uintptr_t)(filter->home->native + filter->code->native_enter);
 
-	vm.engine = &run;
+	/* Of the rest, which the interpreter uses, nothing is looked at. */
+	run.frame = (struct jit_frame){ .vm = &vm };
 	return enter(&run.frame, filter->home->native + filter->code->subprogs[0].native_off, args,
 		     stack + sizeof(stack));
 }
@@ -238,36 +243,53 @@ static __attribute__((noinline)) uint32_t run_packet_slowly(const struct skep_fi
 	return (uint32_t)run_entered(filter, ctx, &packet);
 }
 
-static inline uint32_t run_one(const struct skep_filter *filter,
-			       const struct skep_cbpf_packet *packet)
+/* The members that every filter may look at. */
+static inline void ctx_bytes(struct cbpf_native_ctx *ctx, const struct skep_cbpf_packet *packet)
+{
+	ctx->data = packet->data;
+	ctx->data_end = (const uint8_t *)packet->data + packet->size;
+	ctx->len = packet->len ? packet->len : packet->size;
+}
+
+static __attribute__((noinline)) uint32_t run_any(const struct skep_filter *filter,
+						  const struct skep_cbpf_packet *packet)
 {
 	struct cbpf_native_ctx ctx;
 
-	ctx.data = packet->data;
-	ctx.data_end = (const uint8_t *)packet->data + packet->size;
-	ctx.len = packet->len ? packet->len : packet->size;
-	if (__builtin_expect(filter->program.metadata, 0))
+	if (!filter->code)
+		return skep_cbpf_run(filter->insns, filter->count, packet);
+	ctx_bytes(&ctx, packet);
+	if (filter->program.metadata)
 		ctx_metadata(&ctx, packet, filter->program.payload);
-	if (__builtin_expect(filter->leaf != NULL, 1))
-		return (uint32_t)filter->leaf(&ctx);
-	return run_packet_slowly(filter, &ctx, packet);
+	return filter->leaf ? (uint32_t)filter->leaf(&ctx) : run_packet_slowly(filter, &ctx, packet);
 }
 
+/* A call costs as much as a small filter: nothing stands between it and the code. */
 uint32_t skep_filter_run(const struct skep_filter *filter, const struct skep_cbpf_packet *packet)
 {
-	if (__builtin_expect(!filter->code, 0))
-		return skep_cbpf_run(filter->insns, filter->count, packet);
-	return run_one(filter, packet);
+	struct cbpf_native_ctx ctx;
+
+	if (__builtin_expect(!filter->plain, 0))
+		return run_any(filter, packet);
+	ctx_bytes(&ctx, packet);
+	return (uint32_t)filter->plain(&ctx);
 }
 
 size_t skep_filter_run_many(const struct skep_filter *filter,
 			    const struct skep_cbpf_packet *packets, size_t count,
 			    uint32_t *results)
 {
+	leaf_fn *plain = filter->plain;
+	struct cbpf_native_ctx ctx;
 	size_t passed = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		results[i] = skep_filter_run(filter, &packets[i]);
+		if (plain) {
+			ctx_bytes(&ctx, &packets[i]);
+			results[i] = (uint32_t)plain(&ctx);
+		} else {
+			results[i] = run_any(filter, &packets[i]);
+		}
 		passed += results[i] != 0;
 	}
 	return passed;
