@@ -79,6 +79,9 @@ bool btf_is_int(const struct skep_btf *btf, uint32_t id, bool *is_signed, uint32
 int btf_type_text(const struct skep_btf *btf, uint32_t id, char *text, size_t size);
 
 /* base's types with over's structures in place of those of the same name (overlay.c). */
+/* As skep_btf_open(), of bytes that are known to be well-formed: only indexed, not checked. */
+struct skep_btf *btf_open_sound(const void *bytes, size_t size, const char *name,
+				struct skep_diag *diag);
 struct skep_btf *btf_overlay(const struct skep_btf *base, const struct skep_btf *over,
 			     const char *name, struct skep_diag *diag);
 

@@ -378,10 +378,12 @@ int btf_check(struct skep_btf *btf, struct skep_diag *diag)
 	btf->aligns = calloc((size_t)btf->count + 1, 1);
 	if (!btf->aligns)
 		return skep_fail(diag, SKEP_OOM, NULL, "types of '%s'", btf->name);
-	for (uint32_t id = btf->start_id; id < end && !error; id++)
+	for (uint32_t id = btf->start_id; id < end && !error && !btf->sound; id++)
 		error = check_type(btf, id, diag);
 	if (!error)
-		error = check_graph(btf, WALK_VALUES, diag);
+		error = check_graph(btf, WALK_VALUES, diag); /* alignments come of it */
+	if (error || btf->sound)
+		return error;
 	if (!error)
 		error = check_graph(btf, WALK_POINTERS, diag);
 	for (uint32_t id = btf->start_id; id < end && !error; id++) {

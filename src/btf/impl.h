@@ -32,6 +32,7 @@ struct skep_btf {
 	uint32_t tag_count;
 	uint8_t *aligns;         /* in bytes, of every own type; 0: none */
 	uint8_t ptr_size;        /* of the machine described: 4 or 8 */
+	bool sound;              /* whoever made it vouches for what btf_check() finds out */
 };
 
 enum btf_third { THIRD_NONE, THIRD_SIZE, THIRD_TYPE };

@@ -278,8 +278,8 @@ static int fill(struct skep_btf *btf, const void *bytes, size_t size, struct ske
 	return 0;
 }
 
-struct skep_btf *skep_btf_open(const void *bytes, size_t size, const struct skep_btf *base,
-			       const char *name, struct skep_diag *diag)
+static struct skep_btf *open_bytes(const void *bytes, size_t size, const struct skep_btf *base,
+				   const char *name, bool sound, struct skep_diag *diag)
 {
 	struct skep_btf *btf = calloc(1, sizeof(*btf));
 
@@ -293,6 +293,7 @@ struct skep_btf *skep_btf_open(const void *bytes, size_t size, const struct skep
 	btf->refs = 1;
 	btf->start_id = 1;
 	btf->ptr_size = 8;
+	btf->sound = sound;
 	if (base) {
 		btf->base = skep_btf_ref(base);
 		btf->start_id = skep_btf_count(base) + 1;
@@ -303,6 +304,18 @@ struct skep_btf *skep_btf_open(const void *bytes, size_t size, const struct skep
 		return NULL;
 	}
 	return btf;
+}
+
+struct skep_btf *skep_btf_open(const void *bytes, size_t size, const struct skep_btf *base,
+			       const char *name, struct skep_diag *diag)
+{
+	return open_bytes(bytes, size, base, name, false, diag);
+}
+
+struct skep_btf *btf_open_sound(const void *bytes, size_t size, const char *name,
+				struct skep_diag *diag)
+{
+	return open_bytes(bytes, size, NULL, name, true, diag);
 }
 
 size_t btf_raw_size(const struct skep_btf *btf)
@@ -395,7 +408,7 @@ static struct skep_btf *open_elf(int fd, const char *path, const struct skep_btf
 	return btf;
 }
 
-static struct skep_btf *open_raw(const char *path, const struct skep_btf *base,
+static struct skep_btf *open_raw(const char *path, const struct skep_btf *base, bool sound,
 				 struct skep_diag *diag)
 {
 	struct skep_btf *btf = NULL;
@@ -407,7 +420,7 @@ static struct skep_btf *open_raw(const char *path, const struct skep_btf *base,
 		skep_report(diag, SKEP_IO, NULL, "'%s': %s", path, strerror(-error));
 		return NULL;
 	}
-	btf = skep_btf_open(bytes, size, base, path, diag);
+	btf = open_bytes(bytes, size, base, path, sound, diag);
 	free(bytes);
 	return btf;
 }
@@ -429,7 +442,7 @@ struct skep_btf *skep_btf_open_file(const char *path, const struct skep_btf *bas
 		return btf;
 	}
 	close(fd);
-	return open_raw(path, base, diag);
+	return open_raw(path, base, false, diag);
 }
 
 struct skep_btf *skep_btf_open_kernel(struct skep_diag *diag)
@@ -442,5 +455,5 @@ struct skep_btf *skep_btf_open_kernel(struct skep_diag *diag)
 			    strerror(errno));
 		return NULL;
 	}
-	return skep_btf_open_file(path, NULL, diag);
+	return open_raw(path, NULL, true, diag); /* it checked them when it was built */
 }

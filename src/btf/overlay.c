@@ -110,7 +110,7 @@ static struct skep_btf *merge(struct merge *m, const char *name, struct skep_dia
 	if (m->out.failed)
 		return NULL;
 	memcpy(m->out.data, &header, sizeof(header));
-	return skep_btf_open(m->out.data, m->out.len, NULL, name, diag);
+	return btf_open_sound(m->out.data, m->out.len, name, diag); /* both have been checked */
 }
 
 struct skep_btf *btf_overlay(const struct skep_btf *base, const struct skep_btf *over,

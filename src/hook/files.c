@@ -92,8 +92,13 @@ static int write_unwinds(struct skep_machine *machine, struct binary *binary, st
 	for (size_t i = 0; i < ARRAY_SIZE(unwinders); i++) {
 		uint64_t address, ends[ENDS_MAX];
 		size_t found;
+		int error;
 
-		if (binary_address(binary, unwinders[i], &address, NULL) < 0)
+		error = binary_address(binary, unwinders[i], &address, NULL);
+		/* All come from one object file, and looking in vain takes its time. */
+		if (error < 0 && i == 0)
+			return 0;
+		if (error < 0)
 			continue;
 		found = scan_ends(scan, address, ends, ENDS_MAX);
 		if (!found || found > ENDS_MAX)

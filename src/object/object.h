@@ -179,6 +179,7 @@ struct skep_object {
 	struct skep_btf *kernel_own;
 	struct skep_btf *machine_types; /* owned; NULL until loaded into a machine */
 	bool kernel_tried;
+	bool kernel_spared;      /* kernel_own is the machine's alone, as that sufficed */
 	struct core_target *core;
 	uint32_t text;           /* index of .text; 0: none */
 	uint32_t maps_section;   /* .maps */
@@ -200,6 +201,8 @@ struct skep_where object_where(const struct skep_object *object, const char *sec
 			       const char *program);
 /* The BTF of the kernel to relocate against; NULL when out of memory. */
 const struct skep_btf *object_kernel_btf(struct skep_object *object);
+/* Whether it makes a difference which kernel's they are (kernel.c). */
+bool object_names_kernel_types(const struct skep_object *object);
 /* From now on, relocate against that with the machine's own types in it. */
 int object_use_machine_types(struct skep_object *object, struct skep_diag *diag);
 

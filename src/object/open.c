@@ -422,7 +422,7 @@ static struct skep_btf *types_over(const struct skep_btf *kernel, struct skep_di
 	return btf;
 }
 
-int object_use_machine_types(struct skep_object *object, struct skep_diag *diag)
+static int use_types_over_kernel(struct skep_object *object, struct skep_diag *diag)
 {
 	const struct skep_btf *kernel = object_kernel_btf(object);
 	struct skep_btf *types;
@@ -437,6 +437,31 @@ int object_use_machine_types(struct skep_object *object, struct skep_diag *diag)
 	object->machine_types = types;
 	object->kernel = types;
 	return 0;
+}
+
+/* The machine's own alone, where the kernel's would be read in vain. */
+static void spare_kernel_types(struct skep_object *object)
+{
+	bool named = object_names_kernel_types(object);
+
+	if (named && object->kernel_spared) { /* other programs of it are loaded now */
+		forget_relocated(object);
+		skep_btf_unref(object->kernel_own);
+		object->kernel_own = NULL;
+		object->kernel = NULL;
+		object->kernel_tried = object->kernel_spared = false;
+	}
+	if (named || object->kernel || object->kernel_own)
+		return;
+	object->kernel_own = skep_btf_open_machine(NULL);
+	object->kernel = object->kernel_own;
+	object->kernel_tried = object->kernel_spared = object->kernel != NULL;
+}
+
+int object_use_machine_types(struct skep_object *object, struct skep_diag *diag)
+{
+	spare_kernel_types(object);
+	return use_types_over_kernel(object, diag);
 }
 
 void skep_object_set_kernel_btf(struct skep_object *object, const struct skep_btf *btf)

@@ -300,9 +300,29 @@ static void target__that_is_missing_is_named(void **state)
 	skep_btf_unref(kernel);
 }
 
+/* Relocations, externs and helpers that return kernel objects name types; plain probes do not. */
+static void link__the_kernels_types_are_read_where_something_names_them(void **state)
+{
+	static const struct { const char *path; bool names; } rows[] = {
+		{ FIXTURE("globals"), false }, { FIXTURE("tasks"), true },
+		{ FIXTURE("core"), true },     { FIXTURE("kernel"), false },
+		{ FIXTURE("externs"), true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct skep_object *object = fixture_open(rows[i].path);
+
+		if (object_names_kernel_types(object) != rows[i].names)
+			fail_msg("%s", rows[i].path);
+		skep_object_free(object);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(link__the_kernels_types_are_read_where_something_names_them),
 		cmocka_unit_test(link__functions_are_appended_once_in_the_order_they_are_met),
 		cmocka_unit_test(link__records_move_with_their_functions),
 		cmocka_unit_test(link__hidden_functions_are_static_to_the_verifier),
