@@ -17,7 +17,10 @@
 #include "hook/attach.h"
 #include "map/memory.h"
 
-enum { ENDS_MAX = 32 };
+enum {
+	ENDS_MAX = 32,
+	UNASKED_MAX = 8 << 20, /* bytes of a file that is scanned for its system calls alone */
+};
 
 /* Whoever walks the stack to throw or to show it begins in one of these. */
 static const char *const unwinders[] = { "_Unwind_RaiseException", "_Unwind_Resume",
@@ -226,9 +229,18 @@ static struct scanned_file *scanned_new(struct skep_machine *machine, const char
 	return scanned;
 }
 
+static struct scanned_file *scanned_find(struct skep_machine *machine, const struct file_id *id)
+{
+	for (size_t i = 0; i < machine->scanned.count; i++)
+		if (memcmp(&machine->scanned.items[i]->file->id, id, sizeof(*id)) == 0)
+			return machine->scanned.items[i];
+	return NULL;
+}
+
 struct scanned_file *files_scan(struct skep_machine *machine, const char *path,
 				struct skep_diag *diag)
 {
+	struct scanned_file *scanned;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct file_id id;
 	int error = fd < 0 ? -errno : file_identify(fd, &id);
@@ -239,17 +251,32 @@ struct scanned_file *files_scan(struct skep_machine *machine, const char *path,
 		skep_report(diag, SKEP_TARGET_FILE, NULL, "%s: %s", path, strerror(-error));
 		return NULL;
 	}
-	for (size_t i = 0; i < machine->scanned.count; i++) {
-		struct scanned_file *scanned = machine->scanned.items[i];
+	scanned = scanned_find(machine, &id);
+	if (!scanned)
+		return scanned_new(machine, path, &id, diag);
+	if (list_all(scanned) == 0)
+		return scanned;
+	arena_full(diag);
+	return NULL;
+}
 
-		if (memcmp(&scanned->file->id, &id, sizeof(id)) != 0)
-			continue;
-		if (list_all(scanned) == 0)
-			return scanned;
-		arena_full(diag);
-		return NULL;
-	}
-	return scanned_new(machine, path, &id, diag);
+/*
+ * For a target that has mapped the file, and waits. What is large (compilers' libraries have
+ * a hundred megabytes of code, and seconds would pass) has few of the calls that a process
+ * makes: they are dispatched. Whoever asks for a probe there waits.
+ */
+static int scan_unasked(struct skep_machine *machine, const char *path)
+{
+	struct file_id id;
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return -errno;
+	id = (struct file_id){ st.st_dev, st.st_ino, (uint64_t)st.st_size,
+			       st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec };
+	if (st.st_size > UNASKED_MAX && !scanned_find(machine, &id))
+		return -EFBIG;
+	return files_scan(machine, path, NULL) ? 0 : -ENOEXEC;
 }
 
 /* --- the files of a process --- */
@@ -279,7 +306,7 @@ static void scan_mapping(struct skep_machine *machine, pid_t pid, const char *li
 	if (!leads_to(path, makedev(major, minor), inode))
 		snprintf(path, sizeof(path), "/proc/%d/root%s", (int)pid, name);
 	if (leads_to(path, makedev(major, minor), inode))
-		files_scan(machine, path, NULL);
+		scan_unasked(machine, path);
 }
 
 void files_scan_process(struct skep_machine *machine, pid_t pid)
@@ -307,9 +334,7 @@ int files_scan_open(struct skep_machine *machine, pid_t tid, int fd)
 		return -errno;
 	size = readlink(link, path, sizeof(path) - 1);
 	path[size > 0 ? size : 0] = '\0';
-	if (!leads_to(path, st.st_dev, st.st_ino))
-		return files_scan(machine, link, NULL) ? 0 : -ENOEXEC;
-	return files_scan(machine, path, NULL) ? 0 : -ENOEXEC;
+	return scan_unasked(machine, leads_to(path, st.st_dev, st.st_ino) ? path : link);
 }
 
 /* --- probes --- */

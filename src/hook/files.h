@@ -30,9 +30,9 @@ struct probe *files_probe(struct skep_machine *machine, struct scanned_file *sca
 /* Targets look at the probes again. returns: how many more (or less) watch returns. */
 void files_changed(struct skep_machine *machine, int returns);
 
-/* Scans what a process has mapped to execute. What cannot be read is left out. */
+/* Scans what a process has mapped to execute. What cannot be read, or is large, is left out. */
 void files_scan_process(struct skep_machine *machine, pid_t pid);
-/* Scans the file of a thread's descriptor; 0 or a negative errno. */
+/* Scans the file of a thread's descriptor; 0 or a negative errno: EFBIG if it is large. */
 int files_scan_open(struct skep_machine *machine, pid_t tid, int fd);
 
 int file_identify(int fd, struct file_id *id);

@@ -5,6 +5,8 @@
  */
 #include "../object/fixture.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <time.h>
 #include <sys/mman.h>
@@ -165,6 +167,29 @@ static int tear_down(void **state)
 	skep_diag_free(diag);
 	patch_free(false);
 	return 0;
+}
+
+/* A target that maps a compiler's library must not wait until that is decoded. */
+static void files__what_is_large_is_scanned_for_probes_alone(void **state)
+{
+	char path[] = "/tmp/skep-large-XXXXXX", copy[4096];
+	int from = open("/proc/self/exe", O_RDONLY), to = mkstemp(path);
+	ssize_t size;
+
+	(void)state;
+	assert_true(from >= 0 && to >= 0);
+	while ((size = read(from, copy, sizeof(copy))) > 0)
+		assert_int_equal(write(to, copy, (size_t)size), size);
+	assert_int_equal(ftruncate(to, 64 << 20), 0);
+	pthread_mutex_lock(&machine->lock);
+	assert_int_equal(files_scan_open(machine, gettid(), to), -EFBIG);
+	assert_non_null(files_scan(machine, path, diag));
+	assert_int_equal(files_scan_open(machine, gettid(), to), 0);
+	assert_int_equal(files_scan_open(machine, gettid(), from), 0);
+	pthread_mutex_unlock(&machine->lock);
+	unlink(path);
+	close(from);
+	close(to);
 }
 
 /* --- functions --- */
@@ -439,6 +464,7 @@ int main(void)
 		cmocka_unit_test(usdt__without_arguments_has_a_description_of_its_own),
 		cmocka_unit_test(usdt__argument_that_the_header_cannot_describe_is_refused),
 		cmocka_unit_test(usdt__arguments_are_parsed),
+		cmocka_unit_test(files__what_is_large_is_scanned_for_probes_alone),
 		cmocka_unit_test(hit__costs_little),
 	};
 
