@@ -20,6 +20,8 @@
 #include <stdio.h>
 
 enum { A = 0, TEMPORARY = 5, FRAME = 10 };
+/* Of a loop over packets; one for a word of memory is left. */
+enum { WORD = 1, PACKETS = 6, RESULTS = 7, LEFT = 8, PASSED = 9 };
 enum { MEMORY_OFF = -128, SAVE_OFF = -136, BUFFER_OFF = -144 };
 enum helper_id { PRANDOM = 7, PROCESSOR = 8, LOAD_BYTES = 26, LOAD_BYTES_RELATIVE = 68 };
 enum { FROM_LINK = 0, FROM_NETWORK = 1 }; /* of LOAD_BYTES_RELATIVE */
@@ -104,6 +106,8 @@ struct converter {
 	uint8_t home[CBPF_MEMORY]; /* the register of a word of memory; 0: it is on the stack */
 	uint32_t drop;           /* label: the packet is dropped */
 	bool metadata, payload;
+	bool loop;               /* over packets: where the filter returns, the next one follows */
+	uint32_t next;           /* label: of that */
 	struct skep_diag *diag;
 };
 
@@ -324,11 +328,24 @@ static int load_msh(struct converter *c, uint32_t k)
 	return error;
 }
 
+/* Its len, or where that is 0 its size. */
+static void load_packet_length(struct converter *c, unsigned dst)
+{
+	uint32_t known = ebpf_labels(&c->e, 1);
+
+	ebpf_load(&c->e, 4, dst, PACKETS, offsetof(struct skep_cbpf_packet, len));
+	ebpf_if_imm(&c->e, COND_NE, 4, dst, 0, known);
+	ebpf_load(&c->e, 4, dst, PACKETS, offsetof(struct skep_cbpf_packet, size));
+	ebpf_label(&c->e, known);
+}
+
 static void load_length(struct converter *c, const struct cbpf_row *row)
 {
 	unsigned dst = row->reg == CBPF_X ? c->plan->x : A;
 
-	if (c->target == CBPF_TO_SECCOMP) {
+	if (c->loop)
+		load_packet_length(c, dst);
+	else if (c->target == CBPF_TO_SECCOMP) {
 		ebpf_mov_imm(&c->e, 4, dst, SECCOMP_DATA_SIZE);
 	} else if (c->target == CBPF_TO_XDP) {
 		ebpf_mov(&c->e, 8, TEMPORARY, c->plan->end);
@@ -474,6 +491,14 @@ static void branch(struct converter *c, const struct cbpf_row *row,
 		ebpf_goto(&c->e, (uint32_t)no);
 }
 
+static void leave(struct converter *c)
+{
+	if (c->loop)
+		ebpf_goto(&c->e, c->next);
+	else
+		ebpf_exit(&c->e);
+}
+
 static void give_back(struct converter *c, const struct cbpf_row *row, uint32_t k)
 {
 	struct ebpf *e = &c->e;
@@ -484,7 +509,7 @@ static void give_back(struct converter *c, const struct cbpf_row *row, uint32_t 
 		ebpf_mov_imm(e, 4, A, row->reg == CBPF_K && k == 0 ? c->kind->drop : c->kind->pass);
 	else if (row->reg == CBPF_K)
 		ebpf_mov_imm(e, 4, A, (int32_t)k);
-	ebpf_exit(e);
+	leave(c);
 }
 
 static int convert_insn(struct converter *c)
@@ -599,7 +624,7 @@ static void place_drop(struct converter *c)
 {
 	ebpf_label(&c->e, c->drop);
 	ebpf_mov_imm(&c->e, 4, A, c->kind->drop);
-	ebpf_exit(&c->e);
+	leave(c);
 }
 
 /* Does the instruction at pc go on to the next? */
@@ -633,16 +658,12 @@ static bool drop_is_wanted(const struct converter *c)
 	return false;
 }
 
-static int convert_all(struct converter *c)
+/* All instructions, and at the end the place where the packet is dropped. */
+static int convert_body(struct converter *c)
 {
 	size_t since = 0;
 	int error = 0;
 
-	c->plan = needs_calls(c) ? &plan_calls : &plan_leaf;
-	find_homes(c);
-	ebpf_labels(&c->e, c->count);
-	c->drop = ebpf_labels(&c->e, 1);
-	prologue(c);
 	for (c->pc = 0; c->pc < c->count && error == 0 && !c->e.failed; c->pc++) {
 		ebpf_label(&c->e, (uint32_t)c->pc);
 		if (!c->facts[c->pc].reached)
@@ -658,6 +679,107 @@ static int convert_all(struct converter *c)
 		place_drop(c);
 	return error;
 }
+
+static int convert_all(struct converter *c)
+{
+	c->plan = needs_calls(c) ? &plan_calls : &plan_leaf;
+	find_homes(c);
+	ebpf_labels(&c->e, c->count);
+	c->drop = ebpf_labels(&c->e, 1);
+	prologue(c);
+	return convert_body(c);
+}
+
+/* --- over packets --- */
+
+/* It may use A, X, the packet and one word of memory: all other registers are the loop's. */
+static bool fits_loop(struct converter *c)
+{
+	int64_t word = -1;
+
+	if (needs_calls(c))
+		return false;
+	for (size_t pc = 0; pc < c->count; pc++) {
+		const struct skep_cbpf_insn *insn = &c->insns[pc];
+		const struct cbpf_row *row = cbpf_row(insn->code);
+
+		if (!c->facts[pc].reached)
+			continue;
+		if (cbpf_ancillary(insn))
+			return false;
+		if (row->kind != CBPF_STORE)
+			continue;
+		if (word >= 0 && word != insn->k)
+			return false;
+		word = insn->k;
+		c->home[word] = WORD;
+	}
+	return true;
+}
+
+static int convert_loop(struct converter *c)
+{
+	struct ebpf *e = &c->e;
+	uint32_t again, skip;
+	int error;
+
+	if (!fits_loop(c))
+		return -EOPNOTSUPP;
+	c->plan = &plan_leaf;
+	c->loop = true;
+	ebpf_labels(e, c->count);
+	c->drop = ebpf_labels(e, 4);
+	c->next = c->drop + 1;
+	again = c->drop + 2;
+	skip = c->drop + 3;
+	ebpf_mov(e, 8, PACKETS, 1);
+	ebpf_mov(e, 8, RESULTS, 2);
+	ebpf_mov(e, 8, LEFT, 3);
+	ebpf_mov_imm(e, 4, PASSED, 0);
+	ebpf_label(e, again);
+	ebpf_load(e, 8, c->plan->data, PACKETS, offsetof(struct skep_cbpf_packet, data));
+	ebpf_load(e, 4, c->plan->end, PACKETS, offsetof(struct skep_cbpf_packet, size));
+	ebpf_alu(e, ALU_ADD, 8, c->plan->end, c->plan->data);
+	ebpf_mov_imm(e, 4, A, 0);
+	ebpf_mov_imm(e, 4, c->plan->x, 0);
+	error = convert_body(c);
+	ebpf_label(e, c->next);
+	ebpf_store(e, 4, RESULTS, 0, A);
+	ebpf_if_imm(e, COND_EQ, 4, A, 0, skip);
+	ebpf_alu_imm(e, ALU_ADD, 8, PASSED, 1);
+	ebpf_label(e, skip);
+	ebpf_alu_imm(e, ALU_ADD, 8, PACKETS, sizeof(struct skep_cbpf_packet));
+	ebpf_alu_imm(e, ALU_ADD, 8, RESULTS, sizeof(uint32_t));
+	ebpf_alu_imm(e, ALU_SUB, 8, LEFT, 1);
+	ebpf_if_imm(e, COND_NE, 8, LEFT, 0, again);
+	ebpf_mov(e, 8, A, PASSED);
+	ebpf_exit(e);
+	return error;
+}
+
+int cbpf_convert_loop(const struct skep_cbpf_insn *insns, size_t count,
+		      struct cbpf_program *program)
+{
+	struct cbpf_fact *facts = cbpf_flow(insns, count);
+	struct converter c = { .insns = insns, .count = count, .target = CBPF_TO_NATIVE, .name = "loop",
+			       .kind = &kinds[CBPF_TO_NATIVE], .facts = facts };
+	int error = facts ? convert_loop(&c) : -ENOMEM;
+
+	if (c.e.failed)
+		error = -ENOMEM;
+	if (error == 0 && !ebpf_resolve(&c.e))
+		error = -EOPNOTSUPP;
+	if (error == 0)
+		*program = (struct cbpf_program){ .insns = c.e.out.items, .count = c.e.out.count };
+	else
+		vec_done(&c.e.out);
+	vec_done(&c.e.jumps);
+	vec_done(&c.e.labels);
+	free(facts);
+	return error;
+}
+
+/* --- the calls --- */
 
 int cbpf_convert(const struct skep_cbpf_insn *insns, size_t count, enum cbpf_target target,
 		 const char *name, struct cbpf_program *program, struct skep_diag *diag)

@@ -39,6 +39,16 @@ struct cbpf_program {
 int cbpf_convert(const struct skep_cbpf_insn *insns, size_t count, enum cbpf_target target,
 		 const char *name, struct cbpf_program *program, struct skep_diag *diag);
 
+/*
+ * The same as a loop over packets: size_t (const struct skep_cbpf_packet *, uint32_t *results,
+ * size_t count), with a count that is not 0; its result is how many are not 0. No verifier
+ * knows such arguments: its body is what cbpf_convert() makes for NATIVE, which has been
+ * verified. EOPNOTSUPP, without an item: the filter needs more than the packet's bytes, its length, A, X
+ * and a word of memory.
+ */
+int cbpf_convert_loop(const struct skep_cbpf_insn *insns, size_t count,
+		      struct cbpf_program *program);
+
 /* --- what is known before an instruction (flow.c) --- */
 
 /* A packet pointer of eBPF may be moved so far. */

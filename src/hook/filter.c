@@ -5,6 +5,8 @@
  * A filter becomes eBPF of a program type of its own, is verified as any program is, and
  * compiled. Its context is struct cbpf_native_ctx, or the call for seccomp. What
  * neither calls nor uses the stack is a plain C function; the rest is entered as programs are.
+ * Of what needs only the packet's bytes there is a loop over packets too: a call for each
+ * would take longer than most filters.
  */
 #include <skep/cbpf.h>
 
@@ -45,39 +47,92 @@ static const struct prog_type types[] = {
 };
 
 typedef uint64_t leaf_fn(const void *ctx);
+typedef uint64_t loop_fn(const struct skep_cbpf_packet *packets, uint32_t *results, size_t count);
+
+/* Compiled, and this process's copy. */
+struct compiled {
+	struct code *code;       /* owned; NULL: none */
+	const struct installed *home;
+};
 
 struct skep_filter {
 	struct skep_cbpf_insn *insns; /* owned */
 	size_t count;
 	enum skep_cbpf_use use;
 	struct cbpf_program program; /* owned; count 0: interpreted */
-	struct code *code;       /* owned; NULL: interpreted */
-	const struct installed *home;
+	struct compiled one, many; /* for one packet or call; over packets */
 	leaf_fn *leaf;           /* the code itself, where it needs no more than its context; or NULL */
 	leaf_fn *plain;          /* the same, where that is the packet's bytes only; or NULL */
+	loop_fn *loop;           /* or NULL */
 };
 
 /* --- opening --- */
 
-static int filter_code(struct skep_filter *filter, const struct verified *verified)
+/* leaf: called directly, so that no fault in it can be answered for. */
+static int compile(struct compiled *compiled, const struct insn *insns, uint32_t len,
+		   const struct verified_subprog *subprogs, uint32_t subprog_count,
+		   const struct insn_fact *facts, bool leaf)
 {
 	struct draft draft;
 	void *memory = NULL;
-	int error = draft_init(&draft, verified->insns, verified->len, verified->subprogs,
-			       verified->subprog_count);
+	int error = draft_init(&draft, insns, len, subprogs, subprog_count);
 
-	draft.facts = verified->facts;
+	draft.facts = facts;
 	if (error == 0)
 		error = draft_finish(&draft, true);
 	if (error == 0) {
+		draft.native.fault_count = leaf ? 0 : draft.native.fault_count;
 		memory = calloc(1, draft_size(&draft)); /* aligned to 16, as any memory */
 		error = memory ? 0 : -ENOMEM;
 	}
 	if (error == 0) {
-		filter->code = draft_fill(&draft, memory);
-		filter->home = install_find(filter->code);
+		compiled->code = draft_fill(&draft, memory);
+		compiled->home = install_find(compiled->code);
 	}
 	draft_done(&draft);
+	return error;
+}
+
+static void compiled_done(struct compiled *compiled)
+{
+	if (compiled->code)
+		install_remove(compiled->code);
+	free(compiled->code);
+	*compiled = (struct compiled){ 0 };
+}
+
+static const void *compiled_entry(const struct compiled *compiled)
+{
+	if (!compiled->home || !compiled->home->executable)
+		return NULL;
+	return compiled->home->native + compiled->code->subprogs[0].native_off;
+}
+
+static bool is_leaf(const struct skep_filter *filter)
+{
+	return !filter->program.calls && !filter->program.stack;
+}
+
+/* That there is no loop is no error: packets are given to the filter one by one. */
+static int compile_loop(struct skep_filter *filter)
+{
+	struct verified_subprog subprog = { 0 };
+	struct cbpf_program program;
+	struct insn *insns;
+	int error = cbpf_convert_loop(filter->insns, filter->count, &program);
+
+	if (error < 0)
+		return error == -EOPNOTSUPP ? 0 : error;
+	subprog.end = (uint32_t)program.count;
+	insns = calloc(program.count, sizeof(*insns));
+	error = insns ? insn_decode_all(program.insns, program.count, insns, &(size_t){ 0 }, NULL)
+		      : -ENOMEM;
+	if (error == 0)
+		error = compile(&filter->many, insns, subprog.end, &subprog, 1, NULL, true);
+	if (error == 0)
+		filter->loop = (loop_fn *)(uintptr_t)compiled_entry(&filter->many);
+	free(insns);
+	free(program.insns);
 	return error;
 }
 
@@ -110,10 +165,15 @@ static int filter_compile(struct skep_filter *filter, const char *name, struct s
 		return error;
 	error = filter_verify(filter, name, &verified, diag);
 	if (error == 0) {
-		error = filter_code(filter, &verified);
+		error = compile(&filter->one, verified.insns, verified.len, verified.subprogs,
+				verified.subprog_count, verified.facts, is_leaf(filter));
 		verified_done(&verified);
 	}
-	if (error == 0 && (!filter->home || !filter->home->executable))
+	if (error == 0 && filter->use == SKEP_CBPF_SOCKET)
+		error = compile_loop(filter);
+	if (error == -ENOMEM)
+		return skep_report(diag, SKEP_OOM, NULL, "filter '%s'", name), error;
+	if (error == 0 && !compiled_entry(&filter->one))
 		error = skep_fail(diag, SKEP_ENGINE_COMPILE, NULL,
 				  "no compiler for this machine, or code may not be mapped");
 	return error;
@@ -121,12 +181,10 @@ static int filter_compile(struct skep_filter *filter, const char *name, struct s
 
 static void filter_forget_code(struct skep_filter *filter)
 {
-	if (filter->code)
-		install_remove(filter->code);
-	free(filter->code);
+	compiled_done(&filter->one);
+	compiled_done(&filter->many);
+	filter->loop = NULL;
 	free(filter->program.insns);
-	filter->code = NULL;
-	filter->home = NULL;
 	filter->program = (struct cbpf_program){ 0 };
 }
 
@@ -145,9 +203,8 @@ static int filter_prepare(struct skep_filter *filter, unsigned flags, const char
 		filter_forget_code(filter);
 		return quiet || error == -ENOMEM ? error : 0;
 	}
-	if (!filter->program.calls && !filter->program.stack)
-		filter->leaf = (leaf_fn *)(uintptr_t)(filter->home->native +
-						      filter->code->subprogs[0].native_off);
+	if (is_leaf(filter))
+		filter->leaf = (leaf_fn *)(uintptr_t)compiled_entry(&filter->one);
 	if (!filter->program.metadata)
 		filter->plain = filter->leaf;
 	return 0;
@@ -215,16 +272,15 @@ static __attribute__((noinline)) uint64_t run_entered(const struct skep_filter *
 						      const void *ctx, struct packet *packet)
 {
 	uint8_t stack[INSN_STACK_SIZE] __attribute__((aligned(16)));
-	struct vm vm = { .code = filter->code, .packet = packet };
+	struct vm vm = { .code = filter->one.code, .packet = packet };
 	const uint64_t args[5] = { (uint64_t)(uintptr_t)ctx };
 	struct run run;
-	jit_enter_fn *enter =
-		(jit_enter_fn *)(uintptr_t)(filter->home->native + filter->code->native_enter);
+	const struct compiled *one = &filter->one;
+	jit_enter_fn *enter = (jit_enter_fn *)(uintptr_t)(one->home->native + one->code->native_enter);
 
 	/* Of the rest, which the interpreter uses, nothing is looked at. */
 	run.frame = (struct jit_frame){ .vm = &vm };
-	return enter(&run.frame, filter->home->native + filter->code->subprogs[0].native_off, args,
-		     stack + sizeof(stack));
+	return enter(&run.frame, compiled_entry(one), args, stack + sizeof(stack));
 }
 
 static __attribute__((noinline)) uint32_t run_packet_slowly(const struct skep_filter *filter,
@@ -256,7 +312,7 @@ static __attribute__((noinline)) uint32_t run_any(const struct skep_filter *filt
 {
 	struct cbpf_native_ctx ctx;
 
-	if (!filter->code)
+	if (!filter->one.code)
 		return skep_cbpf_run(filter->insns, filter->count, packet);
 	ctx_bytes(&ctx, packet);
 	if (filter->program.metadata)
@@ -279,17 +335,12 @@ size_t skep_filter_run_many(const struct skep_filter *filter,
 			    const struct skep_cbpf_packet *packets, size_t count,
 			    uint32_t *results)
 {
-	leaf_fn *plain = filter->plain;
-	struct cbpf_native_ctx ctx;
 	size_t passed = 0;
 
+	if (filter->loop && count > 0)
+		return filter->loop(packets, results, count);
 	for (size_t i = 0; i < count; i++) {
-		if (plain) {
-			ctx_bytes(&ctx, &packets[i]);
-			results[i] = (uint32_t)plain(&ctx);
-		} else {
-			results[i] = run_any(filter, &packets[i]);
-		}
+		results[i] = skep_filter_run(filter, &packets[i]);
 		passed += results[i] != 0;
 	}
 	return passed;
@@ -297,7 +348,7 @@ size_t skep_filter_run_many(const struct skep_filter *filter,
 
 uint32_t skep_filter_run_call(const struct skep_filter *filter, const struct skep_cbpf_call *call)
 {
-	if (!filter->code)
+	if (!filter->one.code)
 		return skep_cbpf_run_call(filter->insns, filter->count, call);
 	return (uint32_t)(filter->leaf ? filter->leaf(call) : run_entered(filter, call, NULL));
 }
@@ -312,12 +363,9 @@ const struct skep_insn *skep_filter_ebpf(const struct skep_filter *filter, size_
 
 const void *skep_filter_native(const struct skep_filter *filter, size_t *size)
 {
-	uint32_t start;
-
 	*size = 0;
-	if (!filter->code)
+	if (!filter->one.code)
 		return NULL;
-	start = filter->code->subprogs[0].native_off;
-	*size = filter->code->native_size - start;
-	return filter->home->native + start;
+	*size = filter->one.code->native_size - filter->one.code->subprogs[0].native_off;
+	return compiled_entry(&filter->one);
 }

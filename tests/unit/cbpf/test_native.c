@@ -3,10 +3,12 @@
 #include "cbpf_test.h"
 
 #include "../../cbpf/random_filter.h"
+#include "cbpf/convert.h"
 #include "verify/verify.h"
 
 #define ALL_METADATA 0xffffu
 #define SIZE 96u
+#define ROW 8
 
 static void fail_with(const struct filter *filter, const char *what, struct skep_diag *diag)
 {
@@ -34,10 +36,21 @@ static struct skep_cbpf_packet random_packet(struct random *random, uint8_t *byt
 	};
 }
 
+static size_t passed(const uint32_t results[ROW])
+{
+	size_t count = 0;
+
+	for (int i = 0; i < ROW; i++)
+		count += results[i] != 0;
+	return count;
+}
+
 static void native__equals_the_interpreter(void **state)
 {
 	struct random random = { 1 };
-	uint8_t bytes[SIZE + 30];
+	static uint8_t bytes[ROW][SIZE + 30];
+	struct skep_cbpf_packet packets[ROW];
+	uint32_t want[ROW], many[ROW];
 	unsigned compiled = 0, dropped = 0, runs = 0;
 
 	(void)state;
@@ -54,17 +67,17 @@ static void native__equals_the_interpreter(void **state)
 		if (!native)
 			fail_with(&filter, "not opened", diag);
 		compiled += skep_filter_native(native, &size) != NULL;
-		for (int j = 0; j < 8; j++) {
-			struct skep_cbpf_packet packet = random_packet(&random, bytes);
-			uint32_t want = skep_cbpf_run(filter.insns, filter.count, &packet), got, many;
-
-			got = skep_filter_run(native, &packet);
-			skep_filter_run_many(native, &packet, 1, &many);
-			dropped += want == 0;
+		for (int j = 0; j < ROW; j++) {
+			packets[j] = random_packet(&random, bytes[j]);
+			want[j] = skep_cbpf_run(filter.insns, filter.count, &packets[j]);
+			dropped += want[j] == 0;
 			runs++;
-			if (got != want || many != want)
+			if (skep_filter_run(native, &packets[j]) != want[j])
 				fail_with(&filter, "differs", NULL);
 		}
+		if (skep_filter_run_many(native, packets, ROW, many) != passed(want) ||
+		    memcmp(want, many, sizeof(want)) != 0)
+			fail_with(&filter, "differs in a row", NULL);
 		skep_filter_free(native);
 		skep_diag_free(diag);
 	}
@@ -287,6 +300,43 @@ static void native__loads_far_into_large_packets(void **state)
 	free(bytes);
 }
 
+/* What people filter by goes over packets in one loop, with a length and a word of memory too. */
+static void native__rows_of_packets_need_one_call(void **state)
+{
+	static const char *const texts[] = {
+		"ldh [12]\njeq #0x800, y\nret #0\ny: ret #-1",
+		"ldb [0]\nst M[9]\nldx 4*([14]&0xf)\nldh [x + 14]\nldx M[9]\nadd x\nret a",
+		"ld len\njgt #7, y\nret #0\ny: ret a",
+	};
+	static uint8_t bytes[ROW][40];
+	struct skep_cbpf_packet packets[ROW];
+	uint32_t many[ROW];
+
+	(void)state;
+	for (int i = 0; i < ROW; i++) {
+		bytes[i][12] = 8 * (i & 1);
+		bytes[i][0] = (uint8_t)i;
+		packets[i] = (struct skep_cbpf_packet){ .data = bytes[i], .size = i == 3 ? 5 : 40,
+							.len = i & 2 ? 100 : 0 };
+	}
+	for (size_t k = 0; k < ARRAY_SIZE(texts); k++) {
+		size_t count;
+		struct skep_cbpf_insn *insns = filter_of(texts[k], &count);
+		struct cbpf_program loop;
+		struct skep_filter *filter = skep_filter_open(insns, count, SKEP_CBPF_SOCKET,
+							      SKEP_FILTER_COMPILE, "f", NULL);
+
+		assert_int_equal(cbpf_convert_loop(insns, count, &loop), 0);
+		free(loop.insns);
+		skep_filter_run_many(filter, packets, ROW, many);
+		for (int i = 0; i < ROW; i++)
+			assert_int_equal(many[i], skep_cbpf_run(insns, count, &packets[i]));
+		assert_int_equal(skep_filter_run_many(filter, packets, 0, many), 0);
+		skep_filter_free(filter);
+		free(insns);
+	}
+}
+
 static void native__can_be_declined(void **state)
 {
 	struct skep_cbpf_insn insns[] = { { 0x20, 0, 0, CBPF_ANCILLARY + 12 }, { 0x16, 0, 0, 0 } };
@@ -318,6 +368,7 @@ int main(void)
 		cmocka_unit_test(native__the_longest_filters_run),
 		cmocka_unit_test(native__a_check_is_not_made_twice),
 		cmocka_unit_test(native__loads_far_into_large_packets),
+		cmocka_unit_test(native__rows_of_packets_need_one_call),
 		cmocka_unit_test(native__can_be_declined),
 	};
 
