@@ -118,11 +118,27 @@ static const struct poison *poison_at(const struct linked *linked, int64_t insn)
 	return NULL;
 }
 
+/* Behind the verifier's explanation, which is about the poison and not about what it stands for. */
+static const char *after_report(const char *log)
+{
+	static const char *const statistics[] = { "\nverification time ", "\nprocessed " };
+
+	if (strncmp(log, "\nVerification failed:", 21) != 0)
+		return log;
+	for (size_t i = 0; i < ARRAY_SIZE(statistics); i++) {
+		const char *at = strstr(log, statistics[i]);
+
+		if (at)
+			return at + 1;
+	}
+	return log;
+}
+
 /*
  * The two lines that the verifier ends with when it meets a poisoned call,
  *     57: (85) call unknown#195896080
  *     invalid func unknown#195896080
- * in libbpf's words. A log without them stays as it is.
+ * in libbpf's words, without its explanation. A log without them stays as it is.
  */
 static void rewrite_log(char **log, const struct poison *poison)
 {
@@ -146,7 +162,7 @@ static void rewrite_log(char **log, const struct poison *poison)
 			 "relocation: %s", poison->insn, poison->why);
 	else
 		text_add(&text, "%u: <invalid kfunc call>\n%s", poison->insn, poison->why);
-	text_add(&text, "%s", end);
+	text_add(&text, "\n%s", after_report(end + 1));
 	if (text.failed) {
 		text_done(&text);
 		return;

@@ -214,6 +214,8 @@ static void load__missing_fields_matter_only_where_they_are_reached(void **state
 	assert_non_null(result.log);
 	assert_non_null(strstr(result.log, "<invalid CO-RE relocation>"));
 	assert_null(strstr(result.log, "unknown#"));
+	assert_null(strstr(result.log, "Verification failed"));
+	assert_non_null(strstr(result.log, "\nprocessed "));
 	skep_verify_result_done(&result);
 	skep_diag_free(diag);
 	skep_object_free(object);
