@@ -393,6 +393,69 @@ static void follow__attach_detach_and_attach_again_leave_threads_going(void **st
 	running_end(&running);
 }
 
+/* A supervisor of its own, which is killed when it has told through the pipe that it began. */
+static void supervise_and_die(pid_t target, const char *command, int told)
+{
+	pid_t pid = 0;
+
+	follower = NULL;
+	setup(NULL);
+	if (target && follower_attach(follower, target) != 0)
+		_exit(1);
+	if (command)
+		pid = spawn("sh", "-c", command);
+	if (write(told, &pid, sizeof(pid)) != sizeof(pid))
+		_exit(2);
+	kill(getpid(), SIGKILL);
+}
+
+static pid_t supervised(pid_t target, const char *command)
+{
+	int told[2];
+	pid_t pid, started = -1;
+
+	assert_int_equal(pipe(told), 0);
+	pid = fork();
+	if (pid == 0)
+		supervise_and_die(target, command, told[1]);
+	close(told[1]);
+	assert_int_equal(read(told[0], &started, sizeof(started)), sizeof(started));
+	close(told[0]);
+	assert_int_equal(finish(pid), SIGKILL);
+	return started;
+}
+
+static void follow__a_process_outlives_its_killed_supervisor(void **state)
+{
+	struct running running = running_start();
+
+	(void)state;
+	running_check(&running);
+	supervised(running.pid, NULL);
+	assert_true(has_agent(running.pid));
+	running_check(&running);
+	running_check(&running);
+	running_end(&running);
+}
+
+/* It starts, waits for and becomes other programs with nobody there to follow them. */
+static void follow__a_command_goes_on_without_its_supervisor(void **state)
+{
+	char path[] = "/tmp/skep-test-follow-XXXXXX", command[256], text[32] = "";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	snprintf(command, sizeof(command), "sleep 0.2; /bin/true && (exit 3); "
+		 "exec sh -c 'echo last >%s'", path);
+	supervised(0, command);
+	for (int i = 0; i < 1000 && pread(fd, text, sizeof(text) - 1, 0) < 5; i++)
+		usleep(10000);
+	assert_string_equal(text, "last\n");
+	close(fd);
+	unlink(path);
+}
+
 static void follow__attaching_to_nobody_is_an_error(void **state)
 {
 	pid_t pid = fork();
@@ -421,6 +484,9 @@ int main(void)
 		cmocka_unit_test(follow__a_program_that_gains_privilege_is_left_alone),
 		cmocka_unit_test_teardown(follow__attach_detach_and_attach_again_leave_threads_going,
 					  running_teardown),
+		cmocka_unit_test_teardown(follow__a_process_outlives_its_killed_supervisor,
+					  running_teardown),
+		cmocka_unit_test(follow__a_command_goes_on_without_its_supervisor),
 		cmocka_unit_test(follow__attaching_to_nobody_is_an_error),
 	};
 
