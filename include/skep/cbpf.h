@@ -76,6 +76,49 @@ int skep_cbpf_disasm(const struct skep_cbpf_insn *insns, size_t count, size_t in
 int skep_cbpf_read(const char *text, size_t size, const char *name,
 		   struct skep_cbpf_insn **insns, size_t *count, struct skep_diag *diag);
 
+/* --- better --- */
+
+/*
+ * A filter that decides every packet or call as this one does, in no more steps on its longest way
+ * and mostly in far fewer: tests whose outcome is known are left out, many tests of
+ * one number become a search. *out is for the caller to free. Filters that load random
+ * numbers or the device come back as they are. Errors: as skep_cbpf_check().
+ */
+int skep_cbpf_optimise(const struct skep_cbpf_insn *insns, size_t count, enum skep_cbpf_use use,
+		       const char *name, struct skep_cbpf_insn **out, size_t *out_count,
+		       struct skep_diag *diag);
+
+/* --- looking into them: filters that skep_cbpf_check() accepts for sockets --- */
+
+enum skep_cbpf_verdict {
+	SKEP_CBPF_EQUAL,       /* every packet passes both or neither: proved */
+	SKEP_CBPF_EQUAL_WHOLE, /* the same, but for packets cut short: one was found and run */
+	SKEP_CBPF_DIFFER,      /* a packet passes only one of them: it was found and run */
+	SKEP_CBPF_UNKNOWN,     /* none of these, in a bounded search */
+};
+
+/*
+ * Do both filters pass the same packets? How many bytes of one they keep does not matter. What
+ * is compared is whether they return 0. Of the packet that was found, packet says in text which passes
+ * which, and gives its bytes; it is for the caller to free. A verdict, or a negative
+ * errno.
+ */
+int skep_cbpf_compare(const struct skep_cbpf_insn *a, size_t a_count,
+		      const struct skep_cbpf_insn *b, size_t b_count, struct skep_text *packet,
+		      struct skep_diag *diag);
+
+enum skep_cbpf_picture { SKEP_CBPF_DOT, SKEP_CBPF_SVG };
+
+/* Its blocks and the jumps between them. The text is for the caller to free. */
+int skep_cbpf_draw(const struct skep_cbpf_insn *insns, size_t count, enum skep_cbpf_picture picture,
+		   const char *name, struct skep_text *out, struct skep_diag *diag);
+/* The same as a function in C that needs nothing else. EOPNOTSUPP: it loads metadata. */
+int skep_cbpf_write_function(const struct skep_cbpf_insn *insns, size_t count, const char *name,
+			     struct skep_text *out, struct skep_diag *diag);
+/* In words, what it accepts. link: what the packets are, a DLT_ number of libpcap. */
+int skep_cbpf_explain(const struct skep_cbpf_insn *insns, size_t count, int link, const char *name,
+		      struct skep_text *out, struct skep_diag *diag);
+
 /* --- running --- */
 
 /*
