@@ -33,6 +33,7 @@ struct running {
 	struct skep_stacks *stacks; /* NULL: nobody wants them */
 	struct unattached *unattached; /* one for each program of the object */
 	size_t unattached_count;
+	int64_t began_ms;        /* CLOCK_MONOTONIC */
 	int32_t child;           /* 0: none */
 	int status;              /* of the child, as waitpid() has it */
 	int not_started;         /* what execvp() said of the command; or 0 */
@@ -224,6 +225,14 @@ static bool attach_running(struct running *run)
 	return true;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static bool begin(struct running *run)
 {
 	int out = open_out(run->command, run->diag);
@@ -232,6 +241,7 @@ static bool begin(struct running *run)
 	if (out < 0)
 		return false;
 	fflush(NULL);
+	run->began_ms = now_ms();
 	catch_signals(run->command->argv != NULL);
 	good = attach_running(run);
 	if (good && run->command->argv) {
@@ -244,14 +254,6 @@ static bool begin(struct running *run)
 		dup2(out, STDOUT_FILENO);
 	close(out);
 	return good;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* Do any of the processes that were given still run with the agent? */
@@ -350,7 +352,7 @@ static void print_end(struct running *run)
 		       (unsigned long long)run->show.lost);
 	if (!run->command->no_maps && !run->stacks)
 		show_maps(&run->show);
-	show_targets(run->machine, json);
+	show_targets(run->machine, (uint64_t)run->began_ms * 1000000, json);
 	show_missed(run->machine, run->object, json);
 	show_unattached(run->unattached, run->unattached_count, json);
 	fflush(stdout);

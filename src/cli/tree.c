@@ -19,7 +19,8 @@ struct tree {
 
 /* --- processes --- */
 
-static bool tree_read(struct tree *tree, struct skep_machine *machine)
+/* A machine with a name remembers others, that were before. */
+static bool tree_read(struct tree *tree, struct skep_machine *machine, uint64_t since_ns)
 {
 	size_t room = skep_target_list(machine, NULL, 0) + 16, count;
 
@@ -27,7 +28,9 @@ static bool tree_read(struct tree *tree, struct skep_machine *machine)
 	if (!tree->all)
 		return false;
 	count = skep_target_list(machine, tree->all, room);
-	tree->count = count < room ? count : room;
+	for (size_t i = 0; i < count && i < room; i++)
+		if (tree->all[i].start_ns >= since_ns || tree->all[i].state == SKEP_TARGET_FOLLOWED)
+			tree->all[tree->count++] = tree->all[i];
 	return true;
 }
 
@@ -96,11 +99,11 @@ static void json_process(const struct skep_target_info *info)
 	json_end(&json);
 }
 
-void show_targets(struct skep_machine *machine, bool json)
+void show_targets(struct skep_machine *machine, uint64_t since_ns, bool json)
 {
 	struct tree tree = { .json = json };
 
-	if (!tree_read(&tree, machine))
+	if (!tree_read(&tree, machine, since_ns))
 		return;
 	if (!json)
 		printf("%sprocesses%s\n", colour(stdout, COLOUR_BOLD), colour(stdout, COLOUR_NONE));

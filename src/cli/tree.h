@@ -14,8 +14,8 @@ struct unattached {
 	char reason[256];
 };
 
-/* The processes as a tree, those that are not followed with the reason. */
-void show_targets(struct skep_machine *machine, bool json);
+/* The processes since then (CLOCK_MONOTONIC) as a tree, those that are not followed with the reason. */
+void show_targets(struct skep_machine *machine, uint64_t since_ns, bool json);
 /* Events that programs of the object missed, faults; nothing where there is nothing to tell. */
 void show_missed(struct skep_machine *machine, const struct skep_object *object, bool json);
 void show_unattached(const struct unattached *list, size_t count, bool json);

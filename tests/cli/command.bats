@@ -135,3 +135,17 @@ opened() {
 		grep -q "made a directory" text && exit 5; sleep 0.05; done' || status=$?
 	[ "$status" = 5 ]
 }
+
+@test "command: a machine with a name keeps maps, and shows who runs now" {
+	name=command-$$
+	snoop
+	"$SKEP" machine create "$name"
+	skep run --machine "$name" -o first opensnoop.o -- cat opensnoop.bpf.c >out
+	skep run --machine "$name" -o second opensnoop.o -- wc -l opensnoop.bpf.c >out
+	"$SKEP" map list --machine "$name" >maps
+	"$SKEP" machine remove "$name"
+	grep -q '"opensnoop.bpf.c"' first
+	grep -Eq '^  [0-9]+ wc ' second
+	! grep -Eq '^ +[0-9]+ cat ' second
+	[ "$(grep -c 'name events' maps)" = 2 ]
+}
