@@ -60,23 +60,49 @@ void mail_ring(struct mail *mail)
 	word_wake(&mail->bell);
 }
 
-int64_t mail_ask(struct mail *mail, struct owner_table *owners, const struct mail_message *ask)
+/* NULL: nobody answers. */
+static struct mail_slot *slot_ask(struct mail *mail, struct owner_table *owners, uint64_t self,
+				  const struct mail_message *ask)
 {
 	struct mail_slot *slot;
-	int64_t answer = -ESRCH;
-	uint32_t state;
 
-	if (server_gone(mail, owners))
-		return -ESRCH;
-	while (!(slot = slot_claim(mail, owner_self(owners)))) {
+	do {
 		if (server_gone(mail, owners))
-			return -ESRCH;
-		sys_yield();
-	}
+			return NULL;
+		slot = slot_claim(mail, self);
+		if (!slot)
+			sys_yield();
+	} while (!slot);
 	slot->message = *ask;
 	__atomic_store_n(&slot->state, MAIL_ASKED, __ATOMIC_RELEASE);
 	mail_ring(mail);
-	while ((state = __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE)) != MAIL_ANSWERED) {
+	return slot;
+}
+
+/* The sweep took it for that of the one who had it before, and freed it. */
+static bool slot_lost(const struct mail_slot *slot, uint64_t self)
+{
+	return __atomic_load_n(&slot->owner, __ATOMIC_ACQUIRE) != self ||
+	       __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) == MAIL_EMPTY;
+}
+
+int64_t mail_ask(struct mail *mail, struct owner_table *owners, const struct mail_message *ask)
+{
+	uint64_t self = owner_self(owners);
+	struct mail_slot *slot = slot_ask(mail, owners, self, ask);
+	int64_t answer = -ESRCH;
+	uint32_t state;
+
+	if (!slot)
+		return -ESRCH;
+	while ((state = __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE)) != MAIL_ANSWERED ||
+	       slot_lost(slot, self)) {
+		if (slot_lost(slot, self)) {
+			slot = slot_ask(mail, owners, self, ask);
+			if (!slot)
+				return -ESRCH;
+			continue;
+		}
 		word_wait(&slot->state, state, PATIENCE);
 		if (server_gone(mail, owners))
 			break;
@@ -135,6 +161,8 @@ void mail_wait(struct mail *mail, uint32_t seen, uint64_t ns)
 	word_wait(&mail->bell, seen, ns);
 }
 
+#define SWEPT 1u /* in place of an owner: no token is so small */
+
 /* A thread may die where its process lives on: vfork's child, for one. */
 static bool asker_gone(const struct mail_slot *slot, struct owner_table *owners, uint64_t owner)
 {
@@ -152,7 +180,10 @@ void mail_sweep(struct mail *mail, struct owner_table *owners)
 		struct mail_slot *slot = &mail->slot[i];
 		uint64_t owner = __atomic_load_n(&slot->owner, __ATOMIC_ACQUIRE);
 
-		if (owner != 0 && asker_gone(slot, owners, owner))
+		/* It may be another's by now. */
+		if (owner != 0 && asker_gone(slot, owners, owner) &&
+		    __atomic_compare_exchange_n(&slot->owner, &owner, SWEPT, false,
+						__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 			slot_free(slot);
 	}
 }

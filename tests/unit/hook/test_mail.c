@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Questions to the supervisor: none is lost, whoever dies. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "hook/mail.h"
+#include "map/memory.h"
+
+static struct memory *memory;
+static struct mail *mail;
+
+static int setup(void **state)
+{
+	(void)state;
+	memory = memory_new(1 << 26);
+	mail = memory ? memory_alloc(memory, sizeof(*mail), 64) : NULL;
+	return mail && mail_open(mail, memory_owners(memory)) == 0 ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	mail_close(mail);
+	memory_free(memory);
+	return 0;
+}
+
+/* A process that asks once, and ends with the answer. */
+static pid_t asker(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		const struct mail_message ask = { .kind = MAIL_SCAN_FILE,
+						  .pid = (uint32_t)getpid(),
+						  .tid = (uint32_t)getpid() };
+
+		_exit((int)mail_ask(mail, memory_owners(memory), &ask));
+	}
+	return pid;
+}
+
+static struct mail_slot *next_question(void)
+{
+	struct mail_slot *slot = NULL;
+
+	for (int i = 0; i < 1000 && !slot; i++) {
+		uint32_t bell = __atomic_load_n(&mail->bell, __ATOMIC_ACQUIRE), at = 0;
+
+		slot = mail_next(mail, &at);
+		if (!slot)
+			mail_wait(mail, bell, 10000000);
+	}
+	assert_non_null(slot);
+	return slot;
+}
+
+static int end_of(pid_t pid)
+{
+	int status = -1;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static void mail__a_question_is_answered(void **state)
+{
+	pid_t pid = asker();
+
+	(void)state;
+	mail_answer(next_question(), 7);
+	assert_int_equal(end_of(pid), 7 << 8);
+}
+
+/* The sweep may have had the one who had the slot before in mind. */
+static void mail__who_loses_the_slot_asks_again(void **state)
+{
+	pid_t pid = asker();
+	struct mail_slot *slot = next_question();
+
+	(void)state;
+	__atomic_store_n(&slot->state, MAIL_EMPTY, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->owner, 0, __ATOMIC_RELEASE);
+	mail_answer(slot, 1); /* too late for it */
+	mail_answer(next_question(), 7);
+	assert_int_equal(end_of(pid), 7 << 8);
+}
+
+static void mail__slots_of_the_dead_are_swept_and_no_others(void **state)
+{
+	pid_t dead = asker();
+	struct mail_slot *first = next_question(), *second;
+	pid_t alive;
+
+	(void)state;
+	kill(dead, SIGKILL);
+	end_of(dead);
+	alive = asker();
+	second = next_question();
+	mail_sweep(mail, memory_owners(memory));
+	assert_int_equal(first->owner, 0);
+	assert_int_equal(first->state, MAIL_EMPTY);
+	assert_int_not_equal(second->owner, 0);
+	mail_answer(second, 9);
+	assert_int_equal(end_of(alive), 9 << 8);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(mail__a_question_is_answered),
+		cmocka_unit_test(mail__who_loses_the_slot_asks_again),
+		cmocka_unit_test(mail__slots_of_the_dead_are_swept_and_no_others),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
