@@ -59,6 +59,8 @@ struct skep_target_info {
 	uint32_t execs;           /* programs it has run with the agent */
 	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; end 0: it runs */
 	uint64_t missed;          /* events that its agent could not pass on */
+	uint32_t unsampled;       /* threads that no perf_event program saw: the kernel, a limit
+				   * (RLIMIT_SIGPENDING) or its own filters gave no timer */
 	char comm[16];
 	char exe[128];            /* the end of it, where it is longer */
 };

@@ -130,6 +130,8 @@ static void on_aside(struct target_thread *thread, enum gate_aside why)
 
 	if (!process)
 		return;
+	if (why == GATE_ASIDE_TIMER)
+		__atomic_fetch_add(&process->unsampled, 1, __ATOMIC_RELAXED);
 	__atomic_fetch_or(&process->asides, 1u << why, __ATOMIC_RELAXED);
 	if (why == GATE_ASIDE_TRACED) {
 		process->tracer = process->ppid;

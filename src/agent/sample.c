@@ -31,6 +31,7 @@ struct timer_event {
 };
 _Static_assert(sizeof(struct timer_event) == 64, "as the kernel has it");
 
+static bool forbidden;           /* by the application's filters, for good */
 static const char sample_mark; /* its address tells our timers from the application's */
 
 /* --- timers --- */
@@ -45,6 +46,8 @@ static int64_t timer_start(struct target_thread *thread, uint64_t ns)
 	};
 	int64_t error = 0;
 
+	if (__atomic_load_n(&forbidden, __ATOMIC_RELAXED))
+		return -EPERM;
 	if (thread->sample_timer == NO_TIMER)
 		error = sys_call3(SYS_timer_create, CLOCK_OF_THREAD, &event, &thread->sample_timer);
 	if (error < 0) {
@@ -92,6 +95,7 @@ void sample_filtered(void)
 	if (filter_allows(SYS_timer_create, any) && filter_allows(SYS_timer_settime, any) &&
 	    filter_allows(SYS_timer_delete, any) && filter_allows(SYS_rt_sigreturn, any))
 		return;
+	__atomic_store_n(&forbidden, true, __ATOMIC_RELAXED);
 	for (struct target_thread *thread = thread_list; thread; thread = thread->next) {
 		int32_t timer = __atomic_exchange_n(&thread->sample_timer, NO_TIMER, __ATOMIC_RELAXED);
 

@@ -76,6 +76,8 @@ static void print_process(const struct tree *tree, size_t index, unsigned depth)
 		printf("  %s", state_name(info));
 	if (info->missed)
 		printf("  %llu events missed", (unsigned long long)info->missed);
+	if (info->unsampled)
+		printf("  %u threads not sampled", info->unsampled);
 	printf("\n");
 	for (size_t i = index + 1; i < tree->count; i++)
 		if (parent_of(tree, i) == index)
@@ -96,6 +98,7 @@ static void json_process(const struct skep_target_info *info)
 		  info->state == SKEP_TARGET_NOT_FOLLOWED ? info->reason : NULL);
 	json_uint(&json, "execs", info->execs);
 	json_uint(&json, "missed", info->missed);
+	json_uint(&json, "unsampled", info->unsampled);
 	json_end(&json);
 }
 

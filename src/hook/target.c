@@ -168,7 +168,7 @@ static struct skep_target_info info_of(const struct process *process, uint32_t s
 		.state = state_of(state), .reason = process_whynot_text(process->whynot),
 		.error = -process->error, .tracer = (int32_t)process->tracer,
 		.execs = process->execs, .start_ns = process->start_ns, .end_ns = process->end_ns,
-		.missed = process->missed,
+		.missed = process->missed, .unsampled = process->unsampled,
 	};
 
 	_Static_assert(sizeof(info.exe) == sizeof(process->exe), "copied whole");

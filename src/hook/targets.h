@@ -57,6 +57,7 @@ struct process {
 	uint32_t serial;      /* order of claiming, over all records */
 	uint32_t tracer;      /* WHYNOT_TRACED: by whom */
 	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; end 0: alive */
+	uint32_t unsampled;   /* threads that got no timer for samples */
 	uint32_t asides;      /* bits: why threads of it dropped out (agent/gate.h) */
 	uint32_t reserved;
 	uint64_t missed;      /* events its agent could not pass on */

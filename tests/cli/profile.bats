@@ -128,6 +128,14 @@ shares_are_right() {
 	[[ "$output" == *'10001 samples a second are too many: at most 10000'* ]]
 }
 
+@test "profile: where there is no timer for a thread, that is told" {
+	profiler
+	program
+	skep run -o out --folded folded profile.o -- bash -c 'ulimit -i 0; exec ./shares 0.1'
+	grep -Eq '^ +[0-9]+ shares .* 1 threads not sampled$' out
+	[ "$(samples '^shares;')" = 0 ]
+}
+
 @test "profile: stacks in records" {
 	cp "$BATS_TEST_DIRNAME/../linux/objects/stacks.bpf.c" .
 	clang -O2 -g -target bpf "-I/usr/include/$(uname -m)-linux-gnu" -c stacks.bpf.c -o stacks.o

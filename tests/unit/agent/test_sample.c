@@ -4,10 +4,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/select.h>
 #include <time.h>
 
@@ -575,6 +578,57 @@ static void sample__a_forked_child_is_sampled_and_an_exec_ends_it(void **state)
 	sample_every(0);
 }
 
+/* A sandbox that dies of a call is not to die of ours. */
+static void forbid(int from, int to)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (uint32_t)from, 0, 2),
+		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, (uint32_t)to, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { sizeof(code) / sizeof(*code), code };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0)
+		_exit(2);
+}
+
+static void sample__none_is_taken_where_a_filter_forbids(void **state)
+{
+	static const int rows[][2] = {
+		{ SYS_timer_create, SYS_timer_delete }, { SYS_rt_sigreturn, SYS_rt_sigreturn },
+	};
+
+	(void)state;
+	for (int row = 0; row < 2; row++) {
+		int status;
+		pid_t child;
+
+		sample_every(PERIOD);
+		counts->asides = 0;
+		child = fork();
+		if (child == 0) {
+			pthread_t thread;
+
+			three_to_one(50 * MS);
+			forbid(rows[row][0], rows[row][1]);
+			samples->count = 0;
+			three_to_one(100 * MS);
+			pthread_create(&thread, NULL, burn, (void *)(uintptr_t)(50 * MS));
+			pthread_join(thread, NULL);
+			_exit(samples->count == 0 ? 3 : 4);
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 3);
+		assert_true(counts->asides > 0);
+		assert_int_equal(counts->aside, GATE_ASIDE_TIMER);
+	}
+	sample_every(0);
+}
+
 /* --- the application's own use of that signal --- */
 
 static volatile sig_atomic_t own_signals, foreign_signals;
@@ -656,6 +710,7 @@ int main(void)
 		cmocka_unit_test(sample__a_call_that_it_meets_goes_on),
 		cmocka_unit_test(sample__each_thread_has_its_own_until_it_ends),
 		cmocka_unit_test(sample__a_forked_child_is_sampled_and_an_exec_ends_it),
+		cmocka_unit_test(sample__none_is_taken_where_a_filter_forbids),
 		cmocka_unit_test(sample__the_application_has_its_signals_and_timers),
 		cmocka_unit_test(sample__none_comes_after_the_gate_was_left),
 	};
