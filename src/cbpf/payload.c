@@ -293,7 +293,7 @@ static void walk_ether(struct walk *walk)
 		break;
 	case ETHER_MPLS:
 	case ETHER_MPLS_MULTICAST:
-		walk_end(walk, 4, 4);
+		walk_end(walk, 0, 4);
 		break;
 	case ETHER_PTP:
 		walk_end(walk, 34, 34);
@@ -384,7 +384,7 @@ static void walk_protocol(struct walk *walk)
 		walk_fragment(walk);
 		break;
 	case IP_MPLS:
-		walk_end(walk, 4, 4);
+		walk_end(walk, 0, 4);
 		break;
 	case IP_IP:
 	case IP_IP6:

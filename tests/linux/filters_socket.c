@@ -280,13 +280,13 @@ static void wire_packet(struct tally *tally, const struct filter *filter, struct
 	uint8_t frame[SIZE], back[SIZE + 64];
 	struct pollfd wait = { .fd = wire->witness, .events = POLLIN };
 	struct skep_cbpf_packet packet;
-	uint32_t want;
+	uint32_t size = random_below(random, 4) ? SIZE : 24 + random_below(random, SIZE - 24), want;
 	ssize_t got;
 
 	frame_make(frame, SIZE, random);
-	if (send(wire->out, frame, SIZE, 0) != SIZE)
+	if (send(wire->out, frame, size, 0) != (ssize_t)size)
 		return report_difference(tally, filter, "could not send: %s", strerror(errno));
-	packet = frame_seen(frame, SIZE, wire);
+	packet = frame_seen(frame, size, wire);
 	if (poll(&wait, 1, 2000) != 1 ||
 	    recv(wire->witness, back, sizeof(back), MSG_DONTWAIT) != (ssize_t)packet.size ||
 	    memcmp(back, packet.data, packet.size) != 0)

@@ -169,7 +169,8 @@ static void run__the_payload_is_behind_the_headers(void **state)
 	assert_int_equal(payload(packet, 128, 0x86dd), 40 + 16 + 8);
 	/* what Linux ends at: an MPLS label, a PTP header; and fourteen bytes of link in GRE */
 	assert_int_equal(payload(packet, 128, 0x8847), 4);
-	assert_int_equal(payload(packet, 3, 0x8847), 0);
+	assert_int_equal(payload(packet, 3, 0x8847), 3); /* it does not look at the label */
+	assert_int_equal(payload(packet, 33, 0x88f7), 0);
 	assert_int_equal(payload(packet, 128, 0x88f7), 34);
 	memset(packet, 0, sizeof(packet));
 	packet[0] = 0x45;
