@@ -22,14 +22,14 @@
 /* --- what calls do to what is known of a thread --- */
 
 /* setuid, setgid, setreuid, setregid, setresuid, setresgid, prctl, unshare, setns */
-static const uint16_t changers[] = { 105, 106, 113, 114, 117, 119, 157, 272, 308 };
+static const bool changers[BOARD_CALLS] = {
+	[105] = true, [106] = true, [113] = true, [114] = true, [117] = true,
+	[119] = true, [157] = true, [272] = true, [308] = true,
+};
 
 bool board_changes_task(uint32_t nr)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(changers); i++)
-		if (changers[i] == nr)
-			return true;
-	return false;
+	return nr < BOARD_CALLS && changers[nr];
 }
 
 /* --- running programs --- */
@@ -225,9 +225,9 @@ bool hook_sys_enter(struct board *board, struct task_facts *facts, struct target
 		nr < BOARD_CALLS ? &board->call[CALL_ENTER][nr] : NULL,
 	};
 	struct call_record record;
+	struct occasion_room room;
 	uint64_t raw[2] = { (uintptr_t)regs, nr };
-	struct occasion event = { .board = board, .facts = facts, .regs = regs, .record = &record,
-				  .raw = raw, .raw_count = 2 };
+	struct occasion event;
 
 	/* What Linux has there until there is a result. */
 	regs->ax = (uint64_t)-ENOSYS;
@@ -236,6 +236,8 @@ bool hook_sys_enter(struct board *board, struct task_facts *facts, struct target
 		tell_signal(board, facts, regs, false);
 		return true;
 	}
+	event = (struct occasion){ .board = board, .facts = facts, .regs = regs, .record = &record,
+				   .raw = raw, .raw_count = 2, .room = &room };
 	event.cpu = take_cpu(board, slots, nr < BOARD_CALLS ? 3 : 1);
 	if (!event.cpu)
 		return true;
@@ -262,9 +264,9 @@ void hook_sys_exit(struct board *board, struct task_facts *facts, struct target_
 		nr < BOARD_CALLS ? &board->call[CALL_TRACE_EXIT][nr] : NULL,
 	};
 	struct call_record record;
+	struct occasion_room room;
 	uint64_t raw[2] = { (uintptr_t)regs, (uint64_t)result };
-	struct occasion event = { .board = board, .facts = facts, .regs = regs, .record = &record,
-				  .raw = raw, .raw_count = 2, .leaving = true, .result = result };
+	struct occasion event;
 
 	regs->ax = (uint64_t)result;
 	if (facts && board_changes_task((uint32_t)nr))
@@ -274,6 +276,9 @@ void hook_sys_exit(struct board *board, struct task_facts *facts, struct target_
 	if (!list_at(slots[0]) &&
 	    (nr >= BOARD_CALLS || (!list_at(slots[1]) && !list_at(slots[2]))))
 		return;
+	event = (struct occasion){ .board = board, .facts = facts, .regs = regs, .record = &record,
+				   .raw = raw, .raw_count = 2, .leaving = true, .result = result,
+				   .room = &room };
 	event.cpu = take_cpu(board, slots, nr < BOARD_CALLS ? 3 : 1);
 	if (!event.cpu)
 		return;

@@ -35,9 +35,9 @@ static void make_raw(struct occasion *event, struct vm *vm)
 /* long __x64_sys_NAME(const struct pt_regs *regs) */
 static void make_function(struct occasion *event, struct vm *vm)
 {
-	event->words[0] = (uintptr_t)event->regs;
-	event->words[1] = (uint64_t)event->result;
-	vm->ctx = event->words;
+	event->room->words[0] = (uintptr_t)event->regs;
+	event->room->words[1] = (uint64_t)event->result;
+	vm->ctx = event->room->words;
 	vm->arg_count = 1;
 	vm->has_result = event->leaving;
 }
@@ -45,12 +45,12 @@ static void make_function(struct occasion *event, struct vm *vm)
 /* On x86-64 the registers a system call was made with are that function's argument. */
 static void make_kprobe(struct occasion *event, struct vm *vm)
 {
-	event->outer = (struct target_regs){ .ip = event->func_ip };
+	event->room->outer = (struct target_regs){ .ip = event->func_ip };
 	if (event->leaving)
-		event->outer.ax = (uint64_t)event->result;
+		event->room->outer.ax = (uint64_t)event->result;
 	else
-		event->outer.di = (uintptr_t)event->regs;
-	vm->ctx = &event->outer;
+		event->room->outer.di = (uintptr_t)event->regs;
+	vm->ctx = &event->room->outer;
 }
 
 static void make_regs(struct occasion *event, struct vm *vm)

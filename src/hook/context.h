@@ -29,8 +29,13 @@ struct occasion {
 	bool decides;            /* programs may decide the result */
 	bool decided;            /* one did */
 	uint64_t decision;
-	uint64_t words[2];       /* room for FORM_FUNCTION */
-	struct target_regs outer; /* and for FORM_KPROBE */
+	struct occasion_room *room; /* of places where there are FORM_FUNCTION and FORM_KPROBE */
+};
+
+/* Not cleared: what is used is written first. */
+struct occasion_room {
+	uint64_t words[2];
+	struct target_regs outer;
 };
 
 /* Sets vm->ctx and what goes with it. */

@@ -126,6 +126,17 @@ static inline struct owner_thread *owner_thread_find(const struct owner_table *t
 	return owner_thread_add(key);
 }
 
+/* The same for a key that was found before; NULL: there was no room for it. */
+static inline struct owner_thread *owner_thread_of(uint64_t key)
+{
+	uint64_t at = (key * 0x9e3779b97f4a7c15ull) >> 52;
+	struct owner_thread *thread = &owner_process->thread[at];
+
+	if (__builtin_expect(thread->key == key, 1))
+		return thread;
+	return owner_thread_add(key);
+}
+
 static inline uint64_t owner_token(struct owner_table *table)
 {
 	uint64_t token = __atomic_load_n(&owner_process->token[table->arena], __ATOMIC_RELAXED);

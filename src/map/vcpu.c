@@ -313,7 +313,8 @@ struct vcpu *vcpu_take(struct vcpu_set *set)
 void vcpu_give(struct vcpu *cpu)
 {
 	struct owner_table *owners = cpu->set->owners;
-	struct owner_thread *thread = owner_thread_find(owners);
+	/* This very thread took it: its thread pointer need not be asked for again. */
+	struct owner_thread *thread = owner_thread_of(cpu->thread);
 
 	/* Not ours after a fork inside a program: the parent goes on with it. */
 	if (OWNER_TOKEN(cpu->owner) != owner_token(owners))
