@@ -242,6 +242,8 @@ gate_probe:
 	syscall
 	label gate_call_after
 	record gate_call_lost gate_call_found
+	cmpb $0, THREAD_QUICK(%r11)
+	jne 6f
 	mov THREAD_STACK(%r11), %rsp
 	mov %r11, %rbx
 	mov %r11, %rdi
@@ -261,6 +263,8 @@ gate_probe:
 	label gate_leave_end
 	jmp *%rcx
 	record_miss gate_call_lost gate_call_found
+6:	mov %rax, THREAD_AX(%r11)
+	jmp gate_leave
 
 pending_restart:
 	mov $1, %esi

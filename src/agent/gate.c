@@ -400,7 +400,7 @@ enum gate_next gate_before(struct target_thread *thread, uint64_t flags)
 	regs->cs = 0x33;
 	regs->ss = 0x2b;
 	regs->ax = (uint64_t)-ENOSYS;
-	thread->waiting = thread->hooked = false;
+	thread->waiting = thread->hooked = thread->quick = false;
 	thread->after = NULL;
 	thread->call = (struct target_call){
 		nr, { regs->di, regs->si, regs->dx, regs->r10, regs->r8, regs->r9 },
@@ -416,6 +416,7 @@ enum gate_next gate_before(struct target_thread *thread, uint64_t flags)
 	sample_take_due(thread, regs);
 	if (thread->pending)
 		return GATE_CALL;
+	thread->quick = call && !thread->hooked && !(nr < GATE_CALLS && special[nr]);
 	if (call && nr < GATE_CALLS && special[nr]) {
 		enum gate_next next = special[nr](thread);
 

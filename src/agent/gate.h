@@ -49,7 +49,8 @@ struct gate_ops {
 	const uint64_t *wanted;  /* GATE_CALLS bits: enter() and exit() are for these */
 	const uint32_t *wants_all; /* or NULL: nonzero: and for numbers past them */
 	const uint64_t *sample_ns; /* or NULL: a thread's CPU time from sample to sample; 0: none */
-	/* false: the call is not made; its result is in regs->ax. */
+	/* false: the call is not made; its result is in regs->ax. It may clear thread->hooked:
+	 * exit() is not called then. */
 	bool (*enter)(struct target_thread *thread, struct target_regs *regs);
 	void (*exit)(struct target_thread *thread, struct target_regs *regs, int64_t result);
 	/* Before an exec with result 0, and after one that failed with its error. */

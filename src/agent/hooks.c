@@ -51,7 +51,12 @@ static bool on_enter(struct target_thread *thread, struct target_regs *regs)
 	struct board *board = hooks_board();
 
 	probes_look();
-	return !board || hook_sys_enter(board, hooks_facts(thread), regs);
+	if (!board)
+		return true;
+	if (!hook_sys_enter(board, hooks_facts(thread), regs))
+		return false;
+	thread->hooked = hook_wants_exit(board, regs->orig_ax);
+	return true;
 }
 
 static void on_exit(struct target_thread *thread, struct target_regs *regs, int64_t result)

@@ -36,6 +36,7 @@ AT(regs.flags, THREAD_FLAGS);
 AT(regs.sp, THREAD_SP);
 AT(status, THREAD_STATUS);
 AT(pending, THREAD_PENDING);
+AT(quick, THREAD_QUICK);
 AT(state, THREAD_STATE);
 AT(stack, THREAD_STACK);
 AT(call, THREAD_CALL);

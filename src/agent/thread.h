@@ -43,6 +43,7 @@
 #define THREAD_CHILD 240
 #define THREAD_SEND 248
 #define THREAD_PROBE 280
+#define THREAD_QUICK 171
 
 /* The table's slots, and how a key (fs base << 16 | THREAD_KEY) is hashed to one. */
 #define THREAD_SLOT_BITS 13
@@ -90,7 +91,7 @@ struct target_thread {
 	struct target_regs regs; /* the application's, at its latest call here */
 	uint16_t status;         /* its arithmetic flags: ah as lahf has it, al the overflow */
 	uint8_t pending;         /* PENDING_*: signals wait for the agent to be left */
-	uint8_t selector;        /* Syscall User Dispatch looks here */
+	bool quick;              /* nothing is to be done after this call */
 	uint32_t state;          /* THREAD_* */
 	void *stack;             /* end of the agent's stack */
 	struct target_call call;
@@ -100,6 +101,7 @@ struct target_thread {
 	struct target_thread *next;  /* in the list of all records; never changes */
 	uint64_t key;            /* in the table; 0: found by tid */
 	uint32_t tid, pid;
+	uint8_t selector;        /* Syscall User Dispatch looks here */
 	uint32_t clone_kind;     /* enum clone_kind, while one is made */
 	uint32_t vforks;         /* how deep in saved */
 	bool hooked;             /* enter() was called for this call */

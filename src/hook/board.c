@@ -254,6 +254,13 @@ bool hook_sys_enter(struct board *board, struct task_facts *facts, struct target
 	return !event.decided;
 }
 
+bool hook_wants_exit(const struct board *board, uint64_t nr)
+{
+	return list_at(&board->event[EVENT_SYS_EXIT]) || call_list(board, CALL_EXIT, nr) ||
+	       call_list(board, CALL_TRACE_EXIT, nr) || list_at(&board->event[EVENT_SIGNAL]) ||
+	       board_changes_task((uint32_t)nr);
+}
+
 void hook_sys_exit(struct board *board, struct task_facts *facts, struct target_regs *regs,
 		   int64_t result)
 {

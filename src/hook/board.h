@@ -120,6 +120,7 @@ bool board_changes_task(uint32_t nr);
  * result is regs->ax, which hook_sys_exit() is given as usual.
  */
 bool hook_sys_enter(struct board *board, struct task_facts *facts, struct target_regs *regs);
+bool hook_wants_exit(const struct board *board, uint64_t nr); /* else it need not be called */
 void hook_sys_exit(struct board *board, struct task_facts *facts, struct target_regs *regs,
 		   int64_t result);
 
