@@ -25,10 +25,7 @@
 
 extern const char agent_table[], agent_text_end[];
 
-static struct board *hooks_board(void)
-{
-	return __atomic_load_n(&agent_self.targets->world->board, __ATOMIC_ACQUIRE);
-}
+static struct board *board; /* the machine's, which stays */
 
 /* What its parent was stays for the case that the kernel may not be asked. */
 static void facts_of_another(struct target_thread *thread)
@@ -48,11 +45,7 @@ struct task_facts *hooks_facts(struct target_thread *thread)
 
 static bool on_enter(struct target_thread *thread, struct target_regs *regs)
 {
-	struct board *board = hooks_board();
-
 	probes_look();
-	if (!board)
-		return true;
 	if (!hook_sys_enter(board, hooks_facts(thread), regs))
 		return false;
 	thread->hooked = hook_wants_exit(board, regs->orig_ax);
@@ -61,10 +54,7 @@ static bool on_enter(struct target_thread *thread, struct target_regs *regs)
 
 static void on_exit(struct target_thread *thread, struct target_regs *regs, int64_t result)
 {
-	struct board *board = hooks_board();
-
-	if (board)
-		hook_sys_exit(board, hooks_facts(thread), regs, result);
+	hook_sys_exit(board, hooks_facts(thread), regs, result);
 }
 
 static void on_exec(struct target_thread *thread, struct target_regs *regs, int64_t result)
@@ -84,8 +74,6 @@ static void on_exec(struct target_thread *thread, struct target_regs *regs, int6
 static void on_forked(struct target_thread *thread, struct target_regs *regs, int32_t child,
 		      enum gate_child how)
 {
-	struct board *board = hooks_board();
-
 	if (board)
 		hook_fork(board, hooks_facts(thread), regs, child, how == GATE_CHILD_THREAD);
 }
@@ -106,7 +94,6 @@ static void on_child(struct target_thread *thread, enum gate_child how)
 static void on_leaving(struct target_thread *thread, struct target_regs *regs, int32_t status,
 		       bool whole)
 {
-	struct board *board = hooks_board();
 	bool lodger = thread->pid != agent_self.pid;
 
 	if (board)
@@ -123,8 +110,6 @@ static void on_signal(struct target_thread *thread, int sig, const siginfo_t *in
 		.sig = sig, .error = info->si_errno, .code = info->si_code,
 		.pid = (int32_t)thread->tid,
 	};
-	struct board *board = hooks_board();
-
 	if (board && info->si_code > 0)
 		hook_signal(board, hooks_facts(thread), &thread->regs, &signal);
 }
@@ -182,9 +167,9 @@ static struct gate_ops ops = {
 
 int hooks_start(bool alone)
 {
-	struct board *board = hooks_board();
 	int error;
 
+	board = __atomic_load_n(&agent_self.targets->world->board, __ATOMIC_ACQUIRE);
 	if (!board)
 		return -EPROTO; /* the supervisor makes it before the first target */
 	ops.text = agent_table;
@@ -222,7 +207,6 @@ int hooks_stop(void)
 void hooks_began(uint32_t nr, int32_t old_tid, uint64_t ip, uint64_t sp)
 {
 	struct target_thread *thread = thread_here();
-	struct board *board = hooks_board();
 	struct target_regs regs = { .ip = ip, .sp = sp, .flags = 0x200, .cs = 0x33, .ss = 0x2b,
 				    .orig_ax = nr };
 

@@ -431,18 +431,14 @@ void places_unmapped(uint64_t start, uint64_t length)
 
 bool places_stale(void)
 {
-	const struct patch_files *all = opts ? files() : NULL;
-
-	return all && __atomic_load_n(&all->generation, __ATOMIC_ACQUIRE) != generation;
+	return opts && __atomic_load_n(&opts->board->files_changed, __ATOMIC_ACQUIRE) != generation;
 }
 
 void places_update(enum patch_mode mode)
 {
-	const struct patch_files *all = files();
-
-	if (!all)
+	generation = __atomic_load_n(&opts->board->files_changed, __ATOMIC_ACQUIRE);
+	if (!files())
 		return;
-	generation = __atomic_load_n(&all->generation, __ATOMIC_ACQUIRE);
 	for (uint32_t i = 0; i < mapping_count; i++)
 		update(&mappings[i], mode);
 	places_settle();
@@ -530,12 +526,9 @@ static int map_all(enum patch_mode mode)
 
 int places_start(const struct places_opts *given, enum patch_mode mode)
 {
-	const struct patch_files *all;
-
 	opts = given;
 	patch_gate = opts->gate;
-	all = files();
-	generation = all ? __atomic_load_n(&all->generation, __ATOMIC_ACQUIRE) : 0;
+	generation = __atomic_load_n(&opts->board->files_changed, __ATOMIC_ACQUIRE);
 	return map_all(mode);
 }
 

@@ -83,7 +83,7 @@ struct board *machine_board(struct skep_machine *machine)
 static bool call_has_programs(const struct board *board, uint32_t nr)
 {
 	for (unsigned stage = 0; stage < CALL_STAGES; stage++)
-		if (board->call[stage][nr])
+		if (board->call[nr][stage])
 			return true;
 	return false;
 }

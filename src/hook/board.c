@@ -42,7 +42,7 @@ static const struct board_list *list_at(const struct board_list *const *slot)
 static const struct board_list *call_list(const struct board *board, enum board_stage stage,
 					  uint64_t nr)
 {
-	return nr < BOARD_CALLS ? list_at(&board->call[stage][nr]) : NULL;
+	return nr < BOARD_CALLS ? list_at(&board->call[nr][stage]) : NULL;
 }
 
 static uint64_t run_link(struct occasion *event, const struct board_link *link)
@@ -221,8 +221,8 @@ bool hook_sys_enter(struct board *board, struct task_facts *facts, struct target
 	uint64_t nr = regs->orig_ax;
 	const struct board_list *const *const slots[] = {
 		&board->event[EVENT_SYS_ENTER],
-		nr < BOARD_CALLS ? &board->call[CALL_TRACE_ENTER][nr] : NULL,
-		nr < BOARD_CALLS ? &board->call[CALL_ENTER][nr] : NULL,
+		nr < BOARD_CALLS ? &board->call[nr][CALL_TRACE_ENTER] : NULL,
+		nr < BOARD_CALLS ? &board->call[nr][CALL_ENTER] : NULL,
 	};
 	struct call_record record;
 	struct occasion_room room;
@@ -267,8 +267,8 @@ void hook_sys_exit(struct board *board, struct task_facts *facts, struct target_
 	uint64_t nr = regs->orig_ax;
 	const struct board_list *const *const slots[] = {
 		&board->event[EVENT_SYS_EXIT],
-		nr < BOARD_CALLS ? &board->call[CALL_EXIT][nr] : NULL,
-		nr < BOARD_CALLS ? &board->call[CALL_TRACE_EXIT][nr] : NULL,
+		nr < BOARD_CALLS ? &board->call[nr][CALL_EXIT] : NULL,
+		nr < BOARD_CALLS ? &board->call[nr][CALL_TRACE_EXIT] : NULL,
 	};
 	struct call_record record;
 	struct occasion_room room;

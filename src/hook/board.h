@@ -82,10 +82,11 @@ struct board {
 	uint64_t wanted[BOARD_CALLS / 64];
 	uint32_t wants_all;      /* numbers past the end too */
 	uint32_t links;          /* attached, of any kind: user probes too */
-	const struct board_list *call[CALL_STAGES][BOARD_CALLS];
 	const struct board_list *event[EVENT_COUNT];
 	uint64_t sample_ns;      /* each thread is sampled after so much CPU time; 0: none is */
 	struct patch_files *files; /* how code is patched (probe.h); NULL: none is */
+	uint64_t files_changed;  /* goes up when that is to be looked at again */
+	const struct board_list *call[BOARD_CALLS][CALL_STAGES]; /* one call's lie together */
 	uint64_t missed_inside;  /* events in a thread that was inside a program */
 	uint64_t missed_busy;    /* events that found no virtual CPU for a second */
 	uint64_t missed_samples; /* CPU time that was not told of in time, in samples */

@@ -417,5 +417,5 @@ void files_changed(struct skep_machine *machine, int returns)
 	if (!files)
 		return;
 	__atomic_store_n(&files->returns, files->returns + (uint32_t)returns, __ATOMIC_RELEASE);
-	__atomic_fetch_add(&files->generation, 1, __ATOMIC_ACQ_REL);
+	__atomic_fetch_add(&machine_board(machine)->files_changed, 1, __ATOMIC_ACQ_REL);
 }

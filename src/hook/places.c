@@ -52,7 +52,7 @@ static int no_place(const struct attaching *a, const char *why)
 static int attach_call(struct attaching *a, const struct call_row *call, struct place place,
 		       uint32_t stage)
 {
-	place.slot = &a->board->call[stage][call->nr];
+	place.slot = &a->board->call[call->nr][stage];
 	return attach_to(a, place);
 }
 

@@ -11,7 +11,7 @@
  *                             ` probes -> probe -> probe ...   each with lists of programs
  *
  * Everything is linked in with one store and stays. A probe whose lists are empty is not
- * applied; targets look again when the generation has changed.
+ * applied; targets look again when the board says that something has changed.
  *
  * Threads: any reads; the machine's lock is held to write.
  */
@@ -53,12 +53,10 @@ struct patch_file {
 	uint32_t is_go;
 	struct probe *probes;
 	uint32_t probe_count;
-	uint64_t generation;        /* of its probes */
 };
 
 struct patch_files {
 	struct patch_file *first;
-	uint64_t generation;        /* goes up with each change */
 	uint32_t returns;           /* return probes and sessions attached: unwinders matter */
 };
 
