@@ -209,8 +209,10 @@ gate_probe:
 	mov THREAD_STACK(%r11), %rsp
 	pushfq
 	pop %rsi
+	test $FLAGS_DF_HIGH << 8, %esi
+	jz 1f
 	cld
-	mov %r11, %rbx
+1:	mov %r11, %rbx
 	mov %r11, %rdi
 	call gate_before
 	cmp $1, %eax
@@ -229,7 +231,7 @@ gate_probe:
 	mov THREAD_R13(%r11), %r13
 	mov THREAD_R12(%r11), %r12
 	mov THREAD_BP(%r11), %rbp
-	mov THREAD_BX(%r11), %rbx
+	mov %r11, %rbx		/* the record: the kernel keeps this one */
 	mov THREAD_SP(%r11), %rsp
 	mov THREAD_CALL(%r11), %rax
 	mov 8 + THREAD_CALL(%r11), %rdi
@@ -241,7 +243,8 @@ gate_probe:
 	label gate_call_syscall
 	syscall
 	label gate_call_after
-	record gate_call_lost gate_call_found
+	mov %rbx, %r11
+	label gate_call_found
 	cmpb $0, THREAD_QUICK(%r11)
 	jne 6f
 	mov THREAD_STACK(%r11), %rsp
@@ -262,7 +265,6 @@ gate_probe:
 	lea -2(%r11), %r11
 	label gate_leave_end
 	jmp *%rcx
-	record_miss gate_call_lost gate_call_found
 6:	mov %rax, THREAD_AX(%r11)
 	jmp gate_leave
 

@@ -412,8 +412,9 @@ enum gate_next gate_before(struct target_thread *thread, uint64_t flags)
 	if (thread->hooked && gate_ops->enter &&
 	    filter_passes((int64_t)nr, thread->call.arg, regs->ip))
 		call = gate_ops->enter(thread, regs);
-	sample_adjust(thread);
-	sample_take_due(thread, regs);
+	sample_look(thread);
+	if (thread->sample_due)
+		sample_take_due(thread, regs);
 	if (thread->pending)
 		return GATE_CALL;
 	thread->quick = call && !thread->hooked && !(nr < GATE_CALLS && special[nr]);
@@ -447,7 +448,8 @@ enum gate_next gate_after(struct target_thread *thread, int64_t result)
 	if (thread->hooked && gate_ops->exit)
 		gate_ops->exit(thread, regs, result);
 	thread->hooked = false;
-	sample_take_due(thread, regs);
+	if (thread->sample_due)
+		sample_take_due(thread, regs);
 	return GATE_LEAVE;
 }
 

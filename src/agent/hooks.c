@@ -16,6 +16,7 @@
 #include "agent/agent.h"
 #include "agent/filter.h"
 #include "agent/gate.h"
+#include "agent/places.h"
 #include "agent/probes.h"
 #include "agent/space.h"
 #include "helper/vm.h"
@@ -40,12 +41,14 @@ struct task_facts *hooks_facts(struct target_thread *thread)
 {
 	if (thread->facts.tid != thread->tid || thread->facts.pid != thread->pid)
 		facts_of_another(thread);
+	thread->facts.pointer = thread->key >> 16;
 	return &thread->facts;
 }
 
 static bool on_enter(struct target_thread *thread, struct target_regs *regs)
 {
-	probes_look();
+	if (places_stale())
+		probes_update();
 	if (!hook_sys_enter(board, hooks_facts(thread), regs))
 		return false;
 	thread->hooked = hook_wants_exit(board, regs->orig_ax);
@@ -148,10 +151,6 @@ static void on_mapped(struct target_thread *thread, struct target_regs *regs, in
 
 static void on_sample(struct target_thread *thread, struct target_regs *regs, uint32_t missed)
 {
-	struct board *board = hooks_board();
-
-	if (!board)
-		return;
 	if (missed)
 		__atomic_fetch_add(&board->missed_samples, missed, __ATOMIC_RELAXED);
 	probes_unpatched(regs);

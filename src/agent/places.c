@@ -42,7 +42,8 @@ struct mapping {
 static const struct places_opts *opts;
 static struct mapping mappings[MAPPINGS_MAX];
 static uint32_t mapping_count;
-static uint64_t generation;
+const struct board *places_board;
+uint64_t places_seen;
 static uint32_t pending;           /* semaphores that could not be raised yet */
 static char *pool;
 static size_t pool_left;
@@ -429,14 +430,9 @@ void places_unmapped(uint64_t start, uint64_t length)
 	mapping_count = kept;
 }
 
-bool places_stale(void)
-{
-	return opts && __atomic_load_n(&opts->board->files_changed, __ATOMIC_ACQUIRE) != generation;
-}
-
 void places_update(enum patch_mode mode)
 {
-	generation = __atomic_load_n(&opts->board->files_changed, __ATOMIC_ACQUIRE);
+	places_seen = __atomic_load_n(&opts->board->files_changed, __ATOMIC_ACQUIRE);
 	if (!files())
 		return;
 	for (uint32_t i = 0; i < mapping_count; i++)
@@ -527,8 +523,9 @@ static int map_all(enum patch_mode mode)
 int places_start(const struct places_opts *given, enum patch_mode mode)
 {
 	opts = given;
+	places_board = opts->board;
 	patch_gate = opts->gate;
-	generation = __atomic_load_n(&opts->board->files_changed, __ATOMIC_ACQUIRE);
+	places_seen = __atomic_load_n(&opts->board->files_changed, __ATOMIC_ACQUIRE);
 	return map_all(mode);
 }
 

@@ -23,6 +23,9 @@ struct places_opts {
 	struct task_facts *(*facts)(struct probe_thread *thread);
 };
 
+extern const struct board *places_board; /* NULL before the start */
+extern uint64_t places_seen;             /* its files_changed at the latest look */
+
 /* Patches what is mapped now. opts must stay. */
 int places_start(const struct places_opts *opts, enum patch_mode mode);
 /* A file's code has just been mapped; fd: the file. */
@@ -33,7 +36,11 @@ void places_unmapped(uint64_t start, uint64_t length);
 /* Other memory of a file was mapped: counters of static probes may be there now. */
 void places_settle(void);
 /* Whether something has been attached or detached since places_update(). Cheap. */
-bool places_stale(void);
+static inline bool places_stale(void)
+{
+	return places_board && __atomic_load_n(&places_board->files_changed, __ATOMIC_ACQUIRE) !=
+				       places_seen;
+}
 void places_update(enum patch_mode mode);
 /* Everything as it was. Threads that are in functions whose return is watched must be
  * disarmed by their owner (probe_calls_disarm()). */

@@ -125,10 +125,8 @@ void probes_done(void)
 		places_free();
 }
 
-void probes_look(void)
+void probes_update(void)
 {
-	if (!started || !places_stale())
-		return;
 	probes_lock();
 	if (started && places_stale())
 		places_update(PATCH_LIVE);

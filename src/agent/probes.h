@@ -18,8 +18,8 @@ int probes_start(struct board *board, bool alone);
 void probes_stop(void);
 /* They have: memory is given back. */
 void probes_done(void);
-/* The calling thread is in the gate: has something been attached or detached meanwhile? */
-void probes_look(void);
+/* Something has been attached or detached. */
+void probes_update(void);
 
 /* Registers as they would be were the code as it was. */
 void probes_unpatched(struct target_regs *regs);

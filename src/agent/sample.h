@@ -11,10 +11,18 @@
 #ifndef AGENT_SAMPLE_H
 #define AGENT_SAMPLE_H
 
+#include "agent/gate.h"
 #include "agent/thread.h"
 
 /* Makes the calling thread's timer what gate_ops->sample_ns says. */
 void sample_adjust(struct target_thread *thread);
+static inline void sample_look(struct target_thread *thread)
+{
+	const uint64_t *wanted = gate_ops->sample_ns;
+
+	if ((wanted ? __atomic_load_n(wanted, __ATOMIC_RELAXED) : 0) != thread->sample_ns)
+		sample_adjust(thread);
+}
 /* No timer, and no signal of it on its way. */
 void sample_end(struct target_thread *thread);
 /* In a child of fork, which has no timers. */

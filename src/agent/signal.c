@@ -498,8 +498,6 @@ static bool found_again(struct target_thread *thread, struct signal_context *con
 		context->ip = (uint64_t)(uintptr_t)gate_slow;
 	} else if (ip == (uint64_t)(uintptr_t)gate_plain_lost) {
 		context->ip = (uint64_t)(uintptr_t)gate_plain_found;
-	} else if (ip == (uint64_t)(uintptr_t)gate_call_lost) {
-		context->ip = (uint64_t)(uintptr_t)gate_call_found;
 	} else if (ip == (uint64_t)(uintptr_t)gate_poll_lost) {
 		context->ip = (uint64_t)(uintptr_t)gate_poll_found;
 	} else {

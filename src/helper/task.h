@@ -133,6 +133,7 @@ struct task_facts {
 	uint32_t known;          /* enum TASK_KNOWS_* */
 	uint32_t uid, gid;
 	char comm[16];
+	uint64_t pointer;        /* its thread pointer; 0: the processor is asked */
 };
 
 /* A record and what it points to. */

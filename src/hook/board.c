@@ -96,11 +96,14 @@ static void miss_list(const struct board_list *list)
  * A virtual CPU for the event; the lists that slots hold now may be read until it is
  * given back. NULL: the event is missed, by every program that waited for it.
  */
-static struct vcpu *take_cpu(struct board *board, const struct board_list *const *const *slots,
-			     unsigned count)
+static struct vcpu *take_cpu(struct board *board, const struct task_facts *facts,
+			     const struct board_list *const *const *slots, unsigned count)
 {
 	bool inside;
-	struct vcpu *cpu = vcpu_take_waiting(board->world->vcpus, &inside);
+	struct vcpu_set *all = board->world->vcpus;
+	struct vcpu *cpu = facts && facts->pointer
+				   ? vcpu_take_waiting_at(all, facts->pointer, &inside)
+				   : vcpu_take_waiting(all, &inside);
 
 	if (cpu)
 		return cpu;
@@ -117,7 +120,7 @@ static bool begin(struct occasion *event, enum board_event kind)
 {
 	const struct board_list *const *slot = &event->board->event[kind];
 
-	event->cpu = list_at(slot) ? take_cpu(event->board, &slot, 1) : NULL;
+	event->cpu = list_at(slot) ? take_cpu(event->board, event->facts, &slot, 1) : NULL;
 	return event->cpu != NULL;
 }
 
@@ -142,7 +145,7 @@ uint64_t hook_list(struct board *board, struct task_facts *facts,
 
 	if (!list_at(list))
 		return 0;
-	event.cpu = take_cpu(board, &list, 1);
+	event.cpu = take_cpu(board, facts, &list, 1);
 	if (!event.cpu)
 		return 0;
 	result = run_list(&event, list_at(list));
@@ -160,7 +163,7 @@ bool hook_session_enter(struct board *board, struct task_facts *facts,
 	uint32_t chosen = 0;
 
 	*session = (struct hook_session){ 0 };
-	event.cpu = take_cpu(board, &slot, 1);
+	event.cpu = take_cpu(board, facts, &slot, 1);
 	if (!event.cpu)
 		return false;
 	list = list_at(slot);
@@ -187,7 +190,7 @@ void hook_session_leave(struct board *board, struct task_facts *facts,
 				  .func_ip = func_ip };
 	const struct board_list *list;
 
-	event.cpu = take_cpu(board, &slot, 1);
+	event.cpu = take_cpu(board, facts, &slot, 1);
 	if (!event.cpu)
 		return;
 	list = list_at(slot);
@@ -238,7 +241,7 @@ bool hook_sys_enter(struct board *board, struct task_facts *facts, struct target
 	}
 	event = (struct occasion){ .board = board, .facts = facts, .regs = regs, .record = &record,
 				   .raw = raw, .raw_count = 2, .room = &room };
-	event.cpu = take_cpu(board, slots, nr < BOARD_CALLS ? 3 : 1);
+	event.cpu = take_cpu(board, facts, slots, nr < BOARD_CALLS ? 3 : 1);
 	if (!event.cpu)
 		return true;
 	context_call(&record, regs, false, 0);
@@ -286,7 +289,7 @@ void hook_sys_exit(struct board *board, struct task_facts *facts, struct target_
 	event = (struct occasion){ .board = board, .facts = facts, .regs = regs, .record = &record,
 				   .raw = raw, .raw_count = 2, .leaving = true, .result = result,
 				   .room = &room };
-	event.cpu = take_cpu(board, slots, nr < BOARD_CALLS ? 3 : 1);
+	event.cpu = take_cpu(board, facts, slots, nr < BOARD_CALLS ? 3 : 1);
 	if (!event.cpu)
 		return;
 	context_call(&record, regs, true, result);

@@ -17,7 +17,7 @@ void skep_prog_info(const struct skep_prog *prog, struct skep_prog_info *info)
 		.id = prog->id,
 		.insns = prog->insns,
 		.jited_size = prog->code->native_size,
-		.run_count = __atomic_load_n(&prog->code->runs, __ATOMIC_RELAXED),
+		.run_count = code_runs(prog->code),
 		.missed = __atomic_load_n(&prog->code->missed, __ATOMIC_RELAXED),
 	};
 	memcpy(info->tag, prog->tag, sizeof(info->tag));

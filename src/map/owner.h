@@ -109,9 +109,14 @@ static inline uint64_t owner_thread_pointer(void)
 	return pointer;
 }
 
+static inline uint64_t owner_key(uint64_t pointer, const struct owner_table *table)
+{
+	return (pointer & ~(uint64_t)(OWNER_ARENAS - 1)) | table->arena;
+}
+
 static inline uint64_t owner_thread_key(const struct owner_table *table)
 {
-	return (owner_thread_pointer() & ~(uint64_t)(OWNER_ARENAS - 1)) | table->arena;
+	return owner_key(owner_thread_pointer(), table);
 }
 
 /* NULL when the table is full around this thread's place. */

@@ -17,7 +17,7 @@
 #include <cpuid.h>
 #endif
 
-#include "map/memory.h"
+#include "map/memory_impl.h"
 #include "map/owner.h"
 
 enum { POSSIBLE_MAX = 4096 };
@@ -194,7 +194,7 @@ static inline struct vcpu *vcpu_enter(struct vcpu *cpu, struct owner_thread *thr
 {
 	/* After the claim, which is a full barrier: what this epoch's programs may
 	 * not see was unlinked before. Partner: memory_epoch_next(). */
-	__atomic_store_n(&cpu->epoch, memory_epoch(cpu->set->memory), __ATOMIC_RELEASE);
+	__atomic_store_n(&cpu->epoch, __atomic_load_n(&cpu->set->memory->epoch, __ATOMIC_RELAXED), __ATOMIC_RELEASE);
 	__atomic_store_n(&cpu->takes, cpu->takes + 1, __ATOMIC_RELEASE);
 	cpu->nested = 1;
 	cpu->thread = key;
@@ -349,8 +349,13 @@ struct vcpu *vcpu_borrow(struct vcpu_set *set, bool *taken)
 
 struct vcpu *vcpu_take_waiting(struct vcpu_set *set, bool *inside)
 {
+	return vcpu_take_waiting_at(set, owner_thread_pointer(), inside);
+}
+
+struct vcpu *vcpu_take_waiting_at(struct vcpu_set *set, uint64_t pointer, bool *inside)
+{
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
-	struct owner_thread *thread = owner_thread_find(set->owners);
+	struct owner_thread *thread = owner_thread_of(owner_key(pointer, set->owners));
 	struct vcpu *cpu = &set->cpu[vcpu_current(set)];
 	bool taken;
 

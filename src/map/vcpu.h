@@ -59,6 +59,8 @@ void vcpu_give(struct vcpu *cpu);
  * else none became free (counted too).
  */
 struct vcpu *vcpu_take_waiting(struct vcpu_set *set, bool *inside);
+/* The same for who knows the calling thread's pointer (owner.h). */
+struct vcpu *vcpu_take_waiting_at(struct vcpu_set *set, uint64_t pointer, bool *inside);
 
 /*
  * For user space's own operations: the one this thread holds, or one taken for

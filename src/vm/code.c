@@ -220,6 +220,20 @@ static int link_insns(struct linker *l)
 
 /* --- into the arena --- */
 
+static size_t runs_size(const struct code *code)
+{
+	return code->run_count * CODE_RUN_STRIDE * sizeof(uint64_t);
+}
+
+uint64_t code_runs(const struct code *code)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < code->run_count; i++)
+		sum += __atomic_load_n(&code->runs[i * CODE_RUN_STRIDE], __ATOMIC_RELAXED);
+	return sum;
+}
+
 static struct code *code_place(const struct linker *l, struct vm_world *world)
 {
 	void *memory = memory_alloc(world->memory, draft_size(&l->draft), 16);
@@ -228,6 +242,12 @@ static struct code *code_place(const struct linker *l, struct vm_world *world)
 	if (!memory)
 		return NULL;
 	code = draft_fill(&l->draft, memory);
+	code->run_count = vcpu_count(world->vcpus);
+	code->runs = memory_alloc(world->memory, runs_size(code), 64);
+	if (!code->runs) {
+		memory_release(world->memory, memory, code->size);
+		return NULL;
+	}
 	code->prog_type = l->spec->type->id;
 	code->attach = l->spec->attach;
 	code->stamp = draft_stamp(code);
@@ -280,5 +300,6 @@ void code_free(struct code *code, struct vm_world *world)
 	if (!code)
 		return;
 	install_remove(code);
+	memory_release(world->memory, code->runs, runs_size(code));
 	memory_release(world->memory, code, code->size);
 }

@@ -166,6 +166,9 @@ bool code_sound(const struct code *code, const struct memory *memory)
 	    !memory_contains(memory, code, code->size, 16) || !parts_inside(code) ||
 	    code->stamp != draft_stamp(code))
 		return false;
+	if (!memory_contains(memory, code->runs,
+			     (size_t)code->run_count * CODE_RUN_STRIDE * sizeof(uint64_t), 64))
+		return false;
 	native = MAX(code->native_size, 1u);
 	if (code->native_enter >= native || code->native_fault >= native)
 		return false;

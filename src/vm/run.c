@@ -150,6 +150,14 @@ static void run_init(struct run *run, struct vm *vm)
 	vm->callback = run_callback;
 }
 
+static inline void count_run(const struct code *code, uint32_t cpu)
+{
+	uint64_t *runs = code->runs + (size_t)cpu * CODE_RUN_STRIDE;
+
+	if (cpu < code->run_count)
+		__atomic_store_n(runs, *runs + 1, __ATOMIC_RELAXED);
+}
+
 uint64_t vm_run(struct vm *vm, const struct code *code, bool interpreted)
 {
 	const struct installed *home;
@@ -160,7 +168,7 @@ uint64_t vm_run(struct vm *vm, const struct code *code, bool interpreted)
 
 	run_init(&run, vm);
 	vm->code = code;
-	__atomic_fetch_add(&((struct code *)(uintptr_t)code)->runs, 1, __ATOMIC_RELAXED);
+	count_run(code, vm->cpu->id);
 	home = interpreted ? NULL : install_find(code);
 	if (home && home->executable) {
 		jit_enter_fn *enter = (jit_enter_fn *)(uintptr_t)(home->native + code->native_enter);

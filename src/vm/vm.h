@@ -52,10 +52,15 @@ struct code {
 	uint32_t slot_count;
 	uint64_t stamp;           /* identifies content: installed copies are kept by it */
 	size_t size;              /* bytes of this allocation */
-	uint64_t runs, missed;    /* atomic, relaxed */
+	uint64_t *runs;           /* CODE_RUN_STRIDE words for each virtual CPU, whose holder writes */
+	uint32_t run_count;       /* how many those are */
+	uint64_t missed;          /* atomic, relaxed */
 	char name[16];
 	uint8_t tag[8];
 };
+
+/* Each has a line of the cache. */
+enum { CODE_RUN_STRIDE = 8 };
 
 /* What a program array's slot holds. */
 struct prog_ref {
@@ -72,6 +77,8 @@ struct prog_ref {
 struct code *code_new(const struct verified *verified, const struct prog_spec *spec,
 		      struct map *const *maps, struct vm_world *world, bool compile, int *error,
 		      struct skep_diag *diag);
+/* How often it has run. */
+uint64_t code_runs(const struct code *code);
 /* Is this a code of that arena, whole? For addresses that another process wrote down. */
 bool code_sound(const struct code *code, const struct memory *memory);
 /* Forgets this process's own copy of it. Nobody may be running it. */

@@ -540,7 +540,7 @@ static void vm__a_fork_runs_the_same_code(void **state)
 	waitpid(child, &status, 0);
 	assert_int_equal(status, 0);
 	assert_int_equal(run(m, code, false), 0x1234567);
-	assert_int_equal(code->runs, 2);
+	assert_int_equal(code_runs(code), 2);
 	code_free(code, &m->world);
 }
 
