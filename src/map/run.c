@@ -11,12 +11,15 @@
 #include "map/run.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "base/fault.h"
 
 #define POPULATE_WRITE 23 /* MADV_POPULATE_WRITE, which older headers lack */
+
+enum { MUCH = 64 << 20 }; /* so many bytes at once are asked for with care */
 
 static uint64_t word_load(const uint64_t *word)
 {
@@ -71,19 +74,46 @@ static void run_repair(struct runs *runs, uint32_t i, uint64_t seen)
 		run_free(runs, i, n);
 }
 
+/* What the system could still give, in bytes; all, where it does not say. */
+static size_t memory_available(void)
+{
+	static const char label[] = "MemAvailable:";
+	char text[256] = "";
+	size_t kib = 0;
+	int64_t fd = sys_call4(SYS_openat, AT_FDCWD, (uintptr_t)"/proc/meminfo",
+			       O_RDONLY | O_CLOEXEC, 0);
+
+	if (fd < 0)
+		return SIZE_MAX;
+	sys_call3(SYS_read, fd, (uintptr_t)text, sizeof(text) - 1);
+	sys_call1(SYS_close, fd);
+	for (const char *at = text; *at; at++) {
+		if (strncmp(at, label, sizeof(label) - 1) != 0)
+			continue;
+		for (at += sizeof(label) - 1; *at == ' ' || (*at >= '0' && *at <= '9'); at++)
+			kib = *at == ' ' ? kib : kib * 10 + (size_t)(*at - '0');
+		return kib * 1024;
+	}
+	return SIZE_MAX;
+}
+
 /*
  * Has the file system give the memory of claimed units now, so that it never
  * fails a touch later. It needs no descriptor. Where the kernel does not know
  * how (before 5.14), each page is written to under guard; the units are nobody
- * else's, and what is in them does not matter yet.
+ * else's, and what is in them does not matter yet. What the file system would give
+ * but the system has not is refused here: others would be killed for it.
  */
 static bool run_reserve(const struct runs *runs, uint32_t first, uint32_t n)
 {
 	char *start = runs->base + (size_t)first * runs->unit;
 	size_t size = (size_t)n * runs->unit;
-	int64_t error = sys_call3(SYS_madvise, start, size, POPULATE_WRITE);
+	int64_t error;
 	char zero = 0;
 
+	if (size >= MUCH && size > memory_available())
+		return false;
+	error = sys_call3(SYS_madvise, start, size, POPULATE_WRITE);
 	if (error != -EINVAL)
 		return error == 0;
 	for (size_t i = 0; i < size; i += 4096)
@@ -143,6 +173,9 @@ static uint32_t run_find(struct runs *runs, uint32_t n)
 		}
 		if (run_claim(runs, first, n, &stop, &dirty)) {
 			if (runs->backed && !run_reserve(runs, first, n)) {
+				if (runs->give_back) /* what it did give of them */
+					sys_call3(SYS_madvise, runs->base + (size_t)first * runs->unit,
+						  (size_t)n * runs->unit, MADV_REMOVE);
 				run_unclaim(runs, first, n);
 				return runs->count;
 			}

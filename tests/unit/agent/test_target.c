@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -78,6 +79,7 @@ static void target__a_command_that_does_not_exist_is_named(void **state)
 	int32_t pid;
 
 	(void)state;
+	setenv("PATH", "/usr/bin:/bin", 1); /* no folder in it that may not be looked into */
 	assert_int_equal(skep_target_spawn(machine, argv, &pid, diag), -ENOENT);
 	assert_string_equal(id_of(diag), "H032");
 	assert_non_null(strstr(skep_diag_text(diag, 0), "no-such-command"));

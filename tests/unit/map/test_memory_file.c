@@ -18,6 +18,8 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 #include "base/base.h"
@@ -365,14 +367,14 @@ static void join__a_taken_address_is_left_alone(void **state)
 
 /* --- a full file system --- */
 
-static bool deny_populate(void)
+static bool deny_populate(uint32_t answer)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 3),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 23, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+		BPF_STMT(BPF_RET | BPF_K, answer),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program_of = { ARRAY_SIZE(code), code };
@@ -381,7 +383,7 @@ static bool deny_populate(void)
 	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program_of) == 0;
 }
 
-enum { NOT_POSSIBLE = 77, WRONG_ERROR = 2, WRONG_AMOUNT, NOT_FREED };
+enum { NOT_POSSIBLE = 77, WRONG_ERROR = 2, WRONG_AMOUNT, NOT_FREED, NOT_REFUSED };
 
 static bool write_text(const char *path, const char *text)
 {
@@ -414,17 +416,23 @@ static int fill_up(const char *dir, bool old_kernel)
 {
 	int fd = -1, error = 0, count = 0;
 	struct memory *memory;
+	struct statfs room;
 	char *got[64];
 
 	if (!own_mounts())
 		return NOT_POSSIBLE;
 	if (mount("skep", dir, "tmpfs", 0, "size=24m") < 0)
 		return NOT_POSSIBLE;
-	if (old_kernel && !deny_populate())
+	if (old_kernel && !deny_populate(SECCOMP_RET_ERRNO | EINVAL))
 		return NOT_POSSIBLE;
 	memory = create_in(dir, 0, &fd, &error);
 	if (!memory)
 		return WRONG_ERROR;
+	if (memory_alloc(memory, 16 * BLOCK, 4096))
+		return WRONG_AMOUNT;
+	/* What was given of it is nobody's: there is room for as many as ever. */
+	if (statfs(dir, &room) < 0 || room.f_bfree * 4096 < 4 * 2 * BLOCK)
+		return NOT_FREED;
 	while (count < 64 && (got[count] = memory_alloc(memory, 2 * BLOCK, 4096))) {
 		memset(got[count], 'x', 2 * BLOCK);
 		count++;
@@ -447,7 +455,23 @@ static int fill_up(const char *dir, bool old_kernel)
 	return 0;
 }
 
-static void check_full(bool old_kernel)
+/* More than the system has: refused before any of it is touched. */
+static int ask_too_much(const char *dir)
+{
+	int fd = -1, error = 0;
+	struct memory *memory = create_in(dir, 0, &fd, &error);
+	struct sysinfo system;
+	size_t much = (size_t)48 << 30;
+
+	if (sysinfo(&system) < 0 || system.totalram * (size_t)system.mem_unit > much ||
+	    access("/proc/meminfo", R_OK) < 0 || !deny_populate(SECCOMP_RET_KILL_PROCESS))
+		return NOT_POSSIBLE;
+	if (!memory)
+		return WRONG_ERROR;
+	return memory_alloc(memory, much, 4096) ? NOT_REFUSED : 0;
+}
+
+static void check_full(const char *how)
 {
 	char dir[64];
 	int status = 0;
@@ -457,7 +481,7 @@ static void check_full(bool old_kernel)
 	/* Another program, for cmocka has handlers of its own. */
 	pid = fork();
 	if (pid == 0) {
-		execl(program, program, "full", dir, old_kernel ? "old" : "new", NULL);
+		execl(program, program, "full", dir, how, NULL);
 		_exit(127);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -470,13 +494,19 @@ static void check_full(bool old_kernel)
 static void full__an_allocation_fails_and_no_touch_does(void **state)
 {
 	(void)state;
-	check_full(false);
+	check_full("new");
 }
 
 static void full__nor_where_the_kernel_cannot_populate(void **state)
 {
 	(void)state;
-	check_full(true);
+	check_full("old");
+}
+
+static void full__more_than_the_system_has_is_refused_untouched(void **state)
+{
+	(void)state;
+	check_full("much");
 }
 
 int main(int argc, char **argv)
@@ -494,11 +524,13 @@ int main(int argc, char **argv)
 		cmocka_unit_test(join__a_taken_address_is_left_alone),
 		cmocka_unit_test(full__an_allocation_fails_and_no_touch_does),
 		cmocka_unit_test(full__nor_where_the_kernel_cannot_populate),
+		cmocka_unit_test(full__more_than_the_system_has_is_refused_untouched),
 	};
 
 	program = argv[0];
 	if (argc > 3 && strcmp(argv[1], "full") == 0)
-		return fill_up(argv[2], strcmp(argv[3], "old") == 0);
+		return strcmp(argv[3], "much") == 0 ? ask_too_much(argv[2])
+						    : fill_up(argv[2], strcmp(argv[3], "old") == 0);
 	if (argc > 2)
 		return joiner(argc, argv);
 	return cmocka_run_group_tests(tests, NULL, NULL);
