@@ -45,7 +45,7 @@ int skep_target_detach(struct skep_machine *machine, int32_t pid, struct skep_di
 
 enum skep_target_state {
 	SKEP_TARGET_FOLLOWED,
-	SKEP_TARGET_NOT_FOLLOWED, /* it goes on without the agent; reason says why */
+	SKEP_TARGET_NOT_FOLLOWED, /* it goes on, or ended, without the agent; reason says why */
 	SKEP_TARGET_DETACHED,
 	SKEP_TARGET_ENDED,
 };

@@ -78,6 +78,7 @@ static int agent_join(const struct agent_start *start)
 	sys_call1(SYS_close, fd);
 	if (got == MAP_FAILED)
 		return -errno;
+	madvise(got, start->arena_size, MADV_DONTDUMP); /* see memory_file.c */
 	return got == at ? memory_enter(at) : -EEXIST;
 }
 

@@ -144,8 +144,11 @@ int skep_target_stacks(struct skep_machine *machine, struct skep_stacks *stacks)
 
 /* --- the list --- */
 
-static enum skep_target_state state_of(uint32_t state)
+/* That it was not followed counts for more than that it has ended since. */
+static enum skep_target_state state_of(const struct process *process, uint32_t state)
 {
+	if (state == PROCESS_LEFT && process->whynot != WHYNOT_NONE)
+		return SKEP_TARGET_NOT_FOLLOWED;
 	switch ((enum process_state)state) {
 	case PROCESS_FREE:
 	case PROCESS_CLAIMED:
@@ -165,7 +168,7 @@ static struct skep_target_info info_of(const struct process *process, uint32_t s
 {
 	struct skep_target_info info = {
 		.pid = (int32_t)process->pid, .parent = (int32_t)process->ppid,
-		.state = state_of(state), .reason = process_whynot_text(process->whynot),
+		.state = state_of(process, state), .reason = process_whynot_text(process->whynot),
 		.error = -process->error, .tracer = (int32_t)process->tracer,
 		.execs = process->execs, .start_ns = process->start_ns, .end_ns = process->end_ns,
 		.missed = process->missed, .unsampled = process->unsampled,

@@ -63,6 +63,9 @@ static void *slot_map(uint32_t slot, size_t size, int fd)
 		errno = EEXIST;
 		return MAP_FAILED;
 	}
+	/* A core would have all of it, and each hole would become a page on the way. */
+	if (base != MAP_FAILED)
+		madvise(base, size, MADV_DONTDUMP);
 	return base;
 }
 

@@ -509,9 +509,34 @@ static void full__more_than_the_system_has_is_refused_untouched(void **state)
 	check_full("much");
 }
 
+/* smaps has a line of flags for each mapping; "dd" is VM_DONTDUMP. */
+static void file__an_arena_is_in_no_core(void **state)
+{
+	struct memory *memory = memory_new(SMALL);
+	char line[512], head[40];
+	FILE *smaps = fopen("/proc/self/smaps", "re");
+	bool here = false, found = false;
+
+	(void)state;
+	assert_non_null(smaps);
+	snprintf(head, sizeof(head), "%lx-", (unsigned long)(uintptr_t)memory);
+	while (fgets(line, sizeof(line), smaps)) {
+		here |= strncmp(line, head, strlen(head)) == 0;
+		if (here && strncmp(line, "VmFlags:", 8) == 0) {
+			found = true;
+			assert_non_null(strstr(line, " dd"));
+			break;
+		}
+	}
+	fclose(smaps);
+	assert_true(found);
+	memory_free(memory);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(file__an_arena_is_in_no_core),
 		cmocka_unit_test(join__another_program_updates_a_map_that_the_creator_reads),
 		cmocka_unit_test(join__a_killed_joiner_keeps_no_virtual_cpu),
 		cmocka_unit_test(join__what_was_left_is_found_again_at_the_same_address),
