@@ -39,7 +39,7 @@ static const struct opt opts[] = {
 	OPT(OPT_TEXT, 0, "xdp", xdp, "FILE", "an object that drops what does not pass, for XDP"),
 	OPT(OPT_TEXT, 0, "tc", tc, "FILE", "the same, for tc"),
 	OPT(OPT_FLAG, 0, "explain", explain, NULL, "in words: what it accepts"),
-	OPT(OPT_FLAG, 0, "equal", equal, NULL, "do two filters pass the same packets? or a packet to tell them apart"),
+	OPT(OPT_FLAG, 0, "equal", equal, NULL, "do two filters pass the same? or a packet to tell them apart"),
 	OPT(OPT_FLAG, 0, "interpreter", interpret, NULL, "interpret, do not compile"),
 	OPT(OPT_FLAG, 'j', "json", json, NULL, "counts as a JSON line"),
 	{ 0 },
@@ -93,7 +93,8 @@ static bool compile_by_libpcap(pcap_t *pcap, const char *text, bool optimise,
 
 	/* netmask 0, as tcpdump has for captures: "ip broadcast" is 255.255.255.255 and 0.0.0.0 */
 	if (pcap_compile(pcap, &program, text, optimise, 0) != 0) {
-		skep_report(diag, SKEP_ARG, NULL, "the filter '%s' is not valid: %s", text, pcap_geterr(pcap));
+		skep_report(diag, SKEP_ARG, NULL, "the filter '%s' is not valid: %s", text,
+			    pcap_geterr(pcap));
 		return false;
 	}
 	good = take_program(&program, code, diag);
@@ -330,16 +331,17 @@ static int compare(const struct args *args, pcap_t *pcap, char **texts, struct s
 /* The operands with blanks between them, as tcpdump takes them; NULL: no memory. */
 static char *join(int argc, char **argv)
 {
-	size_t size = 1;
+	size_t size = 1, at = 0;
 	char *text;
 
 	for (int i = 0; i < argc; i++)
 		size += strlen(argv[i]) + 1;
 	text = calloc(1, size);
 	for (int i = 0; text && i < argc; i++) {
-		strcat(text, argv[i]);
+		memcpy(text + at, argv[i], strlen(argv[i]));
+		at += strlen(argv[i]);
 		if (i + 1 < argc)
-			strcat(text, " ");
+			text[at++] = ' ';
 	}
 	return text;
 }
@@ -354,7 +356,7 @@ static bool one_thing(const struct verb *verb, const struct args *args, int argc
 	else if (args->equal && argc != 2)
 		*status = usage(verb, "--equal wants two filters, each one operand");
 	else if (!args->equal && args->file && argc)
-		*status = usage(verb, "the expression is in '%s': what is '...' for?", args->file);
+		*status = usage(verb, "the expression is in '%s': no operands then", args->file);
 	else if (!packets && !other)
 		*status = usage(verb, "which packets? -r FILE, -i IF; or -d shows the filter");
 	else if (args->dump > 3)
