@@ -118,10 +118,11 @@ static bool points_to_stacks(const struct place arg[6])
 	return false;
 }
 
+/* Known numbers count, too: they may say how much is read of what another points to. */
 static bool same_arguments(const struct place a[6], const struct place b[6])
 {
 	for (int i = 1; i <= 5; i++)
-		if ((a[i].stacks || b[i].stacks) && !same_place(a[i], b[i]))
+		if (!same_place(a[i], b[i]))
 			return false;
 	return true;
 }
@@ -142,12 +143,15 @@ static unsigned calls_above(const struct stack_view *view)
 static int find_view(struct env *env, struct stack_view *caller, uint32_t s,
 		     const struct place arg[6], struct stack_view **found)
 {
+	static const struct place nowhere[6];
 	struct subprog *subprog = &env->subprog[s];
 	struct stack_view *view;
 	int error;
 
-	if (!points_to_stacks(arg))
+	if (!points_to_stacks(arg)) {
 		caller = NULL;
+		arg = nowhere;
+	}
 	for (view = subprog->views; view; view = view->next)
 		if (view->caller == caller && same_arguments(view->arg, arg)) {
 			*found = view->broken ? NULL : view;
