@@ -70,6 +70,10 @@ const struct cbpf_row *cbpf_row(uint16_t code);
 const struct cbpf_ancillary_row *cbpf_ancillary(const struct skep_cbpf_insn *insn);
 const struct cbpf_ancillary_row *cbpf_ancillary_by_name(const char *name, size_t len);
 
+/* skep_cbpf_check() with another limit of instructions. */
+int cbpf_check(const struct skep_cbpf_insn *insns, size_t count, size_t limit,
+	       enum skep_cbpf_use use, const char *name, struct skep_diag *diag);
+
 /* Where control goes on behind the jump at pc; beyond count where it leaves. */
 static inline size_t cbpf_goto_target(const struct skep_cbpf_insn *insn, size_t pc)
 {

@@ -249,8 +249,8 @@ static int check_reach(struct check *check)
 	return 0;
 }
 
-int skep_cbpf_check(const struct skep_cbpf_insn *insns, size_t count, enum skep_cbpf_use use,
-		    const char *name, struct skep_diag *diag)
+int cbpf_check(const struct skep_cbpf_insn *insns, size_t count, size_t limit,
+	       enum skep_cbpf_use use, const char *name, struct skep_diag *diag)
 {
 	struct check check = { insns, count, 0, use, name, diag };
 	struct skep_where where = SKEP_NOWHERE;
@@ -258,7 +258,7 @@ int skep_cbpf_check(const struct skep_cbpf_insn *insns, size_t count, enum skep_
 	int error;
 
 	where.program = name;
-	if (count == 0 || count > SKEP_CBPF_MAX) {
+	if (count == 0 || count > limit) {
 		skep_report(diag, SKEP_CBPF_LENGTH, &where, "it has %zu instructions", count);
 		return -SKEP_CBPF_LENGTH_ERRNO;
 	}
@@ -271,5 +271,12 @@ int skep_cbpf_check(const struct skep_cbpf_insn *insns, size_t count, enum skep_
 	if (last->kind != CBPF_RETURN)
 		return check_fail(&check, "end it with 'ret'", "is the last one and does not return");
 	error = check_flow(&check);
-	return error < 0 ? error : check_reach(&check);
+	/* what is longer is not for Linux yet */
+	return error < 0 || limit > SKEP_CBPF_MAX ? error : check_reach(&check);
+}
+
+int skep_cbpf_check(const struct skep_cbpf_insn *insns, size_t count, enum skep_cbpf_use use,
+		    const char *name, struct skep_diag *diag)
+{
+	return cbpf_check(insns, count, SKEP_CBPF_MAX, use, name, diag);
 }

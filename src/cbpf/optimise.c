@@ -8,6 +8,8 @@
 
 #include "cbpf/graph.h"
 
+enum { CBPF_OPTIMISE_MAX = 1 << 18 };
+
 /* Instructions on the longest way. */
 static size_t longest_way(const struct skep_cbpf_insn *insns, size_t count, size_t *ways)
 {
@@ -75,7 +77,7 @@ int skep_cbpf_optimise(const struct skep_cbpf_insn *insns, size_t count, enum sk
 {
 	struct skep_cbpf_insn *made = NULL;
 	size_t made_count = 0;
-	int error = skep_cbpf_check(insns, count, use, name, diag);
+	int error = cbpf_check(insns, count, CBPF_OPTIMISE_MAX, use, name, diag);
 
 	if (error < 0)
 		return error;
@@ -87,6 +89,10 @@ int skep_cbpf_optimise(const struct skep_cbpf_insn *insns, size_t count, enum sk
 		return 0;
 	}
 	free(made);
+	if (error != -ENOMEM && count > SKEP_CBPF_MAX)
+		return skep_fail(diag, SKEP_CBPF_LENGTH, NULL,
+				 "'%s' becomes %zu instructions, and its optimised form more than %u too",
+				 name, count, SKEP_CBPF_MAX);
 	if (error == -ENOMEM || copy(insns, count, out, out_count) < 0)
 		return skep_fail(diag, SKEP_OOM, NULL, "optimising a filter of %zu instructions", count);
 	return 0;

@@ -7,7 +7,8 @@
  *   0..2 c | 3 a | 4..6 c | 7 a | 8..20 c | 21.. b
  *
  * and the search is a balanced tree over the ranges. It replaces the tests where its
- * longest way is shorter than theirs.
+ * longest way is shorter than theirs. Before, tests in a row that lead to the same place and need no check
+ * are put in order of what they test: 'host a or host b' asks for source and destination in turn.
  */
 #include <errno.h>
 
@@ -264,6 +265,87 @@ static bool try_region(struct region *r, uint32_t head)
 	return done;
 }
 
+/* --- tests in a row --- */
+
+/* A link of a row: a test that needs no check, whose other way is the row's. */
+static bool is_link(const struct graph *graph, uint32_t id, unsigned way, uint32_t other)
+{
+	const struct block *block = graph_at(graph, id);
+	const struct value *v;
+	uint32_t of, from, to;
+
+	if (block->end != END_TEST || block->checks.count || block->next[!way] != other ||
+	    !test_range(&graph->values, block->value, &of, &from, &to))
+		return false;
+	/* what is there whatever the row's other tests say */
+	v = value_get(&graph->values, of);
+	return v->kind == VALUE_WORD || (v->kind == VALUE_LOAD && v->left == 0);
+}
+
+struct link { uint32_t of, value, at; };
+
+static int by_tested(const void *a, const void *b)
+{
+	const struct link *x = a, *y = b;
+
+	if (x->of != y->of)
+		return x->of < y->of ? -1 : 1;
+	return x->at < y->at ? -1 : 1;
+}
+
+/* The row that begins with head, along the edges of this way: in order of what it tests. */
+static void group_row(struct graph *graph, uint32_t head, unsigned way, const uint32_t *before,
+		      bool *grouped)
+{
+	VEC(struct link) row = { 0 };
+	uint32_t other = graph_at(graph, head)->next[!way], from, to, id = head;
+
+	for (uint32_t at = 0; is_link(graph, id, way, other) && (id == head || before[id] == 1); at++) {
+		struct link *link = vec_push(&row);
+
+		if (!link) {
+			graph->failed = true;
+			break;
+		}
+		*link = (struct link){ 0, graph_at(graph, id)->value, at };
+		test_range(&graph->values, link->value, &link->of, &from, &to);
+		grouped[id] = true;
+		id = graph_at(graph, id)->next[way];
+	}
+	if (row.count > WORTH)
+		qsort(row.items, row.count, sizeof(*row.items), by_tested);
+	id = head;
+	for (size_t i = 0; i < row.count; i++, id = graph_at(graph, id)->next[way])
+		graph_at(graph, id)->value = row.items[i].value;
+	vec_done(&row);
+}
+
+static void group_rows(struct graph *graph, const uint32_t *order, size_t count)
+{
+	uint32_t *before = calloc(graph->blocks.count, sizeof(*before));
+	bool *grouped = calloc(graph->blocks.count, sizeof(*grouped));
+
+	if (!before || !grouped)
+		graph->failed = true;
+	for (size_t i = 0; i < count && !graph->failed; i++) {
+		const struct block *block = graph_at(graph, order[i]);
+
+		for (unsigned k = 0; k < block_nexts(block); k++)
+			before[block->next[k]]++;
+	}
+	for (size_t i = 0; i < count && !graph->failed; i++) {
+		const struct block *block = graph_at(graph, order[i]);
+
+		for (unsigned way = 0; way < 2 && !grouped[order[i]]; way++) {
+			if (block->end == END_TEST && is_link(graph, order[i], way, block->next[!way]) &&
+			    is_link(graph, block->next[way], way, block->next[!way]))
+				group_row(graph, order[i], way, before, grouped);
+		}
+	}
+	free(before);
+	free(grouped);
+}
+
 int graph_search(struct graph *graph)
 {
 	struct region r = { .graph = graph };
@@ -275,6 +357,8 @@ int graph_search(struct graph *graph)
 	r.depth = calloc(graph->blocks.count, sizeof(*r.depth));
 	if (!order || !r.inside || !r.depth || !taken)
 		graph->failed = true;
+	if (!graph->failed)
+		group_rows(graph, order, count);
 	for (size_t i = 0; i < count && !graph->failed; i++) {
 		if (taken[order[i]])
 			continue;

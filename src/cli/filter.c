@@ -122,11 +122,6 @@ static bool compile_expression(pcap_t *pcap, const char *text, bool optimise,
 	}
 	if (code->loops)
 		return true;
-	if (code->count > SKEP_CBPF_MAX) {
-		skep_report(diag, SKEP_CBPF_LENGTH, NULL, "the expression becomes %zu instructions, and a filter has at most %u",
-			    code->count, SKEP_CBPF_MAX);
-		return false;
-	}
 	return optimise_code(code, diag);
 }
 
