@@ -15,6 +15,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 #include "hook/attach.h"
+#include "hook/scan_cache.h"
 #include "map/memory.h"
 
 enum {
@@ -121,6 +122,12 @@ static int write_unwinds(struct skep_machine *machine, struct binary *binary, st
 	return 0;
 }
 
+static void list_file(struct patch_files *files, struct patch_file *file)
+{
+	file->next = files->first;
+	__atomic_store_n(&files->first, file, __ATOMIC_RELEASE);
+}
+
 static struct patch_file *write_file(struct skep_machine *machine, struct scanned_file *scanned,
 				     const struct file_id *id)
 {
@@ -132,9 +139,42 @@ static struct patch_file *write_file(struct skep_machine *machine, struct scanne
 		return NULL;
 	file->id = *id;
 	file->is_go = scanned->binary->is_go;
-	file->next = files->first;
-	__atomic_store_n(&files->first, file, __ATOMIC_RELEASE);
+	scan_cache_write(file);
+	list_file(files, file);
 	return file;
+}
+
+/* A copy in the arena; NULL: there is none yet, or no room. */
+static const void *copy_in(struct skep_machine *machine, const void *bytes, size_t size)
+{
+	void *copy = size ? memory_alloc(machine->memory, size, 64) : NULL;
+
+	return copy ? memcpy(copy, bytes, size) : NULL;
+}
+
+/* Whether it was kept from an earlier run. */
+static bool write_kept(struct skep_machine *machine, const struct file_id *id)
+{
+	struct patch_files *files = machine_files(machine);
+	struct patch_file *file = NULL;
+	struct kept_file kept;
+
+	if (!files || !scan_cache_read(id, &kept))
+		return false;
+	file = memory_alloc(machine->memory, sizeof(*file), 64);
+	if (file) {
+		*file = kept.file;
+		file->syscalls = copy_in(machine, kept.file.syscalls,
+					 file->syscall_count * sizeof(*file->syscalls));
+		file->unwinds = copy_in(machine, kept.file.unwinds,
+					file->unwind_count * sizeof(*file->unwinds));
+		if ((file->syscalls || !file->syscall_count) && (file->unwinds || !file->unwind_count))
+			list_file(files, file);
+		else
+			file = NULL;
+	}
+	free(kept.bytes);
+	return file != NULL;
 }
 
 /* --- the control plane's --- */
@@ -274,7 +314,9 @@ static int scan_unasked(struct skep_machine *machine, const char *path)
 		return -errno;
 	id = (struct file_id){ st.st_dev, st.st_ino, (uint64_t)st.st_size,
 			       st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec };
-	if (st.st_size > UNASKED_MAX && !scanned_find(machine, &id))
+	if (patch_file_find(machine_files(machine), &id) || write_kept(machine, &id))
+		return 0;
+	if (st.st_size > UNASKED_MAX)
 		return -EFBIG;
 	return files_scan(machine, path, NULL) ? 0 : -ENOEXEC;
 }

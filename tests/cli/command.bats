@@ -149,3 +149,21 @@ opened() {
 	! grep -Eq '^ +[0-9]+ cat ' second
 	[ "$(grep -c 'name events' maps)" = 2 ]
 }
+
+@test "command: what is kept of files changes nothing but the time; damage is no harm" {
+	snoop
+	export XDG_CACHE_HOME=$PWD/cache
+	mkdir cache
+	echo hello >file
+	for round in scanned kept damaged; do
+		[ "$(watch cat file)" = hello ]
+		opened >$round
+		for kept in cache/skep/scan-*; do
+			[ -s "$kept" ]
+			[ $round = kept ] && printf x | dd of="$kept" bs=1 seek=90 conv=notrunc status=none
+		done
+	done
+	grep -qx file scanned
+	cmp scanned kept
+	cmp scanned damaged
+}
