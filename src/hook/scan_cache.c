@@ -112,22 +112,18 @@ static bool is_ours(int fd, mode_t kind)
 static int open_folder(bool make)
 {
 	const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-	char path[PATH_MAX];
+	bool is_set = base && *base == '/';
+	char caches[PATH_MAX], path[PATH_MAX + 8];
 	int fd;
 
-	if (base && *base == '/')
-		snprintf(path, sizeof(path), "%s", base);
-	else if (home && *home == '/')
-		snprintf(path, sizeof(path), "%s/.cache", home);
-	else
+	if (!is_set && (!home || *home != '/'))
 		return -1;
-	if (strlen(path) + sizeof("/skep") > sizeof(path))
-		return -1;
-	if (make)
+	snprintf(caches, sizeof(caches), "%s%s", is_set ? base : home, is_set ? "" : "/.cache");
+	snprintf(path, sizeof(path), "%s/skep", caches);
+	if (make) {
+		mkdir(caches, 0700);
 		mkdir(path, 0700);
-	strcat(path, "/skep");
-	if (make)
-		mkdir(path, 0700);
+	}
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0 && !is_ours(fd, S_IFDIR)) {
 		close(fd);
