@@ -94,7 +94,7 @@ static void finish(struct target *target)
 
 static double ask(struct target *target, const char *name, long times)
 {
-	double taken;
+	double taken = 0;
 
 	if (dprintf(target->ask, "%s %ld\n", name, times) < 0 ||
 	    fscanf(target->answers, "%lf", &taken) != 1)
