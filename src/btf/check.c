@@ -186,7 +186,18 @@ static uint32_t record_align(const struct skep_btf *btf, const struct btf_type *
 	return t->size % most ? 1 : most;
 }
 
-/* Of a type all of whose references are done. */
+static uint32_t compute_align(const struct skep_btf *btf, const struct btf_type *t);
+
+uint32_t btf_align(const struct skep_btf *btf, uint32_t id)
+{
+	while (id < btf->start_id && btf->base)
+		btf = btf->base;
+	if (id < btf->start_id || id - btf->start_id >= btf->count)
+		return 0;
+	return btf->aligns ? btf->aligns[id - btf->start_id] : compute_align(btf, btf_type(btf, id));
+}
+
+/* Of a type all of whose references are done, or are sound. */
 static uint32_t compute_align(const struct skep_btf *btf, const struct btf_type *t)
 {
 	switch (btf_kind(t)) {
@@ -375,15 +386,15 @@ int btf_check(struct skep_btf *btf, struct skep_diag *diag)
 	uint32_t end = btf->start_id + btf->count;
 	int error = 0;
 
+	if (btf->sound) /* alignments are found when they are asked for */
+		return 0;
 	btf->aligns = calloc((size_t)btf->count + 1, 1);
 	if (!btf->aligns)
 		return skep_fail(diag, SKEP_OOM, NULL, "types of '%s'", btf->name);
-	for (uint32_t id = btf->start_id; id < end && !error && !btf->sound; id++)
+	for (uint32_t id = btf->start_id; id < end && !error; id++)
 		error = check_type(btf, id, diag);
 	if (!error)
 		error = check_graph(btf, WALK_VALUES, diag); /* alignments come of it */
-	if (error || btf->sound)
-		return error;
 	if (!error)
 		error = check_graph(btf, WALK_POINTERS, diag);
 	for (uint32_t id = btf->start_id; id < end && !error; id++) {

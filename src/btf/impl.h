@@ -30,7 +30,7 @@ struct skep_btf {
 	uint32_t head_mask;
 	uint32_t *tags;          /* ids of own DECL_TAGs, sorted by what they tag */
 	uint32_t tag_count;
-	uint8_t *aligns;         /* in bytes, of every own type; 0: none */
+	uint8_t *aligns;         /* in bytes, of every own type; 0: none. NULL if sound */
 	uint8_t ptr_size;        /* of the machine described: 4 or 8 */
 	bool sound;              /* whoever made it vouches for what btf_check() finds out */
 };

@@ -14,6 +14,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libelf.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* What newer producers add: the sizes of kinds a reader may not know. */
@@ -445,9 +447,29 @@ struct skep_btf *skep_btf_open_file(const char *path, const struct skep_btf *bas
 	return open_raw(path, base, false, diag);
 }
 
+/* Since 6.16 the kernel's own bytes can be mapped; reading them, a page a call, takes longer. */
+static struct skep_btf *open_mapped(const char *path, struct skep_diag *diag)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct skep_btf *btf = NULL;
+	void *bytes = MAP_FAILED;
+	struct stat st;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0)
+		bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+	if (fd >= 0)
+		close(fd);
+	if (bytes == MAP_FAILED)
+		return NULL;
+	btf = open_bytes(bytes, (size_t)st.st_size, NULL, path, true, diag);
+	munmap(bytes, (size_t)st.st_size);
+	return btf;
+}
+
 struct skep_btf *skep_btf_open_kernel(struct skep_diag *diag)
 {
 	static const char path[] = "/sys/kernel/btf/vmlinux";
+	struct skep_btf *btf;
 
 	if (access(path, R_OK) < 0) {
 		skep_report(diag, SKEP_BTF_NONE, NULL,
@@ -455,5 +477,7 @@ struct skep_btf *skep_btf_open_kernel(struct skep_diag *diag)
 			    strerror(errno));
 		return NULL;
 	}
-	return open_raw(path, NULL, true, diag); /* it checked them when it was built */
+	/* It checked them when it was built. */
+	btf = open_mapped(path, NULL);
+	return btf ? btf : open_raw(path, NULL, true, diag);
 }

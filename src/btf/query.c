@@ -190,14 +190,6 @@ int64_t skep_btf_size(const struct skep_btf *btf, uint32_t id)
 	}
 }
 
-uint32_t btf_align(const struct skep_btf *btf, uint32_t id)
-{
-	while (id < btf->start_id && btf->base)
-		btf = btf->base;
-	return id >= btf->start_id && id - btf->start_id < btf->count ?
-		btf->aligns[id - btf->start_id] : 0;
-}
-
 /* The first own tag on a type at or above it, as an index into tags. */
 static uint32_t first_tag(const struct skep_btf *btf, uint32_t id)
 {

@@ -370,6 +370,29 @@ static void open__reads_the_running_kernel(void **state)
 	skep_btf_unref(btf);
 }
 
+/* The kernel's types, looked at only where one asks, and checked like anyone's. */
+static void open__trusted_types_have_the_same_alignments(void **state)
+{
+	struct skep_btf *checked, *trusted;
+
+	(void)state;
+	if (access("/sys/kernel/btf/vmlinux", R_OK) < 0) {
+		print_message("skipped: this kernel does not show its types\n");
+		skip();
+	}
+	checked = skep_btf_open_file("/sys/kernel/btf/vmlinux", NULL, NULL);
+	trusted = skep_btf_open_kernel(NULL);
+	assert_non_null(checked);
+	assert_non_null(trusted);
+	assert_int_equal(skep_btf_count(checked), skep_btf_count(trusted));
+	for (uint32_t id = 0; id <= skep_btf_count(checked) + 1; id++)
+		if (btf_align(checked, id) != btf_align(trusted, id))
+			fail_msg("type %u: %u, not %u", id, btf_align(trusted, id),
+				 btf_align(checked, id));
+	skep_btf_unref(trusted);
+	skep_btf_unref(checked);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -384,6 +407,7 @@ int main(void)
 		cmocka_unit_test(open__refuses_bad_headers),
 		cmocka_unit_test(open__survives_damage),
 		cmocka_unit_test(open__reads_the_running_kernel),
+		cmocka_unit_test(open__trusted_types_have_the_same_alignments),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
