@@ -13,6 +13,7 @@
 #include <skep/linux.h>
 #include <skep/machine.h>
 #include <skep/object.h>
+#include <skep/seccomp.h>
 #include <skep/observe.h>
 #include <skep/packet.h>
 #include <skep/stacks.h>

@@ -31,8 +31,8 @@ static void help_all(FILE *out)
 	fprintf(out, "skep - the Linux eBPF subsystem, in user space\n\n"
 		     "usage: skep [--color WHEN] VERB [OPTION]... [OPERAND]...\n\nverbs:\n");
 	for (size_t i = 0; verbs[i]; i++)
-		fprintf(out, "  %-14s %s\n", verbs[i]->name, verbs[i]->summary);
-	fprintf(out, "  %-14s %s\n\n", "help [VERB]", "Show this, or the options of a verb");
+		fprintf(out, "  %-16s %s\n", verbs[i]->name, verbs[i]->summary);
+	fprintf(out, "  %-16s %s\n\n", "help [VERB]", "Show this, or the options of a verb");
 	fprintf(out, "options:\n"
 		     "  -h, --help               show this and exit\n"
 		     "  -V, --version            show the version and exit\n"

@@ -6,6 +6,8 @@
 #include "../failing_heap.h"
 #include "cbpf_test.h"
 
+#include <skep/seccomp.h>
+
 static const char text[] = "start: ldh [12]\n"
 			   "jne #0x800, drop\n"
 			   "ldx 4*([14]&0xf)\n"
@@ -97,6 +99,58 @@ static void fails_cleanly(attempt_fn *attempt)
 	assert_true(rounds > 0);
 }
 
+/*
+ * The optimiser may do without what it does not get: then the filter is a good one all the same.
+ */
+static int attempt_policy(struct skep_diag *diag)
+{
+	static const char rules[] = "arch x86_64 x86\nallow read write\nerrno 1 clone if arg0 & 8 == 0\n";
+	struct skep_seccomp *policy = skep_seccomp_new();
+	struct skep_cbpf_insn *made = NULL;
+	size_t count;
+	int error;
+
+	if (!policy)
+		return skep_report(diag, SKEP_OOM, NULL, "a policy");
+	error = skep_seccomp_read(policy, rules, sizeof(rules) - 1, "t", diag);
+	if (error == 0)
+		error = skep_seccomp_compile(policy, "t", &made, &count, diag);
+	assert_true(error == 0 || !made);
+	if (error == 0) {
+		struct skep_cbpf_call call = { .nr = 56, .arch = skep_arch_audit(SKEP_ARCH_X86_64) };
+
+		assert_int_equal(skep_cbpf_run_call(made, count, &call), 0x50001);
+		call.args[0] = 8;
+		assert_int_equal(skep_cbpf_run_call(made, count, &call), 0x80000000);
+	}
+	free(made);
+	skep_seccomp_free(policy);
+	return error;
+}
+
+static void alloc__compiling_a_policy_fails_cleanly_or_works(void **state)
+{
+	unsigned refused = 0;
+
+	(void)state;
+	for (long n = 1;; n++) {
+		long before = heap.live;
+		int error;
+
+		heap.count = 0;
+		heap.failed = false;
+		heap.fail_at = n;
+		error = attempt_policy(NULL);
+		heap.fail_at = 0;
+		assert_int_equal(heap.live, before);
+		if (!heap.failed)
+			break;
+		assert_true(error == 0 || error == -ENOMEM);
+		refused += error != 0;
+	}
+	assert_true(refused > 3);
+}
+
 static void alloc__reading_fails_cleanly(void **state)
 {
 	(void)state;
@@ -131,6 +185,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(alloc__reading_fails_cleanly),
+		cmocka_unit_test(alloc__compiling_a_policy_fails_cleanly_or_works),
 		cmocka_unit_test(alloc__writing_fails_cleanly),
 		cmocka_unit_test(alloc__checking_fails_cleanly),
 		cmocka_unit_test(alloc__converting_fails_cleanly),

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * seccomp.h - policies on system calls, and the classic BPF filters that they become.
+ *
+ * A policy says, for each of its architectures, what happens to which calls: rules on a call's
+ * number and arguments, an action for calls without a rule (default), and one for
+ * calls of other architectures (foreign).
+ *
+ * Threads: confined; functions on names and numbers: any.
+ */
+#ifndef SKEP_SECCOMP_H
+#define SKEP_SECCOMP_H
+
+#include <stdbool.h>
+#include <skep/cbpf.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/* --- names and numbers --- */
+
+enum skep_seccomp_arch {
+	SKEP_ARCH_X86_64, SKEP_ARCH_X86, SKEP_ARCH_X32, SKEP_ARCH_AARCH64, SKEP_ARCH_COUNT,
+};
+
+#define SKEP_X32_BIT 0x40000000u
+
+/* "x86_64" */
+const char *skep_arch_name(enum skep_seccomp_arch arch);
+/* By any name: x86_64, amd64, SCMP_ARCH_X86_64 ... Negative: not known. */
+int skep_arch_find(const char *name);
+/* AUDIT_ARCH_X86_64 ... x32 has that of x86_64. */
+uint32_t skep_arch_audit(enum skep_seccomp_arch arch);
+/* NULL: no call has that number. Those of x32 have SKEP_X32_BIT set. */
+const char *skep_syscall_name(enum skep_seccomp_arch arch, uint32_t number);
+/* Negative: no such call there. name may be a number as well. */
+int64_t skep_syscall_number(enum skep_seccomp_arch arch, const char *name);
+
+/*
+ * An action as a policy writes it: "allow", "errno EPERM", "trace 7", "kill-process" ... Other
+ * return values of a filter as Linux takes them. Returns the length that it wanted.
+ */
+int skep_seccomp_action_text(uint32_t action, char *text, size_t size);
+/* word: the action's name; data: "EPERM" or a number, or NULL: 0, or for errno EPERM. False: neither. */
+bool skep_seccomp_action_find(const char *word, const char *data, uint32_t *action);
+
+/* --- policies --- */
+
+enum skep_seccomp_op {
+	SKEP_SECCOMP_EQ, SKEP_SECCOMP_NE, SKEP_SECCOMP_LT, SKEP_SECCOMP_LE, SKEP_SECCOMP_GT,
+	SKEP_SECCOMP_GE,
+};
+
+/* (argument & mask) op value. On x86 and x32 the lower half of the argument alone counts. */
+struct skep_seccomp_test {
+	uint8_t arg;         /* 0 to 5 */
+	uint8_t op;          /* enum skep_seccomp_op */
+	uint64_t mask, value;
+};
+
+#define SKEP_SECCOMP_TESTS 16u /* in one rule */
+
+struct skep_seccomp;
+
+/* Without architectures or rules; default and foreign are SECCOMP_RET_KILL_PROCESS. NULL: no memory. */
+struct skep_seccomp *skep_seccomp_new(void);
+void skep_seccomp_free(struct skep_seccomp *policy);
+void skep_seccomp_set_default(struct skep_seccomp *policy, uint32_t action);
+void skep_seccomp_set_foreign(struct skep_seccomp *policy, uint32_t action);
+void skep_seccomp_add_arch(struct skep_seccomp *policy, enum skep_seccomp_arch arch);
+bool skep_seccomp_has_arch(const struct skep_seccomp *policy, enum skep_seccomp_arch arch);
+
+/*
+ * When every test holds, the action. Of a call's rules the first that matches decides. Where an
+ * architecture has no such call, the rule is nothing. Errors: ENOMEM; EINVAL: too many
+ * tests, or no argument of that number.
+ */
+int skep_seccomp_add_rule(struct skep_seccomp *policy, enum skep_seccomp_arch arch,
+			  const char *call, uint32_t action, const struct skep_seccomp_test *tests,
+			  size_t count, struct skep_diag *diag);
+
+/*
+ * Reads a policy in text. A line is one of
+ *
+ *   arch x86_64 x86 ...           the architectures; none named: x86_64
+ *   default ACTION                calls without a rule
+ *   foreign ACTION                calls of other architectures
+ *   ACTION CALL... [if TEST [and TEST]...]
+ *
+ * where CALL is a name or number, on one architecture alone: CALL@ARCH; a TEST is arg0 == 1,
+ * arg1 & 0xff != 3, arg2 in 5..9. Operators: == != < <= > >=. '#' begins a comment. Errors:
+ * EINVAL with line and column in diag; ENOMEM.
+ */
+int skep_seccomp_read(struct skep_seccomp *policy, const char *text, size_t size,
+		      const char *name, struct skep_diag *diag);
+
+/*
+ * The filter of a policy: a search among the numbers of each architecture, halving them, and each
+ * different decision once. *insns is for the caller to free. Errors: EINVAL: it does not fit
+ * into SKEP_CBPF_MAX instructions, or has no architecture; ENOMEM.
+ */
+int skep_seccomp_compile(const struct skep_seccomp *policy, const char *name,
+			 struct skep_cbpf_insn **insns, size_t *count, struct skep_diag *diag);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* seccomp.c - a policy on system calls: its parts as they are added. */
+#include "cbpf/seccomp.h"
+
+#include <linux/seccomp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+
+struct skep_seccomp *skep_seccomp_new(void)
+{
+	struct skep_seccomp *policy = calloc(1, sizeof(*policy));
+
+	if (policy) {
+		policy->normal = SECCOMP_RET_KILL_PROCESS;
+		policy->foreign = SECCOMP_RET_KILL_PROCESS;
+	}
+	return policy;
+}
+
+void skep_seccomp_free(struct skep_seccomp *policy)
+{
+	if (!policy)
+		return;
+	vec_done(&policy->rules);
+	free(policy);
+}
+
+void skep_seccomp_set_default(struct skep_seccomp *policy, uint32_t action)
+{
+	policy->normal = action;
+}
+
+void skep_seccomp_set_foreign(struct skep_seccomp *policy, uint32_t action)
+{
+	policy->foreign = action;
+}
+
+void skep_seccomp_add_arch(struct skep_seccomp *policy, enum skep_seccomp_arch arch)
+{
+	policy->archs |= 1u << arch;
+}
+
+bool skep_seccomp_has_arch(const struct skep_seccomp *policy, enum skep_seccomp_arch arch)
+{
+	return policy->archs >> arch & 1;
+}
+
+/* Registers of these hold 32 bits that count: the halves above are not looked at. */
+static bool is_32_bit(enum skep_seccomp_arch arch)
+{
+	return arch == SKEP_ARCH_X86 || arch == SKEP_ARCH_X32;
+}
+
+int skep_seccomp_add_rule(struct skep_seccomp *policy, enum skep_seccomp_arch arch,
+			  const char *call, uint32_t action, const struct skep_seccomp_test *tests,
+			  size_t count, struct skep_diag *diag)
+{
+	int64_t nr = skep_syscall_number(arch, call);
+	struct seccomp_rule *rule;
+
+	if (count > SKEP_SECCOMP_TESTS)
+		return skep_report(diag, SKEP_ARG, NULL, "a rule for %s has %zu tests, and at most %u are possible",
+				   call, count, SKEP_SECCOMP_TESTS);
+	for (size_t i = 0; i < count; i++) {
+		if (tests[i].arg > 5)
+			return skep_report(diag, SKEP_ARG, NULL, "a rule for %s tests argument %u, and the last is 5",
+					   call, tests[i].arg);
+	}
+	if (nr < 0)
+		return 0;
+	rule = vec_push(&policy->rules);
+	if (!rule)
+		return skep_report(diag, SKEP_OOM, NULL, "a rule for %s", call);
+	*rule = (struct seccomp_rule){ .nr = (uint32_t)nr, .action = action, .arch = (uint8_t)arch,
+				       .test_count = (uint8_t)count, .order = (uint32_t)policy->rules.count };
+	for (size_t i = 0; i < count; i++) {
+		rule->tests[i] = tests[i];
+		if (is_32_bit(arch)) {
+			rule->tests[i].mask = (uint32_t)tests[i].mask;
+			rule->tests[i].value = (uint32_t)tests[i].value;
+		}
+	}
+	return 0;
+}

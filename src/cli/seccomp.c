@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * seccomp.c - skep seccomp compile, disasm and emulate: policies on system calls, as filters,
+ * in words, and what they do to one call.
+ */
+#include "cli/seccomp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct args {
+	struct seccomp_host host;
+	const char *out, *form;
+	bool raw, json;
+};
+
+#define HOST_OPTS \
+	OPT(OPT_LIST, 'a', "arch", host.archs, "ARCH", "x86_64, x86, x32 or aarch64 (repeatable; of JSON, the first is the host's)"), \
+	OPT(OPT_LIST, 'C', "cap", host.caps, "CAP", "a capability that the container has (repeatable; JSON)"), \
+	OPT(OPT_TEXT, 'k', "kernel", host.kernel, "X.Y", "the host's kernel (JSON; default: the newest)")
+
+/* --- a filter from any notation --- */
+
+static bool take_bytes(const char *bytes, size_t size, struct seccomp_code *code)
+{
+	code->count = size / sizeof(*code->insns);
+	code->insns = calloc(code->count, sizeof(*code->insns));
+	if (code->insns)
+		memcpy(code->insns, bytes, size);
+	return code->insns != NULL;
+}
+
+static bool load_policy(const char *path, const char *text, size_t size, const struct seccomp_host *host,
+			struct seccomp_code *code, struct skep_diag *diag)
+{
+	struct skep_seccomp *policy = skep_seccomp_new();
+	int error = 0;
+
+	if (!policy)
+		return skep_report(diag, SKEP_OOM, NULL, "the policy '%s'", path) == 0;
+	if (seccomp_is_profile(text)) {
+		error = seccomp_read_profile(policy, text, path, host, diag);
+	} else {
+		for (size_t i = 0; i < host->archs.count && error == 0; i++) {
+			int arch = skep_arch_find(host->archs.items[i]);
+
+			if (arch < 0)
+				error = skep_report(diag, SKEP_ARG, NULL, "there is no architecture '%s': x86_64, x86, x32 or aarch64",
+						    host->archs.items[i]);
+			else
+				skep_seccomp_add_arch(policy, (enum skep_seccomp_arch)arch);
+		}
+		if (error == 0)
+			error = skep_seccomp_read(policy, text, size, path, diag);
+	}
+	if (error == 0)
+		error = skep_seccomp_compile(policy, path, &code->insns, &code->count, diag);
+	skep_seccomp_free(policy);
+	return error == 0;
+}
+
+bool seccomp_load(const char *path, const struct seccomp_host *host, struct seccomp_code *code,
+		  struct skep_diag *diag)
+{
+	size_t size;
+	char *text = slurp(path, &size, diag);
+	bool good = text != NULL;
+
+	*code = (struct seccomp_code){ 0 };
+	if (good && size && size % sizeof(*code->insns) == 0 && memchr(text, '\0', size)) {
+		good = take_bytes(text, size, code);
+		if (!good)
+			skep_report(diag, SKEP_OOM, NULL, "the filter '%s'", path);
+	} else if (good && (seccomp_is_profile(text) ||
+			    skep_cbpf_read(text, size, path, &code->insns, &code->count, NULL) < 0)) {
+		good = load_policy(path, text, size, host, code, diag);
+	}
+	if (good)
+		good = skep_cbpf_check(code->insns, code->count, SKEP_CBPF_SECCOMP, path, diag) == 0;
+	free(text);
+	if (!good) {
+		free(code->insns);
+		*code = (struct seccomp_code){ 0 };
+	}
+	return good;
+}
+
+/* --- compile and disasm --- */
+
+static const struct { const char *name; enum skep_cbpf_form form; } forms[] = {
+	{ "listing", SKEP_CBPF_LISTING }, { "c", SKEP_CBPF_C }, { "decimal", SKEP_CBPF_DECIMAL },
+	{ "asm", SKEP_CBPF_ASM }, { "line", SKEP_CBPF_LINE }, { "macros", SKEP_CBPF_MACROS },
+};
+
+static int write_code(const struct args *args, const struct seccomp_code *code, int form,
+		      struct skep_diag *diag)
+{
+	const char *path = args->out ? args->out : "-";
+	struct skep_text text = { 0 };
+	int error;
+
+	if (args->raw)
+		return spill(path, code->insns, code->count * sizeof(*code->insns), diag);
+	error = skep_cbpf_write(code->insns, code->count, (enum skep_cbpf_form)form, &text);
+	error = error < 0 ? skep_report(diag, SKEP_OOM, NULL, "writing the filter") :
+			    spill(path, text.data, text.len, diag);
+	free(text.data);
+	return error;
+}
+
+static int find_form(const struct verb *verb, const struct args *args)
+{
+	for (size_t i = 0; args->form && i < COUNT(forms); i++) {
+		if (strcmp(forms[i].name, args->form) == 0)
+			return (int)forms[i].form;
+	}
+	if (!args->form)
+		return SKEP_CBPF_LISTING;
+	usage(verb, "--form is listing, c, decimal, asm, line or macros, not '%s'", args->form);
+	return -1;
+}
+
+static int run_compile(const struct verb *verb, void *arg, int argc, char **argv)
+{
+	const struct args *args = arg;
+	int form = find_form(verb, args), status = EXIT_DONE;
+	struct seccomp_code code;
+	struct skep_diag *diag;
+
+	if (form < 0)
+		return EXIT_USAGE;
+	if (argc != 1)
+		return usage(verb, "one policy, please");
+	diag = skep_diag_new();
+	if (!seccomp_load(argv[0], &args->host, &code, diag) || write_code(args, &code, form, diag) < 0)
+		status = report(diag, false);
+	free(code.insns);
+	skep_diag_free(diag);
+	return status;
+}
+
+static const struct opt compile_opts[] = {
+	OPT(OPT_TEXT, 'o', "output", out, "FILE", "to FILE, not to standard output"),
+	OPT(OPT_TEXT, 'f', "form", form, "FORM", "listing (default), c, decimal, asm, line or macros"),
+	OPT(OPT_FLAG, 'b', "binary", raw, NULL, "as bytes: struct sock_filter, as bubblewrap reads them"),
+	HOST_OPTS,
+	{ 0 },
+};
+
+const struct verb verb_seccomp_compile = {
+	.name = "seccomp compile",
+	.operands = "POLICY",
+	.summary = "Compile a policy on system calls to a seccomp filter",
+	.detail =
+		"POLICY is a JSON profile, as Docker and OCI runtimes have them, a policy in text,\n"
+		"or a filter in any notation. In text, a line is one of\n"
+		"\n"
+		"  arch x86_64 x86 x32 aarch64     architectures (default: x86_64)\n"
+		"  default ACTION                  calls without a rule (default: kill-process)\n"
+		"  foreign ACTION                  calls of other architectures (the same)\n"
+		"  ACTION CALL... [if TEST [and TEST]...]\n"
+		"\n"
+		"ACTION is allow, log, errno [ERROR], trace [N], trap [N], notify, kill-thread or\n"
+		"kill-process. CALL is a name or number, or CALL@ARCH. TEST is arg0 == 1,\n"
+		"arg1 & 0xff != 3 or arg2 in 5..9; operators are == != < <= > and >=. Of a call's\n"
+		"rules, the first that matches decides; in JSON, one without tests comes first.\n"
+		"'#' begins a comment.\n"
+		"\n"
+		"On x86 and x32 the lower 32 bits of an argument alone are compared. The socketcall\n"
+		"and ipc of x86 are calls of their own: a rule for socket does not reach socketcall.",
+	.example = "  skep seccomp compile docker.json --cap SYS_PTRACE --binary -o filter.bpf\n"
+		   "  printf 'default allow\\nerrno EPERM ptrace\\n' | skep seccomp compile -",
+	.opts = compile_opts,
+	.args_size = sizeof(struct args),
+	.run = run_compile,
+};
+
+static int run_disasm(const struct verb *verb, void *arg, int argc, char **argv)
+{
+	const struct args *args = arg;
+	struct seccomp_code code;
+	struct skep_diag *diag;
+	int status = EXIT_DONE;
+
+	if (argc != 1)
+		return usage(verb, "one policy or filter, please");
+	diag = skep_diag_new();
+	if (seccomp_load(argv[0], &args->host, &code, diag))
+		seccomp_list(&code, stdout);
+	else
+		status = report(diag, false);
+	free(code.insns);
+	skep_diag_free(diag);
+	return status;
+}
+
+static const struct opt disasm_opts[] = {
+	HOST_OPTS,
+	{ 0 },
+};
+
+const struct verb verb_seccomp_disasm = {
+	.name = "seccomp disasm",
+	.operands = "POLICY",
+	.summary = "List a seccomp filter with the names of calls, arguments and actions",
+	.detail =
+		"POLICY is as for 'skep seccomp compile': also the bytes or the text of a filter\n"
+		"that another program made.",
+	.example = "  skep seccomp disasm filter.bpf",
+	.opts = disasm_opts,
+	.args_size = sizeof(struct args),
+	.run = run_disasm,
+};
+
+/* --- emulate --- */
+
+static bool parse_call(const struct args *args, int argc, char **argv, struct skep_cbpf_call *call,
+		       struct skep_diag *diag)
+{
+	const char *name = args->host.archs.count ? args->host.archs.items[0] : "x86_64";
+	int arch = skep_arch_find(name);
+	int64_t nr = arch < 0 ? -1 : skep_syscall_number((enum skep_seccomp_arch)arch, argv[0]);
+
+	if (arch < 0)
+		return skep_report(diag, SKEP_ARG, NULL, "there is no architecture '%s': x86_64, x86, x32 or aarch64",
+				   name) == 0;
+	if (nr < 0)
+		return skep_report(diag, SKEP_ARG, NULL, "there is no system call '%s' on %s", argv[0], name) == 0;
+	call->nr = (int32_t)nr;
+	call->arch = skep_arch_audit((enum skep_seccomp_arch)arch);
+	for (int i = 1; i < argc; i++) {
+		char *end;
+
+		errno = 0;
+		call->args[i - 1] = strtoull(argv[i], &end, 0);
+		if (errno || end == argv[i] || *end)
+			return skep_report(diag, SKEP_ARG, NULL, "argument %d, '%s', is not a number", i - 1,
+					   argv[i]) == 0;
+	}
+	return true;
+}
+
+static int run_emulate(const struct verb *verb, void *arg, int argc, char **argv)
+{
+	const struct args *args = arg;
+	struct seccomp_host host = args->host;
+	struct skep_cbpf_call call = { 0 };
+	struct seccomp_code code = { 0 };
+	struct skep_diag *diag;
+	int status = EXIT_DONE;
+	char text[64];
+
+	if (argc < 2 || argc > 8)
+		return usage(verb, "a policy, a system call, and up to six arguments");
+	host.archs = (struct list){ 0 };
+	diag = skep_diag_new();
+	if (parse_call(args, argc - 1, argv + 1, &call, diag) && seccomp_load(argv[0], &host, &code, diag)) {
+		uint32_t action = skep_cbpf_run_call(code.insns, code.count, &call);
+
+		skep_seccomp_action_text(action, text, sizeof(text));
+		if (args->json)
+			printf("{\"v\":1,\"action\":\"%s\",\"value\":%u}\n", text, action);
+		else
+			printf("%s\n", text);
+	} else {
+		status = report(diag, args->json);
+	}
+	free(code.insns);
+	skep_diag_free(diag);
+	return status;
+}
+
+static const struct opt emulate_opts[] = {
+	OPT(OPT_LIST, 'a', "arch", host.archs, "ARCH", "of the call: x86_64 (default), x86, x32 or aarch64"),
+	OPT(OPT_LIST, 'C', "cap", host.caps, "CAP", "a capability that the container has (repeatable; JSON)"),
+	OPT(OPT_TEXT, 'k', "kernel", host.kernel, "X.Y", "the host's kernel (JSON; default: the newest)"),
+	OPT(OPT_FLAG, 'j', "json", json, NULL, "as a JSON line"),
+	{ 0 },
+};
+
+const struct verb verb_seccomp_emulate = {
+	.name = "seccomp emulate",
+	.operands = "POLICY CALL [ARG...]",
+	.summary = "Say what a policy or filter does to one system call",
+	.detail =
+		"CALL is a name or a number; arguments that are not given are 0. Nothing is called:\n"
+		"the filter is run on the call's description, as the kernel would.",
+	.example = "  skep seccomp emulate docker.json clone 0x10000000\n"
+		   "  skep seccomp emulate --arch x86 filter.bpf socketcall 1",
+	.opts = emulate_opts,
+	.args_size = sizeof(struct args),
+	.run = run_emulate,
+};

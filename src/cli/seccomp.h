@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* seccomp.h - what the verbs of 'skep seccomp' share: a filter, from whatever notation. */
+#ifndef CLI_SECCOMP_H
+#define CLI_SECCOMP_H
+
+#include <skep/seccomp.h>
+#include "cli/cli.h"
+
+/* For whom a profile is: its rules may depend on it. */
+struct seccomp_host {
+	struct list archs;       /* names; none: the policy's own, or x86_64 and what it brings */
+	struct list caps;        /* CAP_SYS_ADMIN ... */
+	const char *kernel;      /* "6.1"; NULL: newer than all that the profile knows */
+};
+
+struct seccomp_code {
+	struct skep_cbpf_insn *insns; /* owned */
+	size_t count;
+};
+
+/*
+ * The filter that a file holds: a policy in text, a JSON profile, or instructions in any
+ * notation or as bytes. False with the reason in diag.
+ */
+bool seccomp_load(const char *path, const struct seccomp_host *host, struct seccomp_code *code,
+		  struct skep_diag *diag);
+
+/* --- seccomp_profile.c: JSON --- */
+
+bool seccomp_is_profile(const char *text);
+int seccomp_read_profile(struct skep_seccomp *policy, const char *text, const char *name,
+			 const struct seccomp_host *host, struct skep_diag *diag);
+
+/* --- seccomp_show.c --- */
+
+/* Instructions with what they load, ask for and do in words beside them. */
+void seccomp_list(const struct seccomp_code *code, FILE *out);
+/* Names of system calls, actions and so on for messages. "openat", or "syscall 777". */
+const char *seccomp_call_name(enum skep_seccomp_arch arch, uint32_t nr, char *text, size_t size);
+
+#endif

@@ -1,0 +1,154 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+load helper
+
+policy() {
+	cat >policy <<-'END'
+	arch x86_64 x86 # and no other
+	default errno EPERM
+	allow read write exit_group
+	errno ENOSYS clone3
+	allow clone if arg0 & 0x7e020000 == 0
+	log personality if arg0 in 3..7 and arg1>=0x100000002
+	kill-process 59@x86_64
+	END
+}
+
+profile() {
+	cat >profile.json <<-'END'
+	{ "defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 1,
+	  "archMap": [ { "architecture": "SCMP_ARCH_X86_64", "subArchitectures": [ "SCMP_ARCH_X86", "SCMP_ARCH_X32" ] },
+	               { "architecture": "SCMP_ARCH_AARCH64", "subArchitectures": [ "SCMP_ARCH_ARM" ] } ],
+	  "syscalls": [
+	    { "names": [ "read", "write", "of_a_later_kernel" ], "action": "SCMP_ACT_ALLOW" },
+	    { "names": [ "personality" ], "action": "SCMP_ACT_ALLOW", "args": [ { "index": 0, "value": 8, "op": "SCMP_CMP_EQ" } ] },
+	    { "names": [ "clone" ], "action": "SCMP_ACT_ALLOW", "excludes": { "caps": [ "CAP_SYS_ADMIN" ] },
+	      "args": [ { "index": 0, "value": 2114060288, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ" } ] },
+	    { "names": [ "clone", "mount" ], "action": "SCMP_ACT_ALLOW", "includes": { "caps": [ "CAP_SYS_ADMIN" ] } },
+	    { "names": [ "clone3" ], "action": "SCMP_ACT_ERRNO", "errnoRet": 38, "excludes": { "caps": [ "CAP_SYS_ADMIN" ] } },
+	    { "names": [ "modify_ldt" ], "action": "SCMP_ACT_ALLOW", "includes": { "arches": [ "amd64" ] } },
+	    { "names": [ "ptrace" ], "action": "SCMP_ACT_ALLOW", "includes": { "minKernel": "4.8" } }
+	  ] }
+	END
+}
+
+# decides WHAT [OPTION...] FILE CALL [ARG...]
+decides() {
+	local want=$1
+	shift
+	run skep seccomp emulate "$@"
+	[ "$status" = 0 ]
+	[ "$output" = "$want" ] || { echo "$*: $output, not $want"; return 1; }
+}
+
+@test "seccomp: a policy in text decides by number, architecture and arguments" {
+	policy
+	decides allow policy read
+	decides allow --arch x86 policy read
+	decides "errno EPERM" policy bpf
+	decides "errno ENOSYS" policy clone3
+	decides allow policy clone 0x1200011
+	decides "errno EPERM" policy clone 0x10000000
+	decides log policy personality 3 0x100000002
+	decides "errno EPERM" policy personality 8 0x100000002
+	decides "errno EPERM" policy personality 7 0x100000001
+	decides kill-process policy execve
+	decides "errno EPERM" --arch x86 policy 59
+	decides kill-process --arch x32 policy read
+	decides kill-process --arch aarch64 policy read
+	run skep seccomp emulate -j policy clone3
+	[ "$output" = '{"v":1,"action":"errno ENOSYS","value":327718}' ]
+}
+
+@test "seccomp: a JSON profile depends on capabilities, architecture and kernel" {
+	profile
+	decides allow profile.json read
+	decides allow --arch x32 profile.json read
+	decides "errno EPERM" profile.json mount
+	decides allow --cap SYS_ADMIN profile.json mount
+	decides allow profile.json personality 8
+	decides "errno EPERM" profile.json personality 9
+	decides "errno EPERM" profile.json clone 0x10000000
+	decides allow --cap CAP_SYS_ADMIN profile.json clone 0x10000000
+	decides "errno ENOSYS" profile.json clone3
+	decides "errno EPERM" --cap cap_sys_admin profile.json clone3
+	decides allow profile.json modify_ldt
+	decides allow profile.json ptrace
+	decides "errno EPERM" --kernel 4.7 profile.json ptrace
+	decides kill-process --arch aarch64 profile.json read
+	skep seccomp compile --arch aarch64 profile.json -o arm
+	decides allow --arch aarch64 arm read
+	decides kill-process arm read
+}
+
+@test "seccomp: every notation and the bytes are read back as the same filter" {
+	policy
+	skep seccomp compile policy >listing
+	for form in c decimal asm line macros; do
+		skep seccomp compile --form $form policy -o "as.$form"
+		skep seccomp compile "as.$form" >again
+		cmp listing again
+	done
+	skep seccomp compile --binary policy -o bytes
+	[ $(($(wc -c <bytes) % 8)) = 0 ]
+	skep seccomp compile bytes | cmp listing -
+	run skep seccomp disasm bytes
+	[ "$status" = 0 ]
+	[[ "$output" == *"; architecture"*"; x86_64"*"; system call"*"; clone3"*"; arg0, low"*"; errno ENOSYS"* ]]
+}
+
+@test "seccomp: decides as libseccomp's filters do, in a quarter of the steps" {
+	run python3 "$BATS_TEST_DIRNAME/seccomp_compare.py" "$SKEP"
+	[ "$status" != 77 ] || skip "no libseccomp"
+	echo "$output"
+	[ "$status" = 0 ]
+	[[ "$output" == *": 0 differ" ]]
+}
+
+@test "seccomp: the kernel takes the filter and does as it says" {
+	printf 'default allow\nerrno EXDEV getpid\nerrno 77 getpriority if arg0 == 1 and arg1 in 5..9\n' >p
+	skep seccomp compile --binary p -o bytes
+	run python3 -c '
+import ctypes, struct
+libc = ctypes.CDLL(None, use_errno=True)
+code = open("bytes", "rb").read()
+array = ctypes.create_string_buffer(code, len(code))
+prog = struct.pack("HxxxxxxQ", len(code) // 8, ctypes.addressof(array))
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, prog) == 0
+def call(*args):
+    ctypes.set_errno(0)
+    return ctypes.get_errno() if libc.syscall(*args) == -1 else 0
+print(call(39), call(140, 1, 5), call(140, 1, 9), call(140, 1, 10) != 77, call(140, 0, 5) != 77)
+'
+	echo "$output"
+	[ "$status" = 0 ]
+	[ "$output" = "18 77 77 True True" ]
+}
+
+@test "seccomp: what is wrong with a policy is said, with its place" {
+	printf 'allow read\nallow raed\n' >p
+	run skep seccomp compile p
+	[ "$status" = 1 ]
+	[[ "$output" == *"F005"*"there is no system call 'raed'"* ]]
+	[[ "$output" == *"p:2"*"allow raed"*"^~~~"* ]]
+	echo '{ "defaultAction": "SCMP_ACT_NOTHING" }' >p.json
+	run skep seccomp compile p.json
+	[ "$status" = 1 ]
+	[[ "$output" == *"F006"*"'SCMP_ACT_NOTHING' is not an action"* ]]
+	echo '{ "defaultAction": "SCMP_ACT_ALLOW",, }' >p.json
+	run skep seccomp compile p.json
+	[ "$status" = 1 ]
+	[[ "$output" == *"F006"*"p.json:1"* ]]
+	run skep seccomp emulate -a vax p read
+	[ "$status" = 1 ]
+	[[ "$output" == *"there is no architecture 'vax'"* ]]
+	run skep seccomp emulate p raed
+	[[ "$output" == *"there is no system call 'raed' on x86_64"* ]]
+	run skep seccomp emulate p read one
+	[[ "$output" == *"argument 0, 'one', is not a number"* ]]
+	run skep seccomp compile --form morse p
+	[ "$status" = 2 ]
+	run skep seccomp compile
+	[ "$status" = 2 ]
+}

@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Skep's filters decide as libseccomp's do: the same policy goes to both, and an interpreter of
+this file runs what they make on every system call number with telling arguments.
+
+   seccomp_compare.py SKEP      prints "compared N: M differ", and both filters' sizes and steps
+"""
+import ctypes, errno, json, random, struct, subprocess, sys, tempfile
+
+ARCHS = {"x86_64": 0xC000003E, "x86": 0x40000003, "x32": 0x4000003E, "aarch64": 0xC00000B7}
+AUDIT = {"x86_64": 0xC000003E, "x86": 0x40000003, "x32": 0xC000003E, "aarch64": 0xC00000B7}
+BADARCH = 2   # SCMP_FLTATR_ACT_BADARCH
+OPS = {"SCMP_CMP_NE": 1, "SCMP_CMP_LT": 2, "SCMP_CMP_LE": 3, "SCMP_CMP_EQ": 4, "SCMP_CMP_GE": 5,
+       "SCMP_CMP_GT": 6, "SCMP_CMP_MASKED_EQ": 7}
+ACTIONS = {"SCMP_ACT_ALLOW": 0x7FFF0000, "SCMP_ACT_ERRNO": 0x00050000, "SCMP_ACT_LOG": 0x7FFC0000,
+           "SCMP_ACT_KILL_PROCESS": 0x80000000, "SCMP_ACT_TRAP": 0x00030000}
+
+
+class Test(ctypes.Structure):
+    _fields_ = [("arg", ctypes.c_uint), ("op", ctypes.c_int), ("a", ctypes.c_uint64), ("b", ctypes.c_uint64)]
+
+
+def library():
+    try:
+        lib = ctypes.CDLL("libseccomp.so.2")
+    except OSError:
+        print("no libseccomp")
+        sys.exit(77)
+    lib.seccomp_init.restype = ctypes.c_void_p
+    lib.seccomp_init.argtypes = [ctypes.c_uint32]
+    lib.seccomp_attr_set.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32]
+    lib.seccomp_arch_add.argtypes = [ctypes.c_void_p, ctypes.c_uint32]
+    lib.seccomp_rule_add_array.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int, ctypes.c_uint,
+                                           ctypes.POINTER(Test)]
+    lib.seccomp_export_bpf.argtypes = [ctypes.c_void_p, ctypes.c_int]
+    lib.seccomp_release.argtypes = [ctypes.c_void_p]
+    lib.seccomp_syscall_resolve_num_arch.argtypes = [ctypes.c_uint32, ctypes.c_int]
+    lib.seccomp_syscall_resolve_num_arch.restype = ctypes.c_void_p
+    return lib
+
+
+def action_of(rule, key="action", data="errnoRet"):
+    value = ACTIONS[rule[key]]
+    return value | rule.get(data, 1) if rule[key] == "SCMP_ACT_ERRNO" else value
+
+
+def by_libseccomp(lib, profile):
+    normal = action_of(profile, "defaultAction", "defaultErrnoRet")
+    ctx = lib.seccomp_init(normal)
+    lib.seccomp_attr_set(ctx, BADARCH, 0x80000000)
+    for arch in profile["architectures"]:
+        lib.seccomp_arch_add(ctx, ARCHS[arch[10:].lower()])
+    for rule in profile["syscalls"]:
+        action = action_of(rule)
+        tests = rule.get("args", [])
+        array = (Test * max(1, len(tests)))(*[
+            Test(t["index"], OPS[t["op"]], t["value"], t.get("valueTwo", 0)) for t in tests])
+        if action == normal:
+            continue
+        for name in rule["names"]:
+            nr = lib.seccomp_syscall_resolve_name(name.encode())
+            error = lib.seccomp_rule_add_array(ctx, action, nr, len(tests), array) if nr != -1 else 0
+            assert error in (0, -errno.EEXIST, -errno.EDOM), (name, error)
+    with tempfile.TemporaryFile() as out:
+        assert lib.seccomp_export_bpf(ctx, out.fileno()) == 0
+        out.seek(0)
+        code = out.read()
+    lib.seccomp_release(ctx)
+    return list(struct.iter_unpack("<HBBI", code))
+
+
+def by_skep(skep, profile):
+    run = subprocess.run([skep, "seccomp", "compile", "--binary", "-"], input=json.dumps(profile).encode(),
+                         stdout=subprocess.PIPE, check=True)
+    return list(struct.iter_unpack("<HBBI", run.stdout))
+
+
+def emulate(code, data):
+    pc = a = steps = 0
+    while True:
+        op, jt, jf, k = code[pc]
+        pc += 1
+        steps += 1
+        if op == 0x20:
+            a = struct.unpack_from("<I", data, k)[0]
+        elif op == 0x06:
+            return k, steps
+        elif op == 0x54:
+            a &= k
+        elif op == 0x05:
+            pc += k
+        elif op in (0x15, 0x25, 0x35, 0x45):
+            yes = {0x15: a == k, 0x25: a > k, 0x35: a >= k, 0x45: (a & k) != 0}[op]
+            pc += jt if yes else jf
+        elif op in (0x14, 0x04):
+            a = (a - k if op == 0x14 else a + k) & 0xFFFFFFFF
+        elif op == 0x74:
+            a >>= k
+        elif op == 0x64:
+            a = a << k & 0xFFFFFFFF
+        else:
+            raise AssertionError(f"instruction {op:#x}")
+
+
+def names_of(lib, archs):
+    """Calls that this libseccomp knows on any of the architectures, by name."""
+    names = {}
+    for arch in archs:
+        for nr in range(600):
+            text = lib.seccomp_syscall_resolve_num_arch(ARCHS[arch], nr | (0x40000000 if arch == "x32" else 0))
+            if text:
+                names.setdefault(ctypes.string_at(text).decode(), []).append(arch)
+    return names
+
+
+def random_profile(rng, names):
+    archs = ["x86_64"] + rng.sample(sorted(ARCHS)[:-1], rng.randint(0, 3)) # the host's is always there
+    rules = []
+    used = rng.sample(sorted(names), rng.randint(1, min(200, len(names))))
+    for name in used:
+        kind = rng.random()
+        action = rng.choice(["SCMP_ACT_ALLOW", "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_LOG", "SCMP_ACT_TRAP"])
+        rule = {"names": [name], "action": action}
+        if action == "SCMP_ACT_ERRNO":
+            rule["errnoRet"] = rng.randint(0, 133)
+        if kind < 0.3:
+            # what several tests of one argument mean to libseccomp is another matter
+            rule["args"] = [{"index": i, "op": rng.choice(sorted(OPS)), "value": rng.choice(VALUES),
+                             "valueTwo": 0} for i in rng.sample(range(6), rng.randint(1, 3))]
+            for test in rule["args"]:
+                if test["op"] == "SCMP_CMP_MASKED_EQ":
+                    test["valueTwo"] = test["value"] & rng.choice(VALUES)
+        rules.append(rule)
+    return {"defaultAction": rng.choice(["SCMP_ACT_KILL_PROCESS", "SCMP_ACT_ERRNO"]), "defaultErrnoRet": 99,
+            "architectures": ["SCMP_ARCH_" + a.upper() for a in archs], "syscalls": rules}
+
+
+VALUES = [0, 1, 2, 8, 40, 0x7E020000, 0xFFFFFFFF, 0x80000000, 0x100000000, 0x1234500000000, 0x7FFFFFFFFFFFFFFF]
+
+
+def main():
+    lib, skep = library(), sys.argv[1]
+    rng = random.Random(20)
+    compared = differ = 0
+    sizes, steps = [0, 0], [0, 0]
+    names = names_of(lib, ARCHS)
+    for n in range(int(sys.argv[2]) if len(sys.argv) > 2 else 12):
+        profile = random_profile(rng, names)
+        wide = {v for r in profile["syscalls"] for t in r.get("args", []) for v in (t["value"], t["valueTwo"])}
+        codes = by_libseccomp(lib, profile), by_skep(skep, profile)
+        for i in (0, 1):
+            sizes[i] += len(codes[i])
+        values = sorted({v + d for v in wide for d in (-1, 0, 1) if 0 <= v + d < 1 << 64} | {0})
+        numbers = list(range(480)) + [0x40000000 + i for i in range(560)] + [0x3FFFFFFF, 0x7FFFFFFF, 0xFFFFFFFE]
+        for arch in list(ARCHS) + ["none"]:
+            for nr in numbers:
+                if (nr >= 0x40000000) != (arch == "x32") and rng.random() < 0.9:
+                    continue
+                if arch == "x86" and nr in (102, 117):
+                    continue # socketcall and ipc: libseccomp makes of them what they are used for
+                for _ in range(3):
+                    args = [rng.choice(values) for _ in range(6)]
+                    data = struct.pack("<IIQ6Q", nr, AUDIT.get(arch, 0x12345), 0, *args)
+                    got = [emulate(code, data) for code in codes]
+                    compared += 1
+                    for i in (0, 1):
+                        steps[i] += got[i][1]
+                    if got[0][0] != got[1][0]:
+                        differ += 1
+                        if differ < 10:
+                            print(f"profile {n} {profile['architectures']}: {arch} {nr:#x} "
+                                  f"{[hex(a) for a in args]}: {got[0][0]:#x} {got[1][0]:#x}")
+    print(f"libseccomp {sizes[0]} instructions, {steps[0] / compared:.1f} steps a call; "
+          f"skep {sizes[1]}, {steps[1] / compared:.1f}; compared {compared}: {differ} differ")
+    return differ != 0 or sizes[1] > sizes[0] * 1.1 or steps[1] * 4 > steps[0]
+
+
+sys.exit(main())
