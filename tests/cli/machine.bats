@@ -12,6 +12,7 @@ setup() {
 }
 
 teardown() {
+	[ -z "${pid:-}" ] || kill -KILL "$pid" 2>/dev/null || true
 	rm -rf "$XDG_RUNTIME_DIR"
 }
 
@@ -64,7 +65,7 @@ filled() {
 	objects filter
 	capture in.pcap
 	skep machine create web
-	"$SKEP" run --machine web filter.o -r in.pcap --repeat 100000000 >out.txt 2>&1 &
+	"$SKEP" run --machine web filter.o -r in.pcap --repeat 100000000 >out.txt 2>&1 3>&- &
 	pid=$!
 	for _ in $(seq 100); do
 		skep map dump -j -m web name ports | grep -q '"value"' && break
@@ -86,6 +87,7 @@ filled() {
 	third=$(skep map lookup -j -m web name ports key 80 0 | json value)
 	[ "$third" -ge 4611686018427387904 ]
 	kill -STOP "$pid"
+	until [ "$(cut -d ' ' -f 3 "/proc/$pid/stat")" = T ]; do sleep 0.01; done
 	run skep machine show web
 	[[ "$output" == *"$pid"*'skep, stopped'* ]]
 	kill -KILL "$pid"
