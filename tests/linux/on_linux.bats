@@ -159,20 +159,23 @@ EOF
 	[[ "$output" == *"K002"*"map 'large' of type array with 536870912 entries"* ]]
 }
 
+# wait_loaded NAME COUNT: until the kernel has so many; what ended is freed a little later.
+wait_loaded() {
+	for _ in $(seq 100); do
+		[ "$(loaded_named "$1")" != "$2" ] || return 0
+		sleep 0.1
+	done
+	echo "the kernel has $(loaded_named "$1") programs named $1, not $2"
+	return 1
+}
+
 @test "on linux: nothing is left behind, however it ends" {
 	may_load
-	"$SKEP" run --on linux mixed.o -p entered -- sleep 5 &
-	for _ in $(seq 50); do
-		[ "$(loaded_named entered)" = 0 ] || break
-		sleep 0.1
-	done
-	[ "$(loaded_named entered)" = 1 ]
+	wait_loaded entered 0 # of the run that found out whether we may
+	"$SKEP" run --on linux mixed.o -p entered -- sleep 20 3>&- &
+	wait_loaded entered 1
 	kill -9 $!
-	for _ in $(seq 50); do
-		[ "$(loaded_named entered)" != 0 ] || break
-		sleep 0.1
-	done
-	[ "$(loaded_named entered)" = 0 ]
+	wait_loaded entered 0
 }
 
 @test "on linux: without the right it says which is missing" {
