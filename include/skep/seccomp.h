@@ -104,6 +104,35 @@ int skep_seccomp_read(struct skep_seccomp *policy, const char *text, size_t size
 int skep_seccomp_compile(const struct skep_seccomp *policy, const char *name,
 			 struct skep_cbpf_insn **insns, size_t *count, struct skep_diag *diag);
 
+/* --- looking into filters, of policies or of other programs; skep_cbpf_check() accepts them --- */
+
+/*
+ * Which calls: of one number, or of all that have none below; of one architecture, or of all
+ * that are not of enum skep_seccomp_arch. Arguments are any.
+ */
+struct skep_seccomp_calls {
+	bool other_archs;    /* and any number */
+	uint32_t audit;      /* else: its audit number */
+	bool other_numbers;  /* those from low to high, else low alone */
+	uint32_t low, high;
+};
+
+/*
+ * What a filter does to such calls: "allow", or
+ * "allow if arg0 == 1; errno EPERM otherwise". E2BIG: more ways than are followed. ENOMEM.
+ */
+int skep_seccomp_explain(const struct skep_cbpf_insn *insns, size_t count,
+			 const struct skep_seccomp_calls *calls, struct skep_text *out);
+
+/*
+ * Do both filters the same to all such calls? SKEP_CBPF_EQUAL: proved; SKEP_CBPF_DIFFER: not to
+ * *call, which was found and run; SKEP_CBPF_UNKNOWN: too many ways, or arithmetic that is not
+ * followed. Or -ENOMEM.
+ */
+int skep_seccomp_compare(const struct skep_cbpf_insn *a, size_t a_count,
+			 const struct skep_cbpf_insn *b, size_t b_count,
+			 const struct skep_seccomp_calls *calls, struct skep_cbpf_call *call);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

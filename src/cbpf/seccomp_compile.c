@@ -451,9 +451,6 @@ static int finish(struct gen *gen, const char *name, struct skep_cbpf_insn **ins
 		gen->insns[i] = gen->insns[j];
 		gen->insns[j] = swap;
 	}
-	if (gen->count > SKEP_CBPF_MAX)
-		return skep_report(diag, SKEP_CBPF_LENGTH, NULL, "the policy '%s' becomes %u instructions, and a filter has at most %u",
-				   name, gen->count, SKEP_CBPF_MAX);
 	error = skep_cbpf_optimise(gen->insns, gen->count, SKEP_CBPF_SECCOMP, name, &better, &better_count,
 				   diag);
 	if (error < 0)

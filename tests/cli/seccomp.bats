@@ -126,6 +126,42 @@ print(call(39), call(140, 1, 5), call(140, 1, 9), call(140, 1, 10) != 77, call(1
 	[ "$output" = "18 77 77 True True" ]
 }
 
+@test "seccomp: explain lists the calls that are treated otherwise than those without a name" {
+	policy
+	run skep seccomp explain policy
+	[ "$status" = 0 ]
+	[[ "$output" == *"x86_64    clone  "*"  allow if arg0.low & 0x7e020000 == 0; errno EPERM otherwise"* ]]
+	[[ "$output" == *"x86_64    (others)  "*"  errno EPERM"*"x86       read  "*"  allow"* ]]
+	[[ "$output" == *"x32       (others)  "*"  kill-process"*"(others)  (any)  "*"  kill-process"* ]]
+	[[ "$output" != *"mount"* ]]
+	skep seccomp explain --all --arch x86_64 policy >all
+	grep -q 'x86_64  mount .* errno EPERM' all
+	[ "$(grep -c x86_64 all)" -gt 350 ]
+	! grep -q x32 all
+	skep seccomp explain -j -a x86 policy >lines
+	[ "$(json decision <lines | grep -c '^allow$')" = 3 ]
+}
+
+@test "seccomp: diff shows a call for each difference, and proves that there is none" {
+	policy
+	sed 's/0x7e020000/0x7e000000/; s/^allow read/allow mount@x86 read/' policy >other
+	run skep seccomp diff policy other
+	[ "$status" = 1 ]
+	[ "${#lines[@]}" = 3 ]
+	[[ "$output" == *"x86_64 clone"*"errno EPERM, then allow: of clone(0x20000, 0, 0, 0, 0, 0)"* ]]
+	[[ "$output" == *"x86 mount"* ]]
+	skep seccomp compile --form c policy >same
+	run skep seccomp diff policy same
+	[ "$status" = 0 ]
+	[ "$output" = "equal: every call is treated the same" ]
+	run skep seccomp diff --arch x32 policy other
+	[ "$status" = 0 ]
+	sed 's/^arch.*/arch x86_64 x86 aarch64/' policy >arm
+	run skep seccomp diff -j policy arm
+	[ "$status" = 1 ]
+	[[ "${lines[0]}" == '{"v":1,"arch":"aarch64","call":'*'"first":"kill-process","second":"errno EPERM"}' ]]
+}
+
 @test "seccomp: what is wrong with a policy is said, with its place" {
 	printf 'allow read\nallow raed\n' >p
 	run skep seccomp compile p

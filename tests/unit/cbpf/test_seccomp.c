@@ -180,6 +180,83 @@ static void seccomp__mistakes_have_their_place(void **state)
 	}
 }
 
+/* --- looking into filters --- */
+
+static const struct skep_seccomp_calls reads = { .audit = 0xc000003e };
+
+static int compared(const char *a, const char *b, struct skep_cbpf_call *call)
+{
+	struct code left = code_of(a), right = code_of(b);
+	int verdict = skep_seccomp_compare(left.insns, left.count, right.insns, right.count, &reads, call);
+
+	free(left.insns);
+	free(right.insns);
+	return verdict;
+}
+
+static void compare__the_same_in_other_rules_is_proved_equal(void **state)
+{
+	struct skep_cbpf_call call;
+
+	(void)state;
+	assert_int_equal(compared("allow read if arg0 in 3..7", "kill-process read if arg0 < 3\nkill-process read if arg0 > 7\n"
+				  "allow read", &call), SKEP_CBPF_EQUAL);
+	assert_int_equal(compared("allow read if arg2 & 0xf0 == 0x30", "kill-process read if arg2 & 0xc0 != 0\n"
+				  "allow read if arg2 & 0x30 == 0x30", &call), SKEP_CBPF_EQUAL);
+	/* other calls do not matter */
+	assert_int_equal(compared("allow read write", "allow read", &call), SKEP_CBPF_EQUAL);
+}
+
+static void compare__one_call_among_2_to_the_128_is_found(void **state)
+{
+	struct skep_cbpf_call call;
+
+	(void)state;
+	assert_int_equal(compared("errno 1 read if arg1 == 0x123456789abcdef0 and arg4 & 0xff00ff00ff00ff00 == 0x1200340056007800\n"
+				  "allow read", "allow read", &call), SKEP_CBPF_DIFFER);
+	assert_int_equal(call.nr, 0);
+	assert_int_equal(call.args[1], 0x123456789abcdef0);
+	assert_int_equal(call.args[4] & 0xff00ff00ff00ff00, 0x1200340056007800);
+	assert_int_equal(compared("errno 1 read if arg1 > 0xfffffffe and arg1 < 0x100000001 and arg1 != 0xffffffff\nallow read",
+				  "allow read", &call), SKEP_CBPF_DIFFER);
+	assert_int_equal(call.args[1], 0x100000000);
+}
+
+static void compare__what_is_computed_is_not_called_equal(void **state)
+{
+	size_t a_count, b_count;
+	struct skep_cbpf_insn *a = filter_of("ld [16]\nadd #1\njeq #5, y, n\ny: ret #1\nn: ret #0", &a_count);
+	struct skep_cbpf_insn *b = filter_of("ld [16]\njeq #4, y, n\ny: ret #1\nn: ret #0", &b_count);
+	struct skep_cbpf_call call;
+
+	(void)state;
+	assert_int_equal(skep_seccomp_compare(a, a_count, b, b_count, &reads, &call), SKEP_CBPF_UNKNOWN);
+	free(a);
+	free(b);
+}
+
+static void explain__ranges_masks_and_the_rest(void **state)
+{
+	static const struct { const char *text, *says; } rows[] = {
+		{ "allow read", "allow" },
+		{ "allow read if arg0 == 3\ndefault errno EPERM", "allow if arg0 == 0x3; errno EPERM otherwise" },
+		{ "allow read if arg0 & 8 == 0\ndefault log", "allow if arg0.low & 0x8 == 0; log otherwise" },
+		{ "trap 5 read if arg5 in 3..7\ndefault log", "trap 5 if arg5 in 0x3..0x7; log otherwise" },
+		{ "allow write\ndefault errno 38", "errno ENOSYS" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct code code = code_of(rows[i].text);
+		struct skep_text says = { 0 };
+
+		assert_int_equal(skep_seccomp_explain(code.insns, code.count, &reads, &says), 0);
+		assert_string_equal(says.data, rows[i].says);
+		text_done(&says);
+		free(code.insns);
+	}
+}
+
 static void seccomp__names_numbers_and_actions_go_both_ways(void **state)
 {
 	char text[32];
@@ -227,6 +304,10 @@ int main(void)
 		cmocka_unit_test(seccomp__decisions_far_away_are_reached),
 		cmocka_unit_test(seccomp__what_does_not_fit_is_refused),
 		cmocka_unit_test(seccomp__mistakes_have_their_place),
+		cmocka_unit_test(compare__the_same_in_other_rules_is_proved_equal),
+		cmocka_unit_test(compare__one_call_among_2_to_the_128_is_found),
+		cmocka_unit_test(compare__what_is_computed_is_not_called_equal),
+		cmocka_unit_test(explain__ranges_masks_and_the_rest),
 		cmocka_unit_test(seccomp__names_numbers_and_actions_go_both_ways),
 	};
 
