@@ -245,6 +245,21 @@ static void print_difference(const struct diff *diff, const char *arch, const ch
 	printf("\n");
 }
 
+static void print_unknown(const struct diff *diff, const char *arch, const char *name)
+{
+	struct json json;
+
+	if (!diff->args->json) {
+		printf("%s %s: unknown, it cannot be followed\n", arch, name);
+		return;
+	}
+	json_begin(&json, stdout);
+	json_text(&json, "arch", arch);
+	json_text(&json, "call", name);
+	json_bool(&json, "unknown", true);
+	json_end(&json);
+}
+
 static bool compare_calls(struct diff *diff, const struct skep_seccomp_calls *calls, int arch,
 			  struct skep_diag *diag)
 {
@@ -259,8 +274,7 @@ static bool compare_calls(struct diff *diff, const struct skep_seccomp_calls *ca
 		print_difference(diff, name_arch(arch), name, &call);
 	} else if (verdict == SKEP_CBPF_UNKNOWN) {
 		diff->unknown++;
-		if (!diff->args->json)
-			printf("%s %s: unknown, it cannot be followed\n", name_arch(arch), name);
+		print_unknown(diff, name_arch(arch), name);
 	} else if (verdict < 0) {
 		skep_report(diag, SKEP_OOM, NULL, "comparing two filters");
 	}

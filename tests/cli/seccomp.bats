@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
+bats_require_minimum_version 1.5.0
 load helper
 
 policy() {
@@ -156,10 +157,78 @@ print(call(39), call(140, 1, 5), call(140, 1, 9), call(140, 1, 10) != 77, call(1
 	[ "$output" = "equal: every call is treated the same" ]
 	run skep seccomp diff --arch x32 policy other
 	[ "$status" = 0 ]
+	printf 'ld [16]\nadd #1\njeq #5, y, n\ny: ret #1\nn: ret #0\n' >sum
+	printf 'ret #0\n' >kill
+	run skep seccomp diff sum kill
+	[ "$status" = 1 ]
+	[[ "$output" == *"x86_64 read: unknown, it cannot be followed"* ]]
+	run skep seccomp diff -j sum kill
+	[[ "${lines[0]}" == '{"v":1,"arch":"x86_64","call":"read","unknown":true}' ]]
 	sed 's/^arch.*/arch x86_64 x86 aarch64/' policy >arm
 	run skep seccomp diff -j policy arm
 	[ "$status" = 1 ]
 	[[ "${lines[0]}" == '{"v":1,"arch":"aarch64","call":'*'"first":"kill-process","second":"errno EPERM"}' ]]
+}
+
+@test "seccomp: run does as the policy says, to all that the command starts, and tells what was refused" {
+	python=$(python3 -c 'import sys; print(sys.executable)')
+	cat >script.py <<-'END'
+	import os, signal, sys
+	def attempt(number, *args):
+	    sys.stdout.write("%d " % libc.syscall(number, *args) + str(ctypes.get_errno()) + "\n")
+	    sys.stdout.flush()
+	import ctypes
+	libc = ctypes.CDLL(None, use_errno=True)
+	attempt(83, b"made", 0o755)
+	attempt(140, 0, 0)
+	attempt(141, 3, 1, 2)
+	signal.signal(signal.SIGSYS, lambda number, frame: print("SIGSYS", flush=True))
+	libc.syscall(145, 7)
+	if os.fork() == 0:
+	    os.execv("/bin/mkdir", ["mkdir", "made"])
+	os.wait()
+	print(os.path.exists("made"), flush=True)
+	libc.syscall(121, 1)
+	print("alive")
+	END
+	printf '%s\n' 'default allow' 'errno EACCES mkdir mkdirat' 'log getpriority' 'notify setpriority if arg0 == 3' \
+		'trap 9 sched_getscheduler' 'kill-process getpgid if arg0 == 1' >policy
+	run skep seccomp run -o told policy -- "$python" script.py
+	echo "$output"
+	cat told
+	[ "$status" = 137 ]
+	[ "${lines[0]}" = "-1 13" ]
+	[[ "${lines[1]}" == "20 "* ]]
+	[ "${lines[2]}" = "-1 38" ]
+	[ "${lines[3]}" = SIGSYS ]
+	[[ "$output" == *"mkdir: cannot create directory"*"Permission denied"*"False"* ]]
+	[[ "$output" != *alive* ]]
+	grep -Eq '^\[[0-9]+\] mkdir\(0x[0-9a-f]+, 0x1ed, .*: errno EACCES, at libc[^ ]*\+0x[0-9a-f]+$' told
+	grep -q 'getpriority(.*: log, at' told
+	grep -q 'setpriority(0x3, 0x1, 0x2, .*: notify, at' told
+	grep -q 'sched_getscheduler(0x7, .*: trap 9, at' told
+	grep -q 'getpgid(0x1, .*: kill-process, at' told
+	[ "$(cut -d']' -f1 told | sort -u | wc -l)" = 2 ]
+	run skep seccomp run policy -- false
+	[ "$status" = 1 ]
+	run -127 skep seccomp run policy -- ./nothing
+	run skep seccomp run policy
+	[ "$status" = 2 ]
+}
+
+@test "seccomp: record writes a policy that the command runs under, and others do not" {
+	skep seccomp record -o needed -- /bin/ls / >listed
+	ls / | cmp listed -
+	grep -q '^allow execve@x86_64$' needed
+	grep -q '^allow getdents64@x86_64$' needed
+	! grep -q mkdir needed
+	run skep seccomp run needed -- /bin/ls /
+	[ "$status" = 0 ]
+	[ "$output" = "$(cat listed)" ]
+	run skep seccomp run -j needed -- /bin/mkdir made
+	[ "$status" != 0 ]
+	[[ "$output" == *'"call":"mkdir'*'"action":"errno EPERM"'* ]]
+	[ ! -e made ]
 }
 
 @test "seccomp: what is wrong with a policy is said, with its place" {
