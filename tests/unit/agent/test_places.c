@@ -4,10 +4,10 @@
  * as the agent does and runs. Nothing else of a target is there.
  */
 #include "../object/fixture.h"
+#include "probe_test.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <time.h>
 #include <sys/mman.h>
 #include <skep/link.h>
@@ -18,11 +18,6 @@
 #include "hook/attach.h"
 #include "hook/files.h"
 #include "hook/usdt.h"
-
-#define FUNCTION(name, body)                                                                  \
-	__asm__(".section .probed,\"ax\",@progbits\n.p2align 4\n.globl " #name "\n.type " #name \
-		",@function\n" #name ":\n" body "\n.size " #name ",.-" #name "\n.text\n");      \
-	extern long name(long a, long b)
 
 /* What STAP_PROBE() of <sys/sdt.h> leaves. */
 #define NOTE(name, semaphore, args)                                                           \
@@ -67,18 +62,6 @@ static char agent_stack[65536] __attribute__((aligned(64)));
 static struct target_thread *self(void)
 {
 	return &me;
-}
-
-static void on_trap(int number, siginfo_t *info, void *context)
-{
-	greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
-	uint64_t next = patch_trap((uint64_t)regs[REG_RIP] - 1);
-
-	(void)number;
-	(void)info;
-	if (!next)
-		abort();
-	regs[REG_RIP] = (greg_t)next;
 }
 
 static struct skep_link *link_to(const char *name, const char *target)

@@ -7,11 +7,11 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include "probe_test.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -22,11 +22,6 @@
 #include "base/fault.h"
 #include "hook/board.h"
 #include "hook/scan.h"
-
-#define FUNCTION(name, body) \
-	__asm__(".section .probed,\"ax\",@progbits\n.p2align 4\n.globl " #name "\n.type " #name \
-		",@function\n" #name ":\n" body "\n.size " #name ",.-" #name "\n.text\n"); \
-	extern long name(long a, long b)
 
 __asm__(".section .probed,\"ax\",@progbits\n.balign 4096\n.text\n");
 FUNCTION(p_frame, "push %rbp\nmov %rsp,%rbp\nsub $32,%rsp\nmov %rdi,-8(%rbp)\nmov -8(%rbp),%rax\n"
@@ -101,18 +96,6 @@ static struct target_thread *self(void)
 
 /* Empty: threads are asked for. */
 static struct thread_slot slots[THREAD_SLOTS + THREAD_PROBES + 1];
-
-static void on_trap(int number, siginfo_t *info, void *context)
-{
-	greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
-	uint64_t next = patch_trap((uint64_t)regs[REG_RIP] - 1);
-
-	(void)number;
-	(void)info;
-	if (!next)
-		abort();
-	regs[REG_RIP] = (greg_t)next;
-}
 
 /* The gate: makes the call and returns by rcx. */
 extern const char test_gate[] __attribute__((visibility("hidden")));
