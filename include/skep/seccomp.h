@@ -38,6 +38,17 @@ const char *skep_syscall_name(enum skep_seccomp_arch arch, uint32_t number);
 /* Negative: no such call there. name may be a number as well. */
 int64_t skep_syscall_number(enum skep_seccomp_arch arch, const char *name);
 
+/* The name of any call that some architecture has or had, by index; NULL past the last. */
+const char *skep_syscall_each(size_t index);
+/* The call or group (with '@') that a mistyped name may have meant; NULL: none is near. */
+const char *skep_syscall_nearest(const char *name);
+/*
+ * The index-th group: "@basic-io", in a few words what it is, and its members with blanks between,
+ * groups among them; of "@known", which is every call, none are listed. NULL past the last; about and
+ * members may be NULL.
+ */
+const char *skep_syscall_group(size_t index, const char **about, const char **members);
+
 /*
  * An action as a policy writes it: "allow", "errno EPERM", "trace 7", "kill-process" ... Other
  * return values of a filter as Linux takes them. Returns the length that it wanted.
@@ -82,6 +93,14 @@ int skep_seccomp_add_rule(struct skep_seccomp *policy, enum skep_seccomp_arch ar
 			  size_t count, struct skep_diag *diag);
 
 /*
+ * Of a call that x86 also makes through socketcall or ipc, such as socket: the same action for that
+ * way. Nothing where x86 is not in the policy, or there is no such way. What else a rule
+ * tests, no filter sees of such a call: its arguments are in memory.
+ */
+int skep_seccomp_add_multiplexed(struct skep_seccomp *policy, const char *call, uint32_t action,
+				 struct skep_diag *diag);
+
+/*
  * Reads a policy in text. A line is one of
  *
  *   arch x86_64 x86 ...           the architectures; none named: x86_64
@@ -89,7 +108,9 @@ int skep_seccomp_add_rule(struct skep_seccomp *policy, enum skep_seccomp_arch ar
  *   foreign ACTION                calls of other architectures
  *   ACTION CALL... [if TEST [and TEST]...]
  *
- * where CALL is a name or number, on one architecture alone: CALL@ARCH; a TEST is arg0 == 1,
+ * where CALL is a name or number, on one architecture alone: CALL@ARCH, or a group: @basic-io.
+ * ~CALL and ~@GROUP are left out of what else the line names. A rule without tests is one for x86's
+ * socketcall and ipc as well. A TEST is arg0 == 1,
  * arg1 & 0xff != 3, arg2 in 5..9. Operators: == != < <= > >=. '#' begins a comment. Errors:
  * EINVAL with line and column in diag; ENOMEM.
  */

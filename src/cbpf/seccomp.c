@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* seccomp.c - a policy on system calls: its parts as they are added. */
 #include "cbpf/seccomp.h"
+#include "cbpf/syscall.h"
 
 #include <linux/seccomp.h>
 #include <stdlib.h>
@@ -83,4 +84,15 @@ int skep_seccomp_add_rule(struct skep_seccomp *policy, enum skep_seccomp_arch ar
 		}
 	}
 	return 0;
+}
+
+int skep_seccomp_add_multiplexed(struct skep_seccomp *policy, const char *call, uint32_t action,
+				 struct skep_diag *diag)
+{
+	struct skep_seccomp_test test;
+	const char *by = syscall_multiplexer(call, &test);
+
+	if (!by || !skep_seccomp_has_arch(policy, SKEP_ARCH_X86))
+		return 0;
+	return skep_seccomp_add_rule(policy, SKEP_ARCH_X86, by, action, &test, 1, diag);
 }

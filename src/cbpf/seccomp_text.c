@@ -6,6 +6,7 @@
  * behind them.
  */
 #include "cbpf/seccomp.h"
+#include "cbpf/syscall.h"
 
 #include <linux/seccomp.h>
 #include <stdlib.h>
@@ -207,13 +208,47 @@ static int read_tests(struct reader *reader, struct skep_seccomp_test *tests)
 
 /* --- lines --- */
 
-/* CALL or CALL@ARCH, which the policy must be for. */
-static int add_call(struct reader *reader, char *call, uint32_t action,
-		    const struct skep_seccomp_test *tests, size_t count)
+/* What a line is about: its action, its tests, and which calls it leaves out. */
+struct line {
+	uint32_t action;
+	struct skep_seccomp_test tests[SKEP_SECCOMP_TESTS];
+	size_t count;
+	struct syscall_set out;
+};
+
+static int fail_unknown(const struct reader *reader, const char *call, const char *arch)
+{
+	const char *near = skep_syscall_nearest(call);
+	bool group = *call == '@';
+
+	fail(reader, "there is no %s '%s'%s%s", group ? "group of system calls" : "system call", call,
+	     *arch ? " on " : "", arch);
+	if (near && strcmp(near, call) != 0)
+		skep_help(reader->diag, "did you mean '%s'?", near);
+	else if (group)
+		skep_help(reader->diag, "'skep seccomp groups' shows all");
+	return -SKEP_SECCOMP_TEXT_ERRNO;
+}
+
+static int add_to(struct reader *reader, enum skep_seccomp_arch arch, const char *call, const struct line *line)
+{
+	int error;
+
+	if (!skep_seccomp_has_arch(reader->policy, arch))
+		return 0;
+	error = skep_seccomp_add_rule(reader->policy, arch, call, line->action, line->tests, line->count,
+				      reader->diag);
+	if (error == 0 && arch == SKEP_ARCH_X86 && line->count == 0)
+		error = skep_seccomp_add_multiplexed(reader->policy, call, line->action, reader->diag);
+	return error;
+}
+
+/* CALL, or CALL@ARCH, which need not be an architecture of the policy. */
+static int add_call(struct reader *reader, char *call, const struct line *line)
 {
 	char *at = strchr(call, '@');
-	int only = -1, error = 0;
-	bool known = false;
+	int only = -1, error = 0, row;
+	bool known;
 
 	if (at) {
 		*at = '\0';
@@ -221,44 +256,87 @@ static int add_call(struct reader *reader, char *call, uint32_t action,
 		if (only < 0)
 			return fail(reader, "there is no architecture '%s': x86_64, x86, x32 or aarch64", at + 1);
 	}
+	row = syscall_row(call);
+	known = only < 0 ? row >= 0 || skep_syscall_number(SKEP_ARCH_X86_64, call) >= 0 :
+			   skep_syscall_number((enum skep_seccomp_arch)only, call) >= 0;
+	if (!known)
+		return fail_unknown(reader, call, at ? at + 1 : "");
+	if (row >= 0 && syscall_set_has(&line->out, row))
+		return 0;
 	for (int arch = 0; arch < SKEP_ARCH_COUNT && error == 0; arch++) {
-		bool wanted = only < 0 || arch == only;
-
-		known |= wanted && skep_syscall_number((enum skep_seccomp_arch)arch, call) >= 0;
-		if (wanted && skep_seccomp_has_arch(reader->policy, (enum skep_seccomp_arch)arch))
-			error = skep_seccomp_add_rule(reader->policy, (enum skep_seccomp_arch)arch, call, action,
-						      tests, count, reader->diag);
+		if (only < 0 || arch == only)
+			error = add_to(reader, (enum skep_seccomp_arch)arch, call, line);
 	}
-	if (error == 0 && !known)
-		return fail(reader, "there is no system call '%s'%s%s", call, at ? " on " : "", at ? at + 1 : "");
 	return error;
 }
 
-static int read_rule(struct reader *reader, uint32_t action)
+static int add_group(struct reader *reader, const char *group, const struct line *line)
 {
-	struct skep_seccomp_test tests[SKEP_SECCOMP_TESTS];
-	const char *calls = reader->at, *end;
-	bool any = false;
-	int count = 0, error;
+	struct syscall_set set = { 0 };
+	int error = 0;
 
-	/* the tests stand behind the calls that they are for */
+	if (!syscall_set_add_group(&set, group))
+		return fail_unknown(reader, group, "");
+	for (int row = 0; syscall_row_name(row) && error == 0; row++) {
+		if (!syscall_set_has(&set, row) || syscall_set_has(&line->out, row))
+			continue;
+		for (int arch = 0; arch < SKEP_ARCH_COUNT && error == 0; arch++)
+			error = add_to(reader, (enum skep_seccomp_arch)arch, syscall_row_name(row), line);
+	}
+	return error;
+}
+
+/* ~CALL or ~@GROUP */
+static int leave_out(const struct reader *reader, struct syscall_set *out, const char *name)
+{
+	int row = syscall_row(name);
+
+	if (*name == '@' ? !syscall_set_add_group(out, name) : row < 0)
+		return fail_unknown(reader, name, "");
+	if (*name != '@')
+		syscall_set_add(out, row);
+	return 0;
+}
+
+/* The calls of a line up to where its tests begin or it ends; which are left out, and how many are not. */
+static int read_left_out(struct reader *reader, struct line *line)
+{
+	int error, others = 0;
+
 	for (;;) {
 		if ((error = next_word(reader)) < 0)
 			return error;
 		if (!reader->word[0] || strcmp(reader->word, "if") == 0)
-			break;
-		any = true;
+			return others;
+		if (reader->word[0] != '~')
+			others++;
+		else if ((error = leave_out(reader, &line->out, reader->word + 1)) < 0)
+			return error;
 	}
+}
+
+static int read_rule(struct reader *reader, uint32_t action)
+{
+	struct line line = { .action = action };
+	const char *calls = reader->at, *end;
+	int others = read_left_out(reader, &line), error, count = 0;
+
+	if (others < 0)
+		return others;
 	end = reader->word_at;
-	if (!any)
-		return fail(reader, "an action without a system call");
-	if (reader->word[0] && (count = read_tests(reader, tests)) < 0)
+	if (others == 0)
+		return fail(reader, "an action without a system call (all but some are: @known ~@clock)");
+	if (reader->word[0] && (count = read_tests(reader, line.tests)) < 0)
 		return count;
+	line.count = (size_t)count;
 	reader->at = calls;
 	for (;;) {
 		if ((error = next_word(reader)) < 0 || reader->word_at >= end)
 			return error;
-		error = add_call(reader, reader->word, action, tests, (size_t)count);
+		if (reader->word[0] == '@')
+			error = add_group(reader, reader->word, &line);
+		else if (reader->word[0] != '~')
+			error = add_call(reader, reader->word, &line);
 		if (error < 0)
 			return error;
 	}

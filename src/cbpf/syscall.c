@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* syscall.c - names and numbers: architectures, system calls, seccomp's actions. */
-#include <skep/seccomp.h>
+#include "cbpf/syscall.h"
 
 #include <errno.h>
 #include <linux/audit.h>
@@ -75,19 +75,39 @@ static int compare_call(const void *name, const void *row)
 	return strcmp(name, ((const struct call_row *)row)->name);
 }
 
+_Static_assert(ARRAY_SIZE(calls) <= SYSCALLS_MAX, "a set has no room for all calls");
+
+const char *skep_syscall_each(size_t index)
+{
+	return index < ARRAY_SIZE(calls) ? calls[index].name : NULL;
+}
+
+int syscall_row(const char *name)
+{
+	const struct call_row *row = bsearch(name, calls, ARRAY_SIZE(calls), sizeof(calls[0]), compare_call);
+
+	return row ? (int)(row - calls) : -ENOENT;
+}
+
+const char *syscall_row_name(int row)
+{
+	return row >= 0 ? skep_syscall_each((size_t)row) : NULL;
+}
+
 int64_t skep_syscall_number(enum skep_seccomp_arch arch, const char *name)
 {
-	const struct call_row *row;
 	char *end;
+	int row;
 
 	if (*name >= '0' && *name <= '9') {
 		uint64_t number = strtoull(name, &end, 0);
 
 		return *end || number > UINT32_MAX ? -ENOENT : (int64_t)number;
 	}
-	row = bsearch(name, calls, ARRAY_SIZE(calls), sizeof(calls[0]), compare_call);
-	return row && row->numbers[arch] >= 0 ? (int64_t)((uint32_t)row->numbers[arch] | archs[arch].bit) :
-						-ENOENT;
+	row = syscall_row(name);
+	return row >= 0 && calls[row].numbers[arch] >= 0 ?
+		       (int64_t)((uint32_t)calls[row].numbers[arch] | archs[arch].bit) :
+		       -ENOENT;
 }
 
 /* --- actions --- */

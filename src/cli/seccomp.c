@@ -162,15 +162,18 @@ const struct verb verb_seccomp_compile = {
 		"  ACTION CALL... [if TEST [and TEST]...]\n"
 		"\n"
 		"ACTION is allow, log, errno [ERROR], trace [N], trap [N], notify, kill-thread or\n"
-		"kill-process. CALL is a name or number, or CALL@ARCH. TEST is arg0 == 1,\n"
-		"arg1 & 0xff != 3 or arg2 in 5..9; operators are == != < <= > and >=. Of a call's\n"
-		"rules, the first that matches decides; in JSON, one without tests comes first.\n"
-		"'#' begins a comment.\n"
+		"kill-process. CALL is a name or number, CALL@ARCH, or a group such as @basic-io\n"
+		"('skep seccomp groups' shows all); ~CALL and ~@GROUP are left out of what else the\n"
+		"line names. TEST is arg0 == 1, arg1 & 0xff != 3 or arg2 in 5..9; operators are\n"
+		"== != < <= > and >=. Of a call's rules, the first that matches decides; in JSON, one\n"
+		"without tests comes first. '#' begins a comment.\n"
 		"\n"
-		"On x86 and x32 the lower 32 bits of an argument alone are compared. The socketcall\n"
-		"and ipc of x86 are calls of their own: a rule for socket does not reach socketcall.",
+		"On x86 and x32 the lower 32 bits of an argument alone are compared. On x86 a rule\n"
+		"for socket without tests is one for socketcall's socket as well, and so on, also for\n"
+		"ipc; with tests it is not, for the arguments of these are in memory, where no\n"
+		"filter sees them.",
 	.example = "  skep seccomp compile docker.json --cap SYS_PTRACE --binary -o filter.bpf\n"
-		   "  printf 'default allow\\nerrno EPERM ptrace\\n' | skep seccomp compile -",
+		   "  printf 'default allow\\nerrno EPERM @mount ptrace\\n' | skep seccomp compile -",
 	.opts = compile_opts,
 	.args_size = sizeof(struct args),
 	.run = run_compile,
@@ -225,8 +228,14 @@ static bool parse_call(const struct args *args, int argc, char **argv, struct sk
 	if (arch < 0)
 		return skep_report(diag, SKEP_ARG, NULL, "there is no architecture '%s': x86_64, x86, x32 or aarch64",
 				   name) == 0;
-	if (nr < 0)
-		return skep_report(diag, SKEP_ARG, NULL, "there is no system call '%s' on %s", argv[0], name) == 0;
+	if (nr < 0) {
+		const char *near = skep_syscall_nearest(argv[0]);
+
+		skep_report(diag, SKEP_ARG, NULL, "there is no system call '%s' on %s", argv[0], name);
+		if (near && strcmp(near, argv[0]) != 0)
+			skep_help(diag, "did you mean '%s'?", near);
+		return false;
+	}
 	call->nr = (int32_t)nr;
 	call->arch = skep_arch_audit((enum skep_seccomp_arch)arch);
 	for (int i = 1; i < argc; i++) {

@@ -4,7 +4,8 @@
  * specification have them.
  *
  * As these treat them: of several rules for one call, one without tests decides, whatever the
- * others test; otherwise the first that matches. A rule whose names an architecture does not
+ * others test; otherwise the first that matches. x86's socketcall and ipc are treated as the calls
+ * that they make, where a rule for these tests nothing. A rule whose names an architecture does not
  * have is nothing there; a name that no architecture has may be of a later kernel.
  */
 #include "cli/seccomp.h"
@@ -162,11 +163,16 @@ static int read_test(const struct profile *profile, const json_t *arg, struct sk
 	return FAIL(profile, "'%s' is not a comparison: SCMP_CMP_EQ, NE, LT, LE, GT, GE or MASKED_EQ", word ? word : "");
 }
 
+/* Rules are added in this order: what comes first decides. */
+enum pass { WITHOUT_TESTS, MULTIPLEXED, WITH_TESTS, PASSES };
+
 static int add_call(const struct profile *profile, const char *call, uint32_t action,
-		    const struct skep_seccomp_test *tests, size_t count)
+		    const struct skep_seccomp_test *tests, size_t count, enum pass pass)
 {
 	int error = 0;
 
+	if (pass == MULTIPLEXED)
+		return skep_seccomp_add_multiplexed(profile->policy, call, action, profile->diag);
 	for (int arch = 0; arch < SKEP_ARCH_COUNT && error == 0; arch++) {
 		if (skep_seccomp_has_arch(profile->policy, (enum skep_seccomp_arch)arch))
 			error = skep_seccomp_add_rule(profile->policy, (enum skep_seccomp_arch)arch, call, action,
@@ -175,7 +181,7 @@ static int add_call(const struct profile *profile, const char *call, uint32_t ac
 	return error;
 }
 
-static int read_rule(const struct profile *profile, const json_t *rule, bool with_tests)
+static int read_rule(const struct profile *profile, const json_t *rule, enum pass pass)
 {
 	const json_t *args = json_object_get(rule, "args"), *names = json_object_get(rule, "names");
 	const char *name = json_string_value(json_object_get(rule, "name"));
@@ -184,7 +190,7 @@ static int read_rule(const struct profile *profile, const json_t *rule, bool wit
 	uint32_t action = 0;
 	int error;
 
-	if ((count > 0) != with_tests || !applies(profile, rule))
+	if ((count > 0) != (pass == WITH_TESTS) || !applies(profile, rule))
 		return 0;
 	if (count > SKEP_SECCOMP_TESTS)
 		return FAIL(profile, "more than %u tests in one rule", SKEP_SECCOMP_TESTS);
@@ -192,10 +198,10 @@ static int read_rule(const struct profile *profile, const json_t *rule, bool wit
 	for (size_t i = 0; i < count && error == 0; i++)
 		error = read_test(profile, json_array_get(args, i), &tests[i]);
 	if (error == 0 && name)
-		error = add_call(profile, name, action, tests, count);
+		error = add_call(profile, name, action, tests, count, pass);
 	for (size_t i = 0; i < json_array_size(names) && error == 0; i++) {
 		name = json_string_value(json_array_get(names, i));
-		error = name ? add_call(profile, name, action, tests, count) :
+		error = name ? add_call(profile, name, action, tests, count, pass) :
 			       FAIL(profile, "\"names\" are names of system calls");
 	}
 	if (error == 0 && !name)
@@ -263,9 +269,9 @@ static int read_root(struct profile *profile, const json_t *root)
 	if (error < 0 || (error = read_archs(profile, root)) < 0)
 		return error;
 	skep_seccomp_set_default(profile->policy, normal);
-	for (int with_tests = 0; with_tests < 2; with_tests++) {
+	for (int pass = 0; pass < PASSES; pass++) {
 		for (size_t i = 0; i < json_array_size(rules) && error == 0; i++)
-			error = read_rule(profile, json_array_get(rules, i), with_tests);
+			error = read_rule(profile, json_array_get(rules, i), (enum pass)pass);
 	}
 	return error;
 }
