@@ -133,16 +133,48 @@ static void print_hex(const struct world_event *event)
 		printf("%s%02x", i ? " " : "", bytes[i]);
 }
 
-/* For people: the bytes, and the characters among them. */
+static size_t zeros_from(const struct world_event *event, size_t at)
+{
+	const uint8_t *bytes = event->data;
+	size_t end = at;
+
+	while (end < event->size && !bytes[end])
+		end++;
+	return end - at;
+}
+
+/* The characters among the bytes, what lies between words in three dots at the most. */
+static void print_characters(const struct world_event *event)
+{
+	const uint8_t *bytes = event->data;
+	size_t dots = 0;
+
+	for (size_t i = 0; i < event->size; i++) {
+		bool plain = bytes[i] >= 0x20 && bytes[i] < 0x7f;
+
+		dots = plain ? 0 : dots + 1;
+		if (dots <= 3)
+			putchar(plain ? bytes[i] : '.');
+	}
+}
+
+/* For people: the bytes, runs of zeros as 00*N, and the characters among them. */
 static void print_bytes(const struct world_event *event)
 {
 	const uint8_t *bytes = event->data;
 
-	printf("%zu bytes: ", event->size);
-	print_hex(event);
+	printf("%zu bytes:", event->size);
+	for (size_t i = 0; i < event->size; i++) {
+		size_t zeros = zeros_from(event, i);
+
+		printf(" %02x", bytes[i]);
+		if (zeros < 8)
+			continue;
+		printf("*%zu", zeros);
+		i += zeros - 1;
+	}
 	printf("  |");
-	for (size_t i = 0; i < event->size; i++)
-		putchar(bytes[i] >= 0x20 && bytes[i] < 0x7f ? bytes[i] : '.');
+	print_characters(event);
 	printf("|");
 }
 

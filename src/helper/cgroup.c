@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cgroup.c - cgroups. [runtime]
+ * cgroup.c - cgroups of the unified hierarchy. [runtime]
+ *
+ * A cgroup's id is the number of its directory's inode. The task's own is the line "0::/path"
+ * of /proc/thread-self/cgroup, and those above it are the path's. A task whose cgroup cannot
+ * be seen counts as in the root. In a cgroup namespace the root is the namespace's.
  */
 #include "helper/list.h"
 
@@ -8,15 +12,136 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 
 #include "map/sys.h"
 
-static uint64_t skb_under_cgroup(struct vm *vm, const uint64_t arg[5])
+#define CGROUP2_MAGIC 0x63677270
+#define CGROUP_ROOT 1 /* the root's id */
+
+/* The current task's cgroup: its directory, of which the first `root` bytes are the root's. */
+struct own_cgroup {
+	char path[4200];
+	size_t root;
+};
+
+/* Alone, or beside the older hierarchies. */
+static const char *cgroup_mount(void)
 {
-	const struct map *map = (const struct map *)(uintptr_t)arg[1];
+	static const char *const mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+	struct statfs system;
+
+	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++)
+		if (sys_call4(SYS_statfs, (uintptr_t)mounts[i], (uintptr_t)&system, 0, 0) == 0 &&
+		    system.f_type == CGROUP2_MAGIC)
+			return mounts[i];
+	return NULL;
+}
+
+/* The line's path, "/" for the root; NULL when there is none. */
+static char *read_own(char *text, size_t room)
+{
+	static const char file[] = "/proc/thread-self/cgroup";
+	int64_t fd = sys_call4(SYS_openat, (uint64_t)AT_FDCWD, (uintptr_t)file, O_RDONLY | O_CLOEXEC, 0);
+	int64_t size;
+	char *line = text;
+
+	if (fd < 0)
+		return NULL;
+	size = sys_call4(SYS_read, (uint64_t)fd, (uintptr_t)text, room - 1, 0);
+	sys_call4(SYS_close, (uint64_t)fd, 0, 0, 0);
+	text[size > 0 ? size : 0] = '\0';
+	while (line && strncmp(line, "0::/", 4) != 0) {
+		line = strchr(line, '\n');
+		line = line ? line + 1 : NULL;
+	}
+	if (!line)
+		return NULL;
+	line[strcspn(line, "\n")] = '\0';
+	return line + 3;
+}
+
+static bool own_cgroup(struct own_cgroup *own)
+{
+	char text[4096];
+	const char *mount = cgroup_mount(), *path = mount ? read_own(text, sizeof(text)) : NULL;
+
+	if (!path)
+		return false;
+	own->root = strlen(mount);
+	memcpy(own->path, mount, own->root);
+	memcpy(own->path + own->root, path, strlen(path) + 1);
+	if (!path[1])
+		own->path[own->root] = '\0';
+	return true;
+}
+
+/* The id of the directory that the first `size` bytes of the path name; 0 when it has gone. */
+static uint64_t cgroup_id(struct own_cgroup *own, size_t size)
+{
+	char end = own->path[size];
+	struct stat dir;
+	int64_t error;
+
+	own->path[size] = '\0';
+	error = sys_call4(SYS_newfstatat, (uint64_t)AT_FDCWD, (uintptr_t)own->path, (uintptr_t)&dir, 0);
+	own->path[size] = end;
+	return error < 0 ? 0 : dir.st_ino;
+}
+
+/* Where the path of the next cgroup below the first `size` bytes ends; 0 at the last. */
+static size_t cgroup_below(const struct own_cgroup *own, size_t size)
+{
+	return own->path[size] ? size + 1 + strcspn(own->path + size + 1, "/") : 0;
+}
+
+static uint64_t current_task_under_cgroup(struct vm *vm, const uint64_t arg[5])
+{
+	int64_t id = cgroup_array_id((const struct map *)(uintptr_t)arg[0], (uint32_t)arg[1]);
+	struct own_cgroup own;
 
 	(void)vm;
-	return (uint32_t)arg[2] >= map->max_entries ? (uint64_t)-E2BIG : (uint64_t)-ENOENT;
+	if (id < 0 || !own_cgroup(&own))
+		return id < 0 ? (uint64_t)id : id == CGROUP_ROOT;
+	for (size_t size = own.root; size; size = cgroup_below(&own, size))
+		if (cgroup_id(&own, size) == (uint64_t)id)
+			return 1;
+	return 0;
+}
+
+static uint64_t get_current_cgroup_id(struct vm *vm, const uint64_t arg[5])
+{
+	struct own_cgroup own;
+	uint64_t id = own_cgroup(&own) ? cgroup_id(&own, strlen(own.path)) : 0;
+
+	(void)vm, (void)arg;
+	return id ? id : CGROUP_ROOT;
+}
+
+/* Level 0 is the root; below the task's own there is none. */
+static uint64_t get_current_ancestor_cgroup_id(struct vm *vm, const uint64_t arg[5])
+{
+	int level = (int)arg[0];
+	struct own_cgroup own;
+	size_t size;
+
+	(void)vm;
+	if (level < 0)
+		return 0;
+	if (!own_cgroup(&own))
+		return level == 0 ? CGROUP_ROOT : 0;
+	for (size = own.root; size && level > 0; level--)
+		size = cgroup_below(&own, size);
+	return size ? cgroup_id(&own, size) : 0;
+}
+
+/* Packets here belong to no socket, and so to no cgroup. */
+static uint64_t skb_under_cgroup(struct vm *vm, const uint64_t arg[5])
+{
+	int64_t id = cgroup_array_id((const struct map *)(uintptr_t)arg[1], (uint32_t)arg[2]);
+
+	(void)vm;
+	return id < 0 ? (uint64_t)id : (uint64_t)-ENOENT;
 }
 
 const struct helper helper_skb_under_cgroup = {
@@ -40,6 +165,7 @@ const struct helper helper_current_task_under_cgroup = {
 	.types = TYPES_BASE,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_CONST_MAP_PTR }, { ARG_ANYTHING } },
+	.call = current_task_under_cgroup,
 };
 
 /* Packets here belong to no socket, and so to no cgroup. */
@@ -71,41 +197,6 @@ const struct helper helper_skb_ancestor_cgroup_id = {
 	.call = skb_cgroup_id,
 };
 
-/*
- * The task's cgroup in the unified hierarchy is the line "0::/path" of
- * /proc/self/cgroup, and its id the number of that directory's inode. A task
- * whose cgroup cannot be seen counts as in the root, whose id is 1.
- */
-static uint64_t get_current_cgroup_id(struct vm *vm, const uint64_t arg[5])
-{
-	static const char root[] = "/sys/fs/cgroup";
-	char text[1024], path[sizeof(root) + sizeof(text)], *line = text;
-	struct stat dir;
-	int64_t fd, size;
-
-	(void)vm, (void)arg;
-	fd = sys_call4(SYS_openat, (uint64_t)AT_FDCWD, (uintptr_t) "/proc/self/cgroup",
-		      O_RDONLY | O_CLOEXEC, 0);
-	if (fd < 0)
-		return 1;
-	size = sys_call4(SYS_read, (uint64_t)fd, (uintptr_t)text, sizeof(text) - 1, 0);
-	sys_call4(SYS_close, (uint64_t)fd, 0, 0, 0);
-	text[size > 0 ? size : 0] = '\0';
-	while (line && strncmp(line, "0::/", 4) != 0) {
-		line = strchr(line, '\n');
-		line = line ? line + 1 : NULL;
-	}
-	if (!line)
-		return 1;
-	line += 3;
-	line[strcspn(line, "\n")] = '\0';
-	memcpy(path, root, sizeof(root) - 1);
-	memcpy(path + sizeof(root) - 1, line, strlen(line) + 1);
-	if (sys_call4(SYS_newfstatat, (uint64_t)AT_FDCWD, (uintptr_t)path, (uintptr_t)&dir, 0) < 0)
-		return 1;
-	return dir.st_ino;
-}
-
 const struct helper helper_get_current_cgroup_id = {
 	.id = 80,
 	.name = "get_current_cgroup_id",
@@ -126,6 +217,7 @@ const struct helper helper_get_current_ancestor_cgroup_id = {
 	.types = TYPES_BASE,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_ANYTHING } },
+	.call = get_current_ancestor_cgroup_id,
 };
 
 const struct helper helper_sk_cgroup_id = {

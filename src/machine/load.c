@@ -103,15 +103,27 @@ static void settle_maps(struct loading *l)
 	}
 }
 
+/* A member that the kernel's types have may be missing in the machine's. */
+static void tell_whose_types(struct skep_diag *diag)
+{
+	const struct skep_diag_item *item = NULL;
+
+	for (size_t i = 0; skep_diag_get(diag, i); i++)
+		item = skep_diag_get(diag, i);
+	if (item && item->code == SKEP_OBJECT_CORE)
+		skep_help(diag, "the machine's tasks, files and mounts have some of the members that the "
+			  "kernel's have: guard the access with bpf_core_field_exists()");
+}
+
 static int judge(struct loading *l, size_t index)
 {
 	struct skep_object_prog *prog = &l->object->progs[index];
 	struct skep_verify_result result = { 0 };
 	int error;
 
-	error = verify(&l->specs[index], l->opts, &result, &l->verified[index], l->diag);
-	if (!error)
-		error = object_explain_poison(prog, &result, l->diag);
+	error = object_judge(prog, l->opts, &l->specs[index], &result, &l->verified[index], l->diag);
+	if (error && prog->linked.poisons.count)
+		tell_whose_types(l->diag);
 	if (!error)
 		error = result.error;
 	skep_verify_result_done(&prog->judged);

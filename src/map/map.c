@@ -22,7 +22,7 @@ static const struct map_type *const types[] = {
 	&map_percpu_array, &map_prog_array, &map_ringbuf, &map_perf_event_array, &map_lpm_trie,
 	&map_array_of_maps, &map_hash_of_maps, &map_queue, &map_stack, &map_stack_trace,
 	&map_bloom_filter, &map_devmap, &map_devmap_hash, &map_cpumap, &map_xskmap,
-	&map_insn_array,
+	&map_insn_array, &map_cgroup_array,
 };
 
 enum { TYPE_COUNT = __MAX_BPF_MAP_TYPE };

@@ -171,6 +171,9 @@ int map_user_next_key(struct map *map, const void *key, void *next);
 /* BPF_MAP_LOOKUP_AND_DELETE_ELEM: queues and stacks (pop), hashes. */
 int map_user_take(struct map *map, const void *key, void *value, uint64_t flags);
 
+/* The id of the cgroup at an index of a cgroup array; -E2BIG; -EAGAIN when there is none. */
+int64_t cgroup_array_id(const struct map *map, uint32_t index);
+
 /* --- rings (ringbuf.c, perf_event_array.c) --- */
 
 /* Reserve size bytes; NULL when full. Submit or discard what was reserved. */

@@ -22,7 +22,6 @@ struct rule {
 };
 
 static const struct rule rules[] = {
-	{ BPF_MAP_TYPE_CGROUP_ARRAY, 4, { 4, 4 }, MAX_NONZERO, 0, 0 },
 	{ BPF_MAP_TYPE_SOCKMAP, 4, { 4, 8 }, MAX_NONZERO, 0, 0 },
 	{ BPF_MAP_TYPE_SOCKHASH, -1, { 4, 8 }, MAX_NONZERO, 0, 0 },
 	{ BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, 4, { 4, 8 }, MAX_NONZERO, 0, 0 },
@@ -105,9 +104,6 @@ static int unspec_check(const struct map_spec *spec, struct skep_diag *diag)
 
 const struct map_type map_others[] = {
 	{ .id = BPF_MAP_TYPE_UNSPEC, .name = "unspec", .doc = "No map.", .check = unspec_check },
-	{ .id = BPF_MAP_TYPE_CGROUP_ARRAY, .name = "cgroup_array", .check = other_check,
-	  .flags = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY, .no_btf = true,
-	  .doc = "Cgroups by index, to compare a task's or socket's with." },
 	{ .id = BPF_MAP_TYPE_SOCKMAP, .name = "sockmap", .needs = NEEDS_NET_ADMIN, .check = other_check,
 	  .flags = SOCK_FLAGS, .no_btf = true, .doc = "Sockets by index." },
 	{ .id = BPF_MAP_TYPE_SOCKHASH, .name = "sockhash", .needs = NEEDS_NET_ADMIN, .check = other_check,

@@ -13,7 +13,7 @@ extern const struct map_type map_prog_array, map_ringbuf, map_perf_event_array;
 extern const struct map_type map_lpm_trie, map_array_of_maps, map_hash_of_maps;
 extern const struct map_type map_queue, map_stack, map_stack_trace, map_bloom_filter;
 extern const struct map_type map_devmap, map_devmap_hash, map_cpumap, map_xskmap;
-extern const struct map_type map_insn_array;
+extern const struct map_type map_insn_array, map_cgroup_array;
 extern const struct map_type map_others[]; /* ends with name NULL */
 
 #endif

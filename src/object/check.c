@@ -198,7 +198,7 @@ static void find_naming_line(const struct skep_object_prog *prog, const char *wh
 	}
 }
 
-int object_explain_poison(struct skep_object_prog *prog, struct skep_verify_result *result,
+static int explain_poison(struct skep_object_prog *prog, struct skep_verify_result *result,
 			  struct skep_diag *diag)
 {
 	const struct poison *poison = poison_at(&prog->linked, result->insn);
@@ -235,6 +235,28 @@ static void repeat_items(struct skep_diag *to, const struct skep_diag *from)
 	}
 }
 
+/* The verifier's item would tell of a strange call where a type is missing. */
+int object_judge(struct skep_object_prog *prog, const struct skep_verify_opts *opts,
+		 const struct prog_spec *spec, struct skep_verify_result *result,
+		 struct verified *out, struct skep_diag *diag)
+{
+	struct skep_diag *quiet;
+	int error;
+
+	if (!prog->linked.poisons.count)
+		return verify(spec, opts, result, out, diag);
+	quiet = skep_diag_new();
+	if (!quiet)
+		return skep_fail(diag, SKEP_OOM, NULL, "diagnostics");
+	error = verify(spec, opts, result, out, quiet);
+	if (!error)
+		error = explain_poison(prog, result, diag);
+	if (!error || !result->error)
+		repeat_items(diag, quiet);
+	skep_diag_free(quiet);
+	return error;
+}
+
 int object_verify(struct skep_object_prog *prog, const struct skep_verify_opts *opts,
 		  struct prog_spec *spec, struct skep_verify_result *result, struct verified *out,
 		  struct skep_diag *diag)
@@ -242,26 +264,17 @@ int object_verify(struct skep_object_prog *prog, const struct skep_verify_opts *
 	struct skep_where where = object_where(prog->object, prog->section,
 					       skep_object_prog_name(prog));
 	struct filled filled = { 0 };
-	struct skep_diag *quiet;
 	int error = object_prog_spec(prog, opts, spec, diag);
 
 	if (error)
 		return error;
-	/* The verifier's item would tell of a strange call where a type is missing. */
-	quiet = prog->linked.poisons.count ? skep_diag_new() : NULL;
-	if (filled_init(&filled, spec) < 0 || (prog->linked.poisons.count && !quiet))
+	if (filled_init(&filled, spec) < 0)
 		error = skep_fail(diag, SKEP_OOM, &where, "maps");
 	spec->maps = filled.list;
 	if (!error)
 		error = check_maps(spec, &where, diag);
 	if (!error)
-		error = verify(spec, opts, result, out, quiet ? quiet : diag);
-	if (!error && quiet) {
-		error = object_explain_poison(prog, result, diag);
-		if (!error)
-			repeat_items(diag, quiet);
-	}
-	skep_diag_free(quiet);
+		error = object_judge(prog, opts, spec, result, out, diag);
 	filled_done(&filled);
 	spec->maps = prog->linked.maps;
 	return error;

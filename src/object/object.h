@@ -282,11 +282,12 @@ int object_check_map(const struct map_spec *spec, const struct skep_where *where
 		     struct skep_diag *diag);
 
 /*
- * After the verifier: puts libbpf's words for a poisoned instruction into the
- * log, and says whether the program was rejected because it was reached (then
- * reports it: the result is negative).
+ * The verifier on a specification whose maps are settled. Where it met a poisoned instruction,
+ * what is told, and said in the log in libbpf's words, is what could not be resolved; the
+ * result is negative then.
  */
-int object_explain_poison(struct skep_object_prog *prog, struct skep_verify_result *result,
-			  struct skep_diag *diag);
+int object_judge(struct skep_object_prog *prog, const struct skep_verify_opts *opts,
+		 const struct prog_spec *spec, struct skep_verify_result *result,
+		 struct verified *out, struct skep_diag *diag);
 
 #endif

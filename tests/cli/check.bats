@@ -97,6 +97,15 @@ load helper
 	[[ "$output" == *'struct task_struct has no field bio_list'* ]]
 }
 
+@test "prog run: a field that the machine does not have is named, not the call in its place" {
+	objects task
+	run skep prog run task.o:disk
+	[ "$status" = 1 ]
+	[[ "$output" == *'error[L007]: struct task_struct has no field bio_list'* ]]
+	[[ "$output" == *"the machine's tasks"* ]]
+	[[ "$output" != *'unknown#'* ]]
+}
+
 @test "prog run: the current task is the process that runs the program" {
 	objects task
 	run bash -c '"$0" prog run task.o:parent -j; echo "$$"' "$SKEP"

@@ -167,3 +167,14 @@ opened() {
 	cmp scanned kept
 	cmp scanned damaged
 }
+
+@test "command: a cgroup array may be empty; the zeros of bytes without a type are counted" {
+	objects cgroup
+	run skep run cgroup.o -- mkdir one
+	[ "$status" = 0 ]
+	[[ "$output" == *'40 bytes: 61 20 64 69 72 65 63 74 6f 72 79 00*21 07 00 00 00 00 00 00 00  |a directory...|'* ]]
+	run skep run --set only_ours=1 cgroup.o -- mkdir two
+	[ "$status" = 0 ]
+	[ -d two ]
+	[[ "$output" != *'bytes:'* ]]
+}

@@ -172,7 +172,7 @@ load helper
 	objects tail
 	capture in.pcap
 	run skep run tail.o -r in.pcap -c 1
-	[[ "$output" == *'notes 8 bytes: 41 62 0d 01 00 00 00 00  |Ab......|'* ]]
+	[[ "$output" == *'notes 8 bytes: 41 62 0d 01 00 00 00 00  |Ab...|'* ]]
 	[[ "$output" == *'say \r there'* ]]
 	run skep run tail.o -r in.pcap -c 1 -e notes=scrap
 	[[ "$output" == *'notes scrap { .text = [65, 98, 13, 1, 0, 0, 0, 0] }'* ]]
