@@ -7,7 +7,9 @@
  *   text  base's | over's
  *
  * Everything that refers to a replaced structure, as the functions of a kernel
- * do, so refers to the new one.
+ * do, so refers to the new one. A base structure that begins with a replaced one, as
+ * kinds of sockets do with struct sock, keeps that and loses the rest: what follows
+ * the new one in memory is not what the base says.
  */
 #include "btf/impl.h"
 
@@ -78,14 +80,46 @@ static void put_over(struct merge *m, uint32_t id)
 	}
 }
 
+/* What a structure of base measures that begins with a replaced one; 0: it stays. */
+static uint32_t cut_size(const struct merge *m, uint32_t id)
+{
+	const struct btf_type *t = btf_type(m->base, id), *first;
+	const struct btf_member *member = btf_data(t);
+	uint32_t size;
+
+	if (btf_kind(t) != BTF_STRUCT || !btf_vlen(t) || !member->type)
+		return 0;
+	first = btf_type(m->base, member->type);
+	if (btf_kind(first) != BTF_STRUCT)
+		return 0;
+	if (!m->to_over[member->type])
+		return cut_size(m, member->type);
+	size = btf_type(m->over, m->to_over[member->type])->size;
+	return size == first->size ? 0 : size;
+}
+
+/* With the first of its members only. */
+static void put_cut(struct merge *m, const struct btf_type *from, uint32_t size)
+{
+	struct btf_type t = *from;
+
+	t.info = (t.info & ~0xffffu) | 1;
+	t.size = size;
+	put(m, &t, sizeof(t));
+	put(m, from + 1, sizeof(struct btf_member));
+}
+
 static void put_types(struct merge *m)
 {
 	for (uint32_t id = 1; id <= m->base->count; id++) {
 		size_t size;
 		const struct btf_type *t = raw_type(m->base, id, &size);
+		uint32_t cut = m->to_over[id] ? 0 : cut_size(m, id);
 
 		if (m->to_over[id])
 			put_over(m, m->to_over[id]);
+		else if (cut)
+			put_cut(m, t, cut);
 		else
 			put(m, t, size);
 	}

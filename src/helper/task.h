@@ -56,6 +56,7 @@ struct own_file {
 	struct own_inode *f_inode;
 	int64_t f_pos;
 	uint32_t f_flags, f_mode;
+	struct own_socket *private_data;     /* helper/socket.h; NULL for what is no socket */
 };
 
 struct own_fdtable {

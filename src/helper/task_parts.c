@@ -6,13 +6,14 @@
  * To read all of that from /proc at each event would cost far more than the event.
  * So task->mm and its like point into addresses that nothing is mapped at: a look
  * faults, the fault handler (fault.h) has the page filled here, and the look is
- * repeated. A process has, for each virtual CPU,
+ * repeated. A thread of a process has
  *
- *   | mm | namespaces | files | 1024 pointers | exe | cwd | root | file 0 | file 1 ...
+ *   | mm | namespaces | files | 1024 pointers | exe | cwd | root | file 0 ... | socket 0 ...
  *
- * of a page each, and two of pointers. When the virtual CPU is taken for another
- * event, the pages that were filled fault again: what a program sees is never older
- * than its event.
+ * of a page each, and two of pointers: for as long as it lives, so that an address that
+ * one event keeps means the same thing in the next. Threads that come when all that is
+ * taken use those of the virtual CPU that they hold. With the next event the pages that
+ * were filled fault again: what a program sees is never older than its event.
  */
 #include "helper/task.h"
 
@@ -24,24 +25,28 @@
 #include <sys/sysmacros.h>
 
 #include "base/fault.h"
+#include "helper/socket.h"
 #include "map/sys.h"
 #include "map/vcpu.h"
 
 enum {
 	PAGE = 4096,
 	FILES = 1024,            /* descriptors past them are not shown */
+	THREADS = 16, WINDOW = 4, /* that have their own pages; where to look for them */
 	VCPUS = 512,             /* of further ones no parts are shown */
 	PAGE_MM = 0, PAGE_NAMESPACES, PAGE_FILES, PAGE_POINTERS,
 	PAGE_EXE = PAGE_POINTERS + 2, PAGE_CWD, PAGE_ROOT, PAGE_FILE,
-	PAGES = PAGE_FILE + FILES,
+	PAGE_SOCKET = PAGE_FILE + FILES,
+	PAGES = PAGE_SOCKET + FILES,
 	NAMES = 24,              /* of a path, counted from its end */
 	KEPT = 64,
 };
 
-/* Whose event the pages of a virtual CPU are for, and which of them are filled. */
+/* Whose pages they are, for which of its events, and which of them are filled. */
 struct parts {
 	uint64_t machine, takes; /* of the virtual CPU */
-	uint32_t tid, count;     /* more than KEPT: not all are listed */
+	uint32_t cpu, tid;       /* 0: nobody's */
+	uint32_t count;          /* more than KEPT: not all are listed */
 	uint16_t filled[KEPT];
 };
 
@@ -54,10 +59,13 @@ struct file_page {
 	char text[PAGE - 1600];
 };
 _Static_assert(sizeof(struct file_page) <= PAGE, "one page for each file");
+_Static_assert(sizeof(struct socket_parts) <= PAGE, "one page for each socket");
+
+enum { NAMESPACE_NET = 4, NAMESPACES = 7 };
 
 struct names_page {
 	struct own_nsproxy proxy;
-	struct own_namespace all[7];
+	struct own_namespace all[NAMESPACES];
 };
 
 struct files_page {
@@ -68,8 +76,8 @@ struct files_page {
 
 /* Of this process. */
 static uint8_t *base;            /* NULL: nothing is mapped yet */
-static unsigned stretches;       /* virtual CPUs that there is room for */
-static struct parts all[VCPUS];
+static unsigned stretches;       /* threads and virtual CPUs that there is room for */
+static struct parts all[THREADS + VCPUS];
 
 static void *page_at(const struct parts *parts, unsigned page)
 {
@@ -149,8 +157,8 @@ static uint32_t inode_of(const char *path)
 
 static void fill_namespaces(struct names_page *page)
 {
-	static const char *const names[] = { "uts", "ipc", "mnt", "pid_for_children", "net", "time",
-					     "cgroup" };
+	static const char *const names[NAMESPACES] = { "uts", "ipc", "mnt", "pid_for_children",
+						       [NAMESPACE_NET] = "net", "time", "cgroup" };
 	struct own_namespace **const to[] = {
 		&page->proxy.uts_ns, &page->proxy.ipc_ns, &page->proxy.mnt_ns,
 		&page->proxy.pid_ns_for_children, &page->proxy.net_ns, &page->proxy.time_ns,
@@ -158,7 +166,7 @@ static void fill_namespaces(struct names_page *page)
 	};
 	char path[48] = "/proc/self/ns/";
 
-	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
+	for (unsigned i = 0; i < NAMESPACES; i++) {
 		memcpy(path + 14, names[i], strlen(names[i]) + 1);
 		page->all[i].inum = inode_of(path);
 		*to[i] = &page->all[i];
@@ -267,6 +275,15 @@ static uint32_t kernel_dev(uint64_t dev)
 	return (uint32_t)major(dev) << 20 | (uint32_t)minor(dev);
 }
 
+static void take_inode(struct own_inode *inode, const struct stat *st, struct own_super *super)
+{
+	*inode = (struct own_inode){
+		.i_sb = super, .i_ino = st->st_ino, .i_size = st->st_size,
+		.i_nlink = (uint32_t)st->st_nlink, .i_rdev = kernel_dev(st->st_rdev),
+		.i_uid = st->st_uid, .i_gid = st->st_gid, .i_mode = (uint16_t)st->st_mode,
+	};
+}
+
 static void fill_file(struct file_page *page, const char *path)
 {
 	static const char deleted[] = " (deleted)";
@@ -281,18 +298,14 @@ static void fill_file(struct file_page *page, const char *path)
 	    strcmp(page->text + size - (sizeof(deleted) - 1), deleted) == 0)
 		page->text[size - (int64_t)(sizeof(deleted) - 1)] = '\0';
 	page->super.s_dev = kernel_dev(st.st_dev);
-	page->inode = (struct own_inode){
-		.i_sb = &page->super, .i_ino = st.st_ino, .i_size = st.st_size,
-		.i_nlink = (uint32_t)st.st_nlink, .i_rdev = kernel_dev(st.st_rdev),
-		.i_uid = st.st_uid, .i_gid = st.st_gid, .i_mode = (uint16_t)st.st_mode,
-	};
+	take_inode(&page->inode, &st, &page->super);
 	cut_path(page);
 	page->names[NAMES - 1].d_inode = &page->inode;
 	page->file.f_path.dentry = &page->names[NAMES - 1];
 	page->file.f_inode = &page->inode;
 }
 
-static void fill_descriptor(struct file_page *page, uint32_t fd)
+static void fill_descriptor(struct parts *parts, struct file_page *page, uint32_t fd)
 {
 	enum { LARGEFILE = 0100000, MODES = 3 };
 	char path[32] = "/proc/self/fd/";
@@ -302,10 +315,26 @@ static void fill_descriptor(struct file_page *page, uint32_t fd)
 	fill_file(page, path);
 	if (flags < 0)
 		return;
+	if (S_ISSOCK(page->inode.i_mode))
+		page->file.private_data = page_at(parts, PAGE_SOCKET + fd);
 	page->file.f_flags = (uint32_t)flags;
 	page->file.f_mode = ((uint32_t)flags + 1) & MODES;
 	pos = sys_call3(SYS_lseek, fd, 0, SEEK_CUR);
 	page->file.f_pos = pos < 0 ? 0 : pos;
+}
+
+static void fill_socket(struct parts *parts, struct socket_parts *socket, uint32_t fd)
+{
+	struct file_page *file = page_at(parts, PAGE_FILE + fd);
+	struct names_page *names = page_at(parts, PAGE_NAMESPACES);
+	struct stat st;
+
+	if (sys_call4(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH) < 0 || !S_ISSOCK(st.st_mode))
+		return;
+	take_inode(&socket->alloc.vfs_inode, &st, &file->super);
+	socket->alloc.socket.file = &file->file;
+	socket->sk.sock.__sk_common.skc_net = &names->all[NAMESPACE_NET];
+	socket_describe(socket, fd);
 }
 
 static void fill_page(struct parts *parts, unsigned page)
@@ -325,8 +354,10 @@ static void fill_page(struct parts *parts, unsigned page)
 		fill_file(at, "/proc/self/cwd");
 	else if (page == PAGE_ROOT)
 		fill_file(at, "/proc/self/root");
+	else if (page < PAGE_SOCKET)
+		fill_descriptor(parts, at, page - PAGE_FILE);
 	else
-		fill_descriptor(at, page - PAGE_FILE);
+		fill_socket(parts, at, page - PAGE_SOCKET);
 }
 
 /* --- looks, and new events --- */
@@ -372,9 +403,9 @@ static bool on_look(uint64_t address)
 	return true;
 }
 
-static void map_region(unsigned vcpus)
+static void map_region(unsigned count)
 {
-	size_t size = (size_t)vcpus * PAGES * PAGE;
+	size_t size = (size_t)count * PAGES * PAGE;
 	int64_t at = sys_call(SYS_mmap, 0, size, PROT_NONE,
 			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, (uint64_t)-1, 0);
 	uint8_t *none = NULL;
@@ -384,7 +415,7 @@ static void map_region(unsigned vcpus)
 	if (__atomic_compare_exchange_n(&base, &none, (uint8_t *)at, false, __ATOMIC_ACQ_REL,
 					__ATOMIC_ACQUIRE)) {
 		fault_fill_range((void *)at, (uint8_t *)at + size, on_look);
-		__atomic_store_n(&stretches, vcpus, __ATOMIC_RELEASE);
+		__atomic_store_n(&stretches, count, __ATOMIC_RELEASE);
 	} else {
 		sys_call2(SYS_munmap, at, size);
 	}
@@ -407,26 +438,66 @@ static void forget_filled(struct parts *parts)
 	parts->count = 0;
 }
 
+/* A thread's own pages, which it keeps; NULL: others have them. */
+static struct parts *claim_parts(uint32_t tid)
+{
+	for (unsigned pass = 0; pass < 2; pass++) {
+		for (unsigned i = 0; i < WINDOW; i++) {
+			struct parts *parts = &all[(tid + i) % THREADS];
+			uint32_t owner = __atomic_load_n(&parts->tid, __ATOMIC_RELAXED);
+
+			/* Only when none is free is it asked who is gone. */
+			if (owner && (!pass || sys_call2(SYS_kill, owner, 0) != -ESRCH))
+				continue;
+			if (__atomic_compare_exchange_n(&parts->tid, &owner, tid, false,
+							__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+				return parts;
+		}
+	}
+	return NULL;
+}
+
+static struct parts *parts_of(uint32_t tid, const struct vcpu *cpu)
+{
+	unsigned count = __atomic_load_n(&stretches, __ATOMIC_ACQUIRE);
+	struct parts *parts = NULL;
+
+	if (!count)
+		return NULL;
+	for (unsigned i = 0; i < WINDOW && !parts; i++)
+		if (__atomic_load_n(&all[(tid + i) % THREADS].tid, __ATOMIC_RELAXED) == tid)
+			parts = &all[(tid + i) % THREADS];
+	if (!parts)
+		parts = claim_parts(tid);
+	if (!parts && cpu->id < count - THREADS)
+		parts = &all[THREADS + cpu->id];
+	return parts;
+}
+
 void task_parts_use(struct own_task *task, struct vcpu *cpu, unsigned vcpus, uint64_t machine)
 {
+	uint32_t tid = (uint32_t)task->pid;
+	struct parts *parts = NULL;
 	struct files_page *files;
-	struct parts *parts;
 
 	if (!__atomic_load_n(&base, __ATOMIC_ACQUIRE))
-		map_region(vcpus < VCPUS ? vcpus : VCPUS);
-	if (!cpu || cpu->id >= __atomic_load_n(&stretches, __ATOMIC_ACQUIRE)) {
+		map_region(THREADS + (vcpus < VCPUS ? vcpus : VCPUS));
+	if (cpu)
+		parts = parts_of(tid, cpu);
+	if (!parts) {
 		task->mm = NULL;
 		task->files = NULL;
 		task->fs = NULL;
 		task->nsproxy = NULL;
 		return;
 	}
-	parts = &all[cpu->id];
-	if (parts->machine != machine || parts->takes != cpu->takes || parts->tid != (uint32_t)task->pid)
+	if (parts->machine != machine || parts->takes != cpu->takes || parts->cpu != cpu->id ||
+	    parts->tid != tid)
 		forget_filled(parts);
 	parts->machine = machine;
 	parts->takes = cpu->takes;
-	parts->tid = (uint32_t)task->pid;
+	parts->cpu = cpu->id;
+	parts->tid = tid;
 	files = page_at(parts, PAGE_FILES);
 	task->mm = page_at(parts, PAGE_MM);
 	task->files = &files->files;

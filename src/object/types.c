@@ -11,6 +11,7 @@
 
 #include "base/base.h"
 #include "btf/btf.h"
+#include "helper/socket.h"
 #include "helper/task.h"
 #include "object/types.h"
 
@@ -26,11 +27,17 @@ enum own {
 	OWN_MM_POINTER, OWN_NS_COMMON, OWN_UTS, OWN_UTS_POINTER, OWN_IPC, OWN_IPC_POINTER, OWN_MNT,
 	OWN_MNT_POINTER, OWN_PIDNS, OWN_PIDNS_POINTER, OWN_NET, OWN_NET_POINTER, OWN_TIMENS,
 	OWN_TIMENS_POINTER, OWN_CGROUPNS, OWN_CGROUPNS_POINTER, OWN_NSPROXY, OWN_NSPROXY_POINTER,
+	OWN_VOID_POINTER, OWN_IN6_BYTES, OWN_IN6_HALVES, OWN_IN6_WORDS, OWN_IN6_UNION, OWN_IN6,
+	OWN_ADDRESSES, OWN_ADDRESS_PAIR, OWN_PORTS, OWN_PORT_PAIR, OWN_NET_RECORD, OWN_POSSIBLE_NET,
+	OWN_SOCK_COMMON, OWN_SOCK, OWN_SOCK_POINTER, OWN_SOCKET, OWN_SOCKET_POINTER, OWN_PINFO,
+	OWN_PINFO_POINTER, OWN_INET_SOCK, OWN_INET_CONNECTION_SOCK, OWN_TCP_SOCK, OWN_UDP_SOCK,
+	OWN_SUN_PATH, OWN_SOCKADDR_UN, OWN_UNIX_NAMES, OWN_UNIX_ADDRESS, OWN_UNIX_ADDRESS_POINTER,
+	OWN_UNIX_SOCK, OWN_S16, OWN_SOCKET_ALLOC,
 	OWN_COUNT,
 };
 
 struct own_member {
-	const char *name;        /* NULL: the end */
+	const char *name;        /* NULL: the end; "": none, a record within the record */
 	uint32_t type, offset;   /* bytes */
 };
 
@@ -79,7 +86,8 @@ MEMBERS(dentry,
 MEMBERS(path, M(own_path, dentry, OWN_DENTRY_POINTER))
 MEMBERS(file,
 	M(own_file, f_path, OWN_PATH) M(own_file, f_inode, OWN_INODE_POINTER)
-	M(own_file, f_pos, OWN_S64) M(own_file, f_flags, OWN_UINT) M(own_file, f_mode, OWN_UINT))
+	M(own_file, f_pos, OWN_S64) M(own_file, f_flags, OWN_UINT) M(own_file, f_mode, OWN_UINT)
+	M(own_file, private_data, OWN_VOID_POINTER))
 MEMBERS(fdtable,
 	M(own_fdtable, fd, OWN_FILE_ARRAY) M(own_fdtable, max_fds, OWN_UINT))
 MEMBERS(files, M(own_files, fdt, OWN_FDTABLE_POINTER))
@@ -101,6 +109,56 @@ MEMBERS(nsproxy,
 /* Each kind of namespace begins with what they have in common. */
 static const struct own_member namespace_members[] = { { "ns", OWN_NS_COMMON, 0 }, { 0 } };
 
+MEMBERS(in6_union,
+	{ "u6_addr8", OWN_IN6_BYTES, 0 }, { "u6_addr16", OWN_IN6_HALVES, 0 },
+	{ "u6_addr32", OWN_IN6_WORDS, 0 },)
+MEMBERS(in6, M(own_in6, in6_u, OWN_IN6_UNION))
+/* The pairs and what they are made of, by their places in struct sock_common. */
+MEMBERS(addresses, { "skc_daddr", OWN_UINT, 0 }, { "skc_rcv_saddr", OWN_UINT, 4 },)
+MEMBERS(address_pair, { "skc_addrpair", OWN_ULONG, 0 }, { "", OWN_ADDRESSES, 0 },)
+MEMBERS(ports, { "skc_dport", OWN_U16, 0 }, { "skc_num", OWN_U16, 2 },)
+MEMBERS(port_pair, { "skc_portpair", OWN_UINT, 0 }, { "", OWN_PORTS, 0 },)
+MEMBERS(possible_net, { "net", OWN_NET_POINTER, 0 },)
+MEMBERS(sock_common,
+	{ "", OWN_ADDRESS_PAIR, offsetof(struct own_sock_common, skc_addrpair) },
+	{ "", OWN_PORT_PAIR, offsetof(struct own_sock_common, skc_portpair) },
+	M(own_sock_common, skc_family, OWN_U16) M(own_sock_common, skc_state, OWN_UCHAR)
+	M(own_sock_common, skc_bound_dev_if, OWN_INT) M(own_sock_common, skc_net, OWN_POSSIBLE_NET)
+	M(own_sock_common, skc_v6_daddr, OWN_IN6) M(own_sock_common, skc_v6_rcv_saddr, OWN_IN6))
+MEMBERS(sock,
+	M(own_sock, __sk_common, OWN_SOCK_COMMON) M(own_sock, sk_socket, OWN_SOCKET_POINTER)
+	M(own_sock, sk_rcvbuf, OWN_INT) M(own_sock, sk_sndbuf, OWN_INT)
+	M(own_sock, sk_wmem_queued, OWN_INT) M(own_sock, sk_mark, OWN_UINT)
+	M(own_sock, sk_priority, OWN_UINT) M(own_sock, sk_uid, OWN_KUID)
+	M(own_sock, sk_type, OWN_U16) M(own_sock, sk_protocol, OWN_U16))
+MEMBERS(pinfo, M(own_ipv6_pinfo, saddr, OWN_IN6))
+MEMBERS(inet_sock,
+	M(own_inet_sock, sk, OWN_SOCK) M(own_inet_sock, pinet6, OWN_PINFO_POINTER)
+	M(own_inet_sock, inet_saddr, OWN_UINT) M(own_inet_sock, inet_sport, OWN_U16))
+MEMBERS(inet_connection_sock, M(own_inet_connection_sock, icsk_inet, OWN_INET_SOCK))
+MEMBERS(tcp_sock,
+	M(own_tcp_sock, inet_conn, OWN_INET_CONNECTION_SOCK)
+	M(own_tcp_sock, bytes_sent, OWN_U64) M(own_tcp_sock, bytes_acked, OWN_U64)
+	M(own_tcp_sock, bytes_received, OWN_U64) M(own_tcp_sock, bytes_retrans, OWN_U64)
+	M(own_tcp_sock, srtt_us, OWN_UINT) M(own_tcp_sock, snd_cwnd, OWN_UINT)
+	M(own_tcp_sock, snd_ssthresh, OWN_UINT) M(own_tcp_sock, mss_cache, OWN_UINT)
+	M(own_tcp_sock, total_retrans, OWN_UINT) M(own_tcp_sock, retrans_out, OWN_UINT)
+	M(own_tcp_sock, lost_out, OWN_UINT) M(own_tcp_sock, segs_in, OWN_UINT)
+	M(own_tcp_sock, segs_out, OWN_UINT) M(own_tcp_sock, data_segs_in, OWN_UINT)
+	M(own_tcp_sock, data_segs_out, OWN_UINT) M(own_tcp_sock, delivered, OWN_UINT)
+	M(own_tcp_sock, reordering, OWN_UINT))
+MEMBERS(udp_sock, { "inet", OWN_INET_SOCK, 0 },)
+MEMBERS(sockaddr_un,
+	M(own_sockaddr_un, sun_family, OWN_U16) M(own_sockaddr_un, sun_path, OWN_SUN_PATH))
+MEMBERS(unix_address, M(own_unix_address, len, OWN_INT) M(own_unix_address, name, OWN_UNIX_NAMES))
+MEMBERS(unix_sock,
+	M(own_unix_sock, sk, OWN_SOCK) M(own_unix_sock, addr, OWN_UNIX_ADDRESS_POINTER))
+MEMBERS(socket,
+	M(own_socket, file, OWN_FILE_POINTER) M(own_socket, sk, OWN_SOCK_POINTER)
+	M(own_socket, type, OWN_S16))
+MEMBERS(socket_alloc,
+	M(own_socket_alloc, socket, OWN_SOCKET) M(own_socket_alloc, vfs_inode, OWN_INODE))
+
 static const struct own_member uid_members[] = { { "val", OWN_UID, 0 }, { 0 } };
 static const struct own_member gid_members[] = { { "val", OWN_GID, 0 }, { 0 } };
 
@@ -114,6 +172,7 @@ struct own_row {
 };
 
 #define NUMBER(c_name, c_type, encode) { BTF_INT, c_name, sizeof(c_type), .encoding = encode }
+#define UNION(bytes, list) { BTF_UNION, NULL, bytes, .members = list }
 #define RECORD(c_name, bytes, list) { BTF_STRUCT, c_name, bytes, .members = list }
 
 static const struct own_row rows[OWN_COUNT] = {
@@ -179,6 +238,43 @@ static const struct own_row rows[OWN_COUNT] = {
 	[OWN_PATH] = RECORD("path", sizeof(struct own_path), path_members),
 	[OWN_NS_COMMON] = RECORD("ns_common", sizeof(struct own_namespace), ns_common_members),
 	[OWN_FILE_ARRAY] = { BTF_PTR, NULL, OWN_FILE_POINTER },
+	[OWN_VOID_POINTER] = { BTF_PTR, NULL, OWN_VOID },
+	[OWN_IN6_BYTES] = { BTF_ARRAY, NULL, OWN_UCHAR, .count = 16 },
+	[OWN_IN6_HALVES] = { BTF_ARRAY, NULL, OWN_U16, .count = 8 },
+	[OWN_IN6_WORDS] = { BTF_ARRAY, NULL, OWN_UINT, .count = 4 },
+	[OWN_IN6_UNION] = UNION(16, in6_union_members),
+	[OWN_IN6] = RECORD("in6_addr", sizeof(struct own_in6), in6_members),
+	[OWN_ADDRESSES] = RECORD(NULL, 8, addresses_members),
+	[OWN_ADDRESS_PAIR] = UNION(8, address_pair_members),
+	[OWN_PORTS] = RECORD(NULL, 4, ports_members),
+	[OWN_PORT_PAIR] = UNION(4, port_pair_members),
+	[OWN_NET_RECORD] = RECORD(NULL, sizeof(void *), possible_net_members),
+	[OWN_POSSIBLE_NET] = { BTF_TYPEDEF, "possible_net_t", OWN_NET_RECORD },
+	[OWN_SOCK_COMMON] = RECORD("sock_common", sizeof(struct own_sock_common),
+				   sock_common_members),
+	[OWN_SOCK] = RECORD("sock", sizeof(struct own_sock), sock_members),
+	[OWN_SOCK_POINTER] = { BTF_PTR, NULL, OWN_SOCK },
+	[OWN_SOCKET] = RECORD("socket", sizeof(struct own_socket), socket_members),
+	[OWN_SOCKET_POINTER] = { BTF_PTR, NULL, OWN_SOCKET },
+	[OWN_PINFO] = RECORD("ipv6_pinfo", sizeof(struct own_ipv6_pinfo), pinfo_members),
+	[OWN_PINFO_POINTER] = { BTF_PTR, NULL, OWN_PINFO },
+	[OWN_INET_SOCK] = RECORD("inet_sock", sizeof(struct own_inet_sock), inet_sock_members),
+	[OWN_INET_CONNECTION_SOCK] = RECORD("inet_connection_sock",
+					    sizeof(struct own_inet_connection_sock),
+					    inet_connection_sock_members),
+	[OWN_TCP_SOCK] = RECORD("tcp_sock", sizeof(struct own_tcp_sock), tcp_sock_members),
+	[OWN_UDP_SOCK] = RECORD("udp_sock", sizeof(struct own_inet_sock), udp_sock_members),
+	[OWN_SUN_PATH] = { BTF_ARRAY, NULL, OWN_CHAR, .count = 108 },
+	[OWN_SOCKADDR_UN] = RECORD("sockaddr_un", sizeof(struct own_sockaddr_un),
+				   sockaddr_un_members),
+	[OWN_UNIX_NAMES] = { BTF_ARRAY, NULL, OWN_SOCKADDR_UN, .count = 1 },
+	[OWN_UNIX_ADDRESS] = RECORD("unix_address", sizeof(struct own_unix_address),
+				    unix_address_members),
+	[OWN_UNIX_ADDRESS_POINTER] = { BTF_PTR, NULL, OWN_UNIX_ADDRESS },
+	[OWN_UNIX_SOCK] = RECORD("unix_sock", sizeof(struct own_unix_sock), unix_sock_members),
+	[OWN_S16] = NUMBER("short int", short, BTF_INT_SIGNED),
+	[OWN_SOCKET_ALLOC] = RECORD("socket_alloc", sizeof(struct own_socket_alloc),
+				    socket_alloc_members),
 	[OWN_BINPRM] = RECORD("linux_binprm", sizeof(struct own_binprm), binprm_members),
 	[OWN_SIGINFO] = RECORD("kernel_siginfo", sizeof(struct own_siginfo), siginfo_members),
 };
@@ -198,7 +294,7 @@ static uint32_t name_offset(struct writer *w, const char *name)
 {
 	uint32_t offset = (uint32_t)w->text.len;
 
-	if (!name)
+	if (!name || !*name)
 		return 0;
 	text_add_bytes(&w->text, name, strlen(name) + 1);
 	return offset;
