@@ -9,7 +9,8 @@
  *
  * The process that starts or attaches follows its targets from then on, by a
  * thread of its own; one process at a time does so for a machine. When it ends,
- * targets go on with the agent until they replace their program.
+ * targets go on with the agent until they replace their program, or somebody attaches to
+ * them: of the same machine, who takes them over; of another, for whom the agent is taken out.
  *
  * Threads: any.
  */
@@ -36,7 +37,9 @@ int skep_target_spawn(struct skep_machine *machine, const char *const argv[], in
 		      struct skep_diag *diag);
 /*
  * Give a running process the agent, in all its threads. It is stopped for a moment.
- * Errors: ESRCH, EPERM (not yours, or traced), EALREADY, ENOEXEC (32-bit) and others that
+ * Calls that its threads wait in go on waiting.
+ * Errors: ESRCH, EPERM (not yours, or traced), EALREADY, EBUSY (another machine's target, whose
+ * follower lives), ENOEXEC (32-bit) and others that
  * the diagnostic explains; it goes on unchanged then.
  */
 int skep_target_attach(struct skep_machine *machine, int32_t pid, struct skep_diag *diag);

@@ -494,6 +494,44 @@ int gate_adopt(void)
 	return thread ? gate_enter_thread(thread) : -ENOMEM;
 }
 
+static bool is_syscall(uint64_t at)
+{
+	unsigned char code[2];
+
+	return fault_copy(code, (const void *)(uintptr_t)at, 2) == 0 && code[0] == 0x0f &&
+	       code[1] == 0x05;
+}
+
+/* What the gate would have kept of its way in. */
+static void resume_as(struct target_thread *thread, uint64_t nr, uint64_t ip, uint64_t flags)
+{
+	thread->regs.orig_ax = nr;
+	thread->regs.ip = ip;
+	thread->regs.flags = 0x200 | GATE_FLAG | (flags & FLAGS_STATUS);
+	thread->status = (uint16_t)((flags & 0xff & FLAGS_STATUS) << 8 | GATE_FLAG << 8 |
+				    (flags >> 11 & 1));
+}
+
+uint64_t gate_resume(uint64_t ip, uint64_t flags, uint64_t ax, uint64_t orig_ax)
+{
+	enum { INTERRUPTED = 512, INTERRUPTED_LAST = 516 };
+	struct target_thread *thread = thread_here();
+	int64_t result = (int64_t)ax;
+
+	if (!thread || thread->aside)
+		return 0;
+	/* The kernel has made its mind up, and keeps what is left of the call itself. */
+	if (ax == SYS_restart_syscall && is_syscall(ip)) {
+		resume_as(thread, ax, ip + 2, flags);
+		return (uintptr_t)gate_plain_syscall;
+	}
+	if (orig_ax >= GATE_CALLS || special[orig_ax] || result > -INTERRUPTED ||
+	    result < -INTERRUPTED_LAST || !is_syscall(ip - 2))
+		return 0;
+	resume_as(thread, orig_ax, ip, flags);
+	return (uintptr_t)gate_plain_after;
+}
+
 int gate_start(const struct gate_ops *ops)
 {
 	if (gate_ops != &no_ops)

@@ -90,6 +90,13 @@ struct gate_ops {
  * must stay. */
 int gate_start(const struct gate_ops *ops);
 int gate_adopt(void);
+/*
+ * The calling thread was stopped where its kernel was about to begin a system call again,
+ * with these registers. Returns where in the gate it is to go on, as if it had come there by
+ * the gate, so that the kernel resumes the call with what is left of its time; 0: it is to go
+ * on where it was.
+ */
+uint64_t gate_resume(uint64_t ip, uint64_t flags, uint64_t ax, uint64_t orig_ax);
 /* All threads: no dispatch, the application's own handlers. Others are told by a
  * signal; returns when they have gone, or -ETIMEDOUT. */
 int gate_stop(void);

@@ -33,7 +33,7 @@ __asm__(".pushsection .agent_table, \"a\"\n"
 	".hidden agent_table, agent_call, agent_main, agent_thread, agent_stop, agent_note\n"
 	".hidden agent_stack_end, agent_text_end, agent_image_end\n"
 	"agent_table:\n"
-	"	.quad 0x31304147454b53\n"
+	"	.quad 0x32304147454b53\n"
 	"	.long agent_main - agent_table\n"
 	"	.long agent_thread - agent_table\n"
 	"	.long agent_stop - agent_table\n"
@@ -97,13 +97,15 @@ static void agent_introduce(const struct agent_start *start)
 }
 
 /* All that was mapped since. */
-static void agent_clear(const struct agent_start *start)
+static void agent_clear(void)
 {
+	size_t size = memory_size(agent_self.memory);
+
 	install_done();
 	task_parts_done();
 	owner_leave(memory_owners(agent_self.memory));
 	owner_process_done();
-	munmap((void *)(uintptr_t)start->arena, start->arena_size);
+	munmap(agent_self.memory, size);
 }
 
 int64_t agent_main(struct agent_start *start)
@@ -121,7 +123,7 @@ int64_t agent_main(struct agent_start *start)
 	if (error == 0)
 		error = hooks_start(start->why != AGENT_ATTACHED);
 	if (error < 0) {
-		agent_clear(start);
+		agent_clear();
 		return error;
 	}
 	process_set_state(agent_self.process, PROCESS_FOLLOWED);
@@ -133,24 +135,31 @@ int64_t agent_main(struct agent_start *start)
 
 int64_t agent_thread(struct agent_start *start)
 {
-	(void)start;
-	return gate_adopt();
+	int error = gate_adopt();
+
+	if (error < 0 && error != -EALREADY)
+		return error;
+	return (int64_t)gate_resume(start->ip, start->flags, start->ax, start->orig_ax);
 }
 
 /*
  * Everything but the image itself, which the supervisor unmaps. Threads leave the agent
- * by themselves, so this is called again until all of them have.
+ * by themselves, so this is called again until all of them have. It may be another
+ * machine's supervisor that calls, when ours is dead.
  */
 int64_t agent_stop(struct agent_start *start)
 {
 	int error;
 
+	if (start->orphan &&
+	    mail_served(&agent_self.targets->mail, memory_owners(agent_self.memory)))
+		return -EBUSY;
 	if (hooks_dismiss() > 0 || start->inside)
 		return -EAGAIN;
 	error = hooks_stop();
 	if (error < 0)
 		return error;
 	process_set_state(agent_self.process, PROCESS_DETACHED);
-	agent_clear(start);
+	agent_clear();
 	return 0;
 }

@@ -18,13 +18,14 @@
 #include <stdint.h>
 
 #define AGENT_SPAN (16ull << 20)
-#define AGENT_MAGIC 0x31304147454b53ull /* "SKEGA01" */
+#define AGENT_MAGIC 0x32304147454b53ull /* "SKEGA02" */
 
 /* The first bytes of the image; the entries are offsets from its start. */
 struct agent_table {
 	uint64_t magic;
 	uint32_t start;   /* int64_t (struct agent_start *): once per process */
-	uint32_t thread;  /* int64_t (struct agent_start *): in each further thread at attach */
+	uint32_t thread;  /* int64_t (struct agent_start *): in each thread at attach; where it goes
+			   * on, or 0: where it was */
 	uint32_t stop;    /* int64_t (struct agent_start *): in one thread, with all stopped; 0: the
 			   * image may be unmapped; -EAGAIN: once threads have run on */
 	uint32_t stack;   /* end of the stack these run on; it grows down into data */
@@ -51,10 +52,12 @@ struct agent_start {
 	uint32_t why;            /* enum agent_why */
 	uint32_t process;        /* index of its record (targets.h) */
 	uint64_t targets;        /* the address of their struct targets in the arena */
-	uint64_t ip, sp;         /* of the thread, as it goes on */
+	uint64_t ip, sp, flags;  /* of the thread, as it goes on */
+	uint64_t ax, orig_ax;    /* thread: the same; a call that is to be begun again? */
 	uint32_t exec_nr;        /* AGENT_SPAWNED, AGENT_EXEC: number of the system call */
 	int32_t exec_tid;        /* and the thread that made it */
 	uint64_t inside;         /* stop: threads that are in the agent's text */
+	uint64_t orphan;         /* stop: only if nobody serves its machine's targets; else -EBUSY */
 	uint64_t auxv[AGENT_AUXV][2]; /* the process's own, ended by AT_NULL */
 	char arena_path[AGENT_PATH];  /* to open the arena's file by */
 };

@@ -14,6 +14,7 @@
 #include "hook/context.h"
 #include "hook/files.h"
 #include "map/memory.h"
+#include "map/owner.h"
 
 enum { SAMPLE_HZ = 99 };
 
@@ -143,32 +144,93 @@ static int list_add(struct skep_machine *machine, const struct place *place,
 	return 0;
 }
 
+typedef bool leaves_fn(struct skep_machine *machine, const struct board_link *link, uint32_t id);
+
 /* Without memory for a shorter list, the program stays on the old one, as a link
  * that runs nothing: only its code is taken away. */
-static void list_remove(struct skep_machine *machine, const struct place *place, uint32_t id)
+static void list_filter(struct skep_machine *machine, const struct board_list **slot, leaves_fn *leaves,
+			uint32_t id)
 {
-	const struct board_list *old = *place->slot;
+	const struct board_list *old = *slot;
 	struct board_list *list = NULL;
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; old && i < old->count; i++)
-		kept += old->links[i].id != id;
+		kept += !leaves(machine, &old->links[i], id);
 	if (!old || kept == old->count)
 		return;
 	if (kept) {
 		list = memory_alloc(machine->memory, list_size(kept), 16);
 		if (!list) {
 			for (uint32_t i = 0; i < old->count; i++)
-				if (old->links[i].id == id)
+				if (leaves(machine, &old->links[i], id))
 					__atomic_store_n((const struct code **)(uintptr_t)&old->links[i].code,
 							 NULL, __ATOMIC_RELEASE);
 			return;
 		}
 		for (uint32_t i = 0; i < old->count; i++)
-			if (old->links[i].id != id)
+			if (!leaves(machine, &old->links[i], id))
 				list->links[list->count++] = old->links[i];
 	}
-	replace(machine, place->slot, list);
+	replace(machine, slot, list);
+}
+
+static bool is_link(struct skep_machine *machine, const struct board_link *link, uint32_t id)
+{
+	(void)machine;
+	return link->id == id;
+}
+
+static void list_remove(struct skep_machine *machine, const struct place *place, uint32_t id)
+{
+	list_filter(machine, place->slot, is_link, id);
+}
+
+/* --- what the dead have left --- */
+
+static bool is_dead(struct skep_machine *machine, const struct board_link *link, uint32_t id)
+{
+	(void)id;
+	return owner_dead(memory_owners(machine->memory), link->owner);
+}
+
+/* True: others' are left. */
+static bool list_sweep(struct skep_machine *machine, const struct board_list **slot)
+{
+	list_filter(machine, slot, is_dead, 0);
+	return *slot != NULL;
+}
+
+static bool sweep_files(struct skep_machine *machine, struct patch_files *files)
+{
+	bool left = false;
+
+	for (struct patch_file *file = files->first; file; file = file->next) {
+		for (struct probe *probe = file->probes; probe; probe = probe->next) {
+			left |= list_sweep(machine, &probe->enter);
+			left |= list_sweep(machine, &probe->leave);
+			left |= list_sweep(machine, &probe->session);
+		}
+	}
+	if (!left)
+		files->returns = 0;
+	files_changed(machine, 0);
+	return left;
+}
+
+/* Of a named machine whose supervisor was killed. What targets have of it goes when they look. */
+static void links_sweep(struct skep_machine *machine)
+{
+	struct board *board = machine->world->board;
+	bool left = board->files && sweep_files(machine, board->files);
+
+	for (uint32_t i = 0; i < EVENT_COUNT; i++)
+		left |= list_sweep(machine, &board->event[i]);
+	for (uint32_t nr = 0; nr < BOARD_CALLS; nr++)
+		for (uint32_t stage = 0; stage < CALL_STAGES; stage++)
+			left |= list_sweep(machine, &board->call[nr][stage]);
+	if (!left)
+		board->links = 0;
 }
 
 /* --- links --- */
@@ -302,7 +364,7 @@ static struct skep_link *link_new(struct attaching *a, struct skep_prog *prog, u
 	link->machine = a->machine;
 	link->prog = prog;
 	link->cookie = cookie;
-	link->id = a->machine->next_link_id++;
+	link->id = __atomic_add_fetch(&a->board->next_link, 1, __ATOMIC_RELAXED);
 	link->places = a->places.items;
 	link->count = a->places.count;
 	a->places.items = NULL;
@@ -318,6 +380,9 @@ static struct skep_link *link_up(struct attaching *a, struct skep_prog *prog, ui
 	if (!link)
 		return NULL;
 	entry.id = link->id;
+	if (a->machine->links.count == 0)
+		links_sweep(a->machine);
+	entry.owner = owner_self(memory_owners(a->machine->memory));
 	for (size_t i = 0; i < link->count; i++) {
 		if (list_add(a->machine, &link->places[i], &entry) == 0)
 			continue;

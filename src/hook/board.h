@@ -53,6 +53,7 @@ enum board_form {
 struct board_link {
 	const struct code *code; /* NULL: detached when there was no memory for a shorter list */
 	uint64_t cookie;         /* bpf_get_attach_cookie */
+	uint64_t owner;          /* word of who attached it, whose death takes it off */
 	uint32_t id;             /* of the link */
 	uint32_t form;           /* enum board_form */
 	bool modifies;           /* fmod_ret: what it returns counts */
@@ -82,6 +83,7 @@ struct board {
 	uint64_t wanted[BOARD_CALLS / 64];
 	uint32_t wants_all;      /* numbers past the end too */
 	uint32_t links;          /* attached, of any kind: user probes too */
+	uint32_t next_link;      /* an id */
 	const struct board_list *event[EVENT_COUNT];
 	uint64_t sample_ns;      /* each thread is sampled after so much CPU time; 0: none is */
 	struct patch_files *files; /* how code is patched (probe.h); NULL: none is */

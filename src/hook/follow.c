@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -26,6 +27,7 @@
 #include "base/base.h"
 #include "hook/gain.h"
 #include "hook/inject.h"
+#include "hook/interrupted.h"
 #include "hook/spaces.h"
 #include "hook/targets.h"
 #include "hook/trace.h"
@@ -47,6 +49,8 @@ struct follower {
 	struct targets *targets;
 	struct injector injector;
 	struct spaces *spaces;
+	uint64_t device, inode;  /* of the arena's file */
+	uint64_t began;          /* whom records before that are of, others followed */
 	pthread_t thread;
 	bool started;
 	uint32_t stop;           /* atomic */
@@ -399,20 +403,25 @@ struct follower *follower_new(struct memory *memory, struct targets *targets, in
 			      int *error)
 {
 	struct follower *follower = calloc(1, sizeof(*follower));
+	struct stat status;
 
 	*error = -ENOMEM;
 	if (!follower)
 		return NULL;
 	follower->memory = memory;
 	follower->targets = targets;
+	follower->began = owner_clock();
 	follower->injector.image_file = -1;
 	follower->spaces = spaces_new(memory, targets);
 	if (!follower->spaces) {
 		free(follower);
 		return NULL;
 	}
-	*error = mail_open(&targets->mail, memory_owners(memory));
+	*error = fstat(arena_file, &status) < 0 ? -errno
+						: mail_open(&targets->mail, memory_owners(memory));
 	if (*error == 0) {
+		follower->device = status.st_dev;
+		follower->inode = status.st_ino;
 		targets->supervisor = (uint32_t)getpid();
 		*error = injector_init(&follower->injector, memory, memory_size(memory), arena_file);
 		follower->injector.targets = (uintptr_t)targets;
@@ -570,6 +579,8 @@ static int hold_thread(struct hold *hold, pid_t tid)
 			break;
 		error = trace_continue(tid, event.signal); /* it has its handler's frame then */
 	}
+	if (error == 0)
+		error = interrupted_repair(tid);
 	if (error == -ESRCH)
 		hold->tids.count--;
 	return error;
@@ -613,7 +624,8 @@ static int hold_all(struct hold *hold, pid_t pid)
 }
 
 /* All threads are held, told to leave, and let go, until none is in the agent. */
-static int take_out(struct follower *follower, pid_t pid, const struct inject *what)
+static int take_out(struct follower *follower, const struct agent_at *at,
+		    const struct inject *what)
 {
 	const struct timespec pause = { .tv_nsec = 500000 };
 	uint64_t begin = owner_clock();
@@ -622,10 +634,12 @@ static int take_out(struct follower *follower, pid_t pid, const struct inject *w
 	do {
 		struct hold hold = { 0 };
 
-		error = hold_all(&hold, pid);
+		error = hold_all(&hold, what->pid);
 		if (error == 0)
-			error = inject_stop(&follower->injector, hold.tids.items, hold.tids.count,
-					    what);
+			error = inject_stop(&follower->injector, at, hold.tids.items,
+					    hold.tids.count, what);
+		for (size_t i = 0; i < hold.tids.count; i++)
+			interrupted_let_go(hold.tids.items[i]);
 		hold_release(&hold);
 		if (error == -EAGAIN)
 			nanosleep(&pause, NULL);
@@ -633,17 +647,54 @@ static int take_out(struct follower *follower, pid_t pid, const struct inject *w
 	return error == -EAGAIN ? -ETIMEDOUT : error;
 }
 
-int follower_attach(struct follower *follower, pid_t pid)
+static int back_out(struct follower *follower, const struct inject *what)
+{
+	struct agent_at at;
+	int found = inject_find(what->pid, &at);
+
+	return found > 0 ? take_out(follower, &at, what) : found < 0 ? found : -ESRCH;
+}
+
+/*
+ * What is there of a supervisor before us. 0: nothing any more, the way is free; 1: an agent
+ * of this machine, which asks us from now on; -EALREADY: one that asked us all the time.
+ */
+static int take_over(struct follower *follower, pid_t pid)
 {
 	struct process *process = process_find(follower->targets, (uint32_t)pid);
-	struct inject what = { .why = AGENT_ATTACHED, .pid = pid };
-	struct hold hold = { 0 };
+	struct inject what = { .pid = pid, .orphan = true };
+	struct agent_at at;
+	bool ours;
 	int error;
 
-	if (process && process->state == PROCESS_FOLLOWED)
-		return -EALREADY;
+	if (inject_find(pid, &at) <= 0) {
+		if (process && process->state == PROCESS_FOLLOWED)
+			process_leave(process); /* its number is another's by now */
+		return 0;
+	}
+	ours = at.device == follower->device && at.inode == follower->inode;
+	if (ours && process && process->state == PROCESS_FOLLOWED)
+		return process->start_ns < follower->began ? 1 : -EALREADY;
+	what.orphan = !ours;
+	error = take_out(follower, &at, &what);
+	if (error < 0 && error != -ESRCH)
+		refuse(process_of(follower, pid), error == -EBUSY ? WHYNOT_OTHER : WHYNOT_ERROR,
+		       error);
+	return error;
+}
+
+int follower_attach(struct follower *follower, pid_t pid)
+{
+	struct inject what = { .why = AGENT_ATTACHED, .pid = pid };
+	struct hold hold = { 0 };
+	struct process *process;
+	int error;
+
 	if (kill(pid, 0) < 0 && errno == ESRCH)
 		return -ESRCH;
+	error = take_over(follower, pid);
+	if (error != 0)
+		return error < 0 ? error : 0;
 	process = process_of(follower, pid);
 	error = hold_all(&hold, pid);
 	if (error < 0 && error != -ESRCH)
@@ -652,11 +703,11 @@ int follower_attach(struct follower *follower, pid_t pid)
 		error = bring_in(follower, process, what);
 	if (error == 0) {
 		what.process = process_index(follower->targets, process);
-		for (size_t i = 1; i < hold.tids.count && error == 0; i++)
+		for (size_t i = 0; i < hold.tids.count && error == 0; i++)
 			error = inject_thread(&follower->injector, hold.tids.items[i], &what);
 		if (error < 0) {
 			hold_release(&hold);
-			take_out(follower, pid, &what);
+			back_out(follower, &what);
 			refuse(process, WHYNOT_ERROR, error);
 		}
 	}
@@ -672,5 +723,5 @@ int follower_detach(struct follower *follower, pid_t pid)
 	if (!process || process->state != PROCESS_FOLLOWED)
 		return -ESRCH;
 	what.process = process_index(follower->targets, process);
-	return take_out(follower, pid, &what);
+	return back_out(follower, &what);
 }

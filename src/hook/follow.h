@@ -43,8 +43,12 @@ void follower_scans(struct follower *follower, follower_scan_fn *scan, void *arg
  * its record says why. Negative: it did not start; what execvp said.
  */
 pid_t follower_spawn(struct follower *follower, char *const argv[]);
-/* Brings the agent into every thread of a running process. Negative, with *whynot of
- * its record: it is not followed, and goes on unchanged. -EALREADY: it has it. */
+/*
+ * Brings the agent into every thread of a running process. One that it has of a supervisor
+ * that died is taken over if it is of this machine, else taken out first. Negative, with
+ * *whynot of its record: it is not followed, and goes on unchanged. -EALREADY: this
+ * follower follows it.
+ */
 int follower_attach(struct follower *follower, pid_t pid);
 /* Takes it out again. -ESRCH: no such target; -ETIMEDOUT: a thread did not leave it. */
 int follower_detach(struct follower *follower, pid_t pid);

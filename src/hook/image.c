@@ -80,19 +80,21 @@ static int image_relocate(struct image *image, const Elf64_Phdr *part)
 	return 0;
 }
 
+bool image_table_good(const struct agent_table *table)
+{
+	return table->magic == AGENT_MAGIC && table->size <= AGENT_SPAN && table->size % 4096 == 0 &&
+	       table->text % 4096 == 0 && table->text <= table->size &&
+	       table->start < table->text && table->thread < table->text &&
+	       table->stop < table->text && table->call < table->text &&
+	       table->stack <= table->size && table->stack >= table->text &&
+	       table->note >= table->text &&
+	       table->note <= table->size - sizeof(struct agent_start);
+}
+
 static int image_check_table(struct image *image)
 {
-	struct agent_table *table = &image->table;
-
-	memcpy(table, image->bytes, sizeof(*table));
-	if (table->magic != AGENT_MAGIC || table->size > AGENT_SPAN || table->size % 4096 ||
-	    table->text % 4096 || table->text > table->size || table->start >= table->text ||
-	    table->thread >= table->text || table->stop >= table->text ||
-	    table->call >= table->text ||
-	    table->stack > table->size || table->stack < table->text ||
-	    table->note < table->text || table->note > table->size - sizeof(struct agent_start))
-		return -ENOEXEC;
-	return 0;
+	memcpy(&image->table, image->bytes, sizeof(image->table));
+	return image_table_good(&image->table) ? 0 : -ENOEXEC;
 }
 
 static int image_read(struct image *image, const uint8_t *elf, size_t size)

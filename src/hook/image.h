@@ -10,6 +10,7 @@
 #ifndef HOOK_IMAGE_H
 #define HOOK_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,8 @@ int image_layout(struct image *image, const void *elf, size_t size, uint64_t bas
 /* The same of the image that this library carries. */
 int image_init(struct image *image, uint64_t base);
 void image_done(struct image *image);
+/* Whether it is that of an agent of this version. */
+bool image_table_good(const struct agent_table *table);
 /* Its bytes as a file: an executable mapping of it is all a target needs. */
 int image_write(const struct image *image, int fd);
 

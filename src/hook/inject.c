@@ -19,9 +19,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/base.h"
+#include "hook/interrupted.h"
 #include "hook/trace.h"
 
 /*
@@ -91,13 +93,8 @@ __asm__(".pushsection .rodata\n"
 	(SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGTRAP) | \
 	 SIGNAL_BIT(64))
 
-/* Results of interrupted calls that programs never see. */
-enum {
-	INTERRUPTED_SYS = 512, INTERRUPTED_NOINTR, INTERRUPTED_NOHAND,
-	INTERRUPTED_BLOCK = 516,
-};
-
 #define LOADER_CODE 256
+#define IMAGE_NAME "skep-agent"
 
 struct loader {
 	uint8_t code[LOADER_CODE];
@@ -123,7 +120,7 @@ int injector_init(struct injector *injector, void *arena, uint64_t size, int are
 	error = image_init(&injector->image, injector->arena - AGENT_SPAN);
 	if (error < 0)
 		return error;
-	injector->image_file = (int)syscall(SYS_memfd_create, "skep-agent", 1u /* MFD_CLOEXEC */);
+	injector->image_file = (int)syscall(SYS_memfd_create, IMAGE_NAME, 1u /* MFD_CLOEXEC */);
 	error = injector->image_file < 0 ? -errno
 					 : image_write(&injector->image, injector->image_file);
 	if (error < 0) {
@@ -142,6 +139,49 @@ void injector_done(struct injector *injector)
 	if (injector->image_file >= 0)
 		close(injector->image_file);
 	injector->image_file = -1;
+}
+
+/* --- an agent that is there --- */
+
+/* A line of /proc/PID/maps. False: of something else than an agent, or its arena. */
+static bool find_in_line(const char *line, pid_t pid, struct agent_at *at)
+{
+	unsigned long start, offset, inode;
+	unsigned major, minor;
+	char perms[5];
+
+	if (sscanf(line, "%lx-%*x %4s %lx %x:%x %lu", &start, perms, &offset, &major, &minor,
+		   &inode) != 6 || offset != 0)
+		return false;
+	if (at->base && start == at->base + AGENT_SPAN) {
+		at->device = makedev(major, minor);
+		at->inode = inode;
+		return true;
+	}
+	if (at->base || perms[2] != 'x' || !strstr(line, "/memfd:" IMAGE_NAME) ||
+	    trace_read(pid, start, &at->table, sizeof(at->table)) < 0 ||
+	    !image_table_good(&at->table))
+		return false;
+	at->base = start;
+	return false;
+}
+
+int inject_find(pid_t pid, struct agent_at *at)
+{
+	char path[40], line[512];
+	bool complete = false;
+	FILE *maps;
+
+	*at = (struct agent_at){ 0 };
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	maps = fopen(path, "re");
+	if (!maps)
+		return -errno;
+	/* The arena comes after the agent. */
+	while (!complete && fgets(line, sizeof(line), maps))
+		complete = find_in_line(line, pid, at);
+	fclose(maps);
+	return at->base != 0;
 }
 
 /* --- putting it together --- */
@@ -166,17 +206,18 @@ static int read_auxv(pid_t pid, struct agent_start *start)
 }
 
 static int loader_fill(struct loader *loader, const struct injector *injector,
-		       const struct inject *what, pid_t tid, uint32_t entry)
+		       const struct agent_at *at, const struct inject *what, pid_t tid, uint32_t entry)
 {
-	const struct agent_table *table = &injector->image.table;
+	const struct agent_table *table = &at->table;
 
 	*loader = (struct loader){
-		.base = injector->image.base, .size = table->size,
-		.data = injector->image.base + table->text, .data_size = table->size - table->text,
-		.stack = injector->image.base + table->stack, .entry = injector->image.base + entry,
+		.base = at->base, .size = table->size,
+		.data = at->base + table->text, .data_size = table->size - table->text,
+		.stack = at->base + table->stack, .entry = at->base + entry,
 		.start = { .arena = injector->arena, .arena_size = injector->arena_size,
 			   .pid = (uint32_t)what->pid, .tid = (uint32_t)tid, .why = what->why,
 			   .exec_nr = what->exec_nr, .exec_tid = what->exec_tid,
+			   .orphan = what->orphan,
 			   .process = what->process, .targets = injector->targets },
 	};
 	_Static_assert(AGENT_PATH == sizeof(loader->path), "both hold a path");
@@ -209,10 +250,6 @@ static int loader_run(pid_t tid, struct loader *loader, const uint8_t *label)
 	regs.rbx = at;
 	error = trace_run(tid, &regs, SIGNALS_AGENTS);
 	back = trace_write(tid, at, bytes, sizeof(bytes));
-	/* A call with a timeout that we interrupted would go on by another call, which a
-	 * signal on its way makes fail: it is begun again as a whole. */
-	if ((int64_t)saved.rax == -INTERRUPTED_BLOCK)
-		saved.rax = (uint64_t)-INTERRUPTED_NOINTR;
 	if (back == 0)
 		back = trace_regs_write(tid, &saved);
 	if (error < 0 || back < 0)
@@ -220,20 +257,26 @@ static int loader_run(pid_t tid, struct loader *loader, const uint8_t *label)
 	return (int64_t)regs.rax < 0 ? (int)regs.rax : 0;
 }
 
+static struct agent_at ours(const struct injector *injector)
+{
+	return (struct agent_at){ .base = injector->image.base, .table = injector->image.table };
+}
+
 int inject_start(const struct injector *injector, pid_t tid, const struct inject *what)
 {
+	const struct agent_at at = ours(injector);
 	struct loader loader;
-	int error = loader_fill(&loader, injector, what, tid, injector->image.table.start);
+	int error = loader_fill(&loader, injector, &at, what, tid, at.table.start);
 
 	return error < 0 ? error : loader_run(tid, &loader, loader_map);
 }
 
 /* Calls an entry of the agent that is there already. free: as of trace_run(). */
-static int agent_run(const struct injector *injector, pid_t tid, uint32_t entry,
-		     const struct agent_start *start, uint64_t free)
+static int agent_run(const struct agent_at *at, pid_t tid, uint32_t entry,
+		     const struct agent_start *start, uint64_t free, uint64_t *result)
 {
-	const struct agent_table *table = &injector->image.table;
-	uint64_t base = injector->image.base;
+	const struct agent_table *table = &at->table;
+	uint64_t base = at->base;
 	struct user_regs_struct saved, regs;
 	int error = trace_regs_read(tid, &saved), back;
 
@@ -247,53 +290,69 @@ static int agent_run(const struct injector *injector, pid_t tid, uint32_t entry,
 	regs.rdi = base + table->note;
 	regs.rax = base + entry;
 	error = trace_run(tid, &regs, free);
-	if ((int64_t)saved.rax == -INTERRUPTED_BLOCK)
-		saved.rax = (uint64_t)-INTERRUPTED_NOINTR;
 	back = trace_regs_write(tid, &saved);
 	if (error < 0 || back < 0)
 		return error < 0 ? error : back;
+	*result = regs.rax;
 	return (int64_t)regs.rax < 0 ? (int)regs.rax : 0;
 }
 
 int inject_thread(const struct injector *injector, pid_t tid, const struct inject *what)
 {
+	const struct agent_at at = ours(injector);
+	struct user_regs_struct regs;
 	struct loader loader;
-	int error = loader_fill(&loader, injector, what, tid, injector->image.table.thread);
+	uint64_t to = 0;
+	int error = loader_fill(&loader, injector, &at, what, tid, at.table.thread);
 
+	if (error == 0)
+		error = trace_regs_read(tid, &regs);
 	if (error < 0)
 		return error;
-	return agent_run(injector, tid, injector->image.table.thread, &loader.start,
-			 SIGNALS_AGENTS);
+	loader.start.ip = regs.rip;
+	loader.start.sp = regs.rsp;
+	loader.start.flags = regs.eflags;
+	loader.start.ax = regs.rax;
+	loader.start.orig_ax = regs.orig_rax;
+	error = agent_run(&at, tid, at.table.thread, &loader.start, SIGNALS_AGENTS, &to);
+	if (error < 0)
+		return error;
+	if (to)
+		regs.rip = to;
+	else
+		interrupted_begin_again(&regs);
+	return trace_regs_write(tid, &regs);
 }
 
 /*
  * Whether the thread is in the agent's text. The signal that makes it leave must not
  * show: a call it waits in is to be begun again, whatever it is.
  */
-static int look_inside(const struct injector *injector, pid_t tid, uint64_t *inside)
+static int look_inside(const struct agent_at *at, pid_t tid, uint64_t *inside)
 {
 	struct user_regs_struct regs;
 	int error = trace_regs_read(tid, &regs);
-	int64_t result = (int64_t)regs.rax;
 
-	if (error < 0 || regs.rip - injector->image.base >= AGENT_SPAN)
+	if (error < 0 || regs.rip - at->base >= AGENT_SPAN)
 		return error;
 	++*inside;
-	if ((int64_t)regs.orig_rax < 0 || result > -INTERRUPTED_SYS || result < -INTERRUPTED_BLOCK)
+	if (!interrupted_is(&regs))
 		return 0;
 	regs.rax = (uint64_t)-INTERRUPTED_NOINTR;
 	return trace_regs_write(tid, &regs);
 }
 
-int inject_stop(const struct injector *injector, const pid_t *tids, size_t count,
-		const struct inject *what)
+int inject_stop(const struct injector *injector, const struct agent_at *at, const pid_t *tids,
+		size_t count, const struct inject *what)
 {
 	struct loader loader;
-	int error = loader_fill(&loader, injector, what, tids[0], injector->image.table.stop);
+	uint64_t result;
+	int error = loader_fill(&loader, injector, at, what, tids[0], at->table.stop);
 
 	for (size_t i = 0; i < count && error == 0; i++)
-		error = look_inside(injector, tids[i], &loader.start.inside);
+		error = look_inside(at, tids[i], &loader.start.inside);
 	if (error == 0)
-		error = agent_run(injector, tids[0], injector->image.table.stop, &loader.start, 0);
+		error = agent_run(at, tids[0], at->table.stop, &loader.start, 0,
+				  &result);
 	return error < 0 ? error : loader_run(tids[0], &loader, loader_unmap);
 }

@@ -10,6 +10,7 @@
 #ifndef HOOK_INJECT_H
 #define HOOK_INJECT_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "hook/image.h"
@@ -28,12 +29,20 @@ struct injector {
 int injector_init(struct injector *injector, void *arena, uint64_t size, int arena_file);
 void injector_done(struct injector *injector);
 
+/* An agent that a process has, of whatever machine. */
+struct agent_at {
+	uint64_t base;
+	struct agent_table table;
+	uint64_t device, inode;   /* of the file that its arena is; 0, 0: not mapped */
+};
+
 struct inject {
 	enum agent_why why;
 	uint32_t process;         /* index of the record of the process */
 	pid_t pid;
 	uint32_t exec_nr;         /* at an exec: the system call's number */
 	pid_t exec_tid;           /* and who made it */
+	bool orphan;              /* inject_stop: only if the agent's supervisor is dead */
 };
 
 /*
@@ -42,13 +51,16 @@ struct inject {
  * -ENOEXEC: a 32-bit program. -ESRCH: the process is gone.
  */
 int inject_start(const struct injector *injector, pid_t tid, const struct inject *what);
-/* In each further thread of a process that has it. */
+/* In each thread of a process that has just been given it, the first too. */
 int inject_thread(const struct injector *injector, pid_t tid, const struct inject *what);
+/* The agent that a process has. 1, 0 (it has none of this version) or a negative errno. */
+int inject_find(pid_t pid, struct agent_at *at);
 /*
- * Stops the agent. tids: all threads of the process, held. Threads leave it by
+ * Stops an agent. tids: all threads of the process, held. Threads leave it by
  * themselves, so the first answer is -EAGAIN: again, after they have run a little.
+ * -EBUSY: its supervisor lives (if what->orphan).
  */
-int inject_stop(const struct injector *injector, const pid_t *tids, size_t count,
-		const struct inject *what);
+int inject_stop(const struct injector *injector, const struct agent_at *at, const pid_t *tids,
+		size_t count, const struct inject *what);
 
 #endif

@@ -41,11 +41,11 @@ static struct mail_slot *slot_claim(struct mail *mail, uint64_t self)
 	return NULL;
 }
 
-static bool server_gone(struct mail *mail, struct owner_table *owners)
+bool mail_served(struct mail *mail, struct owner_table *owners)
 {
 	uint64_t server = __atomic_load_n(&mail->server, __ATOMIC_ACQUIRE);
 
-	return server == 0 || owner_dead(owners, server);
+	return server != 0 && !owner_dead(owners, server);
 }
 
 static void slot_free(struct mail_slot *slot)
@@ -67,7 +67,7 @@ static struct mail_slot *slot_ask(struct mail *mail, struct owner_table *owners,
 	struct mail_slot *slot;
 
 	do {
-		if (server_gone(mail, owners))
+		if (!mail_served(mail, owners))
 			return NULL;
 		slot = slot_claim(mail, self);
 		if (!slot)
@@ -104,7 +104,7 @@ int64_t mail_ask(struct mail *mail, struct owner_table *owners, const struct mai
 			continue;
 		}
 		word_wait(&slot->state, state, PATIENCE);
-		if (server_gone(mail, owners))
+		if (!mail_served(mail, owners))
 			break;
 	}
 	if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) == MAIL_ANSWERED)

@@ -58,6 +58,9 @@ struct mail {
 /* Asks and waits. -ESRCH: nobody answers (any more). */
 int64_t mail_ask(struct mail *mail, struct owner_table *owners, const struct mail_message *ask);
 
+/* Whether somebody alive answers. */
+bool mail_served(struct mail *mail, struct owner_table *owners);
+
 /* --- the server --- */
 
 /* Who calls answers from now on. -EBUSY: somebody alive does already. */

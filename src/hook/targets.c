@@ -24,6 +24,7 @@ static const char *const whynot_text[WHYNOT_COUNT] = {
 	[WHYNOT_CPU] = "its processor does not tell threads apart",
 	[WHYNOT_FILTER] = "its filter of system calls refuses what the agent needs",
 	[WHYNOT_UNSERVED] = "nobody was there to follow it",
+	[WHYNOT_OTHER] = "another machine follows it",
 	[WHYNOT_ERROR] = "the agent could not start",
 };
 

@@ -108,7 +108,6 @@ struct skep_machine *machine_alloc(const struct skep_machine_opts *opts, const c
 	pthread_mutex_init(&machine->lock, NULL);
 	machine->place.base = machine->place.dir = machine->arena = -1;
 	machine->engine = opts ? opts->engine : SKEP_ENGINE_AUTO;
-	machine->next_link_id = 1;
 	return machine;
 }
 

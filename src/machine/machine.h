@@ -80,7 +80,6 @@ struct skep_machine {
 	void (*scanned_done)(struct skep_machine *machine);
 	struct follower *follower; /* made by src/hook; or NULL */
 	void (*targets_done)(struct skep_machine *machine);
-	uint32_t next_link_id;
 	uint32_t last_map, last_prog; /* ids of the last handles */
 };
 

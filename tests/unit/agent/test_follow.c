@@ -300,9 +300,9 @@ static int running_teardown(void **state)
 	return 0;
 }
 
-static struct running running_start(void)
+static struct running running_start_as(const char *name, const char *argument)
 {
-	const char *path = target("threads");
+	const char *path = target(name);
 	struct running running;
 	char line[16];
 	int out[2];
@@ -313,7 +313,7 @@ static struct running running_start(void)
 		dup2(out[1], 1);
 		close(out[0]);
 		close(out[1]);
-		execl(path, path, (char *)NULL);
+		execl(path, path, argument, (char *)NULL);
 		_exit(127);
 	}
 	running_now = running.pid;
@@ -323,9 +323,14 @@ static struct running running_start(void)
 	return running;
 }
 
+static struct running running_start(void)
+{
+	return running_start_as("threads", NULL);
+}
+
 static void running_check(struct running *running)
 {
-	char line[16] = "";
+	char line[256] = "";
 
 	kill(running->pid, SIGUSR1);
 	assert_non_null(fgets(line, sizeof(line), running->out));
@@ -393,6 +398,43 @@ static void follow__attach_detach_and_attach_again_leave_threads_going(void **st
 	running_end(&running);
 }
 
+static void stop_and_continue(pid_t pid)
+{
+	siginfo_t info;
+
+	kill(pid, SIGSTOP);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WSTOPPED), 0);
+	kill(pid, SIGCONT);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WCONTINUED), 0);
+}
+
+static void follow__calls_that_wait_go_on_waiting(void **state)
+{
+	struct running running = running_start_as("waits", NULL);
+
+	(void)state;
+	running_check(&running);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(follower_attach(follower, running.pid), 0);
+		running_check(&running);
+		assert_int_equal(follower_detach(follower, running.pid), 0);
+		running_check(&running);
+	}
+	running_end(&running);
+}
+
+/* Then they are in the call that goes on with the rest of another. */
+static void follow__calls_that_were_stopped_before_go_on_waiting(void **state)
+{
+	struct running running = running_start_as("waits", "stopped");
+
+	(void)state;
+	stop_and_continue(running.pid);
+	assert_int_equal(follower_attach(follower, running.pid), 0);
+	running_check(&running);
+	running_end(&running);
+}
+
 /* A supervisor of its own, which is killed when it has told through the pipe that it began. */
 static void supervise_and_die(pid_t target, const char *command, int told)
 {
@@ -435,6 +477,65 @@ static void follow__a_process_outlives_its_killed_supervisor(void **state)
 	assert_true(has_agent(running.pid));
 	running_check(&running);
 	running_check(&running);
+	running_end(&running);
+}
+
+/* One supervisor after the other dies with its agent in the process. */
+static void follow__what_a_killed_supervisor_left_makes_room(void **state)
+{
+	struct running running = running_start();
+	unsigned before;
+
+	(void)state;
+	running_check(&running);
+	before = mappings_of(running.pid);
+	for (int i = 0; i < 2; i++) {
+		supervised(running.pid, NULL);
+		assert_true(has_agent(running.pid));
+		running_check(&running);
+		assert_int_equal(follower_attach(follower, running.pid), 0);
+		running_check(&running);
+		assert_int_equal(record_of(running.pid)->state, PROCESS_FOLLOWED);
+		assert_int_equal(follower_detach(follower, running.pid), 0);
+		assert_false(has_agent(running.pid));
+		assert_int_equal(mappings_of(running.pid), before);
+		running_check(&running);
+	}
+	running_end(&running);
+}
+
+/* Two machines at once would fight over its system calls. */
+static void follow__a_process_of_another_live_supervisor_is_left_to_it(void **state)
+{
+	struct running running = running_start();
+	pid_t other, pid = 0;
+	int told[2];
+
+	(void)state;
+	running_check(&running);
+	assert_int_equal(pipe(told), 0);
+	other = fork();
+	if (other == 0) {
+		follower = NULL;
+		setup(NULL);
+		if (follower_attach(follower, running.pid) != 0)
+			_exit(1);
+		if (write(told[1], &pid, sizeof(pid)) != sizeof(pid))
+			_exit(2);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(read(told[0], &pid, sizeof(pid)), sizeof(pid));
+	assert_int_equal(follower_attach(follower, running.pid), -EBUSY);
+	assert_int_equal(record_of(running.pid)->whynot, WHYNOT_OTHER);
+	assert_true(has_agent(running.pid));
+	running_check(&running);
+	kill(other, SIGKILL);
+	finish(other);
+	assert_int_equal(follower_attach(follower, running.pid), 0);
+	running_check(&running);
+	close(told[0]);
+	close(told[1]);
 	running_end(&running);
 }
 
@@ -484,7 +585,14 @@ int main(void)
 		cmocka_unit_test(follow__a_program_that_gains_privilege_is_left_alone),
 		cmocka_unit_test_teardown(follow__attach_detach_and_attach_again_leave_threads_going,
 					  running_teardown),
+		cmocka_unit_test_teardown(follow__calls_that_wait_go_on_waiting, running_teardown),
+		cmocka_unit_test_teardown(follow__calls_that_were_stopped_before_go_on_waiting,
+					  running_teardown),
 		cmocka_unit_test_teardown(follow__a_process_outlives_its_killed_supervisor,
+					  running_teardown),
+		cmocka_unit_test_teardown(follow__what_a_killed_supervisor_left_makes_room,
+					  running_teardown),
+		cmocka_unit_test_teardown(follow__a_process_of_another_live_supervisor_is_left_to_it,
 					  running_teardown),
 		cmocka_unit_test(follow__a_command_goes_on_without_its_supervisor),
 		cmocka_unit_test(follow__attaching_to_nobody_is_an_error),

@@ -1,0 +1,104 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# skep run --pid PID: programs in processes that run already.
+bats_require_minimum_version 1.5.0
+load helper
+
+setup_file() {
+	[ "$(uname -m)" = x86_64 ] || skip "targets are x86-64"
+}
+
+teardown() {
+	[ -z "${victim:-}" ] || kill -KILL "$victim" 2>/dev/null || true
+	[ -z "${supervisor:-}" ] || kill -KILL "$supervisor" 2>/dev/null || true
+}
+
+snoop() {
+	cp "$BATS_TEST_DIRNAME/../../examples/opensnoop.bpf.c" .
+	clang -O2 -g -target bpf -D__TARGET_ARCH_x86 "-I/usr/include/$(uname -m)-linux-gnu" \
+		-c opensnoop.bpf.c -o opensnoop.o
+}
+
+opened() {
+	grep '"event":"ringbuf"' events | json data.name
+}
+
+# A process to attach to; its number is in $victim.
+start_victim() {
+	sh -c 'while [ ! -e stop ]; do cat opensnoop.bpf.c >/dev/null; sleep 0.05; done' 3>&- &
+	victim=$!
+}
+
+# supervise_and_die ARG...: a run that is killed when its victim has the agent.
+supervise_and_die() {
+	rm -f killed
+	"$SKEP" run -o killed "$@" --pid $victim opensnoop.o 3>&- &
+	local supervisor=$!
+	for _ in $(seq 200); do
+		grep -qs 'data.*opensnoop.bpf.c\|"opensnoop.bpf.c"' killed && break
+		sleep 0.05
+	done
+	kill -KILL $supervisor
+	wait $supervisor || true
+	grep -q skep-agent /proc/$victim/maps
+}
+
+# The heap of a shell may grow.
+map_names() {
+	awk '{ print $2, $6 }' /proc/$victim/maps
+}
+
+@test "attach: what a killed supervisor left in a process is taken out, and it is watched anew" {
+	snoop
+	start_victim
+	sleep 0.3
+	map_names >before
+	for _ in 1 2; do
+		supervise_and_die
+		skep run -t 2 -j -o events --pid $victim opensnoop.o
+		[ "$(opened | grep -cx opensnoop.bpf.c)" -ge 1 ]
+		map_names >after
+		cmp before after
+	done
+	touch stop
+	wait $victim
+}
+
+@test "attach: a machine with a name is taken over from a killed supervisor" {
+	snoop
+	start_victim
+	sleep 0.3
+	map_names >before
+	name=taken-$$
+	skep machine create "$name"
+	supervise_and_die --machine "$name"
+	skep run -t 2 -j --machine "$name" -o events --pid $victim opensnoop.o || status=$?
+	[ "${status:-0}" = 0 ]
+	# Once each: what the dead had attached is not run any more.
+	[ "$(opened | grep -cx opensnoop.bpf.c)" -ge 1 ]
+	[ "$(skep map list --machine "$name" | grep -c 'name events')" = 2 ]
+	map_names >after
+	cmp before after
+	touch stop
+	wait $victim
+	skep machine remove "$name"
+}
+
+@test "attach: a process that another machine follows is left to it" {
+	snoop
+	start_victim
+	"$SKEP" run -o first --pid $victim opensnoop.o 3>&- &
+	supervisor=$!
+	for _ in $(seq 200); do
+		grep -qs '"opensnoop.bpf.c"' first && break
+		sleep 0.05
+	done
+	run skep run -t 1 --pid $victim opensnoop.o
+	[ "$status" = 1 ]
+	[[ "$output" == *'H034'*'another machine follows it'* ]]
+	kill -TERM $supervisor
+	wait $supervisor
+	! grep -q skep-agent /proc/$victim/maps
+	touch stop
+	wait $victim
+}
