@@ -153,7 +153,7 @@ static struct skep_linux *kernel_attach(void)
 
 	for (size_t i = 0; kernel && i < sizeof(names) / sizeof(names[0]); i++)
 		if (skep_linux_attach(kernel, skep_object_prog_find(kernel_object, names[i]),
-				      diag) < 0) {
+				      NULL, diag) < 0) {
 			skep_linux_free(kernel);
 			return NULL;
 		}

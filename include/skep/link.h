@@ -21,7 +21,8 @@ extern "C" {
 struct skep_link; /* borrowed from its machine, until it is detached */
 
 struct skep_link_opts {
-	const char *target;       /* what its section would name after the prefix; NULL: that */
+	const char *place;        /* "uprobe/bash:readline", or what its own section would have behind
+				   * the prefix, "bash:readline"; NULL: what its section says */
 	uint64_t cookie;          /* what bpf_get_attach_cookie() returns */
 	uint32_t sample_hz;       /* how often perf_event programs run in a thread that runs; 0: 99 */
 };
@@ -31,16 +32,17 @@ struct skep_link_opts {
  * or processes, a system call's function, a function of a file, samples of CPU time. opts may be NULL.
  * NULL on failure (see diag): EOPNOTSUPP (targets have no such place), ENOENT (no
  * such system call or function), EACCES (the program looks at more than there is),
- * EINVAL (it is not loaded), ENOMEM.
+ * EINVAL (it is not loaded, or of another type than programs of the place), ENOMEM.
  */
 struct skep_link *skep_link_attach(struct skep_machine *machine,
 				   const struct skep_object_prog *prog,
 				   const struct skep_link_opts *opts, struct skep_diag *diag);
 /*
- * Is there a place like the one its section names, as far as that can be told without a
+ * Is there a place like the one its section, or opts->place, names, as far as that can be told without a
  * machine? 0, or as skep_link_attach() would fail. For programs that are not worth loading.
  */
-int skep_link_check(const struct skep_object_prog *prog, struct skep_diag *diag);
+int skep_link_check(const struct skep_object_prog *prog, const struct skep_link_opts *opts,
+		    struct skep_diag *diag);
 /* No program of it begins to run after the call; those that run now end by themselves. */
 void skep_link_detach(struct skep_link *link);
 

@@ -46,11 +46,12 @@ struct skep_linux *skep_linux_load(struct skep_object *object, const struct skep
 void skep_linux_free(struct skep_linux *kernel);
 
 /*
- * Attach a loaded program where its section says. Errors: EOPNOTSUPP (programs of
+ * Attach a loaded program where its section says, or to a place as in skep_link_opts (NULL:
+ * none). Errors: EOPNOTSUPP (programs of
  * this kind are not attached by their section alone), ENOENT (no such place), EPERM.
  */
 int skep_linux_attach(struct skep_linux *kernel, const struct skep_object_prog *prog,
-		      struct skep_diag *diag);
+		      const char *place, struct skep_diag *diag);
 
 /*
  * The tree begins with this process: from when it next executes a program on, and with

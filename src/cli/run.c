@@ -20,7 +20,7 @@
 
 struct args {
 	const char *in, *out, *filter, *btf, *on, *output, *flame, *folded, *machine;
-	struct list programs, set, events, pids;
+	struct list programs, attach, set, events, pids;
 	uint64_t count, repeat, ifindex, seconds, sample_hz;
 	bool verbose, json, egress, interpreter, no_maps, all;
 };
@@ -29,6 +29,7 @@ static const struct opt opts[] = {
 	OPT(OPT_TEXT, 'r', "read", in, "FILE", "packets from this pcap or pcapng file"),
 	OPT(OPT_TEXT, 'w', "write", out, "FILE", "write what was not dropped to this pcap file"),
 	OPT(OPT_LIST, 'p', "program", programs, "NAME", "run this program (repeatable, in order)"),
+	OPT(OPT_LIST, 0, "attach", attach, "PROGRAM=PLACE", "attach it there, not where its section says"),
 	OPT(OPT_LIST, 's', "set", set, "NAME=VALUE", "set a global variable before loading"),
 	OPT(OPT_LIST, 'e', "event", events, "[MAP=]TYPE", "decode records of MAP as this struct"),
 	OPT(OPT_TEXT, 'f', "filter", filter, "EXPR", "only packets that match (as tcpdump)"),
@@ -419,7 +420,7 @@ static int run_attached(struct session *session, char **argv)
 	const struct args *args = session->args;
 	struct live live = {
 		.loaded = &session->loaded, .programs = &args->programs,
-		.event_types = &args->events, .command = argv[1] ? argv + 1 : NULL,
+		.attach = &args->attach, .event_types = &args->events, .command = argv[1] ? argv + 1 : NULL,
 		.seconds = args->seconds, .sample_hz = args->sample_hz, .json = args->json,
 		.all = args->all, .no_maps = args->no_maps, .output = args->output,
 		.flame = args->flame, .folded = args->folded,
@@ -443,7 +444,7 @@ static int run_in_targets(struct session *session, char **argv)
 	const struct args *args = session->args;
 	struct command command = {
 		.loaded = &session->loaded, .programs = &args->programs, .pids = &args->pids,
-		.event_types = &args->events, .argv = argv[1] ? argv + 1 : NULL,
+		.attach = &args->attach, .event_types = &args->events, .argv = argv[1] ? argv + 1 : NULL,
 		.out = args->output, .seconds = args->seconds, .json = args->json,
 		.sample_hz = args->sample_hz, .flame = args->flame, .folded = args->folded,
 		.all = args->all, .no_maps = args->no_maps, .interpreter = args->interpreter,
@@ -527,6 +528,9 @@ const struct verb verb_run = {
 		"its programs get the packets one by one. Without, they are attached where their\n"
 		"sections say, and their events printed: of COMMAND and all it starts, until it ends\n"
 		"(its exit status becomes skep's); or of the whole system, until an interrupt.\n"
+		"\n"
+		"--attach gives a program another place than its section, or several: a section\n"
+		"(uprobe/FILE:FUNCTION) or what would follow its own section's prefix.\n"
 		"\n"
 		"--flame and --folded take stacks that a map counts (as examples/profile.bpf.c does),\n"
 		"and those in records, which are then not printed: members named '...stack...'.\n"

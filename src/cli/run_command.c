@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "cli/fold.h"
+#include "cli/places.h"
 #include "cli/tree.h"
 
 enum { WAIT_MS = 10, NOT_FOUND = 127, NOT_RUN = 126 };
@@ -97,7 +98,8 @@ static bool wanted(const struct command *command, const struct skep_object_prog 
 		return false;
 	if (command->programs->count)
 		return list_selects(command->programs, prog);
-	return command->loaded->arg.program || skep_object_prog_autoload(prog);
+	return command->loaded->arg.program || skep_object_prog_autoload(prog) ||
+	       places_name(command->attach, prog);
 }
 
 static bool names_exist(const struct running *run)
@@ -128,18 +130,28 @@ static void leave_out(struct running *run, const struct skep_object_prog *prog)
 	skep_diag_clear(run->diag);
 }
 
+static int check_at(void *arg, const struct skep_object_prog *prog, const char *place)
+{
+	struct skep_link_opts opts = { .place = place };
+	struct running *run = arg;
+
+	return skep_link_check(prog, &opts, run->diag);
+}
+
 /* What cannot be attached is not loaded either: it may need what no machine has. */
 static bool choose(struct running *run)
 {
 	size_t chosen = 0;
 
-	if (!names_exist(run))
+	if (!names_exist(run) || !places_check(run->command->attach, run->object, run->diag))
 		return false;
 	for (size_t i = 0; i < skep_object_prog_count(run->object); i++) {
 		struct skep_object_prog *prog = skep_object_prog_at(run->object, i);
 		bool on = wanted(run->command, prog), callee = skep_object_prog_is_tail_target(prog);
 
-		if (on && !callee && skep_link_check(prog, run->diag) < 0) {
+		if (on && !callee && places_each(run->command->attach, prog, check_at, run) < 0) {
+			if (places_name(run->command->attach, prog))
+				return false; /* the place was asked for */
 			leave_out(run, prog);
 			on = false;
 		}
@@ -166,9 +178,18 @@ static bool load(struct running *run)
 	return skep_machine_load(run->machine, run->object, &verify, run->diag) == 0;
 }
 
+static int attach_at(void *arg, const struct skep_object_prog *prog, const char *place)
+{
+	struct running *run = arg;
+	struct skep_link_opts opts = { .place = place,
+				       .sample_hz = (uint32_t)run->command->sample_hz };
+
+	return skep_link_attach(run->machine, prog, &opts, run->diag) ? 0 : -EINVAL;
+}
+
 static bool attach(struct running *run)
 {
-	struct skep_link_opts opts = { .sample_hz = (uint32_t)run->command->sample_hz };
+	const struct command *command = run->command;
 	size_t attached = 0;
 
 	for (size_t i = 0; i < skep_object_prog_count(run->object); i++) {
@@ -176,9 +197,10 @@ static bool attach(struct running *run)
 
 		if (!skep_object_prog_autoload(prog) || skep_object_prog_is_tail_target(prog))
 			continue;
-		if (skep_link_attach(run->machine, prog, &opts, run->diag))
+		if (places_each(command->attach, prog, attach_at, run) == 0)
 			attached++;
-		else if (run->command->programs->count || run->command->loaded->arg.program)
+		else if (command->programs->count || command->loaded->arg.program ||
+			 places_name(command->attach, prog))
 			return false; /* it was asked for by name */
 		else
 			leave_out(run, prog);

@@ -9,6 +9,7 @@
 struct command {
 	struct loaded *loaded;        /* opened, globals set; borrowed */
 	const struct list *programs;  /* --program: these only; empty: all that load by themselves */
+	const struct list *attach;    /* --attach: PROGRAM=PLACE */
 	const struct list *pids;      /* --pid: running processes */
 	const struct list *event_types;
 	char **argv;                  /* ends with NULL; NULL: only running processes */

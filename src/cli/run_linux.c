@@ -7,6 +7,7 @@
  */
 #include "cli/run_linux.h"
 #include "cli/fold.h"
+#include "cli/places.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -64,35 +65,52 @@ static bool choose(const struct live *live, struct skep_diag *diag)
 		no_such_program(object, only, diag);
 		return false;
 	}
-	if (!only && !live->programs->count)
-		return true;
+	if (!places_check(live->attach, object, diag))
+		return false;
 	for (size_t i = 0; i < skep_object_prog_count(object); i++) {
 		struct skep_object_prog *prog = skep_object_prog_at(object, i);
 
-		skep_object_prog_set_autoload(prog, object_arg_selects(&live->loaded->arg, prog) &&
-						    list_selects(live->programs, prog));
+		if (only || live->programs->count)
+			skep_object_prog_set_autoload(prog,
+						      object_arg_selects(&live->loaded->arg, prog) &&
+							      list_selects(live->programs, prog));
+		else if (places_name(live->attach, prog))
+			skep_object_prog_set_autoload(prog, true);
 	}
 	return true;
+}
+
+struct attaching {
+	const struct live *live;
+	size_t attached;
+	struct skep_diag *diag;
+};
+
+/* One whose section alone does not say where is told of, and goes without. */
+static int attach_at(void *arg, const struct skep_object_prog *prog, const char *place)
+{
+	struct attaching *a = arg;
+	int error = skep_linux_attach(a->live->loaded->world.kernel, prog, place, a->diag);
+
+	a->attached += !error;
+	return error == -EOPNOTSUPP && !place ? 0 : error;
 }
 
 /* One that is not attached is told of; that none is, is an error. */
 static bool attach(const struct live *live, struct skep_diag *diag)
 {
 	struct skep_object *object = live->loaded->object;
-	size_t attached = 0;
+	struct attaching a = { .live = live, .diag = diag };
 
 	for (size_t i = 0; i < skep_object_prog_count(object); i++) {
 		const struct skep_object_prog *prog = skep_object_prog_at(object, i);
-		int error;
 
 		if (!skep_object_prog_autoload(prog) || skep_object_prog_is_tail_target(prog))
 			continue;
-		error = skep_linux_attach(live->loaded->world.kernel, prog, diag);
-		if (error && error != -EOPNOTSUPP)
+		if (places_each(live->attach, prog, attach_at, &a) < 0)
 			return false;
-		attached += !error;
 	}
-	if (!attached) {
+	if (!a.attached) {
 		if (!skep_diag_count(diag))
 			skep_report(diag, SKEP_ARG, NULL, "no program of '%s' is loaded by itself: "
 				    "choose with -p", live->loaded->arg.path);

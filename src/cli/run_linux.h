@@ -9,6 +9,7 @@
 struct live {
 	struct loaded *loaded;        /* opened, globals set; borrowed */
 	const struct list *programs;  /* --program: these only; empty: all that load by themselves */
+	const struct list *attach;    /* --attach: PROGRAM=PLACE */
 	const struct list *event_types;
 	char **command;               /* ends with NULL; NULL: until an interrupt */
 	uint64_t seconds;             /* at most so long; 0: no limit */

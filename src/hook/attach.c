@@ -321,7 +321,7 @@ static int check_room(const struct attaching *a, const struct skep_prog *prog)
 static int find_row(const struct attaching *a, const struct attach_row **row)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (!a->match->prefix || strcmp(rows[i].prefix, a->match->prefix) != 0)
+		if (!a->match.prefix || strcmp(rows[i].prefix, a->match.prefix) != 0)
 			continue;
 		*row = &rows[i];
 		return 0;
@@ -415,26 +415,31 @@ static struct skep_link *attach(struct attaching *a, struct skep_prog *prog, uin
 	return link_up(a, prog, cookie);
 }
 
-static struct attaching attaching(const struct skep_object_prog *definition, const char *target,
-				  struct skep_diag *diag)
+static int attaching(struct attaching *a, const struct skep_object_prog *definition,
+		     const struct skep_link_opts *opts, struct skep_diag *diag)
 {
-	struct attaching a = { .match = &definition->match, .diag = diag };
+	const char *place = opts ? opts->place : NULL;
 
-	a.where = object_where(definition->object, definition->section,
-			       skep_object_prog_name(definition));
-	a.target = target ? target : definition->match.target;
-	if (!a.target)
-		a.target = "";
-	return a;
+	*a = (struct attaching){ .diag = diag };
+	a->where = object_where(definition->object, place ? place : definition->section,
+				skep_object_prog_name(definition));
+	a->sample_hz = opts && opts->sample_hz ? opts->sample_hz : SAMPLE_HZ;
+	if (object_prog_place(definition, place, &a->match, diag) < 0)
+		return -EINVAL;
+	a->target = a->match.target ? a->match.target : "";
+	return 0;
 }
 
-int skep_link_check(const struct skep_object_prog *definition, struct skep_diag *diag)
+int skep_link_check(const struct skep_object_prog *definition, const struct skep_link_opts *opts,
+		    struct skep_diag *diag)
 {
-	struct board any = { 0 };
-	struct attaching a = attaching(definition, NULL, diag);
 	const struct attach_row *row = NULL;
-	int error = find_row(&a, &row);
+	struct board any = { 0 };
+	struct attaching a;
+	int error = attaching(&a, definition, opts, diag);
 
+	if (!error)
+		error = find_row(&a, &row);
 	if (error < 0 || !is_on_any_board(row))
 		return error;
 	a.board = &any;
@@ -448,11 +453,12 @@ struct skep_link *skep_link_attach(struct skep_machine *machine,
 				   const struct skep_link_opts *opts, struct skep_diag *diag)
 {
 	struct skep_prog *prog = skep_machine_prog(machine, definition);
-	struct attaching a = attaching(definition, opts ? opts->target : NULL, diag);
 	struct skep_link *link;
+	struct attaching a;
 
+	if (attaching(&a, definition, opts, diag) < 0)
+		return NULL;
 	a.machine = machine;
-	a.sample_hz = opts && opts->sample_hz ? opts->sample_hz : SAMPLE_HZ;
 	if (!prog) {
 		skep_report(diag, SKEP_ARG, &a.where, "the program is not loaded into the machine");
 		return NULL;

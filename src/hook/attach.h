@@ -32,7 +32,7 @@ struct attaching {
 	struct skep_machine *machine;
 	struct board *board;
 	struct skep_prog *prog;
-	const struct section_match *match;
+	struct section_match match; /* its section, or what is given in its stead */
 	const char *target;      /* behind the section's prefix: "sys_enter"; never NULL */
 	struct skep_where where;
 	uint32_t sample_hz;

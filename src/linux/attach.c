@@ -292,25 +292,29 @@ static const struct attach_row rows[] = {
 };
 
 int skep_linux_attach(struct skep_linux *kernel, const struct skep_object_prog *prog,
-		      struct skep_diag *diag)
+		      const char *place, struct skep_diag *diag)
 {
+	const char *section = place ? place : prog->section;
 	struct attaching a = {
-		.kernel = kernel, .prog = prog, .loaded = linux_prog(kernel, prog),
-		.target = prog->match.target ? prog->match.target : "", .diag = diag,
-		.where = object_where(kernel->object, prog->section, skep_object_prog_name(prog)),
+		.kernel = kernel, .prog = prog, .loaded = linux_prog(kernel, prog), .diag = diag,
+		.where = object_where(kernel->object, section, skep_object_prog_name(prog)),
 	};
+	struct section_match match;
 
+	if (object_prog_place(prog, place, &match, diag) < 0)
+		return -EINVAL;
+	a.target = match.target ? match.target : "";
 	if (a.loaded->fd < 0)
 		return skep_fail(diag, SKEP_LINUX_ATTACH, &a.where, "'%s' is not loaded",
 				 a.where.program);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (strcmp(rows[i].prefix, prog->match.prefix) != 0)
+		if (strcmp(rows[i].prefix, match.prefix) != 0)
 			continue;
 		a.flags = rows[i].flags;
 		return rows[i].attach(&a);
 	}
 	skep_report(diag, SKEP_LINUX_ATTACH, &a.where, "'%s' is not attached: section '%s' does not "
-		    "say to what", a.where.program, prog->section);
-	skep_help(diag, "packet programs run over a capture: skep run --on linux OBJECT -r FILE");
+		    "say to what", a.where.program, section);
+	skep_help(diag, "another place: --attach PROGRAM=PLACE; packet programs run over a capture, -r FILE");
 	return -EOPNOTSUPP;
 }

@@ -281,6 +281,11 @@ int object_verify(struct skep_object_prog *prog, const struct skep_verify_opts *
 int object_check_map(const struct map_spec *spec, const struct skep_where *where,
 		     struct skep_diag *diag);
 
+/* What the program is attached to: its section, or a place in words (place.c). match points into
+ * place. */
+int object_prog_place(const struct skep_object_prog *prog, const char *place,
+		      struct section_match *match, struct skep_diag *diag);
+
 /*
  * The verifier on a specification whose maps are settled. Where it met a poisoned instruction,
  * what is told, and said in the log in libbpf's words, is what could not be resolved; the

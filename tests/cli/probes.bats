@@ -110,3 +110,34 @@ seen() {
 	for _ in 1 2 3 4; do printf x; done | "$BATS_FILE_TMPDIR/probed" wait >alone
 	diff alone out
 }
+
+@test "probes: --attach names the places, in the section's stead" {
+	local probed=$BATS_FILE_TMPDIR/probed
+	objects anywhere
+	run skep run anywhere.o -- true
+	[ "$status" = 1 ]
+	[[ "$output" == *'--attach PROGRAM='* ]]
+	skep run -o text --attach "enters=uprobe/$probed:work" --attach "enters=uprobe/libc.so.6:waitpid" \
+		--attach "returns=$probed:work" anywhere.o -- "$probed" fork
+	[ "$(seen 0)" = 10 ]
+	[ "$(seen 1)" = 5 ]
+	skep run -o text --attach "enters=uprobe/$probed:work" anywhere.o -- "$probed" fork
+	[ "$(seen 0)" = 5 ]
+	[ "$(seen 1)" = 0 ]
+}
+
+@test "probes: --attach with a wrong program, place or type says so" {
+	objects anywhere
+	run skep run --attach enters anywhere.o -- true
+	[ "$status" = 1 ]
+	[[ "$output" == *"'enters' is not PROGRAM=PLACE"* ]]
+	run skep run --attach enter=uprobe/libc.so.6:malloc anywhere.o -- true
+	[ "$status" = 1 ]
+	[[ "$output" == *"no program 'enter'"*'it has: enters, returns'* ]]
+	run skep run --attach enters=xdp anywhere.o -- true
+	[ "$status" = 1 ]
+	[[ "$output" == *"section 'kprobe/some_function' cannot be attached as one of 'xdp'"* ]]
+	run skep run --attach returns=libc.so.6:no_such_function anywhere.o -- true
+	[ "$status" = 1 ]
+	[[ "$output" == *"no function 'no_such_function'"* ]]
+}

@@ -291,3 +291,11 @@ wait_loaded() {
 	[[ "$output" == *'1 too short for it'* ]]
 	[ "$output" = "$("$SKEP" run filter.o -r odd.pcap)" ]
 }
+
+@test "on linux: --attach names the place, in the section's stead" {
+	may_load
+	BATS_TEST_DIRNAME=$BATS_TEST_DIRNAME/../cli objects anywhere
+	skep run --on linux --attach enters=uprobe/libc.so.6:getenv -j anywhere.o -- bash -c true >out 2>why ||
+		{ grep -q 'not permitted\|denied' why && skip "$(head -n 1 why)"; cat why; false; }
+	[ "$(grep '"map":"seen"' out | python3 -c 'import json,sys; print(json.loads(sys.stdin.readline())["value"] > 0)')" = True ]
+}

@@ -66,7 +66,7 @@ static struct target_thread *self(void)
 
 static struct skep_link *link_to(const char *name, const char *target)
 {
-	struct skep_link_opts o = { .cookie = 77, .target = target };
+	struct skep_link_opts o = { .cookie = 77, .place = target };
 
 	return skep_link_attach(machine, prog_named(object, name), &o, diag);
 }

@@ -390,10 +390,10 @@ static void board__whether_there_is_a_place_is_known_before_loading(void **state
 	struct bench b = bench_new(SKEP_ENGINE_AUTO, FIXTURE("attach"), names);
 
 	(void)state;
-	assert_int_equal(skep_link_check(prog_named(b.object, "raw_exit"), b.diag), 0);
-	assert_int_equal(skep_link_check(prog_named(b.object, "sample"), b.diag), 0);
+	assert_int_equal(skep_link_check(prog_named(b.object, "raw_exit"), NULL, b.diag), 0);
+	assert_int_equal(skep_link_check(prog_named(b.object, "sample"), NULL, b.diag), 0);
 	assert_int_equal(skep_diag_count(b.diag), 0);
-	assert_true(skep_link_check(prog_named(b.object, "no_such_function"), b.diag) < 0);
+	assert_true(skep_link_check(prog_named(b.object, "no_such_function"), NULL, b.diag) < 0);
 	assert_reported(b.diag, SKEP_ATTACH_PLACE);
 	bench_free(&b);
 }
@@ -446,7 +446,7 @@ static void board__what_cannot_be_attached_says_why(void **state)
 					     "no_such_function", "no_such_thing", NULL };
 	struct bench b = bench_new(SKEP_ENGINE_AUTO, FIXTURE("attach"), names);
 	struct target_regs regs = openat_regs();
-	struct skep_link_opts opts = { .target = "syscalls/sys_enter_newstat" };
+	struct skep_link_opts opts = { .place = "syscalls/sys_enter_newstat" };
 
 	(void)state;
 	refuse(&b, "greedy", SKEP_ATTACH_CONTEXT, "reads up to byte 32 of its context");
