@@ -33,6 +33,8 @@
  *   plain_leave .. plain_end        the result is in the record
  *   call_window .. call_found       the same, and all registers are in the record
  *   leave .. leave_end              all is in the record
+  *   again .. again_loaded          the call is to wait on; its registers are in `resumed`
+ *   again_plain, again_call         ... and as in the plain or the other window
  * and anywhere else here the signal waits: `pending` is looked at in each window.
  *
  * A signal in the agent's C code waits too: that runs on the agent's stack. Whoever else
@@ -44,13 +46,18 @@
  */
 #include "agent/thread.h"
 
+#define SYS_rt_sigprocmask 14
 #define SYS_rt_sigreturn 15
+#define SYS_restart_syscall 219
+#define SIG_SETMASK 2
 #define SYS_rt_tgsigqueueinfo 297
 /* Of struct signal_context, and of the extended state that it points to. */
 #define CONTEXT_R8 40
 #define CONTEXT_SP 160
 #define CONTEXT_FLAGS 176
+#define CONTEXT_IP 168
 #define CONTEXT_FP 224
+#define CONTEXT_MASK 296
 #define FP_MAGIC 0x46505853
 #define FP_MAGIC_AT 464
 #define FP_FEATURES_AT 472
@@ -107,6 +114,22 @@
 9:	movzwl THREAD_STATUS(%r11), %eax
 	add $127, %al
 	sahf
+	.endm
+
+	/* Of the context in r11, those that calls keep or take. */
+	.macro load
+	mov CONTEXT_R8(%r11), %r8
+	mov 8 + CONTEXT_R8(%r11), %r9
+	mov 16 + CONTEXT_R8(%r11), %r10
+	mov 32 + CONTEXT_R8(%r11), %r12
+	mov 40 + CONTEXT_R8(%r11), %r13
+	mov 48 + CONTEXT_R8(%r11), %r14
+	mov 56 + CONTEXT_R8(%r11), %r15
+	mov 64 + CONTEXT_R8(%r11), %rdi
+	mov 72 + CONTEXT_R8(%r11), %rsi
+	mov 80 + CONTEXT_R8(%r11), %rbp
+	mov 88 + CONTEXT_R8(%r11), %rbx
+	mov 96 + CONTEXT_R8(%r11), %rdx
 	.endm
 
 	.section .data.rel.ro.gate, "aw"
@@ -359,9 +382,9 @@ gate_exit:
 	and $-16, %rsp
 	call signal_arrived
 	mov %rbx, %rsp
-	test %al, %al
+	test %eax, %eax
 	jnz 1f
-	mov $SYS_rt_sigreturn, %eax
+0:	mov $SYS_rt_sigreturn, %eax
 	syscall
 	hlt
 	/*
@@ -370,6 +393,7 @@ gate_exit:
 	 * at the end of the alternate stack, is good until rsp has left that.
 	 */
 1:	mov %rbx, %r11
+	mov %eax, %r12d
 	mov CONTEXT_FP(%r11), %rcx
 	cmpl $FP_MAGIC, FP_MAGIC_AT(%rcx)
 	jne 2f
@@ -378,24 +402,54 @@ gate_exit:
 	xrstor64 (%rcx)
 	jmp 3f
 2:	fxrstor64 (%rcx)
-3:	mov CONTEXT_R8(%r11), %r8
-	mov 8 + CONTEXT_R8(%r11), %r9
-	mov 16 + CONTEXT_R8(%r11), %r10
-	mov 32 + CONTEXT_R8(%r11), %r12
-	mov 40 + CONTEXT_R8(%r11), %r13
-	mov 48 + CONTEXT_R8(%r11), %r14
-	mov 56 + CONTEXT_R8(%r11), %r15
-	mov 64 + CONTEXT_R8(%r11), %rdi
-	mov 72 + CONTEXT_R8(%r11), %rsi
-	mov 80 + CONTEXT_R8(%r11), %rbp
-	mov 88 + CONTEXT_R8(%r11), %rbx
-	mov 96 + CONTEXT_R8(%r11), %rdx
+3:	cmp $SIGNAL_WAY_RESUME, %r12d
+	je gate_again
+	load
 	mov 104 + CONTEXT_R8(%r11), %rax
 	mov 112 + CONTEXT_R8(%r11), %rcx
 	pushq CONTEXT_FLAGS(%r11)
 	popfq
 	mov CONTEXT_SP(%r11), %rsp
 	jmp gate_entry
+
+	/*
+	 * The call that was interrupted waits on for what is left of its time, which the kernel
+	 * has kept, and would forget in rt_sigreturn. rbx: a context, whose r11 is the record. A
+	 * signal from here on is one that interrupts the call.
+	 */
+	label gate_again
+	mov 24 + CONTEXT_R8(%rbx), %r11
+	mov THREAD_RESUMED(%r11), %rbx /* the first of several */
+	mov %rbx, %rsp
+	cmpb $0, THREAD_PENDING(%r11)
+	jne 0b
+	mov $SYS_rt_sigprocmask, %eax
+	mov $SIG_SETMASK, %edi
+	lea CONTEXT_MASK(%rbx), %rsi
+	xor %edx, %edx
+	mov $8, %r10d
+	syscall
+	mov %rbx, %r11
+	lea gate_again_plain(%rip), %rcx
+	lea gate_plain_after(%rip), %rax
+	cmp %rax, CONTEXT_IP(%r11)
+	lea gate_again_call(%rip), %rax
+	cmovne %rax, %rcx
+	load
+	mov $SYS_restart_syscall, %eax
+	pushq CONTEXT_FLAGS(%r11)
+	popfq
+	mov CONTEXT_SP(%r11), %rsp
+	label gate_again_loaded
+	jmp *%rcx
+	label gate_again_plain
+	syscall
+	label gate_again_plain_after
+	jmp gate_plain_after
+	label gate_again_call
+	syscall
+	label gate_again_call_after
+	jmp gate_call_after
 
 	/* Nothing here is kept in the record until a signal is known to wait. */
 	label gate_poll

@@ -6,7 +6,9 @@
  * thread leaves the kernel, so that the timer itself interrupts no call. A call may have been
  * woken for something else that nobody handles, though (a signal that another thread
  * took, a stop), which without our handler begins again unseen: the kernel repeats it
- * where SA_RESTART does, and we do where the same arguments mean the same.
+ * where SA_RESTART does, and we do where the same arguments mean the same. Of calls that
+ * wait for so long from their beginning the kernel has kept the end: they wait on
+ * (gate_again). What then still returns EINTR does so after every stop, without us too.
  *
  * Time the kernel could not tell us in time, and samples that meet a sample being
  * taken, are counted as missed.
@@ -206,21 +208,15 @@ bool sample_is(int sig, const siginfo_t *info)
 	       info->si_value.sival_ptr == &sample_mark;
 }
 
-/*
- * Calls that the kernel itself would begin again with the arguments they had. With a
- * time to wait that counts from their beginning they would wait too long: those return
- * EINTR, as some always did after a stop.
- */
-static bool repeats_exactly(const uint64_t nr, const uint64_t arg[6])
+/* Calls that the kernel itself would begin again with the arguments they had. */
+static bool repeats_exactly(uint64_t nr, const uint64_t arg[6])
 {
 	uint64_t operation = arg[1] & FUTEX_CMD_MASK;
 
 	switch (nr) {
 	case SYS_pause: case SYS_rt_sigsuspend: case SYS_select: case SYS_pselect6:
-	case SYS_ppoll: case SYS_msgrcv:
+	case SYS_ppoll: case SYS_msgrcv: case SYS_msgsnd: case SYS_io_pgetevents:
 		return true;
-	case SYS_poll:
-		return (int32_t)arg[2] < 0;
 	case SYS_clock_nanosleep:
 		return arg[1] & TIMER_ABSTIME;
 	case SYS_futex:
@@ -230,39 +226,86 @@ static bool repeats_exactly(const uint64_t nr, const uint64_t arg[6])
 	}
 }
 
+/* Calls of which it has kept when they are to end. */
+static bool waits_on(uint64_t nr, const uint64_t arg[6])
+{
+	switch (nr) {
+	case SYS_nanosleep: case SYS_poll:
+		return true;
+	case SYS_clock_nanosleep: case SYS_futex:
+		return !repeats_exactly(nr, arg);
+	default:
+		return false;
+	}
+}
+
+/* What alone the call would be begun again by. */
+static bool may_resume(const struct signal_context *context)
+{
+	const uint64_t mask[6] = { SIG_SETMASK, (uint64_t)(uintptr_t)&context->mask, 0, 8 };
+	static const uint64_t none[6];
+
+	return filter_allows(SYS_rt_sigprocmask, mask) && filter_allows(SYS_restart_syscall, none);
+}
+
 static void repeat_call(struct target_thread *thread, struct signal_context *context)
 {
-	const struct target_regs *regs = &thread->regs;
-	const uint64_t arg[6] = { context->di, context->si, context->dx, context->r10,
-				  context->r8, context->r9 };
+	bool plain = context->ip == (uint64_t)(uintptr_t)gate_plain_after;
 
-	if ((int64_t)context->ax != -EINTR || !repeats_exactly(regs->orig_ax, arg))
-		return;
-	if (context->ip == (uint64_t)(uintptr_t)gate_plain_after)
-		context->ip = (uint64_t)(uintptr_t)gate_plain_window;
-	else if (context->ip == (uint64_t)(uintptr_t)gate_call_after)
-		context->ip = (uint64_t)(uintptr_t)gate_call_window;
-	else
-		return;
-	context->ax = regs->orig_ax;
+	context->ip = (uint64_t)(uintptr_t)(plain ? gate_plain_window : gate_call_window);
+	context->ax = thread->regs.orig_ax;
 	context->r11 = (uint64_t)(uintptr_t)thread;
 }
 
-void sample_arrived(struct target_thread *thread, const siginfo_t *info,
+/* Was a call interrupted that belongs to such? */
+static bool was_in(const struct target_thread *thread, const struct signal_context *context,
+		   bool (*calls)(uint64_t, const uint64_t[6]))
+{
+	const uint64_t arg[6] = { context->di, context->si, context->dx, context->r10,
+				  context->r8, context->r9 };
+
+	return (context->ip == (uint64_t)(uintptr_t)gate_plain_after ||
+		context->ip == (uint64_t)(uintptr_t)gate_call_after) &&
+	       (int64_t)context->ax == -EINTR && calls(thread->regs.orig_ax, arg);
+}
+
+/*
+ * No program runs before a call waits on: the end of any other handler, of a fault too,
+ * would make the kernel forget the call.
+ */
+static bool resume_call(struct target_thread *thread, struct signal_context *context)
+{
+	if (!before(context->ip, gate_again, gate_again_loaded)) {
+		signal_resumed(thread, context);
+		if (!was_in(thread, context, waits_on) || !may_resume(context))
+			return false;
+		thread->resumed = context;
+	} /* else it is the second one, and the first is still there */
+	context->r11 = (uint64_t)(uintptr_t)thread;
+	return true;
+}
+
+bool sample_arrived(struct target_thread *thread, const siginfo_t *info,
 		    struct signal_context *context)
 {
 	struct target_regs regs;
 
 	sample_adjust(thread);
-	if (thread->sample_ns == 0)
-		return;
 	thread->sample_missed += (uint32_t)info->si_overrun;
-	/* Of two, the one that can be taken. */
-	thread->sample_missed += thread->sampling || thread->sample_due;
-	thread->sample_due = false;
-	if (!thread->sampling && application_regs(thread, context, &regs))
-		take(thread, regs);
-	else
-		thread->sample_due = !thread->sampling;
-	repeat_call(thread, context);
+	if (resume_call(thread, context)) {
+		thread->sample_missed++;
+		return true;
+	}
+	if (thread->sample_ns != 0) {
+		/* Of two, the one that can be taken. */
+		thread->sample_missed += thread->sampling || thread->sample_due;
+		thread->sample_due = false;
+		if (!thread->sampling && application_regs(thread, context, &regs))
+			take(thread, regs);
+		else
+			thread->sample_due = !thread->sampling;
+	}
+	if (was_in(thread, context, repeats_exactly))
+		repeat_call(thread, context);
+	return false;
 }

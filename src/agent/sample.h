@@ -33,8 +33,9 @@ void sample_forget(struct target_thread *thread);
 void sample_filtered(void);
 
 bool sample_is(int sig, const siginfo_t *info);
-/* Such a signal has come; context may be changed to repeat a call. */
-void sample_arrived(struct target_thread *thread, const siginfo_t *info,
+/* Such a signal has come; context may be changed to repeat a call. True: it says what a
+ * call returned that is to wait on (gate_again). */
+bool sample_arrived(struct target_thread *thread, const siginfo_t *info,
 		    struct signal_context *context);
 /* Takes the sample that came while the agent ran, with these registers ... */
 void sample_take_due(struct target_thread *thread, const struct target_regs *regs);

@@ -14,6 +14,7 @@
 #include "agent/signal.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "agent/gate.h"
 #include "agent/sample.h"
@@ -83,7 +84,9 @@ int64_t signal_install(int sig, const struct kernel_sigaction *app)
 		.mask = sig == SIGSYS && directly ? 0 : SIGNALS_ALL,
 	};
 
-	if (SIGNALS_OURS & SIGNAL_BIT(sig))
+	if (sig == SIGNAL_AGENT) /* a call that its handler lets wait on is not to meet another */
+		ours.mask |= SIGNAL_BIT(sig);
+	else if (SIGNALS_OURS & SIGNAL_BIT(sig))
 		ours.flags |= SA_NODEFER;
 	else if (!is_handler(app))
 		return kernel_action(sig, app, NULL);
@@ -442,6 +445,43 @@ static void restart_call(struct target_thread *thread, struct signal_context *co
 	context_restart(context, &thread->regs);
 }
 
+/* The kernel lets a call wait on by itself, or we do. */
+static bool is_resuming(const struct target_thread *thread, const struct signal_context *context)
+{
+	if (context->ip == (uint64_t)(uintptr_t)gate_plain_syscall ||
+	    context->ip == (uint64_t)(uintptr_t)gate_call_syscall)
+		return context->ax == SYS_restart_syscall &&
+		       thread->regs.orig_ax != SYS_restart_syscall;
+	return between(context->ip, gate_again, gate_again_call_after);
+}
+
+bool signal_resumed(const struct target_thread *thread, struct signal_context *context)
+{
+	const struct signal_context *saved = thread->resumed;
+	uint64_t ip = context->ip;
+	bool call = ip == (uint64_t)(uintptr_t)gate_call_syscall ||
+		    ip == (uint64_t)(uintptr_t)gate_again_call ||
+		    ip == (uint64_t)(uintptr_t)gate_again_call_after ||
+		    (ip == (uint64_t)(uintptr_t)gate_again_loaded &&
+		     context->cx == (uint64_t)(uintptr_t)gate_again_call);
+
+	if (!is_resuming(thread, context))
+		return false;
+	if (ip != (uint64_t)(uintptr_t)gate_again_plain_after &&
+	    ip != (uint64_t)(uintptr_t)gate_again_call_after)
+		context->ax = (uint64_t)-EINTR;
+	context->ip = (uint64_t)(uintptr_t)(call ? gate_call_after : gate_plain_after);
+	if (!before(ip, gate_again, gate_again_loaded))
+		return true;
+	memcpy(&context->r8, &saved->r8, offsetof(struct signal_context, dx) -
+	       offsetof(struct signal_context, r8) + sizeof(saved->dx));
+	context->sp = saved->sp;
+	context->ip = saved->ip;
+	context->flags = saved->flags;
+	context->mask = saved->mask;
+	return true;
+}
+
 /*
  * Makes context the application's, if the gate was interrupted where that can be
  * done. mask: what is blocked at this moment.
@@ -449,8 +489,11 @@ static void restart_call(struct target_thread *thread, struct signal_context *co
 static bool convert(struct target_thread *thread, struct signal_context *context, uint64_t *mask)
 {
 	struct target_regs *regs = &thread->regs;
-	uint64_t ip = context->ip;
+	uint64_t ip;
 
+	if (signal_resumed(thread, context))
+		*mask = context->mask;
+	ip = context->ip;
 	if (between(ip, gate_plain_window, gate_plain_syscall)) {
 		context_restart(context, regs);
 	} else if (before(ip, gate_plain_after, gate_plain_leave)) {
@@ -591,6 +634,17 @@ static struct target_thread *thread_found(const struct signal_context *context)
 	return gate_adopt() == 0 ? thread_here() : NULL;
 }
 
+/* The application knows of no signal: a call that was to wait on is made as a whole. */
+static void begin_again(const struct target_thread *thread, struct signal_context *context)
+{
+	if (!signal_resumed(thread, context) || (int64_t)context->ax != -EINTR)
+		return;
+	if (context->ip == (uint64_t)(uintptr_t)gate_plain_after)
+		context->ip = (uint64_t)(uintptr_t)gate_plain_window;
+	else
+		context->ip = (uint64_t)(uintptr_t)gate_call_window;
+}
+
 /* What is no dispatched call. */
 static void arrived(struct target_thread *thread, int sig, siginfo_t *info,
 		    struct signal_context *context)
@@ -609,6 +663,8 @@ static void arrived(struct target_thread *thread, int sig, siginfo_t *info,
 		thread->pending |= PENDING_KEPT;
 		return;
 	}
+	if (is_stop(sig, info))
+		begin_again(thread, context);
 	if (inside && !convert(thread, context, &mask)) {
 		if (is_synchronous(sig, info))
 			die(thread, sig, info, true);
@@ -622,25 +678,23 @@ static void arrived(struct target_thread *thread, int sig, siginfo_t *info,
 	follow_kept(thread);
 }
 
-bool signal_arrived(int sig, siginfo_t *info, struct signal_context *context)
+enum signal_way signal_arrived(int sig, siginfo_t *info, struct signal_context *context)
 {
 	struct target_thread *thread = thread_found(context);
 
 	if (!thread && sample_is(sig, info))
-		return false;
+		return SIGNAL_RETURN;
 	if (!thread) {
 		die(NULL, sig, info, false);
-		return false;
+		return SIGNAL_RETURN;
 	}
-	if (sample_is(sig, info)) {
-		sample_arrived(thread, info, context);
-		return false;
-	}
+	if (sample_is(sig, info))
+		return sample_arrived(thread, info, context) ? SIGNAL_RESUME : SIGNAL_RETURN;
 	sample_take_due_at(thread, context);
 	if (sig == SIGSYS && dispatch_arrived(thread, info, context))
-		return directly;
+		return directly ? SIGNAL_LOAD : SIGNAL_RETURN;
 	arrived(thread, sig, info, context);
-	return false;
+	return SIGNAL_RETURN;
 }
 
 /* --- a process, a thread, a child, an exec --- */

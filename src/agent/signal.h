@@ -85,11 +85,16 @@ void signal_go_directly(bool so);
 /* In a child: what it has of its parent's. */
 void signal_child(struct target_thread *thread);
 
-/*
- * gate.S: the kernel's frame is below context; continues what it says on return. True: by
- * loading the registers, as nothing was blocked; else by rt_sigreturn.
- */
-bool signal_arrived(int sig, siginfo_t *info, struct signal_context *context);
+/* gate.S: the kernel's frame is below context; how to go on with what context says. */
+enum signal_way {
+	SIGNAL_RETURN = 0,       /* by rt_sigreturn */
+	SIGNAL_LOAD = 1,         /* by loading the registers, as nothing was blocked */
+	SIGNAL_RESUME = 2,       /* with the call that it interrupted (gate_again) */
+};
+enum signal_way signal_arrived(int sig, siginfo_t *info, struct signal_context *context);
+/* A call that was about to wait on is interrupted after all, or has returned from it:
+ * context is made what it is right behind a call. False: it is something else. */
+bool signal_resumed(const struct target_thread *thread, struct signal_context *context);
 /* gate.S: the agent is being left with a signal pending; to be given to rt_sigreturn.
  * restart: before the call was made; else it is done. */
 struct signal_context *signal_deferred(struct target_thread *thread, bool restart);

@@ -42,8 +42,10 @@ AT(stack, THREAD_STACK);
 AT(call, THREAD_CALL);
 AT(child, THREAD_CHILD);
 AT(send, THREAD_SEND);
+AT(resumed, THREAD_RESUMED);
 AT(probe, THREAD_PROBE);
 _Static_assert(sizeof(struct thread_slot) == 16, "gate.S counts on it");
+_Static_assert(SIGNAL_RESUME == SIGNAL_WAY_RESUME, "what gate.S compares with");
 _Static_assert(sizeof(struct target_thread) < THREAD_SPAN / 4, "most is for the stack");
 
 struct thread_slot thread_slots[THREAD_SLOTS + THREAD_PROBES + 1];

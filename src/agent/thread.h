@@ -42,8 +42,12 @@
 #define THREAD_CALL 184
 #define THREAD_CHILD 240
 #define THREAD_SEND 248
-#define THREAD_PROBE 280
+#define THREAD_RESUMED 280
+#define THREAD_PROBE 288
 #define THREAD_QUICK 171
+
+/* How gate.S leaves its handler: enum signal_way. */
+#define SIGNAL_WAY_RESUME 2
 
 /* The table's slots, and how a key (fs base << 16 | THREAD_KEY) is hashed to one. */
 #define THREAD_SLOT_BITS 13
@@ -97,6 +101,7 @@ struct target_thread {
 	struct target_call call;
 	struct target_thread *child; /* the record of the thread that is being made */
 	uint64_t send[4];        /* rt_tgsigqueueinfo's arguments */
+	const struct signal_context *resumed; /* of a call that waits on; see gate_again */
 	struct probe_thread probe; /* its calls whose return is watched */
 	struct target_thread *next;  /* in the list of all records; never changes */
 	uint64_t key;            /* in the table; 0: found by tid */

@@ -345,7 +345,7 @@ static void sample__no_call_is_interrupted(void **state)
 }
 
 /* A sample that meets a call in its sleep, as after a stop: made like the kernel's. */
-static void send_sample(pid_t tid)
+static siginfo_t sample_like_the_kernels(void)
 {
 	siginfo_t info = { .si_code = SI_TIMER };
 	char line[128];
@@ -357,7 +357,13 @@ static void send_sample(pid_t tid)
 	assert_non_null(file);
 	fclose(file);
 	assert_non_null(info.si_value.sival_ptr);
-	assert_int_equal(syscall(SYS_rt_tgsigqueueinfo, getpid(), tid, SIGNAL_AGENT, &info), 0);
+	return info;
+}
+
+/* In vain, if the thread has just ended. */
+static void send_sample(pid_t tid, siginfo_t info)
+{
+	syscall(SYS_rt_tgsigqueueinfo, getpid(), tid, SIGNAL_AGENT, &info);
 }
 
 static long sleep_in_pause(void)
@@ -415,15 +421,37 @@ static long sleep_in_futex(void)
 	return syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
 }
 
-/* EINTR's own way: a time from now on. */
+/* For a time that counts from the beginning of the call: 100 s, or what is left of a test. */
+static struct timespec a_while = { .tv_sec = 100 };
+
 static long sleep_a_while(void)
 {
-	return nanosleep(&(struct timespec){ .tv_sec = 100 }, NULL);
+	return nanosleep(&a_while, NULL);
+}
+
+static long sleep_by_clock(void)
+{
+	return clock_nanosleep(CLOCK_BOOTTIME, 0, &a_while, NULL) ? -1 : 0;
+}
+
+static long sleep_in_timed_poll(void)
+{
+	return poll(&(struct pollfd){ .fd = to_nobody[0], .events = POLLIN }, 1,
+		    (int)(a_while.tv_sec * 1000 + a_while.tv_nsec / MS));
+}
+
+static long sleep_in_timed_futex(void)
+{
+	int word = 0;
+	long result = syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, &a_while, NULL, 0);
+
+	return result < 0 && errno == ETIMEDOUT ? 0 : result;
 }
 
 struct sleeper {
 	long (*sleep)(void);
 	atomic_int tid, back;
+	atomic_long result;
 };
 
 static void *sleeper_main(void *arg)
@@ -431,7 +459,7 @@ static void *sleeper_main(void *arg)
 	struct sleeper *sleeper = arg;
 
 	sleeper->tid = (int)syscall(SYS_gettid);
-	sleeper->sleep();
+	sleeper->result = sleeper->sleep();
 	sleeper->back = 1;
 	return NULL;
 }
@@ -463,20 +491,22 @@ static void on_wake(int sig)
 
 static void sample__a_call_that_it_meets_goes_on(void **state)
 {
-	static const struct { long (*sleep)(void); bool goes_on; } rows[] = {
-		{ sleep_in_pause, true }, { sleep_in_select, true }, { sleep_in_suspend, true },
-		{ sleep_in_ppoll, true }, { sleep_in_poll, true },   { sleep_until, true },
-		{ sleep_in_read, true },  { sleep_in_futex, true },  { sleep_a_while, false },
+	static long (*const rows[])(void) = {
+		sleep_in_pause, sleep_in_select, sleep_in_suspend, sleep_in_ppoll, sleep_in_poll,
+		sleep_until, sleep_in_read, sleep_in_futex, sleep_a_while, sleep_by_clock,
+		sleep_in_timed_poll, sleep_in_timed_futex,
 	};
 	struct sigaction wake = { .sa_handler = on_wake };
+	siginfo_t sample;
 
 	(void)state;
 	if (!can_count_timers())
 		skip();
 	sigaction(SIGUSR1, &wake, NULL);
 	sample_every(PERIOD);
+	sample = sample_like_the_kernels();
 	for (int row = 0; row < 2 * (int)(sizeof(rows) / sizeof(*rows)); row++) {
-		struct sleeper sleeper = { .sleep = rows[row / 2].sleep };
+		struct sleeper sleeper = { .sleep = rows[row / 2] };
 		pthread_t thread;
 
 		if (row % 2) /* with an exit hook, too */
@@ -487,24 +517,167 @@ static void sample__a_call_that_it_meets_goes_on(void **state)
 		for (int i = 0; i < 3; i++) {
 			if (sleeper.back)
 				fail_msg("row %d: interrupted by sample %d", row, i);
-			send_sample(sleeper.tid);
+			send_sample(sleeper.tid, sample);
 			usleep(2000);
-			if (!rows[row / 2].goes_on)
-				break;
 			wait_asleep(&sleeper);
 		}
-		assert_true(samples->count > 0);
-		if (sleeper.back == rows[row / 2].goes_on)
-			fail_msg("row %d: %s", row, sleeper.back ? "interrupted" : "not interrupted");
+		if (sleeper.back)
+			fail_msg("row %d: interrupted", row);
 		while (!sleeper.back) {
 			pthread_kill(thread, SIGUSR1); /* and its own signals still end it */
 			usleep(1000);
 		}
+		assert_true(sleeper.result < 0);
 		pthread_join(thread, NULL);
 		want_nothing();
 	}
 	signal(SIGUSR1, SIG_DFL);
 	sample_every(0);
+}
+
+static long (*const timed[])(void) = {
+	sleep_a_while, sleep_by_clock, sleep_in_timed_poll, sleep_in_timed_futex,
+};
+enum { TIMED = sizeof(timed) / sizeof(*timed) };
+
+/* With samples that come faster than it passes: begun anew each time it would never end. */
+static void sample__a_time_to_wait_passes_once(void **state)
+{
+	siginfo_t sample;
+
+	(void)state;
+	if (!can_count_timers())
+		skip();
+	a_while = (struct timespec){ .tv_nsec = 200 * MS };
+	sample_every(PERIOD);
+	sample = sample_like_the_kernels();
+	for (int row = 0; row < 2 * TIMED; row++) {
+		struct sleeper sleeper = { .sleep = timed[row / 2] };
+		struct timespec from, to;
+		pthread_t thread;
+
+		if (row % 2)
+			memset(counts->wanted, 0xff, sizeof(counts->wanted));
+		clock_gettime(CLOCK_MONOTONIC, &from);
+		pthread_create(&thread, NULL, sleeper_main, &sleeper);
+		while (!sleeper.tid)
+			usleep(100);
+		for (int i = 0; !sleeper.back && i < 10000; i++) {
+			send_sample(sleeper.tid, sample);
+			usleep(1000);
+		}
+		assert_true(sleeper.back);
+		assert_int_equal(sleeper.result, 0);
+		pthread_join(thread, NULL);
+		clock_gettime(CLOCK_MONOTONIC, &to);
+		assert_true((to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / MS >= 199);
+		want_nothing();
+	}
+	a_while = (struct timespec){ .tv_sec = 100 };
+	sample_every(0);
+}
+
+static atomic_int flooding, woken;
+
+static void on_counted_wake(int sig)
+{
+	(void)sig;
+	woken++;
+}
+
+struct flood {
+	const struct sleeper *sleeper;
+	siginfo_t sample;
+};
+
+static void *flood_main(void *arg)
+{
+	const struct flood *flood = arg;
+
+	while (flooding)
+		if (flood->sleeper->tid && !flood->sleeper->back)
+			send_sample(flood->sleeper->tid, flood->sample);
+	return NULL;
+}
+
+/* Wherever a sample is on its way, the application's own signal interrupts the call once. */
+static void sample__an_own_signal_interrupts_among_samples(void **state)
+{
+	struct sigaction wake = { .sa_handler = on_counted_wake };
+
+	(void)state;
+	if (!can_count_timers())
+		skip();
+	sigaction(SIGUSR1, &wake, NULL);
+	sample_every(PERIOD);
+	for (int round = 0; round < 40 * TIMED; round++) {
+		struct sleeper sleeper = { .sleep = timed[round % TIMED] };
+		struct flood flood = { &sleeper, sample_like_the_kernels() };
+		pthread_t thread, sender;
+
+		woken = 0;
+		flooding = 1;
+		if (round / TIMED % 2)
+			memset(counts->wanted, 0xff, sizeof(counts->wanted));
+		pthread_create(&thread, NULL, sleeper_main, &sleeper);
+		pthread_create(&sender, NULL, flood_main, &flood);
+		while (!sleeper.tid)
+			usleep(100);
+		usleep((useconds_t)(2000 + round * 13 % 500));
+		assert_false(sleeper.back);
+		pthread_kill(thread, SIGUSR1);
+		for (int i = 0; !sleeper.back && i < 10000; i++)
+			usleep(1000);
+		flooding = 0;
+		assert_true(sleeper.back);
+		assert_int_equal(sleeper.result, -1);
+		assert_int_equal(woken, 1);
+		pthread_join(sender, NULL);
+		pthread_join(thread, NULL);
+		want_nothing();
+	}
+	signal(SIGUSR1, SIG_DFL);
+	sample_every(0);
+}
+
+/* The real thing: a sample is due as a thread goes to sleep, which then is stopped. */
+static void sleep_and_count(int rounds)
+{
+	struct timespec left = { .tv_nsec = 3 * MS };
+	int word = 0, bad = 0;
+
+	sample_every(1 * MS);
+	for (int i = 0; i < rounds; i++) {
+		often(3000000, 3);
+		bad += nanosleep(&left, NULL) != 0;
+		bad += poll(NULL, 0, 3) != 0;
+		bad += syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, &left, NULL, 0) == 0 ||
+		       errno != ETIMEDOUT;
+	}
+	_exit(bad > 100 ? 100 : bad);
+}
+
+static void sample__a_stop_interrupts_no_call(void **state)
+{
+	int status, stops = 0;
+	pid_t child;
+
+	(void)state;
+	child = fork();
+	if (child == 0)
+		sleep_and_count(300);
+	while (waitpid(child, &status, WNOHANG) == 0) {
+		kill(child, SIGSTOP);
+		waitpid(child, &status, WUNTRACED);
+		kill(child, SIGCONT);
+		usleep(1000);
+		stops++;
+		if (!WIFSTOPPED(status))
+			break;
+	}
+	assert_true(stops > 50);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 /* --- threads and processes --- */
@@ -708,6 +881,9 @@ int main(void)
 		cmocka_unit_test(sample__calls_from_patched_sites_lose_few),
 		cmocka_unit_test(sample__no_call_is_interrupted),
 		cmocka_unit_test(sample__a_call_that_it_meets_goes_on),
+		cmocka_unit_test(sample__a_time_to_wait_passes_once),
+		cmocka_unit_test(sample__an_own_signal_interrupts_among_samples),
+		cmocka_unit_test(sample__a_stop_interrupts_no_call),
 		cmocka_unit_test(sample__each_thread_has_its_own_until_it_ends),
 		cmocka_unit_test(sample__a_forked_child_is_sampled_and_an_exec_ends_it),
 		cmocka_unit_test(sample__none_is_taken_where_a_filter_forbids),
