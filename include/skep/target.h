@@ -46,6 +46,13 @@ int skep_target_attach(struct skep_machine *machine, int32_t pid, struct skep_di
 /* Take it out again; the process goes on as before. ESRCH: it is no target. */
 int skep_target_detach(struct skep_machine *machine, int32_t pid, struct skep_diag *diag);
 
+/*
+ * What is attached while targets run reaches each at its next call that is looked at. This makes
+ * them look at once, also those that compute or sleep, and waits until they have, for at most
+ * so long. Returns how many have not; skep_target_list() says why.
+ */
+int skep_target_reach(struct skep_machine *machine, uint32_t timeout_ms, struct skep_diag *diag);
+
 enum skep_target_state {
 	SKEP_TARGET_FOLLOWED,
 	SKEP_TARGET_NOT_FOLLOWED, /* it goes on, or ended, without the agent; reason says why */
@@ -64,6 +71,8 @@ struct skep_target_info {
 	uint64_t missed;          /* events that its agent could not pass on */
 	uint32_t unsampled;       /* threads that no perf_event program saw: the kernel, a limit
 				   * (RLIMIT_SIGPENDING) or its own filters gave no timer */
+	int32_t unreached;        /* errno: why its running threads do not have yet what was attached
+				   * last; 0: they have */
 	char comm[16];
 	char exe[128];            /* the end of it, where it is longer */
 };

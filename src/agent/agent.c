@@ -6,11 +6,28 @@
 
 #include <stddef.h>
 
+#include "agent/places.h"
+#include "helper/vm.h"
 #include "hook/targets.h"
 #include "map/memory.h"
 #include "map/owner.h"
 
 struct agent agent_self;
+
+void agent_looked(void)
+{
+	if (agent_self.process)
+		__atomic_store_n(&agent_self.process->files_seen, places_seen, __ATOMIC_RELEASE);
+}
+
+void agent_knows(struct process *process)
+{
+	const struct board *board = agent_self.targets->world->board;
+
+	__atomic_store_n(&process->sample_seen, __atomic_load_n(&board->sample_ns, __ATOMIC_ACQUIRE),
+			 __ATOMIC_RELEASE);
+	__atomic_store_n(&process->files_seen, places_seen, __ATOMIC_RELEASE);
+}
 
 void agent_forked(uint32_t pid, uint32_t ppid)
 {
@@ -21,6 +38,7 @@ void agent_forked(uint32_t pid, uint32_t ppid)
 	if (!process)
 		return;
 	process_describe(process);
+	agent_knows(process);
 	process_set_state(process, PROCESS_FOLLOWED);
 }
 
@@ -31,6 +49,7 @@ void agent_lodger(uint32_t pid, uint32_t ppid)
 	if (!process)
 		return;
 	process_describe(process);
+	agent_knows(process);
 	process_set_state(process, PROCESS_FOLLOWED);
 }
 

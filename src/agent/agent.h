@@ -29,6 +29,10 @@ void agent_forked(uint32_t pid, uint32_t ppid);
 /* In a child that lives in its parent's memory: it gets a record, and nothing here
  * changes. */
 void agent_lodger(uint32_t pid, uint32_t ppid);
+/* The process has looked at its code, as places_seen says ... */
+void agent_looked(void);
+/* ... or has just begun, by what the board says. */
+void agent_knows(struct process *process);
 /* That process ends now. */
 void agent_left(uint32_t pid);
 /*

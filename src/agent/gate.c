@@ -532,6 +532,16 @@ uint64_t gate_resume(uint64_t ip, uint64_t flags, uint64_t ax, uint64_t orig_ax)
 	return (uintptr_t)gate_plain_after;
 }
 
+void gate_look(uint64_t ip)
+{
+	struct target_thread *thread = thread_here();
+	bool waits = (ip >= (uintptr_t)gate_plain_syscall && ip <= (uintptr_t)gate_plain_after) ||
+		     (ip >= (uintptr_t)gate_call_syscall && ip <= (uintptr_t)gate_call_after);
+
+	if (thread && (waits || ip - (uintptr_t)gate_ops->text >= gate_ops->text_size))
+		sample_look(thread);
+}
+
 int gate_start(const struct gate_ops *ops)
 {
 	if (gate_ops != &no_ops)

@@ -97,6 +97,9 @@ int gate_adopt(void);
  * on where it was.
  */
 uint64_t gate_resume(uint64_t ip, uint64_t flags, uint64_t ax, uint64_t orig_ax);
+/* The calling thread was stopped at ip: unless it is in the agent, it gets the timer that
+ * gate_ops->sample_ns asks for now. */
+void gate_look(uint64_t ip);
 /* All threads: no dispatch, the application's own handlers. Others are told by a
  * signal; returns when they have gone, or -ETIMEDOUT. */
 int gate_stop(void);

@@ -16,6 +16,7 @@
 #include "agent/gate.h"
 #include "agent/hooks.h"
 #include "agent/libc.h"
+#include "agent/probes.h"
 #include "agent/space.h"
 #include "helper/task.h"
 #include "hook/agent.h"
@@ -30,13 +31,14 @@
  * and the stack ends the image, so that it grows away from what is in use. */
 __asm__(".pushsection .agent_table, \"a\"\n"
 	".globl agent_table\n"
-	".hidden agent_table, agent_call, agent_main, agent_thread, agent_stop, agent_note\n"
+	".hidden agent_table, agent_call, agent_main, agent_thread, agent_stop, agent_look, agent_note\n"
 	".hidden agent_stack_end, agent_text_end, agent_image_end\n"
 	"agent_table:\n"
-	"	.quad 0x32304147454b53\n"
+	"	.quad 0x33304147454b53\n"
 	"	.long agent_main - agent_table\n"
 	"	.long agent_thread - agent_table\n"
 	"	.long agent_stop - agent_table\n"
+	"	.long agent_look - agent_table\n"
 	"	.long agent_stack_end - agent_table\n"
 	"	.long agent_note - agent_table\n"
 	"	.long agent_text_end - agent_table\n"
@@ -64,6 +66,7 @@ struct agent_start agent_note;
 int64_t agent_main(struct agent_start *start);
 int64_t agent_thread(struct agent_start *start);
 int64_t agent_stop(struct agent_start *start);
+int64_t agent_look(struct agent_start *start);
 
 /* Maps the arena's file where the supervisor has it and becomes a participant. */
 static int agent_join(const struct agent_start *start)
@@ -126,6 +129,7 @@ int64_t agent_main(struct agent_start *start)
 		agent_clear();
 		return error;
 	}
+	agent_knows(agent_self.process);
 	process_set_state(agent_self.process, PROCESS_FOLLOWED);
 	if (start->why != AGENT_ATTACHED)
 		hooks_began(start->exec_nr, start->exec_tid, start->ip, start->sp);
@@ -140,6 +144,15 @@ int64_t agent_thread(struct agent_start *start)
 	if (error < 0 && error != -EALREADY)
 		return error;
 	return (int64_t)gate_resume(start->ip, start->flags, start->ax, start->orig_ax);
+}
+
+/* The thread may be anywhere, in the agent too: nothing is waited for. */
+int64_t agent_look(struct agent_start *start)
+{
+	if (!probes_try_update())
+		return -EAGAIN;
+	gate_look(start->ip);
+	return 0;
 }
 
 /*

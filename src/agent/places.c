@@ -34,7 +34,8 @@ struct placed {
 
 struct mapping {
 	uint64_t start, end, offset;
-	const struct patch_file *file;
+	struct file_id id;
+	const struct patch_file *file; /* NULL: nothing is known of it */
 	struct placed *placed;
 	bool unwinds, syscalls;    /* those have been put there */
 };
@@ -360,6 +361,11 @@ static void update(struct mapping *mapping, enum patch_mode mode)
 {
 	struct patch_batch batch;
 
+	/* What was too large to be scanned unasked, until somebody probed it. */
+	if (!mapping->file)
+		mapping->file = patch_file_find(files(), &mapping->id);
+	if (!mapping->file)
+		return;
 	patch_begin(&batch);
 	remove_probes(mapping, mode);
 	add_probes(mapping, &batch, mode);
@@ -405,9 +411,7 @@ void places_mapped(uint64_t start, uint64_t length, uint64_t offset, int fd,
 		return;
 	mapping = &mappings[mapping_count];
 	*mapping = (struct mapping){ .start = start, .end = start + length, .offset = offset,
-				     .file = known_file(&id, fd) };
-	if (!mapping->file)
-		return;
+				     .id = id, .file = known_file(&id, fd) };
 	mapping_count++;
 	update(mapping, mode);
 }

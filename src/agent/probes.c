@@ -125,12 +125,31 @@ void probes_done(void)
 		places_free();
 }
 
+static void update(void)
+{
+	if (!started || !places_stale())
+		return;
+	places_update(PATCH_LIVE);
+	agent_looked();
+}
+
 void probes_update(void)
 {
 	probes_lock();
-	if (started && places_stale())
-		places_update(PATCH_LIVE);
+	update();
 	probes_unlock();
+}
+
+bool probes_try_update(void)
+{
+	uint32_t self = (uint32_t)sys_call0(SYS_gettid), nobody = 0;
+
+	if (!__atomic_compare_exchange_n(&lock, &nobody, self, false, __ATOMIC_ACQUIRE,
+					 __ATOMIC_RELAXED))
+		return false;
+	update();
+	probes_unlock();
+	return true;
 }
 
 /* --- what the gate tells --- */

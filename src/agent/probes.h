@@ -20,6 +20,8 @@ void probes_stop(void);
 void probes_done(void);
 /* Something has been attached or detached. */
 void probes_update(void);
+/* The same if nobody is at it; the thread may have been stopped in the middle. */
+bool probes_try_update(void);
 
 /* Registers as they would be were the code as it was. */
 void probes_unpatched(struct target_regs *regs);

@@ -477,12 +477,13 @@ static int run(const struct verb *verb, void *arg, int argc, char **argv)
 		return usage(verb, "--on linux and --machine exclude each other");
 	if (session.args->on && !session.args->in)
 		return run_attached(&session, argv);
-	if (!session.args->in && !session.args->on && (argc > 1 || session.args->pids.count))
+	if (!session.args->in && (argc > 1 || session.args->pids.count || session.args->machine))
 		return run_in_targets(&session, argv);
 	if (argc > 1)
 		return usage(verb, "one object at a time, please; got '%s' too", argv[1]);
 	if (!session.args->in)
-		return usage(verb, "run on what? -- COMMAND, --pid PID, or -r FILE with packets");
+		return usage(verb, "run on what? -- COMMAND, --pid PID, --machine NAME whose targets run, "
+				   "or -r FILE with packets");
 	session.loaded.join = session.args->machine;
 	session.diag = skep_diag_new();
 	good = loaded_open(&session.loaded, argv[0], session.args->btf, session.diag) &&
@@ -536,7 +537,8 @@ const struct verb verb_run = {
 		"and those in records, which are then not printed: members named '...stack...'.\n"
 		"\n"
 		"With --machine, maps and programs go into a machine that 'skep machine create' made, and\n"
-		"stay there: 'skep map dump' reads them from another terminal, now and later.",
+		"stay there: 'skep map dump' reads them from another terminal, now and later. Without a\n"
+		"command, a process or packets, programs run in the targets that the machine has already.",
 	.example = "  skep run opensnoop.bpf.c -- ls -R\n"
 		   "  skep run xdp_firewall.bpf.o -r web.pcap -w passed.pcap\n"
 		   "  skep run http_count.bpf.c -r web.pcap --set 'port=8080'\n"

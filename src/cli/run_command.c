@@ -24,7 +24,7 @@
 #include "cli/places.h"
 #include "cli/tree.h"
 
-enum { WAIT_MS = 10, NOT_FOUND = 127, NOT_RUN = 126 };
+enum { WAIT_MS = 10, REACH_MS = 1000, NOT_FOUND = 127, NOT_RUN = 126 };
 
 struct running {
 	const struct command *command;
@@ -380,9 +380,23 @@ static void print_end(struct running *run)
 	fflush(stdout);
 }
 
+/* Programs have been attached where targets run already: now, not when those make a call. */
+static bool reach(struct running *run)
+{
+	const struct command *command = run->command;
+
+	if (skep_target_reach(run->machine, REACH_MS, run->diag) < 0)
+		return false;
+	if (command->argv || command->pids->count || any_followed(run->machine))
+		return true;
+	skep_report(run->diag, SKEP_TARGET_NONE, NULL,
+		    "no process of this machine runs; -- COMMAND or --pid PID gives it one");
+	return false;
+}
+
 static int run_targets(struct running *run)
 {
-	if (!choose(run) || !load(run) || !attach(run))
+	if (!choose(run) || !load(run) || !attach(run) || !reach(run))
 		return -1;
 	run->show = (struct show){ .object = run->object, .world = &run->command->loaded->world,
 				   .event_types = run->command->event_types,

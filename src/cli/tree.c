@@ -74,6 +74,9 @@ static void print_process(const struct tree *tree, size_t index, unsigned depth)
 		print_reason(info);
 	else if (info->state != SKEP_TARGET_ENDED)
 		printf("  %s", state_name(info));
+	if (info->unreached)
+		printf("  %sdoes not have yet what was attached last (%s)%s", colour(stdout, COLOUR_WARN),
+		       strerror(info->unreached), colour(stdout, COLOUR_NONE));
 	if (info->missed)
 		printf("  %llu events missed", (unsigned long long)info->missed);
 	if (info->unsampled)
@@ -99,6 +102,7 @@ static void json_process(const struct skep_target_info *info)
 	json_uint(&json, "execs", info->execs);
 	json_uint(&json, "missed", info->missed);
 	json_uint(&json, "unsampled", info->unsampled);
+	json_uint(&json, "unreached", (uint64_t)info->unreached);
 	json_end(&json);
 }
 

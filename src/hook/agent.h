@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define AGENT_SPAN (16ull << 20)
-#define AGENT_MAGIC 0x32304147454b53ull /* "SKEGA02" */
+#define AGENT_MAGIC 0x33304147454b53ull /* "SKEGA03" */
 
 /* The first bytes of the image; the entries are offsets from its start. */
 struct agent_table {
@@ -28,6 +28,7 @@ struct agent_table {
 			   * on, or 0: where it was */
 	uint32_t stop;    /* int64_t (struct agent_start *): in one thread, with all stopped; 0: the
 			   * image may be unmapped; -EAGAIN: once threads have run on */
+	uint32_t look;    /* int64_t (struct agent_start *): in any thread; 0, or -EAGAIN: not just now */
 	uint32_t stack;   /* end of the stack these run on; it grows down into data */
 	uint32_t note;    /* where a struct agent_start may be written; in data */
 	uint32_t text;    /* bytes from the start that are R-X; the rest is RW- */
@@ -53,7 +54,7 @@ struct agent_start {
 	uint32_t process;        /* index of its record (targets.h) */
 	uint64_t targets;        /* the address of their struct targets in the arena */
 	uint64_t ip, sp, flags;  /* of the thread, as it goes on */
-	uint64_t ax, orig_ax;    /* thread: the same; a call that is to be begun again? */
+	uint64_t ax, orig_ax;    /* thread, look: the same; a call that is to be begun again? */
 	uint32_t exec_nr;        /* AGENT_SPAWNED, AGENT_EXEC: number of the system call */
 	int32_t exec_tid;        /* and the thread that made it */
 	uint64_t inside;         /* stop: threads that are in the agent's text */

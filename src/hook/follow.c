@@ -9,7 +9,6 @@
  */
 #include "hook/follow.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -26,8 +25,10 @@
 
 #include "base/base.h"
 #include "hook/gain.h"
+#include "hook/hold.h"
 #include "hook/inject.h"
 #include "hook/interrupted.h"
+#include "hook/reach.h"
 #include "hook/spaces.h"
 #include "hook/targets.h"
 #include "hook/trace.h"
@@ -56,6 +57,8 @@ struct follower {
 	uint32_t stop;           /* atomic */
 	struct watch watch[WATCHED]; /* the thread's own */
 	unsigned watched;
+	struct reach reach;      /* the same */
+	pthread_mutex_t holding; /* a thread that attaches or detaches has it */
 	uint64_t swept;
 	follower_scan_fn *scan;  /* NULL: nobody reads files */
 	void *scan_arg;
@@ -349,13 +352,35 @@ static void sweep(struct follower *follower)
 	targets_sweep(follower->targets);
 }
 
+/* A program that is about to be replaced looks when it begins. */
+static bool is_watched(void *arg, pid_t pid)
+{
+	const struct follower *follower = arg;
+
+	for (unsigned i = 0; follower->watched && i < WATCHED; i++)
+		if (follower->watch[i].tid && follower->watch[i].pid == pid)
+			return true;
+	return false;
+}
+
+static void reach(struct follower *follower)
+{
+	if (!follower->reach.late.count && !reach_is_due(follower->targets))
+		return;
+	if (pthread_mutex_trylock(&follower->holding) != 0)
+		return;
+	reach_round(&follower->reach, follower->targets, &follower->injector, is_watched, follower);
+	pthread_mutex_unlock(&follower->holding);
+}
+
 /* How long to sleep when there may be stops to see. */
 static uint64_t round_length(const struct follower *follower)
 {
 	uint64_t since = 0, age;
 
 	if (follower->watched == 0)
-		return 100000000;
+		return follower->reach.late.count || reach_is_due(follower->targets) ? 1000000
+										    : 100000000;
 	for (unsigned i = 0; i < WATCHED; i++)
 		if (follower->watch[i].tid)
 			since = MAX(since, follower->watch[i].since);
@@ -378,6 +403,7 @@ static void *follower_main(void *arg)
 			if (follower->watch[i].tid)
 				watch_look(follower, &follower->watch[i]);
 		sweep(follower);
+		reach(follower);
 		mail_wait(mail, bell, round_length(follower));
 	}
 	return NULL; /* the kernel lets go of whom this thread holds */
@@ -412,6 +438,7 @@ struct follower *follower_new(struct memory *memory, struct targets *targets, in
 	follower->targets = targets;
 	follower->began = owner_clock();
 	follower->injector.image_file = -1;
+	pthread_mutex_init(&follower->holding, NULL);
 	follower->spaces = spaces_new(memory, targets);
 	if (!follower->spaces) {
 		free(follower);
@@ -446,6 +473,8 @@ void follower_free(struct follower *follower)
 	mail_ring(&follower->targets->mail);
 	pthread_join(follower->thread, NULL);
 	mail_close(&follower->targets->mail);
+	reach_done(&follower->reach);
+	pthread_mutex_destroy(&follower->holding);
 	injector_done(&follower->injector);
 	spaces_free(follower->spaces);
 	free(follower);
@@ -547,82 +576,6 @@ pid_t follower_spawn(struct follower *follower, char *const argv[])
 
 /* --- a process that runs already --- */
 
-struct hold {
-	VEC(pid_t) tids;         /* seized and stopped; the first is the process's first */
-};
-
-static bool hold_has(const struct hold *hold, pid_t tid)
-{
-	for (size_t i = 0; i < hold->tids.count; i++)
-		if (hold->tids.items[i] == tid)
-			return true;
-	return false;
-}
-
-static int hold_thread(struct hold *hold, pid_t tid)
-{
-	struct trace_event event;
-	pid_t *place = vec_push(&hold->tids);
-	int error = place ? trace_seize(tid) : -ENOMEM;
-
-	if (error < 0) {
-		hold->tids.count -= place != NULL;
-		return error;
-	}
-	*place = tid;
-	error = trace_interrupt(tid);
-	while (error == 0) {
-		error = trace_wait(tid, true, &event);
-		if (error == 0 && event.stop == TRACE_GONE)
-			error = -ESRCH;
-		if (error < 0 || event.stop != TRACE_SIGNAL)
-			break;
-		error = trace_continue(tid, event.signal); /* it has its handler's frame then */
-	}
-	if (error == 0)
-		error = interrupted_repair(tid);
-	if (error == -ESRCH)
-		hold->tids.count--;
-	return error;
-}
-
-static void hold_release(struct hold *hold)
-{
-	for (size_t i = 0; i < hold->tids.count; i++)
-		trace_detach(hold->tids.items[i], 0);
-	vec_done(&hold->tids);
-}
-
-/* Until a look finds no thread that is not held: new ones come from running ones. */
-static int hold_all(struct hold *hold, pid_t pid)
-{
-	char path[40];
-	bool again = true;
-	int error = hold_thread(hold, pid);
-
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	while (error == 0 && again) {
-		DIR *dir = opendir(path);
-		struct dirent *entry;
-
-		again = false;
-		if (!dir)
-			return -errno;
-		while (error == 0 && (entry = readdir(dir))) {
-			pid_t tid = (pid_t)atoi(entry->d_name);
-
-			if (tid <= 0 || hold_has(hold, tid))
-				continue;
-			again = true;
-			error = hold_thread(hold, tid);
-			if (error == -ESRCH)
-				error = 0; /* it ended meanwhile */
-		}
-		closedir(dir);
-	}
-	return error;
-}
-
 /* All threads are held, told to leave, and let go, until none is in the agent. */
 static int take_out(struct follower *follower, const struct agent_at *at,
 		    const struct inject *what)
@@ -683,7 +636,7 @@ static int take_over(struct follower *follower, pid_t pid)
 	return error;
 }
 
-int follower_attach(struct follower *follower, pid_t pid)
+static int attach(struct follower *follower, pid_t pid)
 {
 	struct inject what = { .why = AGENT_ATTACHED, .pid = pid };
 	struct hold hold = { 0 };
@@ -715,13 +668,27 @@ int follower_attach(struct follower *follower, pid_t pid)
 	return error;
 }
 
+int follower_attach(struct follower *follower, pid_t pid)
+{
+	int error;
+
+	pthread_mutex_lock(&follower->holding);
+	error = attach(follower, pid);
+	pthread_mutex_unlock(&follower->holding);
+	return error;
+}
+
 int follower_detach(struct follower *follower, pid_t pid)
 {
 	struct process *process = process_find(follower->targets, (uint32_t)pid);
 	struct inject what = { .pid = pid };
+	int error;
 
 	if (!process || process->state != PROCESS_FOLLOWED)
 		return -ESRCH;
 	what.process = process_index(follower->targets, process);
-	return back_out(follower, &what);
+	pthread_mutex_lock(&follower->holding);
+	error = back_out(follower, &what);
+	pthread_mutex_unlock(&follower->holding);
+	return error;
 }

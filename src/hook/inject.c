@@ -342,6 +342,26 @@ static int look_inside(const struct agent_at *at, pid_t tid, uint64_t *inside)
 	return trace_regs_write(tid, &regs);
 }
 
+int inject_look(const struct injector *injector, pid_t tid, const struct inject *what)
+{
+	struct user_regs_struct regs;
+	struct loader loader;
+	struct agent_at at;
+	uint64_t result;
+	int error = inject_find(what->pid, &at);
+
+	/* Of another build of this version, perhaps, if its supervisor is not us. */
+	if (error <= 0 || at.base != injector->image.base)
+		return error < 0 ? error : -ESRCH;
+	error = loader_fill(&loader, injector, &at, what, tid, at.table.look);
+	if (error == 0)
+		error = trace_regs_read(tid, &regs);
+	if (error < 0)
+		return error;
+	loader.start.ip = regs.rip;
+	return agent_run(&at, tid, at.table.look, &loader.start, 0, &result);
+}
+
 int inject_stop(const struct injector *injector, const struct agent_at *at, const pid_t *tids,
 		size_t count, const struct inject *what)
 {

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "hook/attach.h"
 #include "hook/files.h"
@@ -16,6 +17,8 @@
 #include "hook/spaces.h"
 #include "hook/targets.h"
 #include "machine/machine.h"
+#include "map/memory.h"
+#include "map/owner.h"
 
 static void targets_done(struct skep_machine *machine)
 {
@@ -137,6 +140,42 @@ int skep_target_detach(struct skep_machine *machine, int32_t pid, struct skep_di
 	return error;
 }
 
+static int count_behind(const struct targets *targets)
+{
+	uint32_t used = MIN(__atomic_load_n(&targets->used, __ATOMIC_ACQUIRE), (uint32_t)PROCESSES);
+	int count = 0;
+
+	for (uint32_t i = 0; i < used; i++)
+		count += process_is_behind(&targets->process[i], targets);
+	return count;
+}
+
+int skep_target_reach(struct skep_machine *machine, uint32_t timeout_ms, struct skep_diag *diag)
+{
+	const struct timespec pause = { .tv_nsec = 200000 };
+	struct targets *targets = machine->world->targets;
+	uint64_t end = owner_clock() + timeout_ms * UINT64_C(1000000);
+	int error, behind;
+
+	if (!targets)
+		return 0;
+	targets_sweep(targets);
+	if (count_behind(targets) == 0)
+		return 0;
+	/* Whoever follows them does it; nobody: this process follows them now. */
+	error = machine_follow(machine, diag);
+	if (error == -EBUSY)
+		skep_diag_clear(diag);
+	else if (error < 0)
+		return error;
+	mail_ring(&targets->mail);
+	while ((behind = count_behind(targets)) > 0 && owner_clock() < end) {
+		nanosleep(&pause, NULL);
+		targets_sweep(targets);
+	}
+	return behind;
+}
+
 int skep_target_stacks(struct skep_machine *machine, struct skep_stacks *stacks)
 {
 	return machine->follower ? spaces_tell(follower_spaces(machine->follower), stacks) : 0;
@@ -164,7 +203,14 @@ static enum skep_target_state state_of(const struct process *process, uint32_t s
 	return SKEP_TARGET_FOLLOWED;
 }
 
-static struct skep_target_info info_of(const struct process *process, uint32_t state)
+/* Nobody has tried, or not found the time. */
+static int32_t unreached_of(const struct process *process)
+{
+	return process->unreached ? -process->unreached : EAGAIN;
+}
+
+static struct skep_target_info info_of(const struct targets *targets, const struct process *process,
+				       uint32_t state)
 {
 	struct skep_target_info info = {
 		.pid = (int32_t)process->pid, .parent = (int32_t)process->ppid,
@@ -172,6 +218,7 @@ static struct skep_target_info info_of(const struct process *process, uint32_t s
 		.error = -process->error, .tracer = (int32_t)process->tracer,
 		.execs = process->execs, .start_ns = process->start_ns, .end_ns = process->end_ns,
 		.missed = process->missed, .unsampled = process->unsampled,
+		.unreached = process_is_behind(process, targets) ? unreached_of(process) : 0,
 	};
 
 	_Static_assert(sizeof(info.exe) == sizeof(process->exe), "copied whole");
@@ -182,7 +229,7 @@ static struct skep_target_info info_of(const struct process *process, uint32_t s
 
 /* Its place in the order of claiming: records are used again in another. */
 static void insert(struct skep_target_info *out, uint32_t *serials, size_t count,
-		   const struct process *process, uint32_t state)
+		   const struct targets *targets, const struct process *process, uint32_t state)
 {
 	size_t at = count;
 
@@ -191,7 +238,7 @@ static void insert(struct skep_target_info *out, uint32_t *serials, size_t count
 		out[at] = out[at - 1];
 	}
 	serials[at] = process->serial;
-	out[at] = info_of(process, state);
+	out[at] = info_of(targets, process, state);
 }
 
 size_t skep_target_list(struct skep_machine *machine, struct skep_target_info *out,
@@ -210,7 +257,7 @@ size_t skep_target_list(struct skep_machine *machine, struct skep_target_info *o
 		if (state == PROCESS_FREE || state == PROCESS_CLAIMED)
 			continue;
 		if (found < count)
-			insert(out, serials, found, process, state);
+			insert(out, serials, found, targets, process, state);
 		found++;
 	}
 	return found;

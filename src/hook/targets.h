@@ -60,8 +60,9 @@ struct process {
 	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; end 0: alive */
 	uint32_t unsampled;   /* threads that got no timer for samples */
 	uint32_t asides;      /* bits: why threads of it dropped out (agent/gate.h) */
-	uint32_t reserved;
+	int32_t unreached;    /* why it does not know yet what was attached; 0, or a negative errno */
 	uint64_t missed;      /* events its agent could not pass on */
+	uint64_t files_seen, sample_seen; /* the board's, at its latest look */
 	char comm[16];
 	char exe[128];        /* the end of it, if it is longer */
 };
@@ -104,6 +105,8 @@ static inline uint32_t process_index(const struct targets *targets, const struct
 	return (uint32_t)(process - targets->process);
 }
 void process_set_state(struct process *process, enum process_state state);
+/* Whether it does not know yet all that the board says (reach.c). */
+bool process_is_behind(const struct process *process, const struct targets *targets);
 /* Its process has ended, or replaces its program without us. */
 void process_leave(struct process *process);
 /* Finds those that ended without a word. */

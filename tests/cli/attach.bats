@@ -102,3 +102,91 @@ map_names() {
 	touch stop
 	wait $victim
 }
+
+# The program work, with an object that probes its function.
+worker() {
+	gcc -O1 -g -o work "$BATS_TEST_DIRNAME/objects/work.c"
+	clang -O2 -g -target bpf -D__TARGET_ARCH_x86 "-I/usr/include/$(uname -m)-linux-gnu" \
+		"-DEXE=\"$PWD/work\"" -c "$BATS_TEST_DIRNAME/objects/work.bpf.c" -o work.o
+}
+
+# follow_work ARG...: work runs, followed by another run for the machine $name.
+follow_work() {
+	name=work-$BATS_TEST_NUMBER-$$
+	skep machine create "$name"
+	"$SKEP" run --machine "$name" -o first opensnoop.o -- ./work "$@" >said 3>&- &
+	supervisor=$!
+	for _ in $(seq 400); do
+		victim=$(pgrep -P $supervisor -x work) && grep -q skep-agent /proc/$victim/maps && break
+		sleep 0.05
+	done
+}
+
+# value_of FILE KEY: of the map calls, as a run ends.
+value_of() {
+	awk -v key="$2" '/^calls/ { here = 1 } here && $1 == key { found = $2; exit }
+		END { print found == "" ? 0 : found }' "$1"
+}
+
+# Whether the first byte of work() in the victim is another than in the file.
+is_patched() {
+	python3 - $victim "$(nm work | awk '$3 == "work" { print $1 }')" <<-'END'
+		import sys
+		pid, address = sys.argv[1], int(sys.argv[2], 16)
+		code = [line.split() for line in open(f"/proc/{pid}/maps") if line.endswith("/work\n")]
+		base = int(code[0][0].split("-")[0], 16) if address < 0x400000 else 0
+		with open(f"/proc/{pid}/mem", "rb") as memory, open("work", "rb") as file:
+		    memory.seek(base + address)
+		    sys.exit(memory.read(1) not in b"\xe9\xcc")
+	END
+}
+
+@test "attach: a target that computes gets a probe at once, and samples" {
+	snoop
+	worker
+	follow_work spin
+	# Nothing ends the target but us, and it makes no call.
+	skep run --machine "$name" -t 2 -o second work.o
+	cat second
+	[ "$(value_of second 0)" -ge 1 ]
+	[ "$(value_of second 1)" -ge 1 ]
+	! grep -q 'does not have yet' second
+	kill -0 $victim
+	kill -TERM $victim
+	wait $supervisor || true
+	skep machine remove "$name"
+}
+
+@test "attach: a target that sleeps has the probe when it wakes up" {
+	snoop
+	worker
+	mkfifo fifo
+	follow_work fifo
+	exec 9<>fifo
+	until [ "$(cut -d ' ' -f 1 /proc/$victim/syscall)" = 0 ]; do
+		sleep 0.05
+	done
+	"$SKEP" run --machine "$name" -o second work.o 3>&- 9>&- &
+	second=$!
+	for _ in $(seq 400); do
+		is_patched && break
+		sleep 0.05
+	done
+	echo >&9
+	wait $supervisor
+	wait $second
+	grep -qx 'done' said
+	[ "$(value_of second 0)" = 5 ]
+	exec 9>&-
+	skep machine remove "$name"
+}
+
+@test "attach: a machine without targets has nothing to run in" {
+	snoop
+	name=empty-$$
+	skep machine create "$name"
+	run skep run --machine "$name" opensnoop.o
+	[ "$status" = 1 ]
+	[[ "$output" == *'H033'* ]]
+	skep machine remove "$name"
+}

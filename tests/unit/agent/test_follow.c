@@ -6,12 +6,14 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -435,6 +437,87 @@ static void follow__calls_that_were_stopped_before_go_on_waiting(void **state)
 	running_end(&running);
 }
 
+/* Waits until the process has looked (or has been found not to be able to). */
+static void wait_until_behind(pid_t pid, bool behind, int unreached)
+{
+	const struct process *process = record_of(pid);
+
+	for (int i = 0; i < 3000; i++) {
+		if (process_is_behind(process, targets) == behind &&
+		    __atomic_load_n(&process->unreached, __ATOMIC_RELAXED) == unreached)
+			return;
+		usleep(10000);
+	}
+	fail_msg("%d is %sbehind: %s", (int)pid, process_is_behind(process, targets) ? "" : "not ",
+		 strerror(-process->unreached));
+}
+
+static void change_board(void)
+{
+	__atomic_fetch_add(&world->board->files_changed, 1, __ATOMIC_RELEASE);
+	mail_ring(&targets->mail);
+}
+
+static void follow__who_only_waits_looks_at_what_is_attached_and_waits_on(void **state)
+{
+	struct running running = running_start_as("waits", NULL);
+
+	(void)state;
+	assert_int_equal(follower_attach(follower, running.pid), 0);
+	for (int i = 0; i < 5; i++) {
+		change_board();
+		wait_until_behind(running.pid, false, 0);
+	}
+	running_check(&running);
+	assert_int_equal(follower_detach(follower, running.pid), 0);
+	running_check(&running);
+	running_end(&running);
+}
+
+/* Seizes every thread, says so and stays until it is killed. */
+static _Noreturn void trace_all(pid_t pid, int told)
+{
+	char path[40];
+	struct dirent *entry;
+	DIR *dir;
+
+	sprintf(path, "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			ptrace(PTRACE_SEIZE, atoi(entry->d_name), 0, 0);
+	if (write(told, "x", 1) == 1)
+		for (;;)
+			pause();
+	_exit(1);
+}
+
+static void follow__who_cannot_be_reached_is_known_and_reached_when_it_can_be(void **state)
+{
+	struct running running = running_start_as("waits", NULL);
+	pid_t tracer;
+	char byte;
+	int told[2];
+
+	(void)state;
+	assert_int_equal(follower_attach(follower, running.pid), 0);
+	assert_int_equal(pipe(told), 0);
+	tracer = fork();
+	if (tracer == 0)
+		trace_all(running.pid, told[1]);
+	assert_int_equal(read(told[0], &byte, 1), 1);
+	change_board();
+	wait_until_behind(running.pid, true, -EPERM);
+	kill(tracer, SIGKILL);
+	finish(tracer);
+	wait_until_behind(running.pid, false, 0);
+	close(told[0]);
+	close(told[1]);
+	running_check(&running);
+	assert_int_equal(follower_detach(follower, running.pid), 0);
+	running_end(&running);
+}
+
 /* A supervisor of its own, which is killed when it has told through the pipe that it began. */
 static void supervise_and_die(pid_t target, const char *command, int told)
 {
@@ -587,6 +670,10 @@ int main(void)
 					  running_teardown),
 		cmocka_unit_test_teardown(follow__calls_that_wait_go_on_waiting, running_teardown),
 		cmocka_unit_test_teardown(follow__calls_that_were_stopped_before_go_on_waiting,
+					  running_teardown),
+		cmocka_unit_test_teardown(follow__who_only_waits_looks_at_what_is_attached_and_waits_on,
+					  running_teardown),
+		cmocka_unit_test_teardown(follow__who_cannot_be_reached_is_known_and_reached_when_it_can_be,
 					  running_teardown),
 		cmocka_unit_test_teardown(follow__a_process_outlives_its_killed_supervisor,
 					  running_teardown),

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * hold.h - threads of a process, stopped for a moment.
+ *
+ * Threads: confined; who holds a thread lets go of it.
+ */
+#ifndef HOOK_HOLD_H
+#define HOOK_HOLD_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/base.h"
+
+struct hold {
+	VEC(pid_t) tids;         /* seized and stopped; the first is the process's first */
+};
+
+/* Every thread of a process. On failure some may be held. */
+int hold_all(struct hold *hold, pid_t pid);
+void hold_release(struct hold *hold);
+
+/*
+ * One thread, by itself, within so long. -ETIMEDOUT: it will stop some time and is to be let
+ * go of then, by hold_late().
+ */
+int hold_one(pid_t tid, uint64_t ns);
+/* Whether a thread that did not stop in time has done so, or ended, and is let go of. */
+bool hold_late(pid_t tid);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * reach.c - see reach.h.
+ *
+ * The follower answers its targets' questions meanwhile, so an attempt is short: a thread that
+ * does not stop is left, a target whose own threads change its code just now is tried again.
+ */
+#include "hook/reach.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "helper/vm.h"
+#include "hook/hold.h"
+#include "hook/inject.h"
+#include "hook/trace.h"
+#include "map/owner.h"
+
+enum { STOP_NS = 10000000, FIRST_NS = 1000000, LAST_NS = 1000000000, THREADS_TRIED = 3 };
+
+static const struct board *board_of(const struct targets *targets)
+{
+	return __atomic_load_n(&targets->world->board, __ATOMIC_ACQUIRE);
+}
+
+static bool knows_files(const struct process *process, const struct board *board)
+{
+	return __atomic_load_n(&process->files_seen, __ATOMIC_ACQUIRE) >=
+	       __atomic_load_n(&board->files_changed, __ATOMIC_ACQUIRE);
+}
+
+/* That there are no samples any more, each thread finds at its next. */
+static bool knows_samples(const struct process *process, const struct board *board)
+{
+	uint64_t ns = __atomic_load_n(&board->sample_ns, __ATOMIC_ACQUIRE);
+
+	return ns == 0 || __atomic_load_n(&process->sample_seen, __ATOMIC_ACQUIRE) == ns;
+}
+
+bool process_is_behind(const struct process *process, const struct targets *targets)
+{
+	const struct board *board = board_of(targets);
+
+	return board && __atomic_load_n(&process->state, __ATOMIC_ACQUIRE) == PROCESS_FOLLOWED &&
+	       !(knows_files(process, board) && knows_samples(process, board));
+}
+
+bool reach_is_due(const struct targets *targets)
+{
+	uint32_t used = MIN(__atomic_load_n(&targets->used, __ATOMIC_ACQUIRE), (uint32_t)PROCESSES);
+
+	for (uint32_t i = 0; i < used; i++)
+		if (process_is_behind(&targets->process[i], targets))
+			return true;
+	return false;
+}
+
+/* Where no signal wakes it, a thread would only be waited for in vain. */
+static bool may_stop(pid_t pid, pid_t tid)
+{
+	char path[64], text[512], *after;
+	bool may = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", (int)pid, (int)tid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	after = fgets(text, sizeof(text), file) ? strrchr(text, ')') : NULL;
+	if (after)
+		may = after[1] == ' ' && !strchr("DZXt", after[2]);
+	fclose(file);
+	return may;
+}
+
+static int try_thread(struct reach *reach, const struct injector *injector, pid_t tid,
+		      const struct inject *what)
+{
+	int error = hold_one(tid, STOP_NS);
+	pid_t *late;
+
+	if (error == -ETIMEDOUT) {
+		late = vec_push(&reach->late);
+		if (late)
+			*late = tid;
+		return error;
+	}
+	if (error < 0)
+		return error;
+	error = inject_look(injector, tid, what);
+	trace_detach(tid, 0);
+	return error;
+}
+
+/* One thread does for the code; timers are each thread's own. */
+static int try_process(struct reach *reach, const struct injector *injector, pid_t pid, bool every)
+{
+	const struct inject what = { .pid = pid };
+	int tried = 0, result = -ESRCH;
+	struct dirent *entry;
+	char path[40];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	if (!dir)
+		return -ESRCH;
+	while ((entry = readdir(dir)) && (every || (result < 0 && tried < THREADS_TRIED))) {
+		pid_t tid = (pid_t)atoi(entry->d_name);
+		int error;
+
+		if (tid <= 0)
+			continue;
+		error = may_stop(pid, tid) ? try_thread(reach, injector, tid, &what) : -EBUSY;
+		tried += error != -EBUSY;
+		if (!every || tried == 1 || error < 0)
+			result = error;
+	}
+	closedir(dir);
+	return result;
+}
+
+static void reach_one(struct reach *reach, struct targets *targets, const struct injector *injector,
+		      uint32_t i)
+{
+	struct process *process = &targets->process[i];
+	const struct board *board = board_of(targets);
+	uint64_t changed = __atomic_load_n(&board->files_changed, __ATOMIC_ACQUIRE);
+	uint64_t ns = __atomic_load_n(&board->sample_ns, __ATOMIC_ACQUIRE), now = owner_clock();
+	bool every = !knows_samples(process, board);
+	int error;
+
+	if (reach->process[i].changed != changed) {
+		reach->process[i].changed = changed;
+		reach->process[i].tries = 0;
+		reach->process[i].next = 0;
+	}
+	if (reach->process[i].next > now)
+		return;
+	error = try_process(reach, injector, (pid_t)process->pid, every);
+	if (error == 0) {
+		/* Who lives in another's memory has no record that the agent there knows. */
+		__atomic_store_n(&process->files_seen, changed, __ATOMIC_RELEASE);
+		__atomic_store_n(&process->sample_seen, ns, __ATOMIC_RELEASE);
+	}
+	process->unreached = error;
+	reach->process[i].next = now + MIN((uint64_t)FIRST_NS << MIN(reach->process[i].tries, 10u),
+					   (uint64_t)LAST_NS);
+	reach->process[i].tries++;
+}
+
+void reach_round(struct reach *reach, struct targets *targets, const struct injector *injector,
+		 bool (*busy)(void *arg, pid_t pid), void *arg)
+{
+	uint32_t used = MIN(__atomic_load_n(&targets->used, __ATOMIC_ACQUIRE), (uint32_t)PROCESSES);
+
+	for (size_t i = 0; i < reach->late.count;) {
+		if (hold_late(reach->late.items[i]))
+			reach->late.items[i] = reach->late.items[--reach->late.count];
+		else
+			i++;
+	}
+	for (uint32_t i = 0; i < used; i++)
+		if (process_is_behind(&targets->process[i], targets) &&
+		    !busy(arg, (pid_t)targets->process[i].pid))
+			reach_one(reach, targets, injector, i);
+}
+
+void reach_done(struct reach *reach)
+{
+	vec_done(&reach->late);
+}
