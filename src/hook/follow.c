@@ -89,36 +89,25 @@ struct spaces *follower_spaces(struct follower *follower)
 
 /* --- records --- */
 
-static uint32_t parent_of(pid_t pid)
+/* A number of /proc/PID/status; 0: it is not told. */
+static uint32_t status_of(pid_t tid, const char *field)
 {
+	size_t length = strlen(field);
 	char path[40], line[256];
-	uint32_t parent = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "PPid: %u", &parent) == 1)
-			break;
-	if (file)
-		fclose(file);
-	return parent;
-}
-
-static uint32_t tracer_of(pid_t tid)
-{
-	char path[40], line[256];
-	uint32_t tracer = 0;
+	uint32_t value = 0;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
 	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "TracerPid: %u", &tracer) == 1)
-			break;
+	while (file && fgets(line, sizeof(line), file)) {
+		if (strncmp(line, field, length) != 0)
+			continue;
+		value = (uint32_t)strtoul(line + length, NULL, 10);
+		break;
+	}
 	if (file)
 		fclose(file);
-	return tracer;
+	return value;
 }
 
 /* NULL when all records are those of live targets. */
@@ -127,7 +116,7 @@ static struct process *process_of(struct follower *follower, pid_t pid)
 	struct process *process = process_find(follower->targets, (uint32_t)pid);
 
 	if (!process)
-		process = process_claim(follower->targets, (uint32_t)pid, parent_of(pid));
+		process = process_claim(follower->targets, (uint32_t)pid, status_of(pid, "PPid:"));
 	return process;
 }
 
@@ -142,7 +131,7 @@ static void refuse(struct process *process, enum process_whynot whynot, int erro
 /* A thread could not be seized. */
 static void refuse_seize(struct process *process, pid_t tid, int error)
 {
-	uint32_t tracer = tracer_of(tid);
+	uint32_t tracer = status_of(tid, "TracerPid:");
 
 	if (process && tracer)
 		process->tracer = tracer;
