@@ -22,7 +22,7 @@
 /* Not in every libc's headers. */
 enum { DISPATCH_OFF = 0, DISPATCH_ON = 1, DISPATCH_CODE = 2, SELECTOR_BLOCK = 1 };
 
-int dispatch_arm(struct target_thread *thread)
+static int dispatch_arm(struct target_thread *thread)
 {
 	thread->selector = SELECTOR_BLOCK;
 	return (int)sys_call(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, DISPATCH_ON,
@@ -30,9 +30,39 @@ int dispatch_arm(struct target_thread *thread)
 			     (uint64_t)(uintptr_t)&thread->selector, 0);
 }
 
-int dispatch_disarm(void)
+int dispatch_end(struct target_thread *thread)
 {
-	return (int)sys_call(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, DISPATCH_OFF, 0, 0, 0, 0);
+	int error = 0;
+
+	if (thread->dispatched)
+		error = (int)sys_call(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, DISPATCH_OFF, 0, 0, 0,
+				      0);
+	if (error == 0)
+		thread->dispatched = false;
+	return error;
+}
+
+/* Where that is forbidden it stays as it is; patched sites that made calls by themselves would
+ * be dispatched, then. */
+void dispatch_change(struct target_thread *thread)
+{
+	thread->settled = __atomic_load_n(&gate_ways->dispatched, __ATOMIC_RELAXED);
+	if (thread->aside)
+		return;
+	if (thread->settled && !thread->dispatched) {
+		thread->dispatched = dispatch_arm(thread) == 0;
+		if (!thread->dispatched)
+			gate_aside(thread, GATE_ASIDE_REFUSED);
+	} else if (!thread->settled && dispatch_end(thread) < 0) {
+		gate_distrust();
+		thread->settled = true;
+	}
+}
+
+void dispatch_begin(struct target_thread *thread)
+{
+	thread->dispatched = false;
+	dispatch_change(thread);
 }
 
 bool dispatch_arrived(struct target_thread *thread, const siginfo_t *info,
@@ -46,14 +76,14 @@ bool dispatch_arrived(struct target_thread *thread, const siginfo_t *info,
 }
 
 /*
- * Every call of the application's own instructions is dispatched, so right behind one
+ * Every call of a dispatched application's own instructions is, so right behind one
  * the call either has not been made, or the gate has made it and says so in r11.
  */
 bool dispatch_lost(const struct target_thread *thread, struct signal_context *context)
 {
 	unsigned char site[2];
 
-	if (thread->aside || context->cx != context->ip || !(context->r11 & GATE_FLAG) ||
+	if (!thread->dispatched || context->cx != context->ip || !(context->r11 & GATE_FLAG) ||
 	    context->ip - (uint64_t)(uintptr_t)gate_ops->text < gate_ops->text_size ||
 	    fault_copy(site, (const void *)(uintptr_t)(context->ip - 2), 2) < 0 ||
 	    site[0] != 0x0f || site[1] != 0x05)

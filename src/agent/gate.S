@@ -181,6 +181,10 @@ gate_try:
 	mov gate_wanted(%rip), %rcx
 	bt %rax, (%rcx)
 	jc gate_slow
+	mov gate_ways(%rip), %rcx
+	mov WAYS_DISPATCHED(%rcx), %cl
+	cmp %cl, THREAD_SETTLED(%r11)
+	jne gate_slow
 
 	label gate_plain_window
 	cmpb $0, THREAD_PENDING(%r11)
@@ -477,5 +481,15 @@ gate_exit:
 	syscall
 	hlt
 	label gate_text_end
+
+	/*
+	 * The return address of signal handlers, where they are not dispatched: the bytes by
+	 * which debuggers and unwinders know a signal's frame, not to be executed.
+	 */
+	.section .data.gate_return, "aw"
+	label gate_return
+	mov $SYS_rt_sigreturn, %rax
+	label gate_return_call
+	syscall
 
 	.section .note.GNU-stack, "", @progbits

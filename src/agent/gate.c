@@ -32,8 +32,11 @@
 static const struct gate_ops no_ops;
 static const uint64_t nothing_wanted[GATE_CALLS / 64];
 
+static struct board_ways by_gate; /* each call goes by the gate, and is dispatched */
+
 const struct gate_ops *gate_ops = &no_ops;
 const uint64_t *gate_wanted = nothing_wanted;
+const struct board_ways *gate_ways = &by_gate;
 uint64_t gate_special[GATE_CALLS / 64];
 
 static bool gate_wants(uint64_t nr)
@@ -44,7 +47,7 @@ static bool gate_wants(uint64_t nr)
 	return __atomic_load_n(&gate_wanted[nr / 64], __ATOMIC_RELAXED) >> nr % 64 & 1;
 }
 
-static void thread_aside(struct target_thread *thread, enum gate_aside why)
+void gate_aside(struct target_thread *thread, enum gate_aside why)
 {
 	if (gate_ops->aside)
 		gate_ops->aside(thread, why);
@@ -94,6 +97,8 @@ static void vfork_save(struct target_thread *thread)
 	saved->pid = thread->pid;
 	saved->hooked = thread->hooked;
 	saved->aside = thread->aside;
+	saved->dispatched = thread->dispatched;
+	saved->settled = thread->settled;
 	if (!thread->vfork_sighand)
 		signal_actions_copy(&saved->child, thread->actions);
 }
@@ -111,6 +116,8 @@ static void vfork_restore(struct target_thread *thread)
 	thread->pid = saved->pid;
 	thread->hooked = saved->hooked;
 	thread->aside = saved->aside;
+	thread->dispatched = saved->dispatched;
+	thread->settled = saved->settled;
 	thread->waiting = thread->exec_mask = false;
 }
 
@@ -222,8 +229,7 @@ void gate_child(struct target_thread *thread)
 	if (kind == GATE_CHILD_VFORK && !thread->vfork_sighand)
 		thread->actions = &thread->saved[thread->vforks - 1].child;
 	signal_child(thread);
-	if (dispatch_arm(thread) < 0)
-		thread_aside(thread, GATE_ASIDE_REFUSED);
+	dispatch_begin(thread);
 	if (gate_ops->child && !thread->unseen)
 		gate_ops->child(thread, kind);
 	sample_adjust(thread);
@@ -312,9 +318,11 @@ static enum gate_next call_prctl(struct target_thread *thread)
 	result = sys_make(SYS_prctl, regs->di, regs->si, regs->dx, regs->r10, regs->r8, 0);
 	if (result == 0 && regs->si != 0 && !thread->aside) {
 		thread->aside = true;
-		thread_aside(thread, GATE_ASIDE_DISPATCH);
+		thread->dispatched = false;
+		gate_aside(thread, GATE_ASIDE_DISPATCH);
 	} else if (result == 0 && regs->si == 0) {
-		thread->aside = dispatch_arm(thread) < 0;
+		thread->aside = false;
+		dispatch_begin(thread);
 	}
 	return leave_with(thread, result);
 }
@@ -325,9 +333,9 @@ static enum gate_next call_prctl(struct target_thread *thread)
  */
 static int64_t traceme_done(struct target_thread *thread, int64_t result)
 {
-	if (result == 0 && !thread->aside && dispatch_disarm() == 0) {
+	if (result == 0 && !thread->aside && dispatch_end(thread) == 0) {
 		thread->aside = true;
-		thread_aside(thread, GATE_ASIDE_TRACED);
+		gate_aside(thread, GATE_ASIDE_TRACED);
 	}
 	return result;
 }
@@ -345,48 +353,25 @@ static enum gate_next call_mapping(struct target_thread *thread)
 	return GATE_CALL;
 }
 
-static void mapping_done(struct target_thread *thread, int64_t result)
-{
-	uint64_t nr = thread->regs.orig_ax;
-	if (nr != SYS_mmap && nr != SYS_mprotect && nr != SYS_munmap && nr != SYS_mremap)
-		return;
-	if (gate_ops->mapped)
-		gate_ops->mapped(thread, &thread->regs, result);
-}
-
 typedef enum gate_next special_fn(struct target_thread *thread);
 
 static special_fn *const special[GATE_CALLS] = {
-	[SYS_clone] = call_clone,
-	[SYS_clone3] = call_clone,
-	[SYS_fork] = call_clone,
-	[SYS_vfork] = call_clone,
-	[SYS_exit] = call_exit,
-	[SYS_exit_group] = call_exit,
-	[SYS_execve] = call_exec,
-	[SYS_execveat] = call_exec,
-	[SYS_arch_prctl] = call_arch_prctl,
-	[SYS_prctl] = call_prctl,
-	[SYS_ptrace] = call_ptrace,
-	[SYS_seccomp] = call_filter,
-	[SYS_rt_sigaction] = signal_call_sigaction,
-	[SYS_rt_sigprocmask] = signal_call_sigprocmask,
-	[SYS_sigaltstack] = signal_call_sigaltstack,
-	[SYS_rt_sigreturn] = signal_call_sigreturn,
-	[SYS_rt_sigpending] = signal_call_sigpending,
-	[SYS_rt_sigsuspend] = signal_call_wait,
-	[SYS_ppoll] = signal_call_wait,
-	[SYS_pselect6] = signal_call_wait,
-	[SYS_epoll_pwait] = signal_call_wait,
-	[SYS_epoll_pwait2] = signal_call_wait,
-	[SYS_io_pgetevents] = signal_call_wait,
-	[SYS_mmap] = call_mapping,
-	[SYS_mprotect] = call_mapping,
-	[SYS_munmap] = call_mapping,
-	[SYS_mremap] = call_mapping,
+#define GATED(name, fn) [SYS_##name] = fn,
+#include "hook/gated.def"
+#undef GATED
 };
 
 /* --- every call that is looked at --- */
+
+static void mapping_done(struct target_thread *thread, int64_t result)
+{
+	uint64_t nr = thread->regs.orig_ax;
+
+	if (nr >= GATE_CALLS || special[nr] != call_mapping || !gate_ops->mapped)
+		return;
+	gate_ops->mapped(thread, &thread->regs, result);
+	dispatch_settle(thread);
+}
 
 enum gate_next gate_before(struct target_thread *thread, uint64_t flags)
 {
@@ -394,6 +379,7 @@ enum gate_next gate_before(struct target_thread *thread, uint64_t flags)
 	uint64_t nr = regs->orig_ax;
 	bool call = true;
 
+	dispatch_settle(thread);
 	regs->flags |= flags & ~(FLAGS_STATUS | FLAGS_NOT_OURS);
 	regs->cx = regs->ip;
 	regs->r11 = regs->flags;
@@ -472,24 +458,23 @@ static int gate_enter_thread(struct target_thread *thread)
 	thread->pid = (uint32_t)sys_call0(SYS_getpid);
 	thread_bind(thread, thread_fs_base());
 	error = signal_thread_start(thread);
-	if (error == 0) {
-		error = dispatch_arm(thread);
-		if (error < 0)
-			signal_thread_stop(thread);
-	}
-	if (error < 0)
+	if (error < 0) {
 		thread_free(thread);
-	else
-		sample_adjust(thread);
-	return error;
+		return error;
+	}
+	dispatch_begin(thread);
+	sample_adjust(thread);
+	return 0;
 }
 
 int gate_adopt(void)
 {
 	struct target_thread *thread = thread_here();
 
-	if (thread)
+	if (thread) {
+		dispatch_settle(thread);
 		return -EALREADY;
+	}
 	thread = thread_new();
 	return thread ? gate_enter_thread(thread) : -ENOMEM;
 }
@@ -538,8 +523,10 @@ void gate_look(uint64_t ip)
 	bool waits = (ip >= (uintptr_t)gate_plain_syscall && ip <= (uintptr_t)gate_plain_after) ||
 		     (ip >= (uintptr_t)gate_call_syscall && ip <= (uintptr_t)gate_call_after);
 
-	if (thread && (waits || ip - (uintptr_t)gate_ops->text >= gate_ops->text_size))
-		sample_look(thread);
+	if (!thread || (!waits && ip - (uintptr_t)gate_ops->text < gate_ops->text_size))
+		return;
+	sample_look(thread);
+	dispatch_settle(thread);
 }
 
 int gate_start(const struct gate_ops *ops)
@@ -554,8 +541,17 @@ int gate_start(const struct gate_ops *ops)
 	for (uint32_t nr = 0; nr < GATE_CALLS; nr++)
 		if (special[nr] && (special[nr] != call_mapping || ops->mapped))
 			gate_special[nr / 64] |= 1ull << nr % 64;
+	for (uint32_t i = 0; i < sizeof(by_gate.way); i++)
+		by_gate.way[i] = 1;
+	by_gate.dispatched = 1;
+	gate_ways = ops->ways ? ops->ways : &by_gate;
 	signal_start();
 	return gate_adopt();
+}
+
+void gate_distrust(void)
+{
+	__atomic_store_n(&gate_ways, &by_gate, __ATOMIC_RELEASE);
 }
 
 /* Tells all threads but one, once each. */
@@ -591,13 +587,15 @@ int gate_stop(void)
 		return -ETIMEDOUT;
 	if (self)
 		sample_end(self);
-	dispatch_disarm();
+	if (self)
+		dispatch_end(self);
 	signal_stop();
 	if (self) {
 		signal_thread_stop(self);
 		thread_free(self);
 	}
 	gate_wanted = nothing_wanted;
+	gate_distrust();
 	for (uint32_t i = 0; i < GATE_CALLS / 64; i++)
 		gate_special[i] = 0;
 	gate_ops = &no_ops;

@@ -7,15 +7,23 @@
  * at once. For the others the thread goes to its agent stack, enter() is called,
  * the call is made, exit() is called, and the application goes on.
  *
+ * Dispatch makes the kernel slower at every call, so threads are dispatched only while it is
+ * of use (gate_ways): while programs wait for calls, or the process has code that makes calls
+ * that nobody has patched. A thread settles that for itself, at a call that comes by here.
+ * Meanwhile a patched site makes calls by itself (hook/gated.def has those that it may not),
+ * calls without a patch are traps, and signal handlers return to gate_return, where nothing
+ * can be executed.
+ *
  * What the agent calls the kernel for, beyond the application's own calls:
- *   each arming      prctl(PR_SET_SYSCALL_USER_DISPATCH), sigaltstack
- *   each child       gettid, getpid, and the arming
+ *   each thread      sigaltstack
+ *   each settling    prctl(PR_SET_SYSCALL_USER_DISPATCH)
+ *   each child       gettid, getpid
  *   each new thread  mmap of its record, mprotect of its guard (reused ones: none)
  *   a thread's end   rt_sigprocmask
  *   each sampled one timer_create, timer_settime, timer_delete
  *   each signal      rt_sigreturn; of SIGNALS_OURS also gettid, rt_tgsigqueueinfo
  *   exec             rt_sigprocmask, rt_sigaction, where SIGNALS_OURS are blocked or ignored
- * A call that is dispatched costs one rt_sigreturn; a call from a patched site none.
+ * A call that is dispatched or a trap costs one rt_sigreturn; a call from a patched site none.
  * Where the application filters its system calls, ours are made only as it allows (filter.h).
  *
  * Threads: gate_start() and gate_stop() once; the rest each for itself.
@@ -48,6 +56,9 @@ struct gate_ops {
 	uint64_t text_size;      /* the agent's own */
 	const uint64_t *wanted;  /* GATE_CALLS bits: enter() and exit() are for these */
 	const uint32_t *wants_all; /* or NULL: nonzero: and for numbers past them */
+	/* Or NULL: all calls come by the gate. The same as wanted, for patched sites, and whether
+	 * calls are dispatched. */
+	const struct board_ways *ways;
 	const uint64_t *sample_ns; /* or NULL: a thread's CPU time from sample to sample; 0: none */
 	/* false: the call is not made; its result is in regs->ax. It may clear thread->hooked:
 	 * exit() is not called then. */
@@ -65,10 +76,12 @@ struct gate_ops {
 	/* The thread ends by exit() (whole: by exit_group) with this status. */
 	void (*leaving)(struct target_thread *thread, struct target_regs *regs, int32_t status,
 			bool whole);
-	/* After mmap, mprotect, munmap and mremap. */
+	/* After mmap, mprotect, munmap, mremap and what else may make memory executable. */
 	void (*mapped)(struct target_thread *thread, struct target_regs *regs, int64_t result);
 	/* A trap instruction: true when it was ours and context says how to go on. */
 	bool (*trap)(struct target_thread *thread, struct signal_context *context);
+	/* Or NULL: where the system call returns to that a trap at this address is for; 0: none. */
+	uint64_t (*call)(uint64_t address);
 	/* A signal's frame is made of this context, which is the application's. */
 	void (*framed)(struct target_thread *thread, struct signal_context *context);
 	/* The thread leaves the agent for good; context says where to. False: not here, it is
@@ -89,6 +102,7 @@ struct gate_ops {
 /* Starts in the calling thread; others call gate_adopt(). 0 or a negative errno; ops
  * must stay. */
 int gate_start(const struct gate_ops *ops);
+/* -EALREADY: it is known, and has settled now whether it is dispatched. */
 int gate_adopt(void);
 /*
  * The calling thread was stopped where its kernel was about to begin a system call again,
@@ -98,8 +112,11 @@ int gate_adopt(void);
  */
 uint64_t gate_resume(uint64_t ip, uint64_t flags, uint64_t ax, uint64_t orig_ax);
 /* The calling thread was stopped at ip: unless it is in the agent, it gets the timer that
- * gate_ops->sample_ns asks for now. */
+ * gate_ops->sample_ns asks for now, and is dispatched or not as gate_ops->ways says. */
 void gate_look(uint64_t ip);
+/* There is code in the process whose calls are not patched: all go by the gate from now on, and
+ * threads are dispatched. For good. */
+void gate_distrust(void);
 /* All threads: no dispatch, the application's own handlers. Others are told by a
  * signal; returns when they have gone, or -ETIMEDOUT. */
 int gate_stop(void);
@@ -127,6 +144,7 @@ enum gate_next {
 extern const struct gate_ops *gate_ops;
 extern const uint64_t *gate_wanted;
 extern uint64_t gate_special[GATE_CALLS / 64];
+extern const struct board_ways *gate_ways;
 
 enum gate_next gate_before(struct target_thread *thread, uint64_t flags);
 enum gate_next gate_after(struct target_thread *thread, int64_t result);
@@ -134,12 +152,22 @@ enum gate_next gate_after(struct target_thread *thread, int64_t result);
 void gate_undo(struct target_thread *thread);
 void gate_cloned(struct target_thread *thread, int64_t result);
 void gate_child(struct target_thread *thread);
-/* Turns dispatch on or off in the calling thread: 0 or a negative errno. */
-int dispatch_arm(struct target_thread *thread);
-int dispatch_disarm(void);
+void gate_aside(struct target_thread *thread, enum gate_aside why);
+/* Whether the calling thread is dispatched, as gate_ways say: of a thread that is not yet, and
+ * of one that may be or not. A thread that filters do not let is aside. */
+void dispatch_begin(struct target_thread *thread);
+void dispatch_change(struct target_thread *thread);
+/* Not any more. 0 or a negative errno. */
+int dispatch_end(struct target_thread *thread);
 /* SIGSYS: a dispatched call. False: not ours. */
 bool dispatch_arrived(struct target_thread *thread, const siginfo_t *info,
 		      struct signal_context *context);
+
+static inline void dispatch_settle(struct target_thread *thread)
+{
+	if (__atomic_load_n(&gate_ways->dispatched, __ATOMIC_RELAXED) != thread->settled)
+		dispatch_change(thread);
+}
 
 /*
  * Another SIGSYS, when one was pending as a call was dispatched: the kernel sends the
@@ -158,6 +186,6 @@ extern const char gate_poll[], gate_poll_lost[], gate_poll_found[], gate_poll_en
 extern const char gate_send[], gate_send_end[];
 extern const char gate_again[], gate_again_loaded[], gate_again_plain[], gate_again_plain_after[];
 extern const char gate_again_call[], gate_again_call_after[];
-extern const char gate_signal[], gate_restorer[], gate_text_end[];
+extern const char gate_signal[], gate_restorer[], gate_text_end[], gate_return[], gate_return_call[];
 
 #endif

@@ -159,7 +159,8 @@ static void on_sample(struct target_thread *thread, struct target_regs *regs, ui
 
 static struct gate_ops ops = {
 	.enter = on_enter, .exit = on_exit, .exec = on_exec, .forked = on_forked,
-	.child = on_child, .leaving = on_leaving, .trap = probes_trap, .signal = on_signal,
+	.child = on_child, .leaving = on_leaving, .trap = probes_trap, .call = probes_call,
+	.signal = on_signal,
 	.aside = on_aside, .mapped = on_mapped, .fork = probes_fork, .left = probes_leave,
 	.framed = probes_framed, .filtering = on_filtering, .sample = on_sample,
 };
@@ -176,13 +177,20 @@ int hooks_start(bool alone)
 	ops.wanted = board->wanted;
 	ops.wants_all = &board->wants_all;
 	ops.sample_ns = &board->sample_ns;
+	ops.ways = &board->ways;
 	error = gate_start(&ops);
 	if (error < 0)
 		return error;
+	/* Others may be in a handler, which does not return to gate_return. */
+	if (!alone)
+		gate_distrust();
 	error = probes_start(board, alone);
-	if (error < 0)
+	if (error < 0) {
 		gate_stop();
-	return error;
+		return error;
+	}
+	dispatch_settle(thread_here());
+	return 0;
 }
 
 uint32_t hooks_dismiss(void)

@@ -44,10 +44,15 @@ struct pool {
 	size_t used;
 };
 
-uint64_t patch_gate;
+uint64_t patch_gate, patch_ways;
 static struct patch_area *areas;
 static struct pool *pools;
 static struct patch_site *buckets[BUCKETS];
+
+static void *at_address(uint64_t address)
+{
+	return (void *)(uintptr_t)address;
+}
 
 static int64_t map_pages(uint64_t address, uint64_t size, int prot, int flags)
 {
@@ -207,13 +212,56 @@ struct patch_site *patch_find(uint64_t address)
 	return site;
 }
 
+/* How many bytes of a site change: a jump and perhaps a trap behind it, or one of a trap. */
+static size_t change_size(const struct patch_site *site)
+{
+	if (site->state != SITE_JUMP)
+		return 1;
+	return site->trapped ? site->patch->call_from + 1u : (size_t)PATCH_JUMP_SIZE;
+}
+
 struct patch_site *patch_overlap(uint64_t start, uint64_t end)
 {
 	for (uint64_t at = start - PATCH_BYTES + 1; at < end; at++) {
 		struct patch_site *site = patch_find(at);
 
-		if (site && site->state != SITE_OUT &&
-		    at + (site->state == SITE_TRAP ? 1 : PATCH_JUMP_SIZE) > start)
+		if (site && site->state != SITE_OUT && at + change_size(site) > start)
+			return site;
+	}
+	return NULL;
+}
+
+static bool is_call(const struct patch_site *site)
+{
+	return site->patch->kind == PATCH_SYSCALL;
+}
+
+static bool is_in_stub(const struct patch_site *site, uint64_t address)
+{
+	return address - site->stub < site->code + site->patch->code_size - site->stub;
+}
+
+/*
+ * A thread that is found in a stub sleeps in a call mostly: at it or behind it, before the
+ * instruction that says where the call returns to.
+ */
+static struct patch_site *site_of_call(uint64_t address)
+{
+	static const uint8_t call[] = { 0x0f, 0x05, 0x48, 0x8d, 0x0d };
+	int32_t distance;
+	uint64_t end;
+
+	if (memcmp(at_address(address), call, sizeof(call)) != 0) {
+		address -= 2;
+		if (!patch_is_stub(address) || memcmp(at_address(address), call, sizeof(call)) != 0)
+			return NULL;
+	}
+	memcpy(&distance, at_address(address + sizeof(call)), sizeof(distance));
+	end = address + sizeof(call) + sizeof(distance) + (uint64_t)(int64_t)distance;
+	for (unsigned length = 2; length <= PATCH_BYTES; length++) {
+		struct patch_site *site = patch_find(end - length);
+
+		if (site && is_call(site) && is_in_stub(site, address))
 			return site;
 	}
 	return NULL;
@@ -221,11 +269,12 @@ struct patch_site *patch_overlap(uint64_t start, uint64_t end)
 
 struct patch_site *patch_of_stub(uint64_t address)
 {
-	for (unsigned i = 0; i < BUCKETS && patch_is_stub(address); i++)
-		for (struct patch_site *site = buckets[i]; site; site = site->next)
-			if (address >= site->stub && address < site->code + site->patch->code_size)
-				return site;
-	return NULL;
+	struct patch_site *found = patch_is_stub(address) ? site_of_call(address) : NULL;
+
+	for (unsigned i = 0; !found && i < BUCKETS && patch_is_stub(address); i++)
+		for (struct patch_site *site = buckets[i]; site && !found; site = site->next)
+			found = is_in_stub(site, address) ? site : NULL;
+	return found;
 }
 
 void patch_each(void (*call)(void *arg, struct patch_site *site), void *arg)
@@ -235,31 +284,69 @@ void patch_each(void (*call)(void *arg, struct patch_site *site), void *arg)
 			call(arg, site);
 }
 
+/* The site of a system call whose first byte is, or was, a trap. */
+static const struct patch_site *call_at(uint64_t address)
+{
+	for (uint64_t at = address - PATCH_BYTES + 1; at <= address; at++) {
+		const struct patch_site *site = patch_find(at);
+
+		if (site && is_call(site) && at + site->patch->call_from == address &&
+		    (site->trapped || site->patch->method == PATCH_TRAP))
+			return site;
+	}
+	return NULL;
+}
+
+static bool is_out(const struct patch_site *site)
+{
+	return __atomic_load_n(&site->state, __ATOMIC_ACQUIRE) == SITE_OUT;
+}
+
 uint64_t patch_trap(uint64_t address)
 {
-	const struct patch_site *site = patch_find(address);
+	const struct patch_site *site = patch_find(address), *call;
 
-	if (!site)
-		return 0;
+	if (site && !(is_call(site) && site->patch->method == PATCH_TRAP))
+		return is_out(site) ? address : site->stub;
+	call = call_at(address);
 	/* Removed since the thread met the trap: the instruction is there again. */
-	return __atomic_load_n(&site->state, __ATOMIC_ACQUIRE) == SITE_OUT ? address : site->stub;
+	return call && is_out(call) ? address : 0;
+}
+
+uint64_t patch_call(uint64_t address)
+{
+	const struct patch_site *site = call_at(address);
+
+	return site && !is_out(site) ? address + 2 : 0;
+}
+
+/* Where a thread in a site's stub would be, were the code as it was. */
+static uint64_t site_moved(const struct patch_site *site, uint64_t ip)
+{
+	const struct patch *patch = site->patch;
+	uint64_t at = ip - site->code;
+
+	/* Before the copies nothing has happened yet; the caller sees to threads that are in the
+	 * middle of what comes before. */
+	if (ip <= site->code)
+		return site->address;
+	for (unsigned k = 0; k < patch->move_count; k++)
+		if (at == patch->moves[k].to)
+			return site->address + patch->moves[k].from;
+	if (!is_call(site) || at <= patch->call_to)
+		return ip;
+	if (at <= patch->call_at)
+		return site->address + patch->call_from;
+	/* Behind a call that ends the window, only rcx is loaded. */
+	return patch->call_from + 2 == patch->length ? site->address + patch->length : ip;
 }
 
 uint64_t patch_moved(uint64_t ip, bool in)
 {
-	for (unsigned i = 0; !in && i < BUCKETS; i++) {
-		for (struct patch_site *site = buckets[i]; site; site = site->next) {
-			const struct patch *patch = site->patch;
+	const struct patch_site *stub = in ? NULL : patch_of_stub(ip);
 
-			/* Before the copies nothing has happened yet; the caller sees to
-			 * threads that are in the middle of what comes before. */
-			if (ip >= site->stub && ip <= site->code)
-				return site->address;
-			for (unsigned k = 0; k < patch->move_count; k++)
-				if (ip == site->code + patch->moves[k].to)
-					return site->address + patch->moves[k].from;
-		}
-	}
+	if (stub)
+		return site_moved(stub, ip);
 	for (uint64_t at = ip - PATCH_BYTES; in && at < ip; at++) {
 		const struct patch_site *site = patch_find(at);
 
@@ -271,12 +358,20 @@ uint64_t patch_moved(uint64_t ip, bool in)
 	return ip;
 }
 
-/* --- stubs --- */
-
-static void *at_address(uint64_t address)
+uint64_t patch_shown(uint64_t ip)
 {
-	return (void *)(uintptr_t)address;
+	const struct patch_site *site = patch_of_stub(ip);
+	uint64_t to = site ? site_moved(site, ip) : ip;
+
+	if (!site || !is_call(site) || to == ip)
+		return ip;
+	if (to == site->address || to - site->address >= PATCH_JUMP_SIZE)
+		return to;
+	/* The call is found anew how it goes. */
+	return to == site->address + site->patch->call_from ? site->code + site->patch->call_to : ip;
 }
+
+/* --- stubs --- */
 
 static int apply_fixups(const struct patch *patch, uint64_t site, uint64_t code)
 {
@@ -288,6 +383,8 @@ static int apply_fixups(const struct patch *patch, uint64_t site, uint64_t code)
 
 		if (fixup->kind == FIXUP_GATE64)
 			target = patch_gate;
+		if (fixup->kind == FIXUP_WAYS64)
+			target = patch_ways;
 		if (fixup->kind != FIXUP_REL32) {
 			memcpy(at_address(code + fixup->at), &target, sizeof(target));
 			continue;
@@ -367,8 +464,10 @@ struct patch_site *patch_add(struct patch_batch *batch, const struct patch *patc
 					     .stub = address, .code = address, .patch = patch };
 		__atomic_store_n(bucket, site, __ATOMIC_RELEASE);
 	}
-	*error = stub_fits(site, patch, before, size) ? 0
-						     : write_stub(site, patch, before, size);
+	if (patch->code_size)
+		*error = stub_fits(site, patch, before, size) ? 0 : write_stub(site, patch, before, size);
+	else
+		*error = 0;
 	if (*error)
 		return NULL;
 	site->patch = patch;
@@ -381,23 +480,18 @@ struct patch_site *patch_add(struct patch_batch *batch, const struct patch *patc
 
 /* --- changing code --- */
 
-/* How many bytes of a site change: a jump, or the one byte of a trap. */
-static size_t change_size(const struct patch_site *site)
-{
-	return site->state == SITE_JUMP ? PATCH_JUMP_SIZE : 1;
-}
-
 /* What a site's bytes become when it is patched (in), or when it is removed. */
-static void change_bytes(const struct patch_site *site, bool in, uint8_t bytes[PATCH_JUMP_SIZE])
+static void change_bytes(const struct patch_site *site, bool in, uint8_t bytes[PATCH_BYTES])
 {
 	int32_t distance = (int32_t)(site->stub - (site->address + PATCH_JUMP_SIZE));
 
-	if (!in) {
-		memcpy(bytes, site->patch->original, PATCH_JUMP_SIZE);
+	memcpy(bytes, site->patch->original, PATCH_BYTES);
+	if (!in)
 		return;
-	}
 	bytes[0] = site->state == SITE_JUMP ? JUMP : TRAP;
 	memcpy(bytes + 1, &distance, sizeof(distance));
+	if (site->trapped)
+		bytes[site->patch->call_from] = TRAP;
 }
 
 /* /proc/self/mem writes what is not writable; without it the page is replaced by a copy. */
@@ -459,7 +553,7 @@ static int change_live(struct patch_site *const *sites, size_t count, bool in,
 		for (size_t i = 0; i < count && !error; i++) {
 			uint64_t at = sites[i]->address;
 			size_t size = change_size(sites[i]);
-			uint8_t bytes[PATCH_JUMP_SIZE];
+			uint8_t bytes[PATCH_BYTES];
 
 			change_bytes(sites[i], in, bytes);
 			if (round == 2)
@@ -473,22 +567,22 @@ static int change_live(struct patch_site *const *sites, size_t count, bool in,
 	return error;
 }
 
-static uint64_t page_end(uint64_t address)
+static uint64_t page_end(const struct patch_site *site)
 {
-	return (address + PATCH_JUMP_SIZE + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+	return (site->address + change_size(site) + PAGE - 1) & ~(uint64_t)(PAGE - 1);
 }
 
 /* The end of the pages of sites that lie close together, in order of address. */
 static uint64_t run_end(struct patch_site *const *sites, size_t count)
 {
-	uint64_t end = page_end(sites[0]->address);
+	uint64_t end = page_end(sites[0]);
 
 	for (size_t i = 1; i < count; i++) {
 		uint64_t at = sites[i]->address;
 
 		if (at < sites[0]->address || at > end + PAGE)
 			break;
-		end = MAX(end, page_end(at));
+		end = MAX(end, page_end(sites[i]));
 	}
 	return end;
 }
@@ -501,9 +595,9 @@ static int change_alone(struct patch_site *const *sites, size_t count, bool in)
 
 	for (size_t i = 0; i < count && error >= 0; i++) {
 		uint64_t at = sites[i]->address;
-		uint8_t bytes[PATCH_JUMP_SIZE];
+		uint8_t bytes[PATCH_BYTES];
 
-		if (at < low || page_end(at) > high) {
+		if (at < low || page_end(sites[i]) > high) {
 			if (high)
 				sys_call3(SYS_mprotect, low, high - low, PROT_READ | PROT_EXEC);
 			low = at & ~(uint64_t)(PAGE - 1);
@@ -577,9 +671,13 @@ int patch_commit(struct patch_batch *batch, enum patch_mode mode)
 		return (int)array;
 	sites = at_address((uint64_t)array);
 	/* A trap may be met as soon as it is written. */
-	for (size_t i = 0; i < count; i++)
-		__atomic_store_n(&sites[i]->state, state_of(sites[i]->patch, mode),
-				 __ATOMIC_RELEASE);
+	for (size_t i = 0; i < count; i++) {
+		const struct patch *patch = sites[i]->patch;
+
+		sites[i]->trapped = mode == PATCH_ALONE && is_call(sites[i]) &&
+				    patch->method == PATCH_JUMP && patch->call_from >= PATCH_JUMP_SIZE;
+		__atomic_store_n(&sites[i]->state, state_of(patch, mode), __ATOMIC_RELEASE);
+	}
 	error = change_all(sites, count, true, mode);
 	if (error) {
 		change_all(sites, count, false, mode);

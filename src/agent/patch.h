@@ -36,6 +36,7 @@ struct patch_site {
 	const struct patch *patch;  /* must stay where it is */
 	void *owner;                /* of the caller */
 	uint32_t state;             /* enum patch_state */
+	bool trapped;               /* a system call behind the jump: a trap is on it */
 	struct patch_site *next;    /* in its bucket */
 	struct patch_site *following; /* in its batch */
 };
@@ -50,8 +51,9 @@ struct patch_batch {
 	struct patch_site *first, **last;
 };
 
-/* Where system calls of patched sites go. Set before any site with a call is added. */
-extern uint64_t patch_gate;
+/* Where system calls of patched sites go, and where the address of their ways (board.h) is.
+ * Set before any site with a call is added. */
+extern uint64_t patch_gate, patch_ways;
 
 void patch_begin(struct patch_batch *batch);
 /*
@@ -75,11 +77,16 @@ struct patch_site *patch_find(uint64_t address);
 struct patch_site *patch_overlap(uint64_t start, uint64_t end);
 /* Where a thread that has met a trap at an address goes on; 0: the trap is not ours. */
 uint64_t patch_trap(uint64_t address);
+/* Where the system call at an address returns to that a trap is on; 0: there is none. */
+uint64_t patch_call(uint64_t address);
 /*
  * Where a stopped thread goes on whose instruction pointer is inside a window (in: the site has
  * been patched) or inside a stub (!in: it has been removed); the same address for any other.
  */
 uint64_t patch_moved(uint64_t ip, bool in);
+/* The same for an address in a system call's stub while the site is patched; the address stays
+ * where the jump is in the way. */
+uint64_t patch_shown(uint64_t ip);
 /* Whether an address is in the memory of stubs. */
 bool patch_is_stub(uint64_t address);
 /* The site whose stub an address is in; NULL: none. */

@@ -3,7 +3,7 @@
  * places.c - see places.h. [runtime]
  *
  * Programs' places come first: a system call whose patch is in the way of one is left to
- * dispatch. Records and sites stay when a place is taken off, for threads that are in a stub,
+ * dispatch, as are those of code that was not scanned. Records and sites stay when a place is taken off, for threads that are in a stub,
  * and are used again when it comes back.
  */
 #include "agent/places.h"
@@ -186,14 +186,22 @@ static uint64_t address_in(const struct mapping *mapping, uint64_t file_offset)
 	return mapping->start + (file_offset - mapping->offset);
 }
 
+void places_unknown(void)
+{
+	if (opts->unknown)
+		opts->unknown();
+}
+
 /* A system call's patch makes room for a program's; the call is dispatched then. */
 static void make_room(uint64_t address, unsigned length, enum patch_mode mode)
 {
 	struct patch_site *site;
 
-	while ((site = patch_overlap(address, address + length)) && !site->owner)
+	while ((site = patch_overlap(address, address + length)) && !site->owner) {
+		places_unknown();
 		if (patch_remove(&site, 1, mode) < 0)
 			return;
+	}
 }
 
 static int put(struct mapping *mapping, struct patch_batch *batch, struct placed *placed,
@@ -335,25 +343,43 @@ static void update_unwinds(struct mapping *mapping, struct patch_batch *batch,
 	}
 }
 
-/* A trap costs what a dispatched call costs: only jumps are worth it. */
-static void update_syscalls(struct mapping *mapping, struct patch_batch *batch,
-			    enum patch_mode mode)
+/*
+ * Where threads run already only whole windows are taken, and no trap, which costs what a
+ * dispatched call costs.
+ */
+static bool is_put(const struct patch *patch, enum patch_mode mode)
+{
+	return mode == PATCH_ALONE || (patch->method == PATCH_JUMP && patch_is_whole(patch));
+}
+
+static void put_syscalls(struct mapping *mapping, struct patch_batch *batch, enum patch_mode mode)
 {
 	const struct patch_file *file = mapping->file;
+	bool all = file->is_whole;
 	int error;
 
-	if (!opts->gate || mapping->syscalls)
-		return;
-	mapping->syscalls = true;
 	for (uint32_t i = 0; i < file->syscall_count; i++) {
 		const struct patch *patch = &file->syscalls[i];
 		uint64_t address = address_in(mapping, patch->file_offset);
 
-		if (mode == PATCH_LIVE && !patch_is_whole(patch))
+		if (!in_mapping(mapping, patch))
 			continue;
-		if (in_mapping(mapping, patch) && !patch_overlap(address, address + patch->length))
-			patch_add(batch, patch, address, NULL, 0, &error);
+		if (!is_put(patch, mode) || patch_overlap(address, address + patch->length) ||
+		    !patch_add(batch, patch, address, NULL, 0, &error))
+			all = false;
 	}
+	all &= patch_commit(batch, mode) == 0;
+	if (!all)
+		places_unknown();
+}
+
+static void update_syscalls(struct mapping *mapping, struct patch_batch *batch,
+			    enum patch_mode mode)
+{
+	if (!opts->gate || mapping->syscalls)
+		return;
+	mapping->syscalls = true;
+	put_syscalls(mapping, batch, mode);
 }
 
 /* Programs' first: they are committed before it is known what is in the way. */
@@ -364,8 +390,10 @@ static void update(struct mapping *mapping, enum patch_mode mode)
 	/* What was too large to be scanned unasked, until somebody probed it. */
 	if (!mapping->file)
 		mapping->file = patch_file_find(files(), &mapping->id);
-	if (!mapping->file)
+	if (!mapping->file) {
+		places_unknown();
 		return;
+	}
 	patch_begin(&batch);
 	remove_probes(mapping, mode);
 	add_probes(mapping, &batch, mode);
@@ -373,7 +401,6 @@ static void update(struct mapping *mapping, enum patch_mode mode)
 	update_unwinds(mapping, &batch, mode);
 	patch_commit(&batch, mode);
 	update_syscalls(mapping, &batch, mode);
-	patch_commit(&batch, mode);
 }
 
 /* --- mappings --- */
@@ -407,8 +434,10 @@ void places_mapped(uint64_t start, uint64_t length, uint64_t offset, int fd,
 
 	length = (length + 4095) & ~UINT64_C(4095);
 	places_unmapped(start, length);
-	if (mapping_count == MAPPINGS_MAX || !identify(fd, &id))
+	if (mapping_count == MAPPINGS_MAX || !identify(fd, &id)) {
+		places_unknown();
 		return;
+	}
 	mapping = &mappings[mapping_count];
 	*mapping = (struct mapping){ .start = start, .end = start + length, .offset = offset,
 				     .id = id, .file = known_file(&id, fd) };
@@ -462,28 +491,45 @@ static uint64_t take_hex(const char **at)
 	}
 }
 
+/* The kernel's own pages make no call that begins or ends a thread or a program, or changes
+ * signals. */
+static bool is_kernels(const char *line)
+{
+	const char *name = strchr(line, '[');
+
+	return name && (strcmp(name, "[vdso]") == 0 || strcmp(name, "[vsyscall]") == 0);
+}
+
+static void map_file(const char *path, uint64_t start, uint64_t end, uint64_t offset,
+		     enum patch_mode mode)
+{
+	int64_t fd = path ? sys_call3(SYS_open, (uintptr_t)path, O_RDONLY | O_CLOEXEC, 0) : -1;
+
+	if (fd < 0) {
+		places_unknown();
+		return;
+	}
+	places_mapped(start, end - start, offset, (int)fd, mode);
+	sys_call1(SYS_close, fd);
+}
+
 /* "start-end perms offset device inode path" */
 static void map_line(const char *at, enum patch_mode mode)
 {
 	uint64_t start = take_hex(&at), end, offset;
-	bool executable;
-	const char *path;
-	int64_t fd;
+	const char *perms;
 
 	if (*at++ != '-')
 		return;
 	end = take_hex(&at);
-	executable = at[0] == ' ' && at[3] == 'x';
+	perms = at + 1;
+	if (*at != ' ' || perms[2] != 'x' || is_kernels(at) || opts->gate - start < end - start)
+		return; /* or the agent's */
+	if (perms[1] == 'w' || perms[3] == 's')
+		places_unknown();
 	at += 6;
 	offset = take_hex(&at);
-	path = strchr(at, '/');
-	if (!executable || !path)
-		return;
-	fd = sys_call3(SYS_open, (uintptr_t)path, O_RDONLY | O_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	places_mapped(start, end - start, offset, (int)fd, mode);
-	sys_call1(SYS_close, fd);
+	map_file(strchr(at, '/'), start, end, offset, mode);
 }
 
 /* The lines of a buffer that are whole; what is left of it. */
@@ -529,6 +575,7 @@ int places_start(const struct places_opts *given, enum patch_mode mode)
 	opts = given;
 	places_board = opts->board;
 	patch_gate = opts->gate;
+	patch_ways = opts->ways;
 	places_seen = __atomic_load_n(&opts->board->files_changed, __ATOMIC_ACQUIRE);
 	return map_all(mode);
 }

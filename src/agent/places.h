@@ -17,6 +17,9 @@
 struct places_opts {
 	struct board *board;
 	uint64_t gate;             /* where system calls of patched sites go; 0: none is patched */
+	uint64_t ways;             /* where the address of their ways is (patch.h) */
+	/* There is code now whose system calls are not all patched. NULL: nobody minds. */
+	void (*unknown)(void);
 	/* Asks that an open file be scanned; 0, or a negative errno. NULL: nobody can be asked. */
 	int (*scan)(const struct file_id *id, int fd);
 	/* What is known of a thread; NULL: nothing. */
@@ -31,6 +34,8 @@ int places_start(const struct places_opts *opts, enum patch_mode mode);
 /* A file's code has just been mapped; fd: the file. */
 void places_mapped(uint64_t start, uint64_t length, uint64_t offset, int fd,
 		   enum patch_mode mode);
+/* Code has been mapped, or may have been changed, that is in no file, or not as it is there. */
+void places_unknown(void);
 /* Any mapping of [start, start + length) has gone or has been replaced. */
 void places_unmapped(uint64_t start, uint64_t length);
 /* Other memory of a file was mapped: counters of static probes may be there now. */

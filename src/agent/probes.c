@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 
 #include "agent/agent.h"
 #include "agent/gate.h"
@@ -76,8 +77,11 @@ static struct task_facts *facts(struct probe_thread *thread)
 
 static uint64_t real_return(uint64_t slot, uint64_t address)
 {
-	const struct target_thread *thread = thread_here();
+	const struct target_thread *thread;
 
+	if (address == (uintptr_t)gate_return)
+		return signal_restorer;
+	thread = thread_here();
 	return thread ? probe_real_return(&thread->probe, slot, address) : address;
 }
 
@@ -103,6 +107,8 @@ int probes_start(struct board *board, bool alone)
 	probe_poll = gate_poll;
 	opts.board = board;
 	opts.gate = (uintptr_t)gate_entry;
+	opts.ways = (uintptr_t)&gate_ways;
+	opts.unknown = gate_distrust;
 	/* The supervisor has scanned what is mapped now, and waits for us. */
 	opts.scan = NULL;
 	error = places_start(&opts, alone ? PATCH_ALONE : PATCH_LIVE);
@@ -154,12 +160,33 @@ bool probes_try_update(void)
 
 /* --- what the gate tells --- */
 
+/* What is shared is not patched: the file would be, too. */
 static void map_code(const struct target_regs *regs, uint64_t start)
 {
-	if (regs->r10 & MAP_ANONYMOUS)
+	if (regs->r10 & (MAP_ANONYMOUS | MAP_SHARED) || regs->dx & PROT_WRITE)
+		places_unknown();
+	if (regs->r10 & (MAP_ANONYMOUS | MAP_SHARED))
 		places_unmapped(start, regs->si);
 	else
 		places_mapped(start, regs->si, regs->r9, (int)regs->r8, PATCH_ALONE);
+}
+
+/* Calls that make memory executable otherwise than by mapping a file. */
+static bool makes_code(const struct target_regs *regs)
+{
+	enum { READ_IMPLIES_EXEC = 0x0400000 };
+
+	switch (regs->orig_ax) {
+	case SYS_mprotect:
+	case SYS_pkey_mprotect:
+		return regs->dx & PROT_EXEC;
+	case SYS_shmat:
+		return regs->dx & SHM_EXEC;
+	case SYS_personality:
+		return regs->di != UINT32_MAX && regs->di & READ_IMPLIES_EXEC;
+	default:
+		return false;
+	}
 }
 
 void probes_mapped(struct target_thread *thread, struct target_regs *regs, int64_t result)
@@ -168,6 +195,8 @@ void probes_mapped(struct target_thread *thread, struct target_regs *regs, int64
 	if (!started || (result < 0 && result >= -4095))
 		return;
 	probes_lock();
+	if (makes_code(regs))
+		places_unknown();
 	if (regs->orig_ax == SYS_mmap && (regs->dx & PROT_EXEC))
 		map_code(regs, (uint64_t)result);
 	else if (regs->orig_ax == SYS_munmap || regs->orig_ax == SYS_mremap)
@@ -195,6 +224,11 @@ void probes_unpatched(struct target_regs *regs)
 	regs->ip = patch_moved(regs->ip, false);
 }
 
+uint64_t probes_call(uint64_t address)
+{
+	return patch_call(address);
+}
+
 /* The frame outlives us, perhaps: it leads into code of ours only where that cannot be helped. */
 void probes_framed(struct target_thread *thread, struct signal_context *context)
 {
@@ -202,6 +236,7 @@ void probes_framed(struct target_thread *thread, struct signal_context *context)
 	if (!patch_is_stub(context->ip))
 		return;
 	probe_settle(&context->ip, &context->sp);
+	context->ip = patch_shown(context->ip);
 	framed |= patch_is_stub(context->ip);
 }
 

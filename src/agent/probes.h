@@ -30,6 +30,7 @@ void probes_unpatched(struct target_regs *regs);
 void probes_mapped(struct target_thread *thread, struct target_regs *regs, int64_t result);
 void probes_fork(bool held);
 bool probes_trap(struct target_thread *thread, struct signal_context *context);
+uint64_t probes_call(uint64_t address);
 void probes_framed(struct target_thread *thread, struct signal_context *context);
 bool probes_leave(struct target_thread *thread, struct signal_context *context);
 

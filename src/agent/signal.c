@@ -27,6 +27,7 @@ enum {
 	FP_MAGIC_AT = 464, FP_SIZE_AT = 468, FP_LEGACY_SIZE = 512,
 	FLAG_TF = 0x100, FLAG_DF = 0x400, FLAG_RF = 0x10000,
 	RED_ZONE = 128,
+	TRAP = 0xcc, /* what a call becomes that is to trap */
 	STACK_FLAGS = INT32_MIN, /* SS_AUTODISARM */
 };
 
@@ -36,6 +37,7 @@ enum {
 
 static struct signal_actions process_actions;
 static bool directly;
+uint64_t signal_restorer;
 
 void signal_lock(struct signal_actions *actions)
 {
@@ -81,7 +83,7 @@ int64_t signal_install(int sig, const struct kernel_sigaction *app)
 		.handler = (uint64_t)(uintptr_t)gate_signal,
 		.flags = SA_SIGINFO | SA_ONSTACK | KERNEL_SA_RESTORER | (app->flags & kept),
 		.restorer = (uint64_t)(uintptr_t)gate_restorer,
-		.mask = sig == SIGSYS && directly ? 0 : SIGNALS_ALL,
+		.mask = (sig == SIGSYS || sig == SIGTRAP) && directly ? 0 : SIGNALS_ALL,
 	};
 
 	if (sig == SIGNAL_AGENT) /* a call that its handler lets wait on is not to meet another */
@@ -96,7 +98,7 @@ int64_t signal_install(int sig, const struct kernel_sigaction *app)
 }
 
 /*
- * A filter may forbid rt_sigreturn. Dispatched calls then go to the gate without the
+ * A filter may forbid rt_sigreturn. Dispatched calls and traps for calls then go to the gate without the
  * kernel, so that it must not have blocked anything on the way in. (An application that
  * forbids it has no handlers that return.)
  */
@@ -106,6 +108,7 @@ void signal_go_directly(bool so)
 		return;
 	directly = so;
 	signal_install(SIGSYS, &process_actions.app[SIGSYS]);
+	signal_install(SIGTRAP, &process_actions.app[SIGTRAP]);
 }
 
 /* --- the end of a process by a signal --- */
@@ -192,12 +195,17 @@ static bool frame_write(struct target_thread *thread, const struct kernel_sigact
 	struct signal_frame *to = (struct signal_frame *)(uintptr_t)at;
 	struct signal_context copy = *context;
 	uint64_t size = fp_size(context);
+	uint64_t restorer = action->restorer;
 
+	if (gate_ops->ways) {
+		signal_restorer = restorer;
+		restorer = (uint64_t)(uintptr_t)gate_return;
+	}
 	copy.uc_link = 0;
 	copy.stack = thread->altstack;
 	copy.mask |= thread->blocked;
 	copy.fpstate = size ? fp : 0;
-	return fault_copy(&to->restorer, &action->restorer, sizeof(to->restorer)) == 0 &&
+	return fault_copy(&to->restorer, &restorer, sizeof(restorer)) == 0 &&
 	       fault_copy(&to->context, &copy, sizeof(copy)) == 0 &&
 	       fault_copy(&to->info, info, sizeof(*info)) == 0 &&
 	       fault_copy((void *)(uintptr_t)fp, (const void *)(uintptr_t)context->fpstate, size) == 0;
@@ -311,7 +319,7 @@ static void leave_agent(struct target_thread *thread, struct signal_context *con
 		return;
 	}
 	sample_end(thread);
-	dispatch_disarm();
+	dispatch_end(thread);
 	send_blocked(thread);
 	context->mask |= thread->blocked;
 	context->stack = thread->altstack; /* rt_sigreturn sets it */
@@ -428,7 +436,7 @@ static void context_restart(struct signal_context *context, const struct target_
 
 	context_done(context, regs, regs->orig_ax);
 	if (fault_copy(site, (const void *)(uintptr_t)(regs->ip - 2), 2) == 0 &&
-	    site[0] == 0x0f && site[1] == 0x05)
+	    (site[0] == 0x0f || site[0] == TRAP) && site[1] == 0x05)
 		context->ip = regs->ip - 2;
 	else
 		context->ip = (uint64_t)(uintptr_t)gate_entry;
@@ -524,13 +532,17 @@ static bool convert(struct target_thread *thread, struct signal_context *context
 	return true;
 }
 
-/* The thread was in the gate and in no slot: give it its record. */
+/* The thread was in the gate and in no slot: give it its record. Or a handler returns. */
 static bool found_again(struct target_thread *thread, struct signal_context *context)
 {
 	struct target_regs *regs = &thread->regs;
 	uint64_t ip = context->ip;
 
-	if (ip == (uint64_t)(uintptr_t)gate_lost) {
+	if (ip == (uint64_t)(uintptr_t)gate_return || ip == (uint64_t)(uintptr_t)gate_return_call) {
+		context->ax = SYS_rt_sigreturn;
+		context->cx = (uint64_t)(uintptr_t)gate_return_call + 2;
+		context->ip = (uint64_t)(uintptr_t)gate_entry;
+	} else if (ip == (uint64_t)(uintptr_t)gate_lost) {
 		context->ax &= THREAD_KEY - 1;
 		context->ip = (uint64_t)(uintptr_t)gate_found;
 	} else if (ip == (uint64_t)(uintptr_t)gate_odd) {
@@ -678,6 +690,18 @@ static void arrived(struct target_thread *thread, int sig, siginfo_t *info,
 	follow_kept(thread);
 }
 
+/* A trap in place of a system call does what dispatch would do. */
+static bool trap_arrived(const siginfo_t *info, struct signal_context *context)
+{
+	uint64_t next = gate_ops->call && info->si_code > 0 ? gate_ops->call(context->ip - 1) : 0;
+
+	if (!next)
+		return false;
+	context->cx = next;
+	context->ip = (uint64_t)(uintptr_t)gate_entry;
+	return true;
+}
+
 enum signal_way signal_arrived(int sig, siginfo_t *info, struct signal_context *context)
 {
 	struct target_thread *thread = thread_found(context);
@@ -691,7 +715,8 @@ enum signal_way signal_arrived(int sig, siginfo_t *info, struct signal_context *
 	if (sample_is(sig, info))
 		return sample_arrived(thread, info, context) ? SIGNAL_RESUME : SIGNAL_RETURN;
 	sample_take_due_at(thread, context);
-	if (sig == SIGSYS && dispatch_arrived(thread, info, context))
+	if ((sig == SIGSYS && dispatch_arrived(thread, info, context)) ||
+	    (sig == SIGTRAP && trap_arrived(info, context)))
 		return directly ? SIGNAL_LOAD : SIGNAL_RETURN;
 	arrived(thread, sig, info, context);
 	return SIGNAL_RETURN;

@@ -112,6 +112,9 @@ bool signal_on_stack(const struct signal_stack *stack, uint64_t sp);
 void signal_stack_ours(const struct target_thread *thread, struct signal_stack *ours);
 void signal_send_kept(struct target_thread *thread);
 
+/* By which the application's handlers return. */
+extern uint64_t signal_restorer;
+
 /* Calls the agent makes, or changes, in the application's place. */
 enum gate_next signal_call_sigaction(struct target_thread *thread);
 enum gate_next signal_call_sigprocmask(struct target_thread *thread);

@@ -37,6 +37,8 @@ AT(regs.sp, THREAD_SP);
 AT(status, THREAD_STATUS);
 AT(pending, THREAD_PENDING);
 AT(quick, THREAD_QUICK);
+AT(settled, THREAD_SETTLED);
+_Static_assert(offsetof(struct board_ways, dispatched) == WAYS_DISPATCHED, "gate.S");
 AT(state, THREAD_STATE);
 AT(stack, THREAD_STACK);
 AT(call, THREAD_CALL);
@@ -131,7 +133,8 @@ struct target_thread *thread_new(void)
 	thread_unbind(thread);
 	thread->tid = thread->pid = 0;
 	thread->pending = 0;
-	thread->selector = 0;
+	thread->selector = thread->settled = 0;
+	thread->dispatched = false;
 	thread->vforks = 0;
 	thread->hooked = thread->unseen = thread->aside = thread->waiting = thread->exec_mask = false;
 	thread->restarting = thread->stopping = thread->dismissed = false;

@@ -45,6 +45,7 @@
 #define THREAD_RESUMED 280
 #define THREAD_PROBE 288
 #define THREAD_QUICK 171
+#define THREAD_SETTLED 329
 
 /* How gate.S leaves its handler: enum signal_way. */
 #define SIGNAL_WAY_RESUME 2
@@ -55,6 +56,9 @@
 #define THREAD_PROBES 64
 #define THREAD_KEY 0x8000
 #define THREAD_HASH -0x61c8864f
+
+/* Of struct board_ways. */
+#define WAYS_DISPATCHED 256
 
 /* System call numbers below this have a bit of their own. */
 #define GATE_CALLS 512
@@ -87,7 +91,8 @@ struct thread_saved {
 	struct signal_actions *actions;
 	uint32_t tid, pid;
 	uint16_t status;
-	bool hooked, aside;
+	bool hooked, aside, dispatched;
+	uint8_t settled;
 	struct signal_actions child; /* the child's: it may change them unseen */
 };
 
@@ -107,6 +112,8 @@ struct target_thread {
 	uint64_t key;            /* in the table; 0: found by tid */
 	uint32_t tid, pid;
 	uint8_t selector;        /* Syscall User Dispatch looks here */
+	uint8_t settled;         /* whether it is to be dispatched, as last looked at */
+	bool dispatched;         /* whether it is */
 	uint32_t clone_kind;     /* enum clone_kind, while one is made */
 	uint32_t vforks;         /* how deep in saved */
 	bool hooked;             /* enter() was called for this call */

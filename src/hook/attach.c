@@ -10,6 +10,7 @@
 #include "hook/attach.h"
 
 #include <errno.h>
+#include <sys/syscall.h>
 
 #include "hook/context.h"
 #include "hook/files.h"
@@ -65,6 +66,45 @@ static const struct attach_row rows[] = {
 
 /* --- the board --- */
 
+/* Calls that the gate takes part in, whoever waits for them. */
+static const uint16_t gated[] = {
+#define GATED(name, fn) SYS_##name,
+#include "hook/gated.def"
+#undef GATED
+};
+
+static bool waits_for_calls(const struct board *board)
+{
+	for (uint32_t nr = 0; nr < BOARD_CALLS; nr++)
+		for (unsigned stage = 0; stage < CALL_STAGES; stage++)
+			if (board->call[nr][stage])
+				return true;
+	for (unsigned event = 0; event < EVENT_COUNT; event++)
+		if (board->event[event] && event != EVENT_SAMPLE)
+			return true;
+	return false;
+}
+
+/*
+ * While nobody waits for calls, or for what they do, those that no patch catches need not be
+ * caught, and the others may go at once, unless samples interrupt them: the gate lets them
+ * wait on.
+ */
+static void settle_ways(struct board *board)
+{
+	bool all = waits_for_calls(board);
+	uint8_t way[256];
+
+	memset(way, all || board->event[EVENT_SAMPLE], sizeof(way));
+	for (size_t i = 0; i < ARRAY_SIZE(gated); i++)
+		way[gated[i] % 256] = 1;
+	for (uint32_t nr = 0; nr < BOARD_CALLS; nr++)
+		way[nr % 256] |= board->wanted[nr / 64] >> nr % 64 & 1;
+	for (unsigned i = 0; i < 256; i++)
+		__atomic_store_n(&board->ways.way[i], way[i], __ATOMIC_RELAXED);
+	__atomic_store_n(&board->ways.dispatched, all, __ATOMIC_RELEASE);
+}
+
 struct board *machine_board(struct skep_machine *machine)
 {
 	struct vm_world *world = machine->world;
@@ -77,6 +117,7 @@ struct board *machine_board(struct skep_machine *machine)
 		return NULL;
 	board->world = world;
 	board->interpreted = machine->engine == SKEP_ENGINE_INTERPRETER;
+	settle_ways(board);
 	__atomic_store_n(&world->board, board, __ATOMIC_RELEASE);
 	return board;
 }
@@ -104,6 +145,7 @@ static void settle_wanted(struct board *board)
 	__atomic_store_n(&board->wants_all, all, __ATOMIC_RELEASE);
 	if (!board->event[EVENT_SAMPLE])
 		__atomic_store_n(&board->sample_ns, 0, __ATOMIC_RELEASE);
+	settle_ways(board);
 }
 
 /* --- lists --- */

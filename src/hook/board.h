@@ -75,9 +75,19 @@ enum board_event {
 
 #define BOARD_CALLS 512u
 
+/*
+ * How a system call goes at a patched site, which has one register to look it up with: by the
+ * lowest byte of its number. 0: at once; else to the gate, which knows better.
+ */
+struct board_ways {
+	uint8_t way[256];
+	uint8_t dispatched;      /* calls from elsewhere are to be caught too (agent/gate.h) */
+};
+
 struct board {
 	struct vm_world *world;
 	bool interpreted;
+	struct board_ways ways;
 	/* Wanted numbers. Written after lists are added and before they are taken
 	 * away; whoever finds no list there does nothing. */
 	uint64_t wanted[BOARD_CALLS / 64];

@@ -66,7 +66,8 @@ static int write_syscalls(struct skep_machine *machine, struct scan *scan,
 
 	file->call_count = (uint32_t)scan_syscalls(scan, &sites);
 	for (uint32_t i = 0; i < file->call_count; i++)
-		file->syscall_count += sites[i].patched;
+		file->syscall_count += sites[i].patched || sites[i].trapped;
+	file->is_whole = scan_is_whole(scan);
 	if (!file->syscall_count)
 		return 0;
 	patches = memory_alloc(machine->memory, file->syscall_count * sizeof(*patches), 64);
@@ -74,7 +75,7 @@ static int write_syscalls(struct skep_machine *machine, struct scan *scan,
 		return -ENOMEM;
 	file->syscalls = patches;
 	for (uint32_t i = 0; i < file->call_count; i++)
-		if (sites[i].patched)
+		if (sites[i].patched || sites[i].trapped)
 			*patches++ = sites[i].patch;
 	return 0;
 }

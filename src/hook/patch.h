@@ -27,13 +27,14 @@ enum patch_kind {
 
 enum patch_method {
 	PATCH_JUMP,
-	PATCH_TRAP,         /* int3: the window is one instruction */
+	PATCH_TRAP,         /* int3: the window is one instruction; of a call, without code */
 };
 
 enum patch_fixup_kind {
 	FIXUP_REL32,        /* site + to, from the end of the instruction */
 	FIXUP_ABS64,        /* site + to */
 	FIXUP_GATE64,       /* the entry of the gate */
+	FIXUP_WAYS64,       /* where the address of its ways is (board.h) */
 };
 
 struct patch_fixup {
@@ -53,6 +54,8 @@ struct patch {
 	uint8_t kind, method;
 	uint8_t length;               /* of the window */
 	uint8_t code_size, fixup_count, move_count;
+	uint8_t call_from;            /* of a PATCH_SYSCALL: where the call is in the window, */
+	uint8_t call_to, call_at;     /* what does it in the code, and the instruction there */
 	uint8_t original[PATCH_BYTES]; /* what must be found there */
 	uint8_t code[PATCH_CODE];     /* ends with a jump back, then with literals */
 	struct patch_fixup fixups[PATCH_FIXUPS];

@@ -51,6 +51,7 @@ struct patch_file {
 	uint32_t syscall_count, unwind_count;
 	uint32_t call_count;        /* system calls in its code, patched or not */
 	uint32_t is_go;
+	uint32_t is_whole;          /* syscalls has all but those that end signal handlers */
 	struct probe *probes;
 	uint32_t probe_count;
 };

@@ -169,8 +169,25 @@ void stub_add(struct stub *stub, const uint8_t *bytes, const ZydisDecodedInstruc
 	}
 }
 
+/*
+ * A thread that nobody dispatches makes a call that nobody waits for right here. Flags stay as
+ * they are: rcx and r11, which a call loses anyway, find the call's way by the lowest byte of
+ * its number.
+ */
+static void put_ways(struct stub *stub)
+{
+	put(stub, 0xc8b60f, 3);         /* movzbl %al, %ecx */
+	put(stub, 0x1d8b4c, 3);         /* mov literal(%rip), %r11 */
+	put_literal(stub, FIXUP_WAYS64, 0);
+	put(stub, 0x1b8b4d, 3);         /* mov (%r11), %r11 */
+	put(stub, 0x190cb60f42, 5);     /* movzbl (%rcx,%r11), %ecx */
+	put(stub, 0x0de3, 2);           /* jrcxz over the next two */
+}
+
 void stub_add_syscall(struct stub *stub, bool returns_here, uint64_t address)
 {
+	stub->patch->call_to = stub->patch->code_size;
+	put_ways(stub);
 	put(stub, 0x0d8d48, 3); /* lea return(%rip), %rcx */
 	if (returns_here)
 		put(stub, 6 + 2, 4);
@@ -178,9 +195,14 @@ void stub_add_syscall(struct stub *stub, bool returns_here, uint64_t address)
 		put_rel32(stub, address);
 	put(stub, 0x25ff, 2);   /* jmp *literal(%rip) */
 	put_literal(stub, FIXUP_GATE64, 0);
-	/* Not reached from above. A thread that slept in the call when the window was patched
-	 * goes on behind this one, or at it if the kernel restarts the call. */
+	/* A thread that slept in the call when the window was patched goes on behind this one
+	 * too, or at it if the kernel restarts the call. */
+	stub->patch->call_at = stub->patch->code_size;
 	put(stub, 0x050f, 2);
+	if (returns_here)
+		return;
+	put(stub, 0x0d8d48, 3); /* rcx as the gate leaves it */
+	put_rel32(stub, address);
 }
 
 void stub_finish(struct stub *stub)

@@ -7,7 +7,10 @@
 #include "hook/relocate.h"
 #include "hook/sweep.h"
 
-enum { BACK_MAX = 24 }; /* bytes before a system call in which its window may begin */
+enum {
+	BACK_MAX = 24,          /* bytes before a system call in which its window may begin */
+	RT_SIGRETURN = 15,
+};
 
 struct scan {
 	struct sweep sweep;
@@ -103,7 +106,7 @@ static bool window_can_move(const struct window *window)
 	return true;
 }
 
-/* Writes the template. Only the first system call is the gate's. */
+/* Writes the template. Only the first system call is the gate's; a trap there needs no stub. */
 static bool write_patch(const struct scan *scan, const struct window *window,
 			enum patch_kind kind, enum patch_method method, struct patch *patch)
 {
@@ -116,6 +119,8 @@ static bool write_patch(const struct scan *scan, const struct window *window,
 		.length = (uint8_t)window->length,
 		.file_offset = (uint64_t)binary_offset(scan->sweep.binary, window->start) };
 	memcpy(patch->original, bytes.data, window->length);
+	if (kind == PATCH_SYSCALL && method == PATCH_TRAP)
+		return true;
 	for (unsigned i = 0; i < window->count; i++) {
 		const ZydisDecodedInstruction *insn = &window->insns[i].insn;
 		uint64_t address = window->insns[i].address, next = address + insn->length;
@@ -127,11 +132,12 @@ static bool write_patch(const struct scan *scan, const struct window *window,
 			stub_add(&stub, window->insns[i].bytes, insn, address);
 			continue;
 		}
+		patch->call_from = (uint8_t)(address - window->start);
 		stub_add_syscall(&stub, !last, next);
 		/* A thread asleep in the call is found behind it. */
 		if (last)
 			patch->moves[patch->move_count++] = (struct patch_move){
-				(uint8_t)(next - window->start), patch->code_size };
+				(uint8_t)(next - window->start), (uint8_t)(patch->call_at + 2) };
 	}
 	if (!insn_ends(window_last(window)))
 		stub_add_jump(&stub, window->start + window->length);
@@ -286,7 +292,6 @@ static bool try_window(struct scan *scan, uint64_t start, uint64_t site, struct 
  */
 static void find_window(struct scan *scan, struct scan_site *site)
 {
-	enum { RT_SIGRETURN = 15 };
 	struct before before;
 
 	look_back(&scan->sweep, site->address, &before);
@@ -306,6 +311,33 @@ static void find_window(struct scan *scan, struct scan_site *site)
 						   &site->patch);
 }
 
+/* As restorers are written, down to the bytes. */
+static bool is_sigreturn(const struct scan *scan, uint64_t site)
+{
+	static const uint8_t number[] = { RT_SIGRETURN, 0, 0, 0, 0x0f, 0x05 };
+	struct view bytes = binary_bytes(scan->sweep.binary, site - 4);
+
+	return bytes.data && bytes.size >= sizeof(number) &&
+	       memcmp(bytes.data, number, sizeof(number)) == 0;
+}
+
+/* A site whose window would share bytes with the one before it has none. */
+static void settle_site(struct scan *scan, struct scan_site *site, uint64_t *free_from)
+{
+	struct window window = { .start = site->address };
+	uint64_t start = (uint64_t)binary_from_offset(scan->sweep.binary, site->patch.file_offset);
+
+	if (site->patched && start >= *free_from) {
+		*free_from = start + site->patch.length;
+		return;
+	}
+	site->patched = false;
+	if (is_sigreturn(scan, site->address))
+		return;
+	site->trapped = window_add(&scan->sweep, &window) &&
+			write_patch(scan, &window, PATCH_SYSCALL, PATCH_TRAP, &site->patch);
+}
+
 size_t scan_syscalls(struct scan *scan, const struct scan_site **sites)
 {
 	uint64_t free_from = 0;
@@ -313,23 +345,27 @@ size_t scan_syscalls(struct scan *scan, const struct scan_site **sites)
 	if (!scan->sites.count) {
 		for (size_t i = 0; i < scan->sweep.syscalls.count; i++) {
 			struct scan_site *site = vec_push(&scan->sites);
-			uint64_t start;
 
 			if (!site)
 				break;
 			site->address = scan->sweep.syscalls.items[i];
 			find_window(scan, site);
-			start = (uint64_t)binary_from_offset(scan->sweep.binary,
-							     site->patch.file_offset);
-			/* Two calls side by side cannot both have a window. */
-			if (site->patched && start < free_from)
-				site->patched = false;
-			else if (site->patched)
-				free_from = start + site->patch.length;
+			settle_site(scan, site, &free_from);
 		}
 	}
 	*sites = scan->sites.items;
 	return scan->sites.count;
+}
+
+bool scan_is_whole(struct scan *scan)
+{
+	const struct scan_site *sites;
+	size_t count = scan_syscalls(scan, &sites);
+
+	for (size_t i = 0; i < count; i++)
+		if (!sites[i].patched && !sites[i].trapped && !is_sigreturn(scan, sites[i].address))
+			return false;
+	return !scan->sweep.hidden;
 }
 
 /* --- a scan --- */

@@ -48,15 +48,21 @@ bool scan_is_start(const struct scan *scan, uint64_t address);
 
 /*
  * The system calls of the file's code, in order of address. There is a patch where a window
- * was found; without one, the call is left to Syscall User Dispatch.
+ * was found; without one, a trap that takes its first byte.
  */
 struct scan_site {
 	uint64_t address;   /* of the syscall instruction */
 	int32_t number;     /* the call's number where it is plain to see; -1: unknown */
 	bool patched;
+	bool trapped;       /* no window was found; patch is a trap at the instruction */
 	struct patch patch;
 };
 size_t scan_syscalls(struct scan *scan, const struct scan_site **sites);
+/*
+ * Whether each of them is patched or trapped but for those by which signal handlers end, and
+ * no others hide where the code is not understood.
+ */
+bool scan_is_whole(struct scan *scan);
 
 /*
  * Addresses of the instructions by which a function ends: its returns, and the jumps to where

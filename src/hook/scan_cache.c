@@ -32,7 +32,7 @@ struct kept_head {
 	uint8_t build[BUILD_ID];
 	uint64_t sum;                  /* of all that follows it */
 	struct file_id id;
-	uint32_t syscall_count, unwind_count, call_count, is_go;
+	uint32_t syscall_count, unwind_count, call_count, is_go, is_whole, reserved;
 };
 
 /* --- which build this is --- */
@@ -219,6 +219,7 @@ static bool read_kept(int fd, const struct file_id *id, struct kept_file *kept)
 		.id = *id, .syscalls = patches, .unwinds = unwinds,
 		.syscall_count = head->syscall_count, .unwind_count = head->unwind_count,
 		.call_count = head->call_count, .is_go = head->is_go,
+		.is_whole = head->is_whole,
 	};
 	return head->sum == sum_of(head, patches, unwinds);
 }
@@ -280,6 +281,7 @@ void scan_cache_write(const struct patch_file *file)
 	head.unwind_count = file->unwind_count;
 	head.call_count = file->call_count;
 	head.is_go = file->is_go;
+	head.is_whole = file->is_whole;
 	head.sum = sum_of(&head, file->syscalls, file->unwinds);
 	if (!build_id(head.build))
 		return;

@@ -232,10 +232,38 @@ static int sweep_code(struct sweep *sweep, struct sweep_range *range)
 			error = look_at(sweep, range, at, &insn);
 			at += insn.length;
 		} else {
+			range->broken = true;
 			at++;
 		}
 	}
 	return error;
+}
+
+/*
+ * The bytes of a system call that were not met as one are part of another instruction, which
+ * is as sure as the decoding is: not where it failed, and not where something jumps to them.
+ */
+static bool hides_call(const struct sweep *sweep, const struct binary_load *load)
+{
+	const uint8_t *bytes = (const uint8_t *)sweep->binary->image.data + load->offset;
+	const uint8_t *at = bytes, *end = bytes + load->size;
+	size_t known = 0;
+
+	for (; (at = memchr(at, 0x0f, (size_t)(end - at))) && at + 1 < end; at++) {
+		uint64_t address = load->address + (uint64_t)(at - bytes);
+		const struct sweep_range *range;
+
+		if (at[1] != 0x05)
+			continue;
+		while (known < sweep->syscalls.count && sweep->syscalls.items[known] < address)
+			known++;
+		if (known < sweep->syscalls.count && sweep->syscalls.items[known] == address)
+			continue;
+		range = sweep_range_at(sweep, address);
+		if (!range || range->broken || sweep_is_target(sweep, address))
+			return true;
+	}
+	return false;
 }
 
 /* --- jump tables --- */
@@ -374,6 +402,9 @@ int sweep_run(struct sweep *sweep, struct binary *binary)
 	mark_tables(sweep);
 	sweep_words(sweep);
 	sweep_relocations(sweep);
+	for (size_t i = 0; i < binary->loads.count; i++)
+		if (binary->loads.items[i].executable)
+			sweep->hidden |= hides_call(sweep, &binary->loads.items[i]);
 	return error;
 }
 

@@ -15,6 +15,7 @@ struct sweep_range {
 	uint64_t start, end;
 	bool open;              /* has an indirect jump */
 	bool explained;         /* and a table whose targets are marked */
+	bool broken;            /* not all of its bytes are instructions */
 };
 
 /* Data whose address a range's code takes, perhaps a jump table. */
@@ -30,7 +31,8 @@ struct sweep {
 	uint8_t *targets;       /* a bit for each byte of code */
 	VEC(struct sweep_range) ranges; /* by address */
 	VEC(struct sweep_table) tables;
-	VEC(uint64_t) syscalls; /* addresses of syscall instructions */
+	VEC(uint64_t) syscalls; /* addresses of syscall instructions, in order */
+	bool hidden;            /* there may be more of them */
 };
 
 int sweep_run(struct sweep *sweep, struct binary *binary);
