@@ -55,17 +55,54 @@ static const struct verb *match_verb(int argc, char **argv, int *used)
 	return verb_find(argv[0]);
 }
 
+/* Is the verb of a group's: "seccomp compile" of "seccomp"? */
+static bool in_group(const struct verb *verb, const char *group)
+{
+	size_t len = strlen(group);
+
+	return strncmp(verb->name, group, len) == 0 && verb->name[len] == ' ';
+}
+
+static bool is_group(const char *word)
+{
+	for (size_t i = 0; verbs[i]; i++)
+		if (in_group(verbs[i], word))
+			return true;
+	return false;
+}
+
+static void help_group(const char *group, FILE *out)
+{
+	fprintf(out, "usage: skep %s VERB [OPTION]... [OPERAND]...\n\nverbs:\n", group);
+	for (size_t i = 0; verbs[i]; i++)
+		if (in_group(verbs[i], group))
+			fprintf(out, "  %-16s %s\n", verbs[i]->name, verbs[i]->summary);
+	fprintf(out, "\n'skep help %s VERB' shows the options of one.\n", group);
+}
+
 static int unknown_verb(const char *word)
 {
 	const char *near = nearest(word, verb_name, NULL);
-	size_t len = strlen(word);
 
-	for (size_t i = 0; verbs[i]; i++) {
-		if (strncmp(verbs[i]->name, word, len) == 0 && verbs[i]->name[len] == ' ')
-			return usage(NULL, "'%s' wants a verb after it: %s", word, verbs[i]->name);
-	}
 	return near ? usage(NULL, "there is no verb '%s'; did you mean '%s'?", word, near) :
 		      usage(NULL, "there is no verb '%s'", word);
+}
+
+/* Words that begin with a group's name, and are no verb. */
+static int only_group(int argc, char **argv)
+{
+	char words[64];
+
+	if (argc == 1) {
+		help_group(argv[0], stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0) {
+		help_group(argv[0], stdout);
+		return EXIT_DONE;
+	}
+	snprintf(words, sizeof(words), "%s %s", argv[0], argv[1]);
+	return unknown_verb(words);
 }
 
 static int help(int argc, char **argv)
@@ -78,8 +115,12 @@ static int help(int argc, char **argv)
 		return EXIT_DONE;
 	}
 	verb = match_verb(argc, argv, &used);
+	if (!verb && argc == 1 && is_group(argv[0])) {
+		help_group(argv[0], stdout);
+		return EXIT_DONE;
+	}
 	if (!verb)
-		return unknown_verb(argv[0]);
+		return is_group(argv[0]) ? only_group(argc, argv) : unknown_verb(argv[0]);
 	help_verb(verb, stdout);
 	return EXIT_DONE;
 }
@@ -163,6 +204,6 @@ int main(int argc, char **argv)
 		return flush(help(argc - 1, argv + 1));
 	verb = match_verb(argc, argv, &used);
 	if (!verb)
-		return unknown_verb(argv[0]);
+		return flush(is_group(argv[0]) ? only_group(argc, argv) : unknown_verb(argv[0]));
 	return flush(run_verb(verb, argc - used, argv + used));
 }

@@ -125,3 +125,22 @@ verbs() {
 	! cmp 'sorted.<processed' 'sorted.>processed'
 	! cmp 'sorted.>object' 'sorted.object<'
 }
+
+@test "usage: a group of verbs lists its own" {
+	run skep seccomp
+	[ "$status" = 2 ]
+	[[ "$output" == *'seccomp compile '*'seccomp disasm '* ]]
+	[[ "$output" != *'machine create'* ]]
+	run skep machine --help
+	[ "$status" = 0 ]
+	[[ "$output" == *'usage: skep machine VERB'*'machine create '* ]]
+	run skep help map
+	[ "$status" = 0 ]
+	[[ "$output" == *'map dump '* ]]
+	run skep seccomp compil x
+	[ "$status" = 2 ]
+	[[ "$output" == *"there is no verb 'seccomp compil'; did you mean 'seccomp compile'?"* ]]
+	run skep help machine remov
+	[ "$status" = 2 ]
+	[[ "$output" == *"did you mean 'machine remove'?"* ]]
+}
