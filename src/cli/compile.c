@@ -32,14 +32,14 @@ static const char *target_arch(const char *machine)
 /* What a compilation needs, all in one temporary directory. */
 struct job {
 	const char *path;        /* of the source */
-	char dir[32], object[48], header[48];
+	char dir[256], object[300], header[300];
 };
 
 /* The compiler's own process; never returns. */
 static void exec_clang(const struct job *job)
 {
 	const char *compiler = getenv("CLANG"), *slash = strrchr(job->path, '/');
-	char multiarch[128], beside[4096], made[64];
+	char multiarch[128], beside[4096], made[300];
 	struct utsname host;
 
 	uname(&host);
@@ -116,14 +116,19 @@ static int make_vmlinux(const struct job *job, struct skep_diag *diag)
 
 int compile_source(const char *path, void **image, size_t *size, struct skep_diag *diag)
 {
-	struct job job = { .path = path, .dir = "/tmp/skep-XXXXXX" };
+	const char *temporary = getenv("TMPDIR");
+	struct job job = { .path = path };
 	int error = 0;
+
+	temporary = temporary && *temporary ? temporary : "/tmp";
 
 	if (access(path, R_OK) < 0)
 		return skep_fail(diag, SKEP_IO, NULL, "cannot open '%s': %s", path,
 				 strerror(errno));
+	if ((size_t)snprintf(job.dir, sizeof(job.dir), "%s/skep-XXXXXX", temporary) >= sizeof(job.dir))
+		return skep_fail(diag, SKEP_IO, NULL, "$TMPDIR is too long");
 	if (!mkdtemp(job.dir))
-		return skep_fail(diag, SKEP_IO, NULL, "cannot create a directory in /tmp: %s",
+		return skep_fail(diag, SKEP_IO, NULL, "cannot create a directory in '%s': %s", temporary,
 				 strerror(errno));
 	snprintf(job.object, sizeof(job.object), "%s/prog.o", job.dir);
 	snprintf(job.header, sizeof(job.header), "%s/vmlinux.h", job.dir);

@@ -62,6 +62,8 @@ load helper
 
 @test "check: C sources are compiled on the way, clang's errors are shown" {
 	cp "$BATS_TEST_DIRNAME/objects/chain.bpf.c" .
+	mkdir temporary
+	export TMPDIR=$PWD/temporary
 	run skep check chain.bpf.c
 	[ "$status" = 0 ]
 	echo 'int x = nonsense;' >wrong.bpf.c
@@ -72,7 +74,10 @@ load helper
 	CLANG=/nowhere/clang run skep check chain.bpf.c
 	[ "$status" = 1 ]
 	[[ "$output" == *'is not installed'* ]]
-	[ -z "$(find /tmp -maxdepth 1 -name 'skep-*' -newer chain.bpf.c -user "$(id -un)" 2>/dev/null)" ]
+	[ -z "$(ls temporary)" ]
+	TMPDIR=$PWD/nowhere run skep check chain.bpf.c
+	[ "$status" = 1 ]
+	[[ "$output" == *"cannot create a directory in '$PWD/nowhere'"* ]]
 }
 
 @test "check: unknown flags and programs are refused" {
