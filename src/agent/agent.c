@@ -48,6 +48,7 @@ void agent_lodger(uint32_t pid, uint32_t ppid)
 
 	if (!process)
 		return;
+	process->host = agent_self.pid;
 	process_describe(process);
 	agent_knows(process);
 	process_set_state(process, PROCESS_FOLLOWED);

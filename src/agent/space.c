@@ -144,6 +144,7 @@ void space_changed(void)
 void space_forked(void)
 {
 	unwind_walkers = asking = 0;
+	unwind_modules = NULL; /* those are its parent's, who alone is known to have them */
 	stale = 1;
 	fresh = true;
 }

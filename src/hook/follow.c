@@ -299,6 +299,9 @@ static void watch_look(struct follower *follower, struct watch *watch)
 		pass_on(tid, &event);
 		return;
 	}
+	spaces_forget(follower->spaces, watch->pid);
+	if (watch->process)
+		watch->process->host = 0;
 	bring_in(follower, watch->process,
 		 (struct inject){ .why = AGENT_EXEC, .pid = tid, .exec_nr = watch->nr,
 				  .exec_tid = watch->tid });

@@ -23,14 +23,13 @@
 
 #include "base/base.h"
 #include "hook/files.h"
+#include "hook/tables.h"
 #include "hook/targets.h"
 #include "hook/trace.h"
-#include "hook/unwind.h"
-#include "map/memory.h"
+#include "helper/unwind.h"
 #include "map/owner.h"
 
-/* Larger tables would crowd maps out of the arena: such code is walked by frame pointers. */
-enum { TABLE_MAX = 32 << 20, SPACE_MAX = 4096 };
+enum { SPACE_MAX = 4096 };
 
 struct mapping {
 	uint64_t start, end, offset;
@@ -49,8 +48,7 @@ struct reading {
 
 struct spaces {
 	pthread_mutex_t lock;
-	struct memory *memory;
-	struct targets *targets;
+	struct tables *tables;
 	VEC(struct reading) readings;
 	size_t told;             /* of them */
 };
@@ -61,9 +59,12 @@ struct spaces *spaces_new(struct memory *memory, struct targets *targets)
 
 	if (!spaces)
 		return NULL;
+	spaces->tables = tables_new(memory, targets);
+	if (!spaces->tables) {
+		free(spaces);
+		return NULL;
+	}
 	pthread_mutex_init(&spaces->lock, NULL);
-	spaces->memory = memory;
-	spaces->targets = targets;
 	return spaces;
 }
 
@@ -81,57 +82,12 @@ void spaces_free(struct spaces *spaces)
 	for (size_t i = 0; i < spaces->readings.count; i++)
 		reading_done(&spaces->readings.items[i]);
 	vec_done(&spaces->readings);
+	tables_free(spaces->tables);
 	pthread_mutex_destroy(&spaces->lock);
 	free(spaces);
 }
 
-/* --- tables of files --- */
-
-static const struct unwind_file *file_find(const struct spaces *spaces, const struct file_id *id)
-{
-	const struct unwind_file *file = __atomic_load_n(&spaces->targets->unwind_files,
-							 __ATOMIC_ACQUIRE);
-
-	while (file && memcmp(&file->id, id, sizeof(*id)) != 0)
-		file = file->next;
-	return file;
-}
-
-/* In the arena; NULL: none, or too large. */
-static const struct unwind_table *table_copy(struct spaces *spaces, struct unwind_table *table)
-{
-	size_t size = sizeof(*table) + (table ? table->count * sizeof(table->row[0]) : 0);
-	void *copy = table && size <= TABLE_MAX ? memory_alloc(spaces->memory, size, 8) : NULL;
-
-	if (copy)
-		memcpy(copy, table, size);
-	return copy;
-}
-
-static const struct unwind_file *file_make(struct spaces *spaces, const char *path,
-					   const struct file_id *id)
-{
-	struct unwind_file *file = memory_alloc(spaces->memory, sizeof(*file), 8);
-	struct binary *binary = file ? binary_open(path, NULL, NULL) : NULL;
-	struct unwind_table *table = binary ? unwind_build(binary) : NULL;
-
-	if (!file)
-		return NULL;
-	file->id = *id;
-	file->table = table_copy(spaces, table);
-	file->loads = binary ? (uint32_t)MIN(binary->loads.count, UNWIND_LOADS) : 0;
-	for (uint32_t i = 0; i < file->loads; i++)
-		file->load[i] = (struct unwind_load){ binary->loads.items[i].address,
-						      binary->loads.items[i].offset,
-						      binary->loads.items[i].size };
-	free(table);
-	binary_free(binary);
-	file->next = spaces->targets->unwind_files;
-	while (!__atomic_compare_exchange_n(&spaces->targets->unwind_files, &file->next, file, false,
-					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-		;
-	return file;
-}
+/* --- files --- */
 
 /* A path may lead elsewhere by now, or live in another root. */
 static int open_mapped(pid_t pid, const struct mapping *mapping, char path[PATH_MAX + 40])
@@ -155,29 +111,24 @@ static int open_mapped(pid_t pid, const struct mapping *mapping, char path[PATH_
 	return -ENOENT;
 }
 
-static const struct unwind_file *file_of(struct spaces *spaces, pid_t pid,
-					 const struct mapping *mapping)
+static struct unwind_file *file_of(struct spaces *spaces, pid_t pid,
+				   const struct mapping *mapping)
 {
 	char path[PATH_MAX + 40];
-	const struct unwind_file *file = NULL;
+	struct unwind_file *file = NULL;
 	struct file_id id;
 	int fd = mapping->inode ? open_mapped(pid, mapping, path) : -ENOENT;
 
 	if (fd < 0)
 		return NULL;
-	if (file_identify(fd, &id) == 0) {
-		file = file_find(spaces, &id);
-		if (!file)
-			file = file_make(spaces, path, &id);
-	}
+	if (file_identify(fd, &id) == 0)
+		file = tables_file(spaces->tables, path, &id);
 	close(fd);
 	return file;
 }
 
-static struct unwind_module module_of(struct spaces *spaces, pid_t pid,
-				      const struct mapping *mapping)
+static struct unwind_module module_of(const struct unwind_file *file, const struct mapping *mapping)
 {
-	const struct unwind_file *file = file_of(spaces, pid, mapping);
 	struct unwind_module module = { mapping->start, mapping->end, 0, NULL };
 
 	for (uint32_t i = 0; file && i < file->loads; i++) {
@@ -245,13 +196,22 @@ static int64_t write_modules(struct spaces *spaces, const struct reading *readin
 {
 	size_t count = reading->mappings.count;
 	struct unwind_module *modules = calloc(count + 1, sizeof(*modules));
-	int error = modules ? 0 : -ENOMEM;
+	struct unwind_file **files = calloc(count + 1, sizeof(struct unwind_file *));
+	pid_t pid = (pid_t)reading->pid;
+	int error = modules && files ? 0 : -ENOMEM;
 
-	for (size_t i = 0; !error && i < count; i++)
-		modules[i] = module_of(spaces, (pid_t)reading->pid, &reading->mappings.items[i]);
+	tables_begin(spaces->tables);
+	for (size_t i = 0; !error && i < count; i++) {
+		files[i] = file_of(spaces, pid, &reading->mappings.items[i]);
+		modules[i] = module_of(files[i], &reading->mappings.items[i]);
+	}
 	if (!error && count && count <= room)
-		error = trace_write((pid_t)reading->pid, to, modules, count * sizeof(*modules));
+		error = trace_write(pid, to, modules, count * sizeof(*modules));
+	/* It turns to them when this has been said. */
+	if (!error && count <= room)
+		error = tables_give(spaces->tables, pid, files, count);
 	free(modules);
+	free(files);
 	return error < 0 ? error : (int64_t)count;
 }
 
@@ -313,6 +273,13 @@ int64_t spaces_read(struct spaces *spaces, pid_t pid, uint64_t to, uint64_t room
 	}
 	pthread_mutex_unlock(&spaces->lock);
 	return count;
+}
+
+void spaces_forget(struct spaces *spaces, pid_t pid)
+{
+	pthread_mutex_lock(&spaces->lock);
+	tables_take_back(spaces->tables, pid);
+	pthread_mutex_unlock(&spaces->lock);
 }
 
 int spaces_tell(struct spaces *spaces, struct skep_stacks *stacks)

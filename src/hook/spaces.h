@@ -4,7 +4,7 @@
  * names of what is met there. Control plane.
  *
  * A target asks when a program first wants its stack, and again after it has mapped
- * more. Files' tables are made once, and lie in the arena.
+ * more. Files' tables (tables.h) lie in the arena.
  *
  * Threads: any.
  */
@@ -30,6 +30,9 @@ void spaces_free(struct spaces *spaces); /* accepts NULL */
  * last. How many there are, or a negative errno.
  */
 int64_t spaces_read(struct spaces *spaces, pid_t pid, uint64_t to, uint64_t room, bool fresh);
+
+/* Its memory, and with it what it asked for, has been replaced. */
+void spaces_forget(struct spaces *spaces, pid_t pid);
 
 /* Tells all that was read to those who look for names. Errors: ENOMEM. */
 int spaces_tell(struct spaces *spaces, struct skep_stacks *stacks);

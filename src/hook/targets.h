@@ -61,6 +61,7 @@ struct process {
 	uint32_t unsampled;   /* threads that got no timer for samples */
 	uint32_t asides;      /* bits: why threads of it dropped out (agent/gate.h) */
 	int32_t unreached;    /* why it does not know yet what was attached; 0, or a negative errno */
+	uint32_t host;        /* the process whose memory it shares; 0: none */
 	uint64_t missed;      /* events its agent could not pass on */
 	uint64_t files_seen, sample_seen; /* the board's, at its latest look */
 	char comm[16];
@@ -73,11 +74,13 @@ struct unwind_load {
 	uint64_t address, offset, size;
 };
 
-/* How stacks are walked in a file's code. */
+/* How stacks are walked in a file's code; the supervisor's (hook/tables.h). */
 struct unwind_file {
 	struct unwind_file *next;
 	struct file_id id;
 	const struct unwind_table *table; /* NULL: by frame pointers */
+	uint64_t made_ns, used_ns;
+	bool held;            /* as was found out last */
 	uint32_t loads;
 	struct unwind_load load[UNWIND_LOADS];
 };

@@ -202,3 +202,50 @@ filled() {
 	skep machine remove web
 	[ -z "$(skep machine list)" ]
 }
+
+machine_used() {
+	skep machine show tables -j | sed 's/.*"memory_used":\([0-9]*\),.*/\1/'
+}
+
+# tables_of FIRST LAST: processes of as many programs, one after the other, each with its stack.
+tables_of() {
+	skep run --machine tables --no-maps -o out stack.o -- sh -c '
+		for i in $(seq "$1" "$2"); do touch -d "@$i" ./program; ./program --version; done
+	' sh "$1" "$2" >/dev/null
+}
+
+@test "machine: how to walk in programs that have ended takes no more and more room" {
+	[ "$(uname -m)" = x86_64 ] || skip "targets are x86-64"
+	cat >stack.bpf.c <<-'EOF'
+		#include <linux/bpf.h>
+		#include <bpf/bpf_helpers.h>
+		struct {
+			__uint(type, BPF_MAP_TYPE_ARRAY);
+			__uint(max_entries, 1);
+			__type(key, __u32);
+			__type(value, __u64[32]);
+		} last SEC(".maps");
+		SEC("tracepoint/syscalls/sys_enter_exit_group") int ending(void *ctx)
+		{
+			__u32 zero = 0;
+			void *stack = bpf_map_lookup_elem(&last, &zero);
+			if (stack)
+				bpf_get_stack(ctx, stack, 32 * sizeof(__u64), BPF_F_USER_STACK);
+			return 0;
+		}
+		char LICENSE[] SEC("license") = "GPL";
+	EOF
+	clang -O2 -g -target bpf "-I/usr/include/$(uname -m)-linux-gnu" -c stack.bpf.c -o stack.o
+	skep machine create tables
+	cp "$SKEP" program # it has much to walk in
+	tables_of 1 1
+	none=$(machine_used)
+	tables_of 1001 1026
+	some=$(machine_used)
+	tables_of 2001 2026
+	more=$(machine_used)
+	skep machine remove tables
+	echo "$none, $some, $more"
+	[ $((some - none)) -gt 4000000 ]
+	[ $((more - some)) -lt 1000000 ]
+}
