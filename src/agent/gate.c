@@ -497,23 +497,37 @@ static void resume_as(struct target_thread *thread, uint64_t nr, uint64_t ip, ui
 				    (flags >> 11 & 1));
 }
 
-uint64_t gate_resume(uint64_t ip, uint64_t flags, uint64_t ax, uint64_t orig_ax)
+bool gate_is_restart(const struct target_regs *regs)
 {
 	enum { INTERRUPTED = 512, INTERRUPTED_LAST = 516 };
+	int64_t result = (int64_t)regs->ax;
+
+	return (int64_t)regs->orig_ax >= 0 && result <= -INTERRUPTED && result >= -INTERRUPTED_LAST;
+}
+
+/* As one that nobody has to do anything about. */
+static bool is_plain(const struct target_regs *regs)
+{
+	if (regs->orig_ax >= GATE_CALLS)
+		return false;
+	return !special[regs->orig_ax] || (special[regs->orig_ax] == signal_call_wait &&
+					   !signal_wait_has_mask(regs));
+}
+
+uint64_t gate_resume(const struct target_regs *regs)
+{
 	struct target_thread *thread = thread_here();
-	int64_t result = (int64_t)ax;
 
 	if (!thread || thread->aside)
 		return 0;
 	/* The kernel has made its mind up, and keeps what is left of the call itself. */
-	if (ax == SYS_restart_syscall && is_syscall(ip)) {
-		resume_as(thread, ax, ip + 2, flags);
+	if (regs->ax == SYS_restart_syscall && is_syscall(regs->ip)) {
+		resume_as(thread, regs->ax, regs->ip + 2, regs->flags);
 		return (uintptr_t)gate_plain_syscall;
 	}
-	if (orig_ax >= GATE_CALLS || special[orig_ax] || result > -INTERRUPTED ||
-	    result < -INTERRUPTED_LAST || !is_syscall(ip - 2))
+	if (!gate_is_restart(regs) || !is_plain(regs) || !is_syscall(regs->ip - 2))
 		return 0;
-	resume_as(thread, orig_ax, ip, flags);
+	resume_as(thread, regs->orig_ax, regs->ip, regs->flags);
 	return (uintptr_t)gate_plain_after;
 }
 

@@ -84,6 +84,8 @@ struct gate_ops {
 	uint64_t (*call)(uint64_t address);
 	/* A signal's frame is made of this context, which is the application's. */
 	void (*framed)(struct target_thread *thread, struct signal_context *context);
+	/* ... and this one is returned to. May be told twice. */
+	void (*unframed)(struct target_thread *thread, const struct signal_context *context);
 	/* The thread leaves the agent for good; context says where to. False: not here, it is
 	 * to be told again. */
 	bool (*left)(struct target_thread *thread, struct signal_context *context);
@@ -110,7 +112,9 @@ int gate_adopt(void);
  * the gate, so that the kernel resumes the call with what is left of its time; 0: it is to go
  * on where it was.
  */
-uint64_t gate_resume(uint64_t ip, uint64_t flags, uint64_t ax, uint64_t orig_ax);
+uint64_t gate_resume(const struct target_regs *regs);
+/* Whether they say that the kernel is about to make the call behind ip again. */
+bool gate_is_restart(const struct target_regs *regs);
 /* The calling thread was stopped at ip: unless it is in the agent, it gets the timer that
  * gate_ops->sample_ns asks for now, and is dispatched or not as gate_ops->ways says. */
 void gate_look(uint64_t ip);

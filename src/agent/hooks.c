@@ -162,7 +162,7 @@ static struct gate_ops ops = {
 	.child = on_child, .leaving = on_leaving, .trap = probes_trap, .call = probes_call,
 	.signal = on_signal,
 	.aside = on_aside, .mapped = on_mapped, .fork = probes_fork, .left = probes_leave,
-	.framed = probes_framed, .filtering = on_filtering, .sample = on_sample,
+	.framed = probes_framed, .unframed = probes_unframed, .filtering = on_filtering, .sample = on_sample,
 };
 
 int hooks_start(bool alone)
@@ -179,18 +179,26 @@ int hooks_start(bool alone)
 	ops.sample_ns = &board->sample_ns;
 	ops.ways = &board->ways;
 	error = gate_start(&ops);
-	if (error < 0)
+	if (error < 0 || !alone)
 		return error;
 	/* Others may be in a handler, which does not return to gate_return. */
-	if (!alone)
+	if (!alone) {
 		gate_distrust();
-	error = probes_start(board, alone);
+		dispatch_settle(thread_here());
+		return 0;
+	}
+	error = probes_start(board, PATCH_ALONE);
 	if (error < 0) {
 		gate_stop();
 		return error;
 	}
 	dispatch_settle(thread_here());
 	return 0;
+}
+
+int hooks_patch(bool shared)
+{
+	return probes_start(board, shared ? PATCH_LIVE : PATCH_HELD);
 }
 
 uint32_t hooks_dismiss(void)

@@ -16,6 +16,9 @@ struct task_facts;
 /* agent_self is set. Arms the calling thread. alone: there is no other, and it has yet to
  * begin. 0 or a negative errno. */
 int hooks_start(bool alone);
+/* Not alone: all threads have been noted (held.h) and are stopped, also those of other processes
+ * in this memory, unless shared. */
+int hooks_patch(bool shared);
 /* What programs may ask of a thread. */
 struct task_facts *hooks_facts(struct target_thread *thread);
 /* Code is put back and every thread is asked to leave the agent. How many have not yet. */

@@ -14,6 +14,7 @@
 
 #include "agent/agent.h"
 #include "agent/gate.h"
+#include "agent/held.h"
 #include "agent/hooks.h"
 #include "agent/libc.h"
 #include "agent/probes.h"
@@ -31,13 +32,14 @@
  * and the stack ends the image, so that it grows away from what is in use. */
 __asm__(".pushsection .agent_table, \"a\"\n"
 	".globl agent_table\n"
-	".hidden agent_table, agent_call, agent_main, agent_thread, agent_stop, agent_look, agent_note\n"
-	".hidden agent_stack_end, agent_text_end, agent_image_end\n"
+	".hidden agent_table, agent_call, agent_main, agent_thread, agent_stop, agent_patch, agent_look\n"
+	".hidden agent_note, agent_stack_end, agent_text_end, agent_image_end\n"
 	"agent_table:\n"
-	"	.quad 0x33304147454b53\n"
+	"	.quad 0x34304147454b53\n"
 	"	.long agent_main - agent_table\n"
 	"	.long agent_thread - agent_table\n"
 	"	.long agent_stop - agent_table\n"
+	"	.long agent_patch - agent_table\n"
 	"	.long agent_look - agent_table\n"
 	"	.long agent_stack_end - agent_table\n"
 	"	.long agent_note - agent_table\n"
@@ -66,6 +68,7 @@ struct agent_start agent_note;
 int64_t agent_main(struct agent_start *start);
 int64_t agent_thread(struct agent_start *start);
 int64_t agent_stop(struct agent_start *start);
+int64_t agent_patch(struct agent_start *start);
 int64_t agent_look(struct agent_start *start);
 
 /* Maps the arena's file where the supervisor has it and becomes a participant. */
@@ -139,11 +142,30 @@ int64_t agent_main(struct agent_start *start)
 
 int64_t agent_thread(struct agent_start *start)
 {
+	const struct target_regs regs = {
+		.ip = start->ip, .flags = start->flags, .ax = start->ax, .orig_ax = start->orig_ax,
+		.di = start->arg[0], .si = start->arg[1], .dx = start->arg[2],
+		.r10 = start->arg[3], .r8 = start->arg[4], .r9 = start->arg[5],
+	};
 	int error = gate_adopt();
+	uint64_t to;
 
 	if (error < 0 && error != -EALREADY)
 		return error;
-	return (int64_t)gate_resume(start->ip, start->flags, start->ax, start->orig_ax);
+	to = gate_resume(&regs);
+	held_note(thread_here(), to ? to : regs.ip, !to && gate_is_restart(&regs) ? regs.ip - 2 : 0,
+		  start->sp);
+	return (int64_t)to;
+}
+
+/* All threads have been through agent_thread(), and are stopped. */
+int64_t agent_patch(struct agent_start *start)
+{
+	int error = hooks_patch(start->shared != 0);
+
+	if (error == 0)
+		agent_knows(agent_self.process);
+	return error;
 }
 
 /* The thread may be anywhere, in the agent too: nothing is waited for. */

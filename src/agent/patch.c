@@ -45,6 +45,7 @@ struct pool {
 };
 
 uint64_t patch_gate, patch_ways;
+bool (*patch_occupied)(uint64_t from, uint64_t to);
 static struct patch_area *areas;
 static struct pool *pools;
 static struct patch_site *buckets[BUCKETS];
@@ -567,6 +568,22 @@ static int change_live(struct patch_site *const *sites, size_t count, bool in,
 	return error;
 }
 
+/* Nobody executes anything; what they had read of it is forgotten. */
+static int change_held(struct patch_site *const *sites, size_t count, bool in,
+		       const struct writer *writer)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < count && !error; i++) {
+		uint8_t bytes[PATCH_BYTES];
+
+		change_bytes(sites[i], in, bytes);
+		error = write_code(writer, sites[i]->address, bytes, change_size(sites[i]));
+	}
+	sync_cores();
+	return error;
+}
+
 static uint64_t page_end(const struct patch_site *site)
 {
 	return (site->address + change_size(site) + PAGE - 1) & ~(uint64_t)(PAGE - 1);
@@ -622,7 +639,8 @@ static int change_all(struct patch_site *const *sites, size_t count, bool in,
 	if (mode == PATCH_ALONE)
 		return change_alone(sites, count, in);
 	writer.fd = sys_call3(SYS_open, (uintptr_t)"/proc/self/mem", O_RDWR | O_CLOEXEC, 0);
-	error = change_live(sites, count, in, &writer);
+	error = mode == PATCH_HELD ? change_held(sites, count, in, &writer)
+				   : change_live(sites, count, in, &writer);
 	if (writer.fd >= 0)
 		sys_call1(SYS_close, writer.fd);
 	return error;
@@ -649,11 +667,13 @@ static int64_t batch_array(const struct patch_batch *batch, size_t *count, uint6
 }
 
 /* Behind the first instruction a thread may be asleep, and wake up in the jump. */
-static enum patch_state state_of(const struct patch *patch, enum patch_mode mode)
+bool patch_jumps(const struct patch *patch, uint64_t address, enum patch_mode mode)
 {
-	bool jump = patch->method == PATCH_JUMP && (mode == PATCH_ALONE || patch_is_whole(patch));
-
-	return jump ? SITE_JUMP : SITE_TRAP;
+	if (patch->method != PATCH_JUMP)
+		return false;
+	if (mode == PATCH_ALONE || patch_is_whole(patch))
+		return true;
+	return mode == PATCH_HELD && !patch_occupied(address + 1, address + PATCH_JUMP_SIZE);
 }
 
 int patch_commit(struct patch_batch *batch, enum patch_mode mode)
@@ -676,7 +696,9 @@ int patch_commit(struct patch_batch *batch, enum patch_mode mode)
 
 		sites[i]->trapped = mode == PATCH_ALONE && is_call(sites[i]) &&
 				    patch->method == PATCH_JUMP && patch->call_from >= PATCH_JUMP_SIZE;
-		__atomic_store_n(&sites[i]->state, state_of(patch, mode), __ATOMIC_RELEASE);
+		__atomic_store_n(&sites[i]->state,
+				 patch_jumps(patch, sites[i]->address, mode) ? SITE_JUMP : SITE_TRAP,
+				 __ATOMIC_RELEASE);
 	}
 	error = change_all(sites, count, true, mode);
 	if (error) {

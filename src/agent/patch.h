@@ -8,7 +8,8 @@
  *
  * While other threads may be executing the code (PATCH_LIVE), only one byte changes at a time
  * in their eyes: a trap leads to the stub until the jump is complete. A window of several
- * instructions then keeps the trap, since a thread may be asleep between them.
+ * instructions then keeps the trap, since a thread may be asleep between them. Where all are
+ * stopped for the change (PATCH_HELD), it is known whether one is.
  *
  * Stubs are never freed while the process is patched: a thread may be asleep in one.
  *
@@ -44,6 +45,7 @@ struct patch_site {
 enum patch_mode {
 	PATCH_ALONE,        /* no other thread executes this code: there is none, or it is stopped,
 			     * or the code has only just been mapped */
+	PATCH_HELD,         /* all other threads are stopped: patch_occupied() says where */
 	PATCH_LIVE,
 };
 
@@ -54,7 +56,11 @@ struct patch_batch {
 /* Where system calls of patched sites go, and where the address of their ways (board.h) is.
  * Set before any site with a call is added. */
 extern uint64_t patch_gate, patch_ways;
+/* Whether a stopped thread may go on at an address of [from, to). */
+extern bool (*patch_occupied)(uint64_t from, uint64_t to);
 
+/* Whether a site there becomes a jump; else a trap. */
+bool patch_jumps(const struct patch *patch, uint64_t address, enum patch_mode mode);
 void patch_begin(struct patch_batch *batch);
 /*
  * Adds a site. before: position-independent code that the stub executes first, with two

@@ -14,10 +14,11 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include "agent/maps.h"
 #include "base/base.h"
 #include "map/sys.h"
 
-enum { MAPPINGS_MAX = 1024, POOL_SIZE = 1 << 16, POOL_HEAD = 16, PATH_SIZE = 512, MAPS_SIZE = 1 << 16 };
+enum { MAPPINGS_MAX = 1024, POOL_SIZE = 1 << 16, POOL_HEAD = 16 };
 
 /* A place of a program, an unwinder or a system call in one mapping. */
 struct placed {
@@ -344,12 +345,12 @@ static void update_unwinds(struct mapping *mapping, struct patch_batch *batch,
 }
 
 /*
- * Where threads run already only whole windows are taken, and no trap, which costs what a
- * dispatched call costs.
+ * Where threads run already only windows are taken where none of them is, and no trap, which
+ * costs what a dispatched call costs.
  */
-static bool is_put(const struct patch *patch, enum patch_mode mode)
+static bool is_put(const struct patch *patch, uint64_t address, enum patch_mode mode)
 {
-	return mode == PATCH_ALONE || (patch->method == PATCH_JUMP && patch_is_whole(patch));
+	return mode == PATCH_ALONE || patch_jumps(patch, address, mode);
 }
 
 static void put_syscalls(struct mapping *mapping, struct patch_batch *batch, enum patch_mode mode)
@@ -364,7 +365,7 @@ static void put_syscalls(struct mapping *mapping, struct patch_batch *batch, enu
 
 		if (!in_mapping(mapping, patch))
 			continue;
-		if (!is_put(patch, mode) || patch_overlap(address, address + patch->length) ||
+		if (!is_put(patch, address, mode) || patch_overlap(address, address + patch->length) ||
 		    !patch_add(batch, patch, address, NULL, 0, &error))
 			all = false;
 	}
@@ -394,6 +395,9 @@ static void update(struct mapping *mapping, enum patch_mode mode)
 		places_unknown();
 		return;
 	}
+	/* Go keeps threads of its own, whose next instruction may be any. */
+	if (mode == PATCH_HELD && mapping->file->is_go)
+		mode = PATCH_LIVE;
 	patch_begin(&batch);
 	remove_probes(mapping, mode);
 	add_probes(mapping, &batch, mode);
@@ -475,99 +479,34 @@ void places_update(enum patch_mode mode)
 
 /* --- what is mapped at the start --- */
 
-static uint64_t take_hex(const char **at)
-{
-	uint64_t value = 0;
-
-	for (;; ++*at) {
-		char c = **at;
-
-		if (c >= '0' && c <= '9')
-			value = value << 4 | (uint64_t)(c - '0');
-		else if (c >= 'a' && c <= 'f')
-			value = value << 4 | (uint64_t)(c - 'a' + 10);
-		else
-			return value;
-	}
-}
-
 /* The kernel's own pages make no call that begins or ends a thread or a program, or changes
  * signals. */
-static bool is_kernels(const char *line)
+static bool is_kernels(const struct maps_line *line)
 {
-	const char *name = strchr(line, '[');
-
-	return name && (strcmp(name, "[vdso]") == 0 || strcmp(name, "[vsyscall]") == 0);
+	return strcmp(line->path, "[vdso]") == 0 || strcmp(line->path, "[vsyscall]") == 0;
 }
 
-static void map_file(const char *path, uint64_t start, uint64_t end, uint64_t offset,
-		     enum patch_mode mode)
+/* Code of a file that its path does not lead to any more is not known. */
+static void map_one(void *arg, const struct maps_line *line)
 {
-	int64_t fd = path ? sys_call3(SYS_open, (uintptr_t)path, O_RDONLY | O_CLOEXEC, 0) : -1;
+	enum patch_mode mode = *(const enum patch_mode *)arg;
+	struct file_id id;
+	int64_t fd;
 
-	if (fd < 0) {
-		places_unknown();
+	if (!(line->prot & PROT_EXEC))
 		return;
-	}
-	places_mapped(start, end - start, offset, (int)fd, mode);
-	sys_call1(SYS_close, fd);
-}
-
-/* "start-end perms offset device inode path" */
-static void map_line(const char *at, enum patch_mode mode)
-{
-	uint64_t start = take_hex(&at), end, offset;
-	const char *perms;
-
-	if (*at++ != '-')
-		return;
-	end = take_hex(&at);
-	perms = at + 1;
-	if (*at != ' ' || perms[2] != 'x' || is_kernels(at) || opts->gate - start < end - start)
+	if (is_kernels(line) || opts->gate - line->start < line->end - line->start)
 		return; /* or the agent's */
-	if (perms[1] == 'w' || perms[3] == 's')
+	if (line->prot & PROT_WRITE || line->shared)
 		places_unknown();
-	at += 6;
-	offset = take_hex(&at);
-	map_file(strchr(at, '/'), start, end, offset, mode);
-}
-
-/* The lines of a buffer that are whole; what is left of it. */
-static size_t map_lines(char *buffer, size_t size, enum patch_mode mode)
-{
-	char *line = buffer, *end;
-
-	while ((end = memchr(line, '\n', size - (size_t)(line - buffer)))) {
-		*end = '\0';
-		map_line(line, mode);
-		line = end + 1;
-	}
-	size -= (size_t)(line - buffer);
-	memmove(buffer, line, size);
-	return size;
-}
-
-static int map_all(enum patch_mode mode)
-{
-	int64_t got = sys_call(SYS_mmap, 0, MAPS_SIZE, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
-	int64_t fd, size;
-	size_t held = 0;
-	char *buffer = (char *)(uintptr_t)got;
-
-	if (got < 0)
-		return (int)got;
-	fd = sys_call3(SYS_open, (uintptr_t)"/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
-	/* All of it first: patching changes the list. */
-	while (fd >= 0 && held < MAPS_SIZE - 1 &&
-	       (size = sys_call3(SYS_read, fd, (uintptr_t)buffer + held,
-				 MAPS_SIZE - 1 - held)) > 0)
-		held += (size_t)size;
+	/* What is shared is not patched: the file would be, too. */
+	fd = line->inode && !line->shared ? sys_call3(SYS_open, (uintptr_t)line->path, O_RDONLY | O_CLOEXEC, 0) : -1;
+	if (fd >= 0 && identify((int)fd, &id) && id.inode == line->inode)
+		places_mapped(line->start, line->end - line->start, line->offset, (int)fd, mode);
+	else
+		places_unknown();
 	if (fd >= 0)
 		sys_call1(SYS_close, fd);
-	map_lines(buffer, held, mode);
-	sys_call2(SYS_munmap, got, MAPS_SIZE);
-	return fd < 0 ? (int)fd : 0;
 }
 
 int places_start(const struct places_opts *given, enum patch_mode mode)
@@ -577,7 +516,7 @@ int places_start(const struct places_opts *given, enum patch_mode mode)
 	patch_gate = opts->gate;
 	patch_ways = opts->ways;
 	places_seen = __atomic_load_n(&opts->board->files_changed, __ATOMIC_ACQUIRE);
-	return map_all(mode);
+	return maps_each(map_one, &mode);
 }
 
 /* --- the end --- */

@@ -13,6 +13,7 @@
 
 #include "agent/agent.h"
 #include "agent/gate.h"
+#include "agent/held.h"
 #include "agent/hooks.h"
 #include "agent/patch.h"
 #include "agent/places.h"
@@ -26,7 +27,8 @@ enum { PATIENCE = 1000 };
 
 static uint32_t lock; /* thread id of the holder */
 static bool started;
-static bool framed;   /* a handler's frame leads into a stub: those stay */
+static uint64_t frames[64]; /* of handlers, that lead into a stub: their stack pointers there */
+static bool framed;   /* and there were more: stubs stay */
 
 static void probes_lock(void)
 {
@@ -97,7 +99,42 @@ static struct target_thread *find_thread(void)
 	return thread || gate_adopt() < 0 ? thread : thread_here();
 }
 
-int probes_start(struct board *board, bool alone)
+static bool is_gate(uint64_t ip)
+{
+	return ip - (uintptr_t)gate_ops->text < gate_ops->text_size;
+}
+
+/* Whether a jump has taken an address in its middle. */
+static bool is_covered(uint64_t ip)
+{
+	const struct patch_site *site = patch_overlap(ip, ip + 1);
+
+	return site && site->address != ip && site->state == SITE_JUMP;
+}
+
+/* Who sleeps in the gate returns to where the code is now. */
+static void move_returns(void)
+{
+	for (struct target_thread *thread = thread_list; thread; thread = thread->next)
+		if (thread->state == THREAD_USED && is_gate(thread->held_ip) && is_covered(thread->regs.ip))
+			thread->regs.ip = patch_moved(thread->regs.ip, true);
+}
+
+static int start_held(enum patch_mode mode)
+{
+	int error;
+
+	patch_occupied = held_in;
+	if (mode == PATCH_HELD)
+		held_begin();
+	error = places_start(&opts, mode);
+	move_returns();
+	if (mode == PATCH_HELD)
+		held_end();
+	return error;
+}
+
+int probes_start(struct board *board, enum patch_mode mode)
 {
 	int error;
 
@@ -111,7 +148,7 @@ int probes_start(struct board *board, bool alone)
 	opts.unknown = gate_distrust;
 	/* The supervisor has scanned what is mapped now, and waits for us. */
 	opts.scan = NULL;
-	error = places_start(&opts, alone ? PATCH_ALONE : PATCH_LIVE);
+	error = mode == PATCH_ALONE ? places_start(&opts, mode) : start_held(mode);
 	opts.scan = ask_scan;
 	started = error == 0;
 	return error;
@@ -126,6 +163,8 @@ void probes_stop(void)
 
 void probes_done(void)
 {
+	for (size_t i = 0; i < ARRAY_SIZE(frames); i++)
+		framed |= frames[i] != 0;
 	patch_free(framed);
 	if (!framed)
 		places_free();
@@ -237,7 +276,30 @@ void probes_framed(struct target_thread *thread, struct signal_context *context)
 		return;
 	probe_settle(&context->ip, &context->sp);
 	context->ip = patch_shown(context->ip);
-	framed |= patch_is_stub(context->ip);
+	if (!patch_is_stub(context->ip))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(frames); i++) {
+		uint64_t nobody = 0;
+
+		if (__atomic_compare_exchange_n(&frames[i], &nobody, context->sp, false,
+						__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			return;
+	}
+	framed = true;
+}
+
+void probes_unframed(struct target_thread *thread, const struct signal_context *context)
+{
+	(void)thread;
+	if (!patch_is_stub(context->ip))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(frames); i++) {
+		uint64_t sp = context->sp;
+
+		if (__atomic_compare_exchange_n(&frames[i], &sp, 0, false, __ATOMIC_RELAXED,
+						__ATOMIC_RELAXED))
+			return;
+	}
 }
 
 /*

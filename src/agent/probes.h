@@ -8,12 +8,13 @@
 #define AGENT_PROBES_H
 
 #include <stdbool.h>
+#include "agent/patch.h"
 #include "agent/thread.h"
 
 struct board;
 
-/* After the gate has started. alone: the process has one thread, which has yet to begin. */
-int probes_start(struct board *board, bool alone);
+/* After the gate has started. PATCH_HELD: all threads have been noted (held.h). */
+int probes_start(struct board *board, enum patch_mode mode);
 /* The code as it was, if it is not yet. Then threads may leave the gate. */
 void probes_stop(void);
 /* They have: memory is given back. */
@@ -32,6 +33,7 @@ void probes_fork(bool held);
 bool probes_trap(struct target_thread *thread, struct signal_context *context);
 uint64_t probes_call(uint64_t address);
 void probes_framed(struct target_thread *thread, struct signal_context *context);
+void probes_unframed(struct target_thread *thread, const struct signal_context *context);
 bool probes_leave(struct target_thread *thread, struct signal_context *context);
 
 #endif

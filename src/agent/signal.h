@@ -68,6 +68,7 @@ struct signal_actions {
 	struct kernel_sigaction app[SIGNAL_LAST + 1];
 };
 
+struct target_regs;
 struct target_thread;
 enum gate_next;
 
@@ -122,5 +123,7 @@ enum gate_next signal_call_sigaltstack(struct target_thread *thread);
 enum gate_next signal_call_sigreturn(struct target_thread *thread);
 enum gate_next signal_call_sigpending(struct target_thread *thread);
 enum gate_next signal_call_wait(struct target_thread *thread);
+/* Whether a call for which that is has a mask of its own. */
+bool signal_wait_has_mask(const struct target_regs *regs);
 
 #endif

@@ -183,6 +183,8 @@ enum gate_next signal_call_sigreturn(struct target_thread *thread)
 
 	if (!get(&context, at, sizeof(context)))
 		return GATE_CALL; /* the kernel kills it for that */
+	if (gate_ops->unframed)
+		gate_ops->unframed(thread, &context);
 	thread->blocked = context.mask & SIGNALS_OURS;
 	stack_set(thread, &context.stack, context.sp);
 	if (context.mask & SIGNALS_OURS) {
@@ -220,6 +222,15 @@ static const struct wait_call *wait_call(uint64_t nr)
 		if (wait_calls[i].nr == nr)
 			return &wait_calls[i];
 	__builtin_unreachable();
+}
+
+bool signal_wait_has_mask(const struct target_regs *regs)
+{
+	const uint64_t args[] = { regs->di, regs->si, regs->dx, regs->r10, regs->r8, regs->r9 };
+	const struct wait_call *call = wait_call(regs->orig_ax);
+	uint64_t pair[2] = { args[call->mask], 8 };
+
+	return pair[0] != 0 && (!call->pair || !get(pair, pair[0], sizeof(pair)) || pair[0] != 0);
 }
 
 enum gate_next signal_call_wait(struct target_thread *thread)

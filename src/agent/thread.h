@@ -132,6 +132,7 @@ struct target_thread {
 	uint32_t sample_missed;  /* not told of yet */
 	uint64_t sample_ns;      /* what the timer is set to; 0: none */
 	int64_t (*after)(struct target_thread *, int64_t); /* looks at this call's result */
+	uint64_t held_ip, held_again, held_sp; /* of a thread that was attached to (held.h) */
 	void *user;              /* the hooks' own */
 	struct task_facts facts; /* what programs ask of the thread */
 	uint64_t stack_size;     /* bytes below stack */

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define AGENT_SPAN (16ull << 20)
-#define AGENT_MAGIC 0x33304147454b53ull /* "SKEGA03" */
+#define AGENT_MAGIC 0x34304147454b53ull /* "SKEGA04" */
 
 /* The first bytes of the image; the entries are offsets from its start. */
 struct agent_table {
@@ -28,6 +28,7 @@ struct agent_table {
 			   * on, or 0: where it was */
 	uint32_t stop;    /* int64_t (struct agent_start *): in one thread, with all stopped; 0: the
 			   * image may be unmapped; -EAGAIN: once threads have run on */
+	uint32_t patch;   /* int64_t (struct agent_start *): once after that, in one; 0 or an errno */
 	uint32_t look;    /* int64_t (struct agent_start *): in any thread; 0, or -EAGAIN: not just now */
 	uint32_t stack;   /* end of the stack these run on; it grows down into data */
 	uint32_t note;    /* where a struct agent_start may be written; in data */
@@ -54,10 +55,12 @@ struct agent_start {
 	uint32_t process;        /* index of its record (targets.h) */
 	uint64_t targets;        /* the address of their struct targets in the arena */
 	uint64_t ip, sp, flags;  /* of the thread, as it goes on */
-	uint64_t ax, orig_ax;    /* thread, look: the same; a call that is to be begun again? */
+	uint64_t ax, orig_ax;    /* thread: the same; a call that is to be begun again? */
+	uint64_t arg[6];         /* thread: of that call */
 	uint32_t exec_nr;        /* AGENT_SPAWNED, AGENT_EXEC: number of the system call */
 	int32_t exec_tid;        /* and the thread that made it */
 	uint64_t inside;         /* stop: threads that are in the agent's text */
+	uint64_t shared;         /* patch: another process, not held, executes this memory */
 	uint64_t orphan;         /* stop: only if nobody serves its machine's targets; else -EBUSY */
 	uint64_t auxv[AGENT_AUXV][2]; /* the process's own, ended by AT_NULL */
 	char arena_path[AGENT_PATH];  /* to open the arena's file by */

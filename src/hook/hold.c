@@ -10,9 +10,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <linux/kcmp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "hook/interrupted.h"
 #include "hook/trace.h"
@@ -128,4 +131,25 @@ int hold_all(struct hold *hold, pid_t pid)
 		closedir(dir);
 	}
 	return error;
+}
+
+/* The kernel answers for processes of this user; those of others share no memory with ours. */
+bool hold_is_shared(pid_t pid)
+{
+	DIR *dir = opendir("/proc");
+	bool shared = !dir;
+	struct dirent *entry;
+
+	while (dir && !shared && (entry = readdir(dir))) {
+		pid_t other = (pid_t)atoi(entry->d_name);
+
+		if (other <= 0 || other == pid)
+			continue;
+		errno = 0;
+		shared = syscall(SYS_kcmp, pid, other, KCMP_VM, 0, 0) == 0 ||
+			 (errno != 0 && errno != ESRCH && errno != EPERM && errno != EACCES);
+	}
+	if (dir)
+		closedir(dir);
+	return shared;
 }

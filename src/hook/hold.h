@@ -7,6 +7,7 @@
 #ifndef HOOK_HOLD_H
 #define HOOK_HOLD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -19,6 +20,9 @@ struct hold {
 /* Every thread of a process. On failure some may be held. */
 int hold_all(struct hold *hold, pid_t pid);
 void hold_release(struct hold *hold);
+
+/* Whether another process has the same memory, or may have. */
+bool hold_is_shared(pid_t pid);
 
 /*
  * One thread, by itself, within so long. -ETIMEDOUT: it will stop some time and is to be let

@@ -93,6 +93,9 @@ __asm__(".pushsection .rodata\n"
 	(SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGTRAP) | \
 	 SIGNAL_BIT(64))
 
+/* Were they blocked, the trap at the end of what is run would end their handlers. */
+#define SIGNALS_FAULTS (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGTRAP))
+
 #define LOADER_CODE 256
 #define IMAGE_NAME "skep-agent"
 
@@ -314,6 +317,8 @@ int inject_thread(const struct injector *injector, pid_t tid, const struct injec
 	loader.start.flags = regs.eflags;
 	loader.start.ax = regs.rax;
 	loader.start.orig_ax = regs.orig_rax;
+	memcpy(loader.start.arg, (const uint64_t[]){ regs.rdi, regs.rsi, regs.rdx, regs.r10, regs.r8,
+						     regs.r9 }, sizeof(loader.start.arg));
 	error = agent_run(&at, tid, at.table.thread, &loader.start, SIGNALS_AGENTS, &to);
 	if (error < 0)
 		return error;
@@ -342,6 +347,19 @@ static int look_inside(const struct agent_at *at, pid_t tid, uint64_t *inside)
 	return trace_regs_write(tid, &regs);
 }
 
+int inject_patch(const struct injector *injector, pid_t tid, const struct inject *what,
+		 bool shared)
+{
+	const struct agent_at at = ours(injector);
+	struct loader loader;
+	uint64_t result;
+	int error = loader_fill(&loader, injector, &at, what, tid, at.table.patch);
+
+	loader.start.shared = shared;
+	return error < 0 ? error : agent_run(&at, tid, at.table.patch, &loader.start, SIGNALS_FAULTS,
+					     &result);
+}
+
 int inject_look(const struct injector *injector, pid_t tid, const struct inject *what)
 {
 	struct user_regs_struct regs;
@@ -359,7 +377,7 @@ int inject_look(const struct injector *injector, pid_t tid, const struct inject 
 	if (error < 0)
 		return error;
 	loader.start.ip = regs.rip;
-	return agent_run(&at, tid, at.table.look, &loader.start, 0, &result);
+	return agent_run(&at, tid, at.table.look, &loader.start, SIGNALS_FAULTS, &result);
 }
 
 int inject_stop(const struct injector *injector, const struct agent_at *at, const pid_t *tids,

@@ -53,6 +53,10 @@ struct inject {
 int inject_start(const struct injector *injector, pid_t tid, const struct inject *what);
 /* In each thread of a process that has just been given it, the first too. */
 int inject_thread(const struct injector *injector, pid_t tid, const struct inject *what);
+/* In one, when all have it and are held: their code is patched. shared: others that are not
+ * held execute it too. */
+int inject_patch(const struct injector *injector, pid_t tid, const struct inject *what,
+		 bool shared);
 /* In one thread: the agent looks at what has been attached. -EAGAIN: not just now. */
 int inject_look(const struct injector *injector, pid_t tid, const struct inject *what);
 /* The agent that a process has. 1, 0 (it has none of this version) or a negative errno. */

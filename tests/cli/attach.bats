@@ -103,9 +103,9 @@ map_names() {
 	wait $victim
 }
 
-# The program work, with an object that probes its function.
+# worker [NAME]: the program work, of NAME.c, with an object that probes its function.
 worker() {
-	gcc -O1 -g -o work "$BATS_TEST_DIRNAME/objects/work.c"
+	gcc -O1 -g -o work "$BATS_TEST_DIRNAME/objects/${1:-work}.c"
 	clang -O2 -g -target bpf -D__TARGET_ARCH_x86 "-I/usr/include/$(uname -m)-linux-gnu" \
 		"-DEXE=\"$PWD/work\"" -c "$BATS_TEST_DIRNAME/objects/work.bpf.c" -o work.o
 }
@@ -128,17 +128,35 @@ value_of() {
 		END { print found == "" ? 0 : found }' "$1"
 }
 
-# Whether the first byte of work() in the victim is another than in the file.
-is_patched() {
+# The first byte of work() in the victim, of the program work.
+first_byte() {
 	python3 - $victim "$(nm work | awk '$3 == "work" { print $1 }')" <<-'END'
 		import sys
 		pid, address = sys.argv[1], int(sys.argv[2], 16)
 		code = [line.split() for line in open(f"/proc/{pid}/maps") if line.endswith("/work\n")]
 		base = int(code[0][0].split("-")[0], 16) if address < 0x400000 else 0
-		with open(f"/proc/{pid}/mem", "rb") as memory, open("work", "rb") as file:
+		with open(f"/proc/{pid}/mem", "rb") as memory:
 		    memory.seek(base + address)
-		    sys.exit(memory.read(1) not in b"\xe9\xcc")
+		    print(memory.read(1).hex())
 	END
+}
+
+# Waits until the victim is in a system call of that number.
+wait_for_call() {
+	until [ "$(cut -d ' ' -f 1 /proc/$victim/syscall)" = "$1" ]; do
+		sleep 0.05
+	done
+}
+
+# Waits until work() is patched; prints how.
+wait_for_patch() {
+	local byte
+	for _ in $(seq 400); do
+		byte=$(first_byte)
+		case $byte in e9 | cc) break ;; esac
+		sleep 0.05
+	done
+	echo "$byte"
 }
 
 @test "attach: a target that computes gets a probe at once, and samples" {
@@ -163,15 +181,10 @@ is_patched() {
 	mkfifo fifo
 	follow_work fifo
 	exec 9<>fifo
-	until [ "$(cut -d ' ' -f 1 /proc/$victim/syscall)" = 0 ]; do
-		sleep 0.05
-	done
+	wait_for_call 0
 	"$SKEP" run --machine "$name" -o second work.o 3>&- 9>&- &
 	second=$!
-	for _ in $(seq 400); do
-		is_patched && break
-		sleep 0.05
-	done
+	wait_for_patch
 	echo >&9
 	wait $supervisor
 	wait $second
@@ -189,4 +202,35 @@ is_patched() {
 	[ "$status" = 1 ]
 	[[ "$output" == *'H033'* ]]
 	skep machine remove "$name"
+}
+
+# attach_held ARG...: to work, which waits for a byte; how it is patched is in $patched.
+attach_held() {
+	mkfifo fifo
+	./work fifo "$@" >said 3>&- &
+	victim=$!
+	exec 9<>fifo
+	wait_for_call 0
+	"$SKEP" run --pid $victim -o second work.o 3>&- 9>&- &
+	supervisor=$!
+	patched=$(wait_for_patch)
+	echo >&9
+	wait $supervisor
+	exec 9>&-
+	grep -qx 'done' said
+}
+
+@test "attach: code of several instructions becomes a jump where no thread is between them" {
+	worker held
+	attach_held whole
+	[ "$patched" = e9 ]
+	[ "$(value_of second 0)" = 4 ]
+}
+
+@test "attach: where a signal's handler returns between them, it does not" {
+	worker held
+	attach_held
+	[ "$patched" = cc ]
+	# The first call had begun before.
+	[ "$(value_of second 0)" = 3 ]
 }

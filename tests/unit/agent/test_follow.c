@@ -452,6 +452,21 @@ static void wait_until_behind(pid_t pid, bool behind, int unreached)
 		 strerror(-process->unreached));
 }
 
+static bool catches(pid_t pid, int sig)
+{
+	char path[40], line[128];
+	unsigned long long caught = 0;
+	FILE *file;
+
+	sprintf(path, "/proc/%d/status", (int)pid);
+	file = fopen(path, "r");
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "SigCgt: %llx", &caught) == 1)
+			break;
+	fclose(file);
+	return caught >> (sig - 1) & 1;
+}
+
 static void change_board(void)
 {
 	__atomic_fetch_add(&world->board->files_changed, 1, __ATOMIC_RELEASE);
@@ -467,6 +482,7 @@ static void follow__who_only_waits_looks_at_what_is_attached_and_waits_on(void *
 	for (int i = 0; i < 5; i++) {
 		change_board();
 		wait_until_behind(running.pid, false, 0);
+		assert_true(catches(running.pid, SIGTRAP)); /* patches need it */
 	}
 	running_check(&running);
 	assert_int_equal(follower_detach(follower, running.pid), 0);
