@@ -118,7 +118,7 @@ int skep_seccomp_read(struct skep_seccomp *policy, const char *text, size_t size
 		      const char *name, struct skep_diag *diag);
 
 /*
- * The filter of a policy: a search among the numbers of each architecture, halving them, and each
+ * The filter of a policy: a search among the numbers of each architecture, and each
  * different decision once. *insns is for the caller to free. Errors: EINVAL: it does not fit
  * into SKEP_CBPF_MAX instructions, or has no architecture; ENOMEM.
  */

@@ -92,6 +92,9 @@ int skep_seccomp_add_multiplexed(struct skep_seccomp *policy, const char *call, 
 	struct skep_seccomp_test test;
 	const char *by = syscall_multiplexer(call, &test);
 
+	/* the upper half of ipc's number is a version: what is refused is refused in every version */
+	if (by && strcmp(by, "ipc") == 0 && action != SECCOMP_RET_ALLOW)
+		test.mask = UINT16_MAX;
 	if (!by || !skep_seccomp_has_arch(policy, SKEP_ARCH_X86))
 		return 0;
 	return skep_seccomp_add_rule(policy, SKEP_ARCH_X86, by, action, &test, 1, diag);

@@ -3,202 +3,24 @@
  * seccomp_compile.c - a policy as a filter.
  *
  * The numbers of an architecture fall into spans that are treated alike; which span a
- * call is in, a binary search finds. The filter is made from its end: what is
- * jumped to stands before what jumps, so that a label is the count of instructions behind
- * it, and one too far away for a jump of 255 is repeated (a return) or reached over a
- * goto.
+ * call is in, a search finds (seccomp_search.c).
  *
  *   load arch ─ jeq ─► load nr ─ search ─► decision of a span ─► return
  *                 └──► next architecture ... foreign
  */
-#include "cbpf/seccomp.h"
+#include "cbpf/seccomp_compile.h"
 
-#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/base.h"
+#include "cbpf/seccomp_emit.h"
+#include "cbpf/seccomp_search.h"
 
 #define OFFSET_NR 0u
 #define OFFSET_ARCH 4u
-#define OFFSET_ARGS 16u
-#define FEW 4u    /* numbers that are asked for one by one */
-#define REACH 253u /* of 255: a goto for the other side may come between */
-
-/* Calls from low up to the next span's. */
-struct span {
-	uint32_t low, action;            /* action: when no rule matches */
-	const struct seccomp_rule *rules;
-	size_t count;
-	uint32_t label;
-};
-
-struct gen {
-	struct skep_cbpf_insn *insns; /* the last one first */
-	uint32_t count, size;
-	bool failed;
-	VEC(struct seccomp_rule) rules;  /* sorted: each machine's stand together */
-	VEC(struct span) spans;          /* of the machine at hand */
-	VEC(struct span) decided;        /* decisions that are there, of all machines */
-};
-
-/* --- instructions, from the end --- */
-
-static uint32_t emit(struct gen *gen, uint16_t code, uint8_t jt, uint8_t jf, uint32_t k)
-{
-	if (gen->count == gen->size) {
-		uint32_t size = gen->size ? gen->size * 2 : 256;
-		void *more = gen->size > 64 * SKEP_CBPF_MAX ? NULL :
-			     realloc(gen->insns, size * sizeof(*gen->insns));
-
-		if (!more) {
-			gen->failed = true;
-			return 0;
-		}
-		gen->insns = more;
-		gen->size = size;
-	}
-	gen->insns[gen->count] = (struct skep_cbpf_insn){ code, jt, jf, k };
-	return gen->count++;
-}
-
-static bool is_return(const struct gen *gen, uint32_t label)
-{
-	return gen->insns[label].code == (BPF_RET | BPF_K);
-}
-
-/* The label, or one near that leads there. */
-static uint32_t within(struct gen *gen, uint32_t label, uint32_t reach)
-{
-	if (gen->failed || gen->count - label - 1 <= reach)
-		return label;
-	if (is_return(gen, label))
-		return emit(gen, BPF_RET | BPF_K, 0, 0, gen->insns[label].k);
-	return emit(gen, BPF_JMP | BPF_JA, 0, 0, gen->count - label - 1);
-}
-
-static uint32_t emit_return(struct gen *gen, uint32_t action)
-{
-	for (uint32_t i = gen->count; i > 0 && gen->count - i < REACH; i--) {
-		if (is_return(gen, i - 1) && gen->insns[i - 1].k == action)
-			return i - 1;
-	}
-	return emit(gen, BPF_RET | BPF_K, 0, 0, action);
-}
-
-static uint32_t emit_jump(struct gen *gen, uint16_t op, uint32_t k, uint32_t yes, uint32_t no)
-{
-	if (yes == no)
-		return yes;
-	for (uint32_t i = gen->count; i > 0 && gen->count - i < REACH && !gen->failed; i--) {
-		const struct skep_cbpf_insn *insn = &gen->insns[i - 1];
-
-		if (insn->code == (BPF_JMP | op | BPF_K) && insn->k == k && i - 2 - insn->jt == yes &&
-		    i - 2 - insn->jf == no)
-			return i - 1;
-	}
-	yes = within(gen, yes, REACH);
-	no = within(gen, no, REACH);
-	return emit(gen, (uint16_t)(BPF_JMP | op | BPF_K), (uint8_t)(gen->count - yes - 1),
-		    (uint8_t)(gen->count - no - 1), k);
-}
-
-/* A load or mask, which runs on into what stands behind it. */
-static uint32_t emit_before(struct gen *gen, uint16_t code, uint32_t k, uint32_t next)
-{
-	for (uint32_t i = gen->count; i > 1 && gen->count - i < REACH && !gen->failed; i--) {
-		if (gen->insns[i - 1].code == code && gen->insns[i - 1].k == k && i - 2 == next)
-			return i - 1;
-	}
-	within(gen, next, 0);
-	return emit(gen, code, 0, 0, k);
-}
-
-static uint32_t emit_load(struct gen *gen, uint32_t offset, uint32_t next)
-{
-	return emit_before(gen, BPF_LD | BPF_W | BPF_ABS, offset, next);
-}
-
-/* --- tests of arguments --- */
-
-/* (A half of the argument & mask) op value. */
-static uint32_t emit_half(struct gen *gen, uint32_t offset, uint32_t mask, uint16_t op, uint32_t value,
-			  uint32_t yes, uint32_t no)
-{
-	uint32_t label = emit_jump(gen, op, value, yes, no);
-
-	if (label == yes && yes == no)
-		return label;
-	if (mask != UINT32_MAX)
-		label = emit_before(gen, BPF_ALU | BPF_AND | BPF_K, mask, label);
-	return emit_load(gen, offset, label);
-}
-
-static uint32_t emit_equal(struct gen *gen, const struct skep_seccomp_test *test, uint32_t yes,
-			   uint32_t no)
-{
-	uint32_t offset = OFFSET_ARGS + 8u * test->arg, high = (uint32_t)(test->mask >> 32);
-	uint32_t low = (uint32_t)test->mask;
-
-	if (test->value & ~test->mask)
-		return no;
-	if (low)
-		yes = emit_half(gen, offset, low, BPF_JEQ, (uint32_t)test->value, yes, no);
-	if (high)
-		yes = emit_half(gen, offset + 4, high, BPF_JEQ, (uint32_t)(test->value >> 32), yes, no);
-	return yes;
-}
-
-/* Above value, or also equal to it. */
-static uint32_t emit_above(struct gen *gen, const struct skep_seccomp_test *test, uint16_t op,
-			   uint32_t yes, uint32_t no)
-{
-	uint32_t offset = OFFSET_ARGS + 8u * test->arg, value = (uint32_t)(test->value >> 32);
-	uint32_t mask = (uint32_t)(test->mask >> 32), low, equal;
-
-	if (!mask && value)
-		return no;
-	low = emit_half(gen, offset, (uint32_t)test->mask, op, (uint32_t)test->value, yes, no);
-	if (!mask)
-		return low;
-	equal = emit_jump(gen, BPF_JEQ, value, low, no);
-	return emit_half(gen, offset + 4, mask, BPF_JGT, value, yes, equal);
-}
-
-static uint32_t emit_test(struct gen *gen, const struct skep_seccomp_test *test, uint32_t yes,
-			  uint32_t no)
-{
-	switch ((enum skep_seccomp_op)test->op) {
-	case SKEP_SECCOMP_EQ:
-		return emit_equal(gen, test, yes, no);
-	case SKEP_SECCOMP_NE:
-		return emit_equal(gen, test, no, yes);
-	case SKEP_SECCOMP_GT:
-		return emit_above(gen, test, BPF_JGT, yes, no);
-	case SKEP_SECCOMP_LE:
-		return emit_above(gen, test, BPF_JGT, no, yes);
-	case SKEP_SECCOMP_GE:
-		return emit_above(gen, test, BPF_JGE, yes, no);
-	case SKEP_SECCOMP_LT:
-		return emit_above(gen, test, BPF_JGE, no, yes);
-	}
-	return no;
-}
-
-static uint32_t emit_decision(struct gen *gen, const struct span *span)
-{
-	uint32_t label = emit_return(gen, span->action);
-
-	for (size_t i = span->count; i-- > 0;) {
-		const struct seccomp_rule *rule = &span->rules[i];
-		uint32_t no = label;
-
-		label = emit_return(gen, rule->action);
-		for (size_t j = rule->test_count; j-- > 0;)
-			label = emit_test(gen, &rule->tests[j], label, no);
-	}
-	return label;
-}
+#define NUMBERS 512u         /* above the numbers of calls */
+#define DECISION 0x80000000u /* a label that is the step of a decision */
 
 /* --- spans --- */
 
@@ -319,85 +141,194 @@ static void make_spans(struct gen *gen, const struct skep_seccomp *policy, unsig
 
 /* --- the search --- */
 
-static bool is_single(const struct gen *gen, size_t i)
+/* A decision stands near the first jump to it. */
+static uint32_t place(struct gen *gen, uint32_t label)
 {
-	uint64_t end = i + 1 < gen->spans.count ? gen->spans.items[i + 1].low : 1ull << 32;
-
-	return end - gen->spans.items[i].low == 1;
+	if (gen->failed || !(label & DECISION))
+		return label;
+	return emit_decision(gen, label & ~DECISION);
 }
 
-/* Few single numbers among what is treated alike: asking for each is less than halving. */
-static bool is_few(const struct gen *gen, size_t from, size_t to, size_t alike)
+static uint32_t search_jump(void *arg, bool jge, uint32_t k, uint32_t yes, uint32_t no)
 {
-	size_t others = 0;
+	struct gen *gen = arg;
 
-	for (size_t i = from; i < to; i++) {
-		if (gen->spans.items[i].label == gen->spans.items[alike].label)
+	no = place(gen, no);
+	yes = place(gen, yes);
+	return emit_jump(gen, jge ? BPF_JGE : BPF_JEQ, k, yes, no);
+}
+
+/* Any call that an architecture may have is as likely as any other. */
+static uint32_t weight_of(uint64_t low, uint64_t end)
+{
+	uint32_t weight = 0;
+
+	for (uint64_t base = 0; base <= SKEP_X32_BIT; base += SKEP_X32_BIT) {
+		uint64_t from = MAX(low, base), to = MIN(end, base + NUMBERS);
+
+		weight += to > from ? (uint32_t)(to - from) : 0;
+	}
+	return weight;
+}
+
+/* What asking for numbers one by one takes, of which those that have no rule of their own remain. */
+static uint64_t count_single(const struct gen *gen, const struct skep_seccomp *policy, unsigned archs)
+{
+	uint64_t jumps = 0;
+
+	for (size_t i = 0; i < gen->spans.count; i++) {
+		const struct span *span = &gen->spans.items[i];
+		uint64_t end = i + 1 < gen->spans.count ? gen->spans.items[i + 1].low : 1ull << 32;
+
+		if (span->count || span->action != normal_for(policy, archs, span->low))
+			jumps += end - span->low;
+	}
+	/* and whether it is one of x32's; if so, whether it is -1 */
+	return jumps + 2 * (archs == 1u << SKEP_ARCH_X86_64);
+}
+
+typedef VEC(struct search_span) search_vec;
+
+/* A span that follows those that are there; what is as its neighbour becomes one with it. */
+static void add_search(struct gen *gen, search_vec *spans, uint32_t low, uint64_t end, uint32_t label)
+{
+	struct search_span *last = spans->count ? &spans->items[spans->count - 1] : NULL;
+
+	if (last && last->label == label) {
+		last->weight += weight_of(low, end);
+		return;
+	}
+	last = vec_push(spans);
+	if (last)
+		*last = (struct search_span){ low, label, weight_of(low, end) };
+	else
+		gen->failed = true;
+}
+
+static uint64_t end_of(const struct gen *gen, size_t span)
+{
+	return span + 1 < gen->spans.count ? gen->spans.items[span + 1].low : 1ull << 32;
+}
+
+static uint32_t emit_search(struct gen *gen, search_vec *spans, uint64_t limit)
+{
+	uint32_t begin = 0;
+
+	if (!gen->failed && !search_emit(spans->items, spans->count, limit, search_jump, gen, &begin))
+		gen->failed = true;
+	vec_done(spans);
+	return gen->failed ? 0 : place(gen, begin);
+}
+
+static uint32_t emit_plain(struct gen *gen, uint64_t limit)
+{
+	search_vec spans = { 0 };
+
+	for (size_t i = 0; i < gen->spans.count; i++)
+		add_search(gen, &spans, gen->spans.items[i].low, end_of(gen, i), gen->spans.items[i].label);
+	return emit_search(gen, &spans, limit);
+}
+
+/* x32's search, without the bit: what is treated as x86_64's number goes on at same. */
+static void add_x32(struct gen *gen, search_vec *spans, size_t first, uint32_t same)
+{
+	size_t left = 0, right = first;
+
+	for (uint64_t low = 0, end; low < SKEP_X32_BIT && !gen->failed; low = end) {
+		uint64_t right_end = end_of(gen, right) - SKEP_X32_BIT;
+		uint32_t label = gen->spans.items[right].label;
+
+		end = MIN(MIN(end_of(gen, left), right_end), SKEP_X32_BIT);
+		add_search(gen, spans, (uint32_t)low, end, label == gen->spans.items[left].label ? same : label);
+		left += end == end_of(gen, left);
+		right += end == right_end;
+	}
+}
+
+/*
+ * x32's numbers are x86_64's with a bit, but for few: without it, those that are treated the same go
+ * on in x86_64's search. first: the span that x32 begins in; the last one, too, begins among its numbers.
+ *
+ *   jge x32's bit ─► and ~bit ─ search ─► what differs
+ *          │                      └─ the same ─┐
+ *          └──────────────────────────────► search ─► ...
+ */
+static uint32_t emit_shared(struct gen *gen, size_t first, uint64_t limit)
+{
+	search_vec plain = { 0 }, x32 = { 0 };
+	uint32_t own, same;
+
+	for (size_t i = 0; i < gen->spans.count && gen->spans.items[i].low < SKEP_X32_BIT; i++)
+		add_search(gen, &plain, gen->spans.items[i].low, MIN(end_of(gen, i), SKEP_X32_BIT),
+			   gen->spans.items[i].label);
+	same = emit_search(gen, &plain, limit / 2);
+	if (gen->failed)
+		return 0;
+	add_x32(gen, &x32, first, same);
+	own = emit_search(gen, &x32, limit / 2);
+	if (gen->failed)
+		return 0;
+	return emit_jump(gen, BPF_JGE, SKEP_X32_BIT, emit_before(gen, BPF_ALU | BPF_AND | BPF_K, ~SKEP_X32_BIT, own), same);
+}
+
+/* Every number that has a rule of its own is asked for. */
+static uint32_t emit_each(struct gen *gen, const struct skep_seccomp *policy, unsigned archs)
+{
+	uint32_t rest = place(gen, gen->spans.items[gen->spans.count - 1].label), label;
+
+	for (size_t i = gen->spans.count; i-- > 0 && !gen->failed;) {
+		const struct span *span = &gen->spans.items[i];
+
+		label = place(gen, span->label);
+		if (!span->count && span->action == normal_for(policy, archs, span->low)) {
+			/* what remains below x32's numbers is another thing */
+			if (span->low < SKEP_X32_BIT && end_of(gen, i) == SKEP_X32_BIT)
+				rest = emit_jump(gen, BPF_JGE, SKEP_X32_BIT, rest, label);
 			continue;
-		if (!is_single(gen, i) || ++others > FEW)
-			return false;
+		}
+		for (uint64_t nr = span->low; nr < end_of(gen, i) && !gen->failed; nr++)
+			rest = emit_jump(gen, BPF_JEQ, (uint32_t)nr, label, rest);
 	}
-	return others < to - from;
+	return rest;
 }
 
-static uint32_t emit_few(struct gen *gen, size_t from, size_t to, size_t alike)
+static uint32_t emit_numbers(struct gen *gen, const struct skep_seccomp *policy, unsigned archs,
+			     const struct seccomp_way *way)
 {
-	const struct span *spans = gen->spans.items;
-	uint32_t label = spans[alike].label;
+	uint64_t limit = count_single(gen, policy, archs) * way->limit / 100;
+	size_t first = 0, last = gen->spans.count - 1;
+	const unsigned both = 1u << SKEP_ARCH_X86_64 | 1u << SKEP_ARCH_X32;
 
-	for (size_t i = from; i < to; i++) {
-		if (spans[i].label != spans[alike].label)
-			label = emit_jump(gen, BPF_JEQ, spans[i].low, spans[i].label, label);
-	}
-	return label;
-}
-
-static uint32_t emit_search(struct gen *gen, size_t from, size_t to)
-{
-	size_t middle = from + (to - from) / 2;
-	uint32_t above, below;
-
-	/* the first two differ: what is alike in a range of few is one of them */
-	for (size_t alike = from; alike < to && alike < from + 2; alike++) {
-		if (is_few(gen, from, to, alike))
-			return emit_few(gen, from, to, alike);
-	}
-	above = emit_search(gen, middle, to);
-	below = emit_search(gen, from, middle);
-	return emit_jump(gen, BPF_JGE, gen->spans.items[middle].low, above, below);
+	while (end_of(gen, first) <= SKEP_X32_BIT)
+		first++;
+	if (way->each)
+		return emit_each(gen, policy, archs);
+	if (!way->shared || archs != both || first == last || gen->spans.items[last].low >= 2 * SKEP_X32_BIT)
+		return emit_plain(gen, limit);
+	return emit_shared(gen, first, limit);
 }
 
 static void label_spans(struct gen *gen)
 {
-	for (size_t i = 0; i < gen->spans.count && !gen->failed; i++) {
-		struct span *span = &gen->spans.items[i], *kept;
-		size_t same = 0;
-
-		while (same < gen->decided.count && !same_decision(&gen->decided.items[same], span))
-			same++;
-		/* a return is repeated rather than reached */
-		if (same < gen->decided.count && span->count) {
-			span->label = gen->decided.items[same].label;
-			continue;
-		}
-		span->label = emit_decision(gen, span);
-		if (same < gen->decided.count) {
-			gen->decided.items[same].label = span->label;
-		} else if ((kept = vec_push(&gen->decided))) {
-			*kept = *span;
-		} else {
-			gen->failed = true;
-		}
-	}
+	for (size_t i = 0; i < gen->spans.count && !gen->failed; i++)
+		gen->spans.items[i].label = DECISION | add_decision(gen, &gen->spans.items[i]);
 }
 
 /* All architectures with one audit number; returns where the search begins. */
-static uint32_t emit_machine(struct gen *gen, const struct skep_seccomp *policy, unsigned archs)
+static uint32_t emit_machine(struct gen *gen, const struct skep_seccomp *policy, unsigned archs,
+			     const struct seccomp_way *way)
 {
+	uint32_t begin;
+
 	make_spans(gen, policy, archs);
 	if (!gen->failed)
 		label_spans(gen);
-	return gen->failed ? 0 : emit_load(gen, OFFSET_NR, emit_search(gen, 0, gen->spans.count));
+	if (gen->failed)
+		return 0;
+	begin = emit_numbers(gen, policy, archs, way);
+	if (gen->failed || gen->spans.count == 1)
+		return begin;
+	return emit_load(gen, OFFSET_NR, begin);
 }
 
 static void sort_rules(struct gen *gen, const struct skep_seccomp *policy)
@@ -414,7 +345,7 @@ static void sort_rules(struct gen *gen, const struct skep_seccomp *policy)
 		qsort(gen->rules.items, gen->rules.count, sizeof(*gen->rules.items), compare_rules);
 }
 
-static void emit_policy(struct gen *gen, const struct skep_seccomp *policy)
+static void emit_policy(struct gen *gen, const struct skep_seccomp *policy, const struct seccomp_way *way)
 {
 	/* the machine that is asked for first is emitted last */
 	static const unsigned machines[] = {
@@ -429,7 +360,7 @@ static void emit_policy(struct gen *gen, const struct skep_seccomp *policy)
 
 		if (!(policy->archs & machines[i]))
 			continue;
-		begin = emit_machine(gen, policy, policy->archs & machines[i]);
+		begin = emit_machine(gen, policy, policy->archs & machines[i], way);
 		if (!gen->failed)
 			next = emit_jump(gen, BPF_JEQ, skep_arch_audit(names[i]), begin, next);
 	}
@@ -437,50 +368,27 @@ static void emit_policy(struct gen *gen, const struct skep_seccomp *policy)
 		emit_load(gen, OFFSET_ARCH, next);
 }
 
-/* Turned round, and without what the optimiser finds too much. */
-static int finish(struct gen *gen, const char *name, struct skep_cbpf_insn **insns, size_t *count,
-		  struct skep_diag *diag)
-{
-	struct skep_cbpf_insn *better;
-	size_t better_count;
-	int error;
-
-	for (uint32_t i = 0, j = gen->count - 1; i < j; i++, j--) {
-		struct skep_cbpf_insn swap = gen->insns[i];
-
-		gen->insns[i] = gen->insns[j];
-		gen->insns[j] = swap;
-	}
-	error = skep_cbpf_optimise(gen->insns, gen->count, SKEP_CBPF_SECCOMP, name, &better, &better_count,
-				   diag);
-	if (error < 0)
-		return error;
-	if (better_count <= gen->count) {
-		*insns = better;
-		*count = better_count;
-		return 0;
-	}
-	free(better);
-	*insns = gen->insns;
-	*count = gen->count;
-	gen->insns = NULL;
-	return 0;
-}
-
-int skep_seccomp_compile(const struct skep_seccomp *policy, const char *name,
-			 struct skep_cbpf_insn **insns, size_t *count, struct skep_diag *diag)
+bool seccomp_emit(const struct skep_seccomp *policy, const struct seccomp_way *way,
+		  struct skep_cbpf_insn **insns, size_t *count)
 {
 	struct gen gen = { 0 };
-	int error;
 
-	if (!policy->archs)
-		return skep_report(diag, SKEP_ARG, NULL, "the policy '%s' is for no architecture", name);
-	emit_policy(&gen, policy);
-	error = gen.failed ? skep_report(diag, SKEP_OOM, NULL, "compiling the policy '%s'", name) :
-			     finish(&gen, name, insns, count, diag);
-	free(gen.insns);
+	memset(gen.hashed, 0xff, sizeof(gen.hashed));
+	emit_policy(&gen, policy, way);
+	for (uint32_t i = 0, j = gen.count - 1; i < j && !gen.failed; i++, j--) {
+		struct skep_cbpf_insn swap = gen.insns[i];
+
+		gen.insns[i] = gen.insns[j];
+		gen.insns[j] = swap;
+	}
+	*count = gen.count;
+	*insns = gen.insns;
+	if (gen.failed) {
+		free(gen.insns);
+		*insns = NULL;
+	}
 	vec_done(&gen.rules);
 	vec_done(&gen.spans);
-	vec_done(&gen.decided);
-	return error;
+	vec_done(&gen.steps);
+	return !gen.failed;
 }

@@ -23,8 +23,8 @@ void syscall_set_add(struct syscall_set *set, int row);
 bool syscall_set_has(const struct syscall_set *set, int row);
 
 /*
- * The call by which x86 makes this one as well: socketcall or ipc, with what number of it, in
- * which bits of its first argument. NULL: there is none.
+ * The call by which x86 makes this one as well: socketcall or ipc, with what number in
+ * its first argument. NULL: there is none.
  */
 const char *syscall_multiplexer(const char *name, struct skep_seccomp_test *test);
 

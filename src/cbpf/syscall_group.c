@@ -82,7 +82,7 @@ bool syscall_set_add_group(struct syscall_set *set, const char *group)
 
 /* --- calls through another one --- */
 
-/* By linux/net.h and linux/ipc.h; the upper half of ipc's argument is a version. */
+/* By linux/net.h and linux/ipc.h. */
 static const struct { const char *name, *by; uint32_t number; } multiplexed[] = {
 	{ "socket", "socketcall", 1 }, { "bind", "socketcall", 2 }, { "connect", "socketcall", 3 },
 	{ "listen", "socketcall", 4 }, { "accept", "socketcall", 5 }, { "getsockname", "socketcall", 6 },
@@ -102,7 +102,7 @@ const char *syscall_multiplexer(const char *name, struct skep_seccomp_test *test
 		if (strcmp(multiplexed[i].name, name) != 0)
 			continue;
 		*test = (struct skep_seccomp_test){ .op = SKEP_SECCOMP_EQ, .value = multiplexed[i].number };
-		test->mask = multiplexed[i].by[0] == 'i' ? 0xffff : UINT32_MAX;
+		test->mask = UINT32_MAX;
 		return multiplexed[i].by;
 	}
 	return NULL;

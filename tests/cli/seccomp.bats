@@ -145,6 +145,7 @@ decides() {
 	arch x86 x86_64
 	default errno EPERM
 	allow socket recv semop
+	log msgsnd
 	errno EACCES listen if arg1 == 5
 	kill-process bind@x86_64
 	END
@@ -154,8 +155,10 @@ decides() {
 	decides "errno EPERM" --arch x86 p socketcall 2
 	decides "errno EPERM" --arch x86 p socketcall 4 5
 	decides "errno EACCES" --arch x86 p listen 4 5
-	decides allow --arch x86 p ipc 0x10001
+	decides allow --arch x86 p ipc 1
+	decides "errno EPERM" --arch x86 p ipc 0x10001
 	decides "errno EPERM" --arch x86 p ipc 2
+	decides log --arch x86 p ipc 0x1000b
 	cat >p.json <<-'END'
 	{ "defaultAction": "SCMP_ACT_ERRNO", "architectures": [ "SCMP_ARCH_X86" ], "syscalls": [
 	  { "names": [ "connect" ], "action": "SCMP_ACT_TRAP" },
