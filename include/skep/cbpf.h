@@ -187,6 +187,63 @@ int skep_cbpf_to_ebpf(const struct skep_cbpf_insn *insns, size_t count,
 		      enum skep_cbpf_target target, const char *name, struct skep_insn **ebpf,
 		      size_t *ebpf_count, struct skep_diag *diag);
 
+/* --- sets: long alternatives of addresses and ports --- */
+
+/*
+ * A filter that looks for many addresses or ports at once, where they lie in the packet. It
+ * takes the same time to run however many they are, and libpcap's compiler, which needs minutes
+ * for thousands, sees only one of them. Threads: immutable once it is made.
+ */
+struct skep_cbpf_program;
+
+/* libpcap's compiler, without its optimiser: *insns is for the caller to free. Or a negative errno. */
+typedef int skep_cbpf_compiler(void *arg, const char *expression, struct skep_cbpf_insn **insns,
+			       size_t *count, struct skep_diag *diag);
+
+/*
+ * Finds sets in a tcpdump expression: sixteen or more addresses, networks, ports or port ranges in a
+ * row of 'or', also inside a larger expression. *out is NULL if there are none: then the compiler
+ * may have the expression as it is. The program passes the packets that libpcap's filter
+ * passes, but of packets cut short: inside an address of IPv6, or where addresses and ports are
+ * mixed in one row, whose members are asked for together.
+ *
+ * Errors: what the compiler returns; ENOMEM.
+ */
+int skep_cbpf_compile(const char *expression, const char *name, skep_cbpf_compiler *compiler,
+		      void *arg, struct skep_cbpf_program **out, struct skep_diag *diag);
+/* One without sets, of a copy of these instructions, which skep_cbpf_check() accepts for sockets. */
+int skep_cbpf_program_new(const struct skep_cbpf_insn *insns, size_t count, const char *name,
+			  struct skep_cbpf_program **out, struct skep_diag *diag);
+void skep_cbpf_program_free(struct skep_cbpf_program *program); /* accepts NULL */
+/* How many addresses, networks, ports and port ranges its sets were given. */
+size_t skep_cbpf_program_numbers(const struct skep_cbpf_program *program);
+/* As classic BPF, with a search for each set; for the caller to free. EINVAL: it has no room. */
+int skep_cbpf_program_classic(const struct skep_cbpf_program *program,
+			      struct skep_cbpf_insn **insns, size_t *count, struct skep_diag *diag);
+/* One of its instructions, as tcpdump -d lists them, also those that look into a set; as snprintf(). */
+int skep_cbpf_program_line(const struct skep_cbpf_program *program, size_t index, char *text,
+			   size_t size);
+
+/*
+ * As eBPF whose lookups read tables: instructions at places[] are 64-bit loads of an address in the
+ * value of the program's first map, BPF_PSEUDO_MAP_IDX_VALUE, whose second immediate is
+ * an offset into data. starts: by instruction of what skep_cbpf_program_line() lists, where the
+ * eBPF of it begins.
+ */
+struct skep_cbpf_ebpf {
+	struct skep_insn *insns;
+	size_t count;
+	size_t *places, place_count;
+	size_t *starts, start_count;
+	const void *data;        /* borrowed from the program */
+	size_t data_size;
+};
+
+int skep_cbpf_program_to_ebpf(const struct skep_cbpf_program *program,
+			      enum skep_cbpf_target target, struct skep_cbpf_ebpf *out,
+			      struct skep_diag *diag);
+void skep_cbpf_ebpf_done(struct skep_cbpf_ebpf *ebpf);
+
 /* --- at native speed --- */
 
 struct skep_filter;
@@ -204,6 +261,9 @@ enum skep_filter_flags {
 struct skep_filter *skep_filter_open(const struct skep_cbpf_insn *insns, size_t count,
 				     enum skep_cbpf_use use, unsigned flags, const char *name,
 				     struct skep_diag *diag);
+/* The same of a filter with sets, which may be freed before. */
+struct skep_filter *skep_filter_open_program(const struct skep_cbpf_program *program, unsigned flags,
+					     struct skep_diag *diag);
 /* Nobody may be running it. NULL is accepted. */
 void skep_filter_free(struct skep_filter *filter);
 

@@ -36,7 +36,8 @@ enum cbpf_kind {
 	CBPF_TXA,       /* A = X */
 };
 
-enum cbpf_reg { CBPF_A, CBPF_X, CBPF_K };
+/* What is compared with A. CBPF_SET: A is in the set k; CBPF_SET_BYTES: see CBPF_CODE_IN_BYTES. */
+enum cbpf_reg { CBPF_A, CBPF_X, CBPF_K, CBPF_SET, CBPF_SET_BYTES };
 
 struct cbpf_row {
 	const char *mnemonic;
@@ -63,9 +64,18 @@ struct cbpf_ancillary_row {
 	uint8_t number;
 };
 
+/*
+ * Jumps that only Skep's own filters with sets have (set.h): no check lets them pass, and
+ * cbpf_row() does not know them. Jump if A is in the set k, or the 16 bytes of the
+ * packet at the lower half of k are in the set that its upper half says; this one changes A.
+ */
+#define CBPF_CODE_IN 0x105
+#define CBPF_CODE_IN_BYTES 0x205
+
 extern const struct cbpf_row cbpf_rows[CBPF_ID_COUNT];
 /* NULL: no such code. */
 const struct cbpf_row *cbpf_row(uint16_t code);
+const struct cbpf_row *cbpf_row_or_set(uint16_t code); /* the jumps above, too */
 /* The metadata that a load takes; NULL: none, it is an offset. */
 const struct cbpf_ancillary_row *cbpf_ancillary(const struct skep_cbpf_insn *insn);
 const struct cbpf_ancillary_row *cbpf_ancillary_by_name(const char *name, size_t len);

@@ -24,9 +24,24 @@ struct cbpf_native_ctx {
 	uint32_t vlan_tci, vlan_present, vlan_tpid, cpu, random, payload;
 };
 
+struct cbpf_sets;
+
+/* A filter, and the sets that it looks into (set.h); NULL: it is plain classic BPF. */
+struct cbpf_code {
+	const struct skep_cbpf_insn *insns;
+	size_t count;
+	const struct cbpf_sets *sets;
+};
+
+/* skep_cbpf_run(), with sets. */
+uint32_t cbpf_run(const struct cbpf_code *code, const struct skep_cbpf_packet *packet);
+
 struct cbpf_program {
 	struct skep_insn *insns; /* owned */
 	size_t count;
+	size_t *data;            /* owned: instructions that hold a place in the sets' data */
+	size_t data_count;
+	size_t *starts;          /* owned: by instruction of the filter, where what it became begins */
 	bool calls;              /* LD_ABS, LD_IND or a helper */
 	bool stack;              /* r10 is used */
 	bool metadata, payload;  /* NATIVE: fields behind len are used; that one is */
@@ -36,18 +51,19 @@ struct cbpf_program {
  * Converts a filter that skep_cbpf_check() accepted. EOPNOTSUPP with an item in diag: this
  * kind of program cannot load something. ENOMEM.
  */
-int cbpf_convert(const struct skep_cbpf_insn *insns, size_t count, enum cbpf_target target,
-		 const char *name, struct cbpf_program *program, struct skep_diag *diag);
+int cbpf_convert(const struct cbpf_code *code, enum cbpf_target target, const char *name,
+		 struct cbpf_program *program, struct skep_diag *diag);
+void cbpf_program_done(struct cbpf_program *program);
 
 /*
  * The same as a loop over packets: size_t (const struct skep_cbpf_packet *, uint32_t *results,
- * size_t count), with a count that is not 0; its result is how many are not 0. No verifier
+ * size_t count), with a count that is not 0; its result is how many are not 0, but 0 where the
+ * filter looks into sets. No verifier
  * knows such arguments: its body is what cbpf_convert() makes for NATIVE, which has been
  * verified. EOPNOTSUPP, without an item: the filter needs more than the packet's bytes, its length, A, X
  * and a word of memory.
  */
-int cbpf_convert_loop(const struct skep_cbpf_insn *insns, size_t count,
-		      struct cbpf_program *program);
+int cbpf_convert_loop(const struct cbpf_code *code, struct cbpf_program *program);
 
 /* --- what is known before an instruction (flow.c) --- */
 
@@ -71,6 +87,7 @@ struct ebpf {
 	VEC(struct skep_insn) out;
 	VEC(struct ebpf_jump) jumps;
 	VEC(size_t) labels;      /* slot by label; SIZE_MAX: not placed yet */
+	VEC(size_t) data;        /* slots that hold a place in the program's data */
 	bool failed;             /* out of memory */
 	bool calls, stack;
 };
@@ -82,6 +99,8 @@ void ebpf_mov(struct ebpf *e, unsigned width, unsigned dst, unsigned src);
 void ebpf_mov_imm(struct ebpf *e, unsigned width, unsigned dst, int32_t imm);
 void ebpf_alu(struct ebpf *e, enum alu op, unsigned width, unsigned dst, unsigned src);
 void ebpf_alu_imm(struct ebpf *e, enum alu op, unsigned width, unsigned dst, int32_t imm);
+void ebpf_imm64(struct ebpf *e, unsigned dst, uint64_t imm);
+void ebpf_data(struct ebpf *e, unsigned dst, uint32_t at); /* dst = the data's address + at */
 void ebpf_big_endian(struct ebpf *e, unsigned width, unsigned dst);
 void ebpf_load(struct ebpf *e, unsigned width, unsigned dst, unsigned base, int32_t off);
 void ebpf_store(struct ebpf *e, unsigned width, unsigned base, int32_t off, unsigned src);

@@ -67,6 +67,25 @@ void ebpf_mov_imm(struct ebpf *e, unsigned width, unsigned dst, int32_t imm)
 	ebpf_alu_imm(e, ALU_MOV, width, dst, imm);
 }
 
+void ebpf_imm64(struct ebpf *e, unsigned dst, uint64_t imm)
+{
+	ebpf_insn(e, (struct insn){ .kind = INSN_IMM64, .op = IMM64_VALUE, .width = 8, .from = 8,
+				    .dst = (uint8_t)dst, .imm = (int64_t)imm });
+}
+
+/* As a place in the first of a program's maps, until it is known where the data lies. */
+void ebpf_data(struct ebpf *e, unsigned dst, uint32_t at)
+{
+	size_t *slot = vec_push(&e->data);
+
+	if (slot)
+		*slot = e->out.count;
+	else
+		e->failed = true;
+	ebpf_insn(e, (struct insn){ .kind = INSN_IMM64, .op = IMM64_MAP_INDEX_VALUE, .width = 8, .from = 8,
+				    .dst = (uint8_t)dst, .imm = (int64_t)((uint64_t)at << 32) });
+}
+
 void ebpf_big_endian(struct ebpf *e, unsigned width, unsigned dst)
 {
 	if (width == 1)
@@ -179,4 +198,5 @@ void ebpf_done(struct ebpf *e)
 	vec_done(&e->out);
 	vec_done(&e->jumps);
 	vec_done(&e->labels);
+	vec_done(&e->data);
 }

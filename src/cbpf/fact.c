@@ -407,7 +407,7 @@ static struct domain computed(const struct facts *facts, const struct values *va
 		    v->k == CBPF_AD_QUEUE)
 			return below(UINT16_MAX);
 		return v->k == CBPF_AD_VLAN_AVAIL ? below(1) : v->k == CBPF_AD_PKTTYPE ? below(7) : anything;
-	case VALUE_TEST: case VALUE_CHECK: case VALUE_NONZERO:
+	case VALUE_TEST: case VALUE_CHECK: case VALUE_NONZERO: case VALUE_MEMBER:
 		return below(1);
 	case VALUE_WORD: case VALUE_LEN:
 		break;
@@ -513,6 +513,7 @@ int facts_decide(const struct facts *facts, const struct values *values, uint32_
 	case VALUE_TEST:
 		return decide_test(facts, values, v);
 	case VALUE_LOAD: case VALUE_WORD: case VALUE_LEN: case VALUE_META: case VALUE_ALU:
+	case VALUE_MEMBER:
 		break;
 	}
 	return -1;

@@ -88,7 +88,11 @@ static void transfer(struct cbpf_fact *fact, const struct cbpf_row *row,
 	case CBPF_TXA:
 		fact->a = fact->x;
 		break;
-	case CBPF_GOTO: case CBPF_JUMP: case CBPF_RETURN:
+	case CBPF_JUMP:
+		if (row->reg == CBPF_SET_BYTES)
+			fact->a = UINT32_MAX;
+		break;
+	case CBPF_GOTO: case CBPF_RETURN:
 		break;
 	}
 }
@@ -101,7 +105,7 @@ struct cbpf_fact *cbpf_flow(const struct skep_cbpf_insn *insns, size_t count)
 		return NULL;
 	facts[0].reached = true;
 	for (size_t pc = 0; pc < count; pc++) {
-		const struct cbpf_row *row = cbpf_row(insns[pc].code);
+		const struct cbpf_row *row = cbpf_row_or_set(insns[pc].code);
 		struct cbpf_fact after = facts[pc];
 
 		if (!after.reached || row->kind == CBPF_RETURN)

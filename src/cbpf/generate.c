@@ -124,7 +124,8 @@ static void mark(struct generator *g, uint32_t id, uint32_t block, unsigned *lef
 	g->stamp[id] = block;
 	g->uses[id]++;
 	if (v->kind == VALUE_LOAD || v->kind == VALUE_META || v->kind == VALUE_ALU ||
-	    v->kind == VALUE_TEST || v->kind == VALUE_CHECK || v->kind == VALUE_NONZERO)
+	    v->kind == VALUE_TEST || v->kind == VALUE_CHECK || v->kind == VALUE_NONZERO ||
+	    v->kind == VALUE_MEMBER)
 		mark(g, v->left, block, left);
 	if (v->kind == VALUE_META || v->kind == VALUE_ALU || v->kind == VALUE_TEST)
 		mark(g, v->right, block, left);
@@ -293,7 +294,7 @@ static bool make_a(struct generator *g, uint32_t id)
 		       emit(g, cbpf_rows[CBPF_ID_LD_W_ABS].code, CBPF_ANCILLARY + v.k);
 	case VALUE_ALU:
 		return compute_a(g, &v);
-	case VALUE_TEST: case VALUE_CHECK: case VALUE_NONZERO:
+	case VALUE_TEST: case VALUE_CHECK: case VALUE_NONZERO: case VALUE_MEMBER:
 		break;
 	}
 	g->error = g->error ? g->error : -EOPNOTSUPP;
@@ -343,7 +344,9 @@ static void generate_check(struct generator *g, uint32_t check, uint32_t block)
 	uint32_t load;
 
 	if (v.kind == VALUE_CHECK) {
-		load = value_load(&g->graph->values, v.width, v.left, v.k);
+		/* no instruction loads 16 bytes: the last word of them tells */
+		load = v.width == 16 ? value_load(&g->graph->values, 4, v.left, v.k + 12) :
+				       value_load(&g->graph->values, v.width, v.left, v.k);
 		if (g->stamp[load] != block)
 			give_a(g, load);
 	} else if (v.kind == VALUE_NONZERO && !divides_by(g, v.left, block)) {
@@ -352,6 +355,19 @@ static void generate_check(struct generator *g, uint32_t check, uint32_t block)
 		g->now.a = 0;
 	} else if (v.kind != VALUE_NONZERO) {
 		g->error = -EOPNOTSUPP;
+	}
+}
+
+/* The lookup of 16 bytes changes A. */
+static void generate_member(struct generator *g, const struct value *v)
+{
+	if (v->width == 16) {
+		g->body->end = (struct skep_cbpf_insn){ .code = CBPF_CODE_IN_BYTES,
+							.k = (uint32_t)v->op << 16 | v->k };
+		g->now.a = 0;
+	} else {
+		give_a(g, v->left);
+		g->body->end = (struct skep_cbpf_insn){ .code = CBPF_CODE_IN, .k = v->op };
 	}
 }
 
@@ -377,6 +393,8 @@ static void generate_end(struct generator *g, const struct block *block)
 			give_both(g, v.left, v.right);
 			g->body->end.code = code_of(CBPF_JUMP, v.op, CBPF_X, 0);
 		}
+	} else if (block->end == END_TEST && v.kind == VALUE_MEMBER) {
+		generate_member(g, &v);
 	} else if (block->end == END_TEST) {
 		g->error = -EOPNOTSUPP;
 	}

@@ -269,13 +269,73 @@ static bool step(struct builder *b, const struct skep_cbpf_insn *insn, const str
 	return true;
 }
 
-/* The jump or return at pc. */
-static void finish(struct builder *b, uint32_t pc)
+/* --- stand-ins for sets --- */
+
+/* The jump behind pc that compares the next word, with nothing but loads between; 0: another. */
+static uint32_t next_word(const struct builder *b, uint32_t pc, unsigned word)
+{
+	const struct stand_in *is = b->graph->stand_ins;
+	uint32_t at = (uint32_t)cbpf_true_target(&b->insns[pc], pc);
+
+	while (cbpf_row(b->insns[at].code)->kind == CBPF_ABS || cbpf_row(b->insns[at].code)->kind == CBPF_IND)
+		at++;
+	if (is[at].set != is[pc].set || is[at].word != word ||
+	    cbpf_false_target(&b->insns[at], at) != cbpf_false_target(&b->insns[pc], pc))
+		return 0;
+	return at;
+}
+
+/* The four words at pc become one lookup. False: they are compared in another way. */
+static bool finish_bytes(struct builder *b, uint32_t pc)
+{
+	struct values *values = &b->graph->values;
+	struct value load = *value_get(values, b->regs[REG_A]);
+	uint32_t *room, last = pc;
+
+	for (unsigned word = 1; word < 4; word++) {
+		last = next_word(b, last, word);
+		if (last == 0)
+			return false;
+	}
+	if (load.kind != VALUE_LOAD || load.width != 4)
+		return false;
+	room = vec_push(&b->block.checks);
+	if (!room) {
+		b->graph->failed = true;
+		return true;
+	}
+	*room = value_check(values, value_load(values, 16, load.left, load.k));
+	b->block.end = END_TEST;
+	b->block.value = value_member16(values, b->graph->stand_ins[pc].set - 1u, load.left, load.k);
+	b->block.next[1] = place_of(b, (uint32_t)cbpf_true_target(&b->insns[last], last));
+	b->block.next[0] = place_of(b, (uint32_t)cbpf_false_target(&b->insns[pc], pc));
+	return true;
+}
+
+static bool finish_stand_in(struct builder *b, uint32_t pc, bool bytes)
+{
+	const struct skep_cbpf_insn *insn = &b->insns[pc];
+
+	if (insn->code != cbpf_rows[CBPF_ID_JEQ_K].code)
+		return false;
+	if (bytes)
+		return finish_bytes(b, pc);
+	b->block.end = END_TEST;
+	b->block.value = value_member(&b->graph->values, b->graph->stand_ins[pc].set - 1u, b->regs[REG_A]);
+	b->block.next[1] = place_of(b, (uint32_t)cbpf_true_target(insn, pc));
+	b->block.next[0] = place_of(b, (uint32_t)cbpf_false_target(insn, pc));
+	return true;
+}
+
+/* The jump or return at pc. False: not for a graph. */
+static bool finish(struct builder *b, uint32_t pc)
 {
 	const struct skep_cbpf_insn *insn = &b->insns[pc];
 	const struct cbpf_row *row = cbpf_row(insn->code);
 	struct test test;
 
+	if (b->graph->stand_ins && b->graph->stand_ins[pc].set)
+		return finish_stand_in(b, pc, b->graph->stand_ins[pc].word != STAND_IN_WHOLE);
 	if (row->kind == CBPF_RETURN) {
 		b->block.end = END_RETURN;
 		b->block.value = operand(b, insn, row);
@@ -290,6 +350,7 @@ static void finish(struct builder *b, uint32_t pc)
 		b->block.next[!test.inverted] = place_of(b, (uint32_t)cbpf_true_target(insn, pc));
 		b->block.next[test.inverted] = place_of(b, (uint32_t)cbpf_false_target(insn, pc));
 	}
+	return true;
 }
 
 static bool build_block(struct builder *b, const struct place *place)
@@ -307,7 +368,7 @@ static bool build_block(struct builder *b, const struct place *place)
 			break;
 		}
 		if (row->kind == CBPF_GOTO || row->kind == CBPF_JUMP || row->kind == CBPF_RETURN) {
-			finish(b, pc);
+			possible &= finish(b, pc);
 			break;
 		}
 		possible &= step(b, &b->insns[pc], row);
@@ -320,6 +381,7 @@ static int build_all(struct builder *b, uint32_t *root)
 {
 	uint32_t zero = value_const(&b->graph->values, 0);
 	size_t limit = 8 * b->count + 256;
+	bool possible;
 
 	find_wanted(b);
 	for (unsigned reg = 0; reg < REGS; reg++)
@@ -331,10 +393,11 @@ static int build_all(struct builder *b, uint32_t *root)
 		memcpy(b->regs, place.regs, sizeof(b->regs));
 		for (unsigned reg = 0; reg < REGS; reg++)
 			b->regs[reg] = b->regs[reg] ? b->regs[reg] : zero;
-		if (!build_block(b, &place) || b->places.count > limit)
-			return -EOPNOTSUPP;
+		possible = build_block(b, &place);
 		if (b->graph->failed || b->graph->values.failed)
 			return -ENOMEM;
+		if (!possible || b->places.count > limit)
+			return -EOPNOTSUPP;
 	}
 	return 0;
 }
@@ -362,6 +425,18 @@ int graph_build(struct graph *graph, const struct skep_cbpf_insn *insns, size_t 
 {
 	graph_init(graph, use);
 	return graph_add(graph, insns, count, &graph->root);
+}
+
+int graph_build_sets(struct graph *graph, const struct skep_cbpf_insn *insns, size_t count,
+		     const struct stand_in *stand_ins)
+{
+	int error;
+
+	graph_init(graph, SKEP_CBPF_SOCKET);
+	graph->stand_ins = stand_ins;
+	error = graph_add(graph, insns, count, &graph->root);
+	graph->stand_ins = NULL;
+	return error;
 }
 
 /* --- order --- */

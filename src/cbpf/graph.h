@@ -29,8 +29,21 @@ struct block {
 				    in graph_order() */
 };
 
+/*
+ * What stands in for a set in a filter: by instruction, of the jumps 'A == k' that do. An address
+ * of 16 bytes is compared in four words: the first jump's is the set's, then come three that
+ * belong to it.
+ */
+struct stand_in {
+	uint8_t set;             /* 1 + its number; 0: none */
+	uint8_t word;            /* 0 to 3 of an address of 16 bytes; STAND_IN_WHOLE: all there is */
+};
+
+enum { STAND_IN_WHOLE = 4 };
+
 struct graph {
 	struct values values;
+	const struct stand_in *stand_ins; /* borrowed while it is built; NULL: none */
 	VEC(struct block) blocks;
 	uint32_t root;
 	enum skep_cbpf_use use;
@@ -44,6 +57,9 @@ struct graph {
  */
 int graph_build(struct graph *graph, const struct skep_cbpf_insn *insns, size_t count,
 		enum skep_cbpf_use use);
+/* With sets in it. EOPNOTSUPP, too: a stand-in is not compared as addresses and ports are. */
+int graph_build_sets(struct graph *graph, const struct skep_cbpf_insn *insns, size_t count,
+		     const struct stand_in *stand_ins);
 /* Adds another filter's to the same values; *root is its first block. */
 int graph_add(struct graph *graph, const struct skep_cbpf_insn *insns, size_t count,
 	      uint32_t *root);
@@ -66,6 +82,13 @@ uint32_t *graph_order(const struct graph *graph, size_t *count);
 int graph_optimise(struct graph *graph);
 /* Many tests of one value against numbers become a search. */
 int graph_search(struct graph *graph);
+struct cbpf_sets;
+/*
+ * The lookups in sets become searches (set_search.c): trees at whose leaves so many numbers are
+ * tested one after the other; 1: the fastest; more: less instructions. bytes: only lookups of
+ * 16 bytes at a computed place, which there is no instruction for.
+ */
+int graph_lower_sets(struct graph *graph, const struct cbpf_sets *sets, size_t leaf, bool bytes);
 /*
  * Instructions for it. EOPNOTSUPP: expressions too large for the scratch memory.
  * E2BIG: more than limit.

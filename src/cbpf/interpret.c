@@ -7,6 +7,7 @@
 #include "cbpf/cbpf.h"
 
 #include "base/base.h"
+#include "cbpf/set.h"
 
 struct filter_state {
 	uint32_t a, x, m[CBPF_MEMORY];
@@ -141,18 +142,35 @@ static void step(struct filter_state *s, const struct cbpf_row *row,
 	}
 }
 
-uint32_t skep_cbpf_run(const struct skep_cbpf_insn *insns, size_t count,
-		       const struct skep_cbpf_packet *packet)
+/* The jump by a lookup in a set. */
+static void look_up(struct filter_state *s, const struct cbpf_row *row, const struct skep_cbpf_insn *insn,
+		    const struct cbpf_sets *sets, const struct skep_cbpf_packet *packet)
+{
+	bool whole = row->reg == CBPF_SET_BYTES;
+	const struct cbpf_set *set = &sets->all.items[whole ? insn->k >> 16 : insn->k];
+	const uint8_t *bytes = whole ? cbpf_bytes(packet, insn->k & UINT16_MAX, 16) : NULL;
+	uint8_t number[4] = { (uint8_t)(s->a >> 24), (uint8_t)(s->a >> 16), (uint8_t)(s->a >> 8),
+			      (uint8_t)s->a };
+
+	if (whole && !bytes)
+		end_with(s, 0);
+	else
+		s->pc += set_find(sets, set, whole ? bytes : number + 4 - set->width) ? insn->jt : insn->jf;
+}
+
+uint32_t cbpf_run(const struct cbpf_code *code, const struct skep_cbpf_packet *packet)
 {
 	struct filter_state s = { 0 };
 
-	while (!s.ended && s.pc < count) {
-		const struct skep_cbpf_insn *insn = &insns[s.pc++];
-		const struct cbpf_row *row = cbpf_row(insn->code);
+	while (!s.ended && s.pc < code->count) {
+		const struct skep_cbpf_insn *insn = &code->insns[s.pc++];
+		const struct cbpf_row *row = code->sets ? cbpf_row_or_set(insn->code) : cbpf_row(insn->code);
 
 		if (!row)
 			return 0;
-		if (row->kind == CBPF_ABS)
+		if (row->reg >= CBPF_SET)
+			look_up(&s, row, insn, code->sets, packet);
+		else if (row->kind == CBPF_ABS)
 			load_absolute(&s, row, insn, packet);
 		else if (row->kind == CBPF_IND)
 			load_packet(&s, row, s.x + insn->k, packet);
@@ -164,6 +182,12 @@ uint32_t skep_cbpf_run(const struct skep_cbpf_insn *insns, size_t count,
 			step(&s, row, insn);
 	}
 	return s.ended ? s.result : 0;
+}
+
+uint32_t skep_cbpf_run(const struct skep_cbpf_insn *insns, size_t count,
+		       const struct skep_cbpf_packet *packet)
+{
+	return cbpf_run(&(struct cbpf_code){ insns, count, NULL }, packet);
 }
 
 uint32_t skep_cbpf_run_call(const struct skep_cbpf_insn *insns, size_t count,

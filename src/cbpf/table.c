@@ -32,6 +32,15 @@ const struct cbpf_row *cbpf_row(uint16_t code)
 	return code < ARRAY_SIZE(by_code) && by_code[code] ? &cbpf_rows[by_code[code] - 1] : NULL;
 }
 
+const struct cbpf_row *cbpf_row_or_set(uint16_t code)
+{
+	static const struct cbpf_row in_set = { .mnemonic = "in", .kind = CBPF_JUMP, .reg = CBPF_SET };
+	static const struct cbpf_row bytes_in_set = { .mnemonic = "in", .kind = CBPF_JUMP,
+						      .reg = CBPF_SET_BYTES };
+
+	return code == CBPF_CODE_IN ? &in_set : code == CBPF_CODE_IN_BYTES ? &bytes_in_set : cbpf_row(code);
+}
+
 const struct cbpf_ancillary_row *cbpf_ancillary(const struct skep_cbpf_insn *insn)
 {
 	uint32_t number = insn->k - CBPF_ANCILLARY;

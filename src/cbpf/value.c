@@ -149,6 +149,17 @@ uint32_t value_nonzero(struct values *values, uint32_t of)
 	return intern(values, (struct value){ .kind = VALUE_NONZERO, .left = of });
 }
 
+uint32_t value_member(struct values *values, unsigned set, uint32_t of)
+{
+	return intern(values, (struct value){ .kind = VALUE_MEMBER, .op = (uint8_t)set, .left = of });
+}
+
+uint32_t value_member16(struct values *values, unsigned set, uint32_t base, uint32_t k)
+{
+	return intern(values, (struct value){ .kind = VALUE_MEMBER, .op = (uint8_t)set, .width = 16,
+					      .left = base, .k = k });
+}
+
 /* --- arithmetic --- */
 
 static bool commutes(enum alu op)
@@ -405,7 +416,7 @@ bool value_eval(const struct values *values, uint32_t id, const struct skep_cbpf
 		return true;
 	case VALUE_LOAD: case VALUE_CHECK:
 		return eval_load(values, v, packet, result);
-	case VALUE_WORD:
+	case VALUE_WORD: case VALUE_MEMBER:
 		return false;
 	case VALUE_LEN:
 		*result = packet->len ? packet->len : packet->size;

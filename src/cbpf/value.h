@@ -23,6 +23,7 @@ enum value_kind {
 	VALUE_TEST,      /* left op right */
 	VALUE_CHECK,     /* are there width bytes at left + k? */
 	VALUE_NONZERO,   /* left != 0 */
+	VALUE_MEMBER,    /* is left in the set op? width 16: are the bytes at left + k? (set.h) */
 };
 
 struct value {
@@ -61,6 +62,9 @@ uint32_t value_load(struct values *values, uint8_t width, uint32_t base, uint32_
 uint32_t value_check(struct values *values, uint32_t load); /* that load finds its bytes */
 uint32_t value_nonzero(struct values *values, uint32_t of);
 uint32_t value_alu(struct values *values, enum alu op, uint32_t left, uint32_t right);
+uint32_t value_member(struct values *values, unsigned set, uint32_t of);
+/* The 16 bytes at base + k. */
+uint32_t value_member16(struct values *values, unsigned set, uint32_t base, uint32_t k);
 struct test value_test(struct values *values, enum cond op, uint32_t left, uint32_t right);
 
 /* What it is for this packet; false: a load outside it, or a division by zero. */

@@ -36,7 +36,7 @@ static const struct opt opts[] = {
 	OPT(OPT_FLAG, 0, "c", c, NULL, "the filter as a function in C"),
 	OPT(OPT_FLAG, 0, "dot", dot, NULL, "its graph of decisions, for Graphviz"),
 	OPT(OPT_FLAG, 0, "svg", svg, NULL, "its graph of decisions, as an image"),
-	OPT(OPT_TEXT, 0, "xdp", xdp, "FILE", "an object that drops what does not pass, for XDP"),
+	OPT(OPT_TEXT, 0, "xdp", xdp, "FILE", "an object that drops what does not pass, for XDP, with BTF"),
 	OPT(OPT_TEXT, 0, "tc", tc, "FILE", "the same, for tc"),
 	OPT(OPT_FLAG, 0, "explain", explain, NULL, "in words: what it accepts"),
 	OPT(OPT_FLAG, 0, "equal", equal, NULL, "do two filters pass the same? or a packet to tell them apart"),
@@ -50,7 +50,22 @@ static const struct opt opts[] = {
 void filter_code_done(struct filter_code *code)
 {
 	free(code->insns);
+	skep_cbpf_program_free(code->program);
 	*code = (struct filter_code){ 0 };
+}
+
+bool filter_classic(struct filter_code *code, struct skep_diag *diag)
+{
+	return code->insns ||
+	       skep_cbpf_program_classic(code->program, &code->insns, &code->count, diag) == 0;
+}
+
+struct skep_filter *filter_open(const struct filter_code *code, bool interpret, struct skep_diag *diag)
+{
+	unsigned flags = interpret ? SKEP_FILTER_INTERPRET : 0;
+
+	return code->program ? skep_filter_open_program(code->program, flags, diag) :
+	       skep_filter_open(code->insns, code->count, SKEP_CBPF_SOCKET, flags, code->name, diag);
 }
 
 static bool take_program(const struct bpf_program *program, struct filter_code *code,
@@ -102,6 +117,19 @@ static bool compile_by_libpcap(pcap_t *pcap, const char *text, bool optimise,
 	return good;
 }
 
+/* For skep_cbpf_compile(): libpcap without its optimiser, which would take stand-ins for numbers. */
+static int compile_with_sets(void *pcap, const char *text, struct skep_cbpf_insn **insns, size_t *count,
+			     struct skep_diag *diag)
+{
+	struct filter_code code = { 0 };
+
+	if (!compile_by_libpcap(pcap, text, false, &code, diag))
+		return -EINVAL;
+	*insns = code.insns;
+	*count = code.count;
+	return 0;
+}
+
 /*
  * libpcap's optimiser first, because it leaves out loads that the expression does not ask for, so
  * that packets cut short pass as they do tcpdump. It takes minutes for long filters: these
@@ -110,6 +138,10 @@ static bool compile_by_libpcap(pcap_t *pcap, const char *text, bool optimise,
 static bool compile_expression(pcap_t *pcap, const char *text, bool optimise,
 			       struct filter_code *code, struct skep_diag *diag)
 {
+	if (optimise && skep_cbpf_compile(text, code->name, compile_with_sets, pcap, &code->program, diag) < 0)
+		return false;
+	if (code->program)
+		return true;
 	if (!compile_by_libpcap(pcap, text, false, code, diag))
 		return false;
 	if (!optimise)
@@ -143,6 +175,22 @@ static bool is_notation(const char *text)
 	return true;
 }
 
+/* '{ 0x28, 0, ...', '(000) ldh', or lines that begin with a tab or a label. */
+static bool looks_like_instructions(const char *text)
+{
+	const char *at = text + strspn(text, " \r\n");
+
+	return *at == '{' || *at == '\t' || (*at == '(' && at[1] >= '0' && at[1] <= '9' && strchr("0123456789)", at[2])) ||
+	       (at[strcspn(at, " \t\n")] == '\t');
+}
+
+/* As tcpdump reads a file. */
+static void blank_comments(char *text)
+{
+	for (char *at = strchr(text, '#'); at; at = strchr(at, '#'))
+		memset(at, ' ', strcspn(at, "\n"));
+}
+
 /* A file holds an expression or a filter's instructions: what can be read as such, is. */
 static bool compile_file(pcap_t *pcap, const char *path, bool optimise, struct filter_code *code,
 			 struct skep_diag *diag)
@@ -156,11 +204,10 @@ static bool compile_file(pcap_t *pcap, const char *path, bool optimise, struct f
 		good = skep_cbpf_read(text, size, path, &code->insns, &code->count, diag) == 0 &&
 		       skep_cbpf_check(code->insns, code->count, SKEP_CBPF_SOCKET, path, diag) == 0 &&
 		       (!optimise || optimise_code(code, diag));
-	} else if (good && strspn(text, " \t\n") < strlen(text) &&
-		   (strchr("({", text[strspn(text, " \t\n")]) || strchr(text, '\t'))) {
-		/* clearly instructions: their own error says more */
+	} else if (good && looks_like_instructions(text)) { /* their own error says more */
 		good = skep_cbpf_read(text, size, path, &code->insns, &code->count, diag) == 0;
 	} else if (good) {
+		blank_comments(text);
 		good = compile_expression(pcap, text, optimise, code, diag);
 	}
 	free(text);
@@ -275,7 +322,7 @@ static int stage_wanted(const struct args *args)
 	return -1;
 }
 
-static int act(const struct args *args, pcap_t *pcap, bool nano, const struct filter_code *code,
+static int act(const struct args *args, pcap_t *pcap, bool nano, struct filter_code *code,
 	       struct skep_diag *diag)
 {
 	struct filter_job job = { .pcap = pcap, .source = args->interface ? args->interface : args->read,
@@ -303,7 +350,8 @@ static int compare(const struct args *args, pcap_t *pcap, char **texts, struct s
 	int verdict = -1;
 
 	if (filter_compile(pcap, texts[0], !args->plain, &codes[0], diag) &&
-	    filter_compile(pcap, texts[1], !args->plain, &codes[1], diag))
+	    filter_compile(pcap, texts[1], !args->plain, &codes[1], diag) &&
+	    filter_classic(&codes[0], diag) && filter_classic(&codes[1], diag))
 		verdict = skep_cbpf_compare(codes[0].insns, codes[0].count, codes[1].insns, codes[1].count,
 					    &packet, diag);
 	if (verdict == SKEP_CBPF_EQUAL)
@@ -400,6 +448,8 @@ const struct verb verb_filter = {
 		"EXPRESSION is tcpdump's (pcap-filter(7)), or names a file that holds one, or a\n"
 		"filter's instructions as any tool writes them. It is compiled by libpcap, made\n"
 		"shorter by Skep, and run as machine code. Without -w, what passes is counted.\n"
+		"Sixteen or more addresses, networks or ports in a row of 'or' are looked up in a\n"
+		"table, in the same time however many they are.\n"
 		"\n"
 		"Instead of filtering, each stage can be shown: -d, -dd, -ddd, --asm, --ebpf,\n"
 		"--native, --c, --dot, --svg; --explain says it in words. --xdp and --tc write an\n"

@@ -13,7 +13,7 @@
 
 struct run {
 	const struct filter_job *job;
-	struct skep_filter *filter;
+	struct skep_filter *filter; /* NULL: the kernel filters, or libpcap */
 	struct bpf_program program; /* libpcap's own form, for what only it runs */
 	bool by_libpcap;
 	struct out_file file;
@@ -56,26 +56,36 @@ static bool to_libpcap(const struct filter_code *code, struct bpf_program *progr
 	return true;
 }
 
-static bool open_filter(struct run *run, const struct filter_code *code, struct skep_diag *diag)
+/* By the kernel, if it has room for it. */
+static bool attach_filter(struct run *run, struct filter_code *code, struct skep_diag *diag)
 {
-	unsigned flags = run->job->interpret ? SKEP_FILTER_INTERPRET : 0;
-
+	if (code->program && !filter_classic(code, NULL)) {
+		fprintf(stderr, "skep: the filter looks for %zu addresses or ports, too many for the kernel's classic "
+				"BPF: all packets are taken from it and filtered here\n",
+			skep_cbpf_program_numbers(code->program));
+		run->filter = filter_open(code, run->job->interpret, diag);
+		return run->filter != NULL;
+	}
 	if (!to_libpcap(code, &run->program, diag))
 		return false;
-	if (run->job->live) {
-		if (pcap_setfilter(run->job->pcap, &run->program) == 0)
-			return true;
-		skep_report(diag, SKEP_CAPTURE, NULL, "the filter cannot be attached on '%s': %s",
-			    run->job->source, pcap_geterr(run->job->pcap));
-		return false;
-	}
+	if (pcap_setfilter(run->job->pcap, &run->program) == 0)
+		return true;
+	skep_report(diag, SKEP_CAPTURE, NULL, "the filter cannot be attached on '%s': %s",
+		    run->job->source, pcap_geterr(run->job->pcap));
+	return false;
+}
+
+static bool open_filter(struct run *run, struct filter_code *code, struct skep_diag *diag)
+{
+	if (run->job->live)
+		return attach_filter(run, code, diag);
 	if (code->loops) {
 		fprintf(stderr, "skep: this expression needs a loop, which classic BPF in Linux does not have: "
 				"libpcap's interpreter runs it\n");
 		run->by_libpcap = true;
-		return true;
+		return to_libpcap(code, &run->program, diag);
 	}
-	run->filter = skep_filter_open(code->insns, code->count, SKEP_CBPF_SOCKET, flags, code->name, diag);
+	run->filter = filter_open(code, run->job->interpret, diag);
 	return run->filter != NULL;
 }
 
@@ -103,10 +113,9 @@ static bool passes(const struct run *run, const struct pcap_pkthdr *head, const 
 {
 	struct skep_cbpf_packet packet = { .data = data, .size = head->caplen, .len = head->len };
 
-	if (run->job->live)
-		return true;
-	return run->by_libpcap ? pcap_offline_filter(&run->program, head, data) != 0 :
-				 skep_filter_run(run->filter, &packet) != 0;
+	if (run->by_libpcap)
+		return pcap_offline_filter(&run->program, head, data) != 0;
+	return !run->filter || skep_filter_run(run->filter, &packet) != 0;
 }
 
 /* Until the end, the limit, or a signal. */
@@ -173,7 +182,7 @@ static void watch_signals(void)
 	sigaction(SIGTERM, &action, NULL);
 }
 
-int filter_packets(const struct filter_job *job, const struct filter_code *code,
+int filter_packets(const struct filter_job *job, struct filter_code *code,
 		   struct skep_diag *diag)
 {
 	struct run run = { .job = job };

@@ -15,11 +15,13 @@ static int print(struct skep_text *text, int error, struct skep_diag *diag)
 	return error;
 }
 
-int filter_dump(const struct filter_code *code, unsigned dumps, struct skep_diag *diag)
+int filter_dump(struct filter_code *code, unsigned dumps, struct skep_diag *diag)
 {
 	static const enum skep_cbpf_form forms[] = { SKEP_CBPF_LISTING, SKEP_CBPF_C, SKEP_CBPF_DECIMAL };
 	struct skep_text text = { 0 };
 
+	if (!filter_classic(code, diag))
+		return -1;
 	return print(&text, skep_cbpf_write(code->insns, code->count, forms[dumps - 1], &text), diag);
 }
 
@@ -52,8 +54,7 @@ static void print_native(const struct skep_filter *filter)
 static int show_compiled(const struct filter_code *code, enum filter_stage stage,
 			 struct skep_diag *diag)
 {
-	struct skep_filter *filter = skep_filter_open(code->insns, code->count, SKEP_CBPF_SOCKET, 0,
-						      code->name, diag);
+	struct skep_filter *filter = filter_open(code, false, diag);
 
 	if (!filter)
 		return -1;
@@ -65,12 +66,14 @@ static int show_compiled(const struct filter_code *code, enum filter_stage stage
 	return 0;
 }
 
-int filter_show(const struct filter_code *code, enum filter_stage stage, int link,
+int filter_show(struct filter_code *code, enum filter_stage stage, int link,
 		struct skep_diag *diag)
 {
 	struct skep_text text = { 0 };
 	int error = -1;
 
+	if (stage != FILTER_EBPF && stage != FILTER_NATIVE && !filter_classic(code, diag))
+		return -1;
 	switch (stage) {
 	case FILTER_EBPF: case FILTER_NATIVE:
 		return show_compiled(code, stage, diag);

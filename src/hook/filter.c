@@ -12,7 +12,7 @@
 
 #include <errno.h>
 
-#include "cbpf/convert.h"
+#include "cbpf/program.h"
 #include "helper/packet.h"
 #include "prog/ctx.h"
 #include "vm/draft.h"
@@ -57,7 +57,8 @@ struct compiled {
 
 struct skep_filter {
 	struct skep_cbpf_insn *insns; /* owned */
-	size_t count;
+	struct cbpf_code code;   /* these, and the sets */
+	struct cbpf_sets sets;   /* owned */
 	enum skep_cbpf_use use;
 	struct cbpf_program program; /* owned; count 0: interpreted */
 	struct compiled one, many; /* for one packet or call; over packets */
@@ -113,13 +114,26 @@ static bool is_leaf(const struct skep_filter *filter)
 	return !filter->program.calls && !filter->program.stack;
 }
 
+/* The sets' tables lie where they are: their addresses become numbers. */
+static void place_data(const struct skep_filter *filter, const struct cbpf_program *program,
+		       struct insn *insns)
+{
+	for (size_t i = 0; i < program->data_count; i++) {
+		struct insn *insn = &insns[program->data[i]];
+		uint64_t off = (uint64_t)insn->imm >> 32;
+
+		insn->op = IMM64_VALUE;
+		insn->imm = (int64_t)((uintptr_t)filter->sets.data + off);
+	}
+}
+
 /* That there is no loop is no error: packets are given to the filter one by one. */
 static int compile_loop(struct skep_filter *filter)
 {
 	struct verified_subprog subprog = { 0 };
 	struct cbpf_program program;
 	struct insn *insns;
-	int error = cbpf_convert_loop(filter->insns, filter->count, &program);
+	int error = cbpf_convert_loop(&filter->code, &program);
 
 	if (error < 0)
 		return error == -EOPNOTSUPP ? 0 : error;
@@ -127,12 +141,14 @@ static int compile_loop(struct skep_filter *filter)
 	insns = calloc(program.count, sizeof(*insns));
 	error = insns ? insn_decode_all(program.insns, program.count, insns, &(size_t){ 0 }, NULL)
 		      : -ENOMEM;
-	if (error == 0)
+	if (error == 0) {
+		place_data(filter, &program, insns);
 		error = compile(&filter->many, insns, subprog.end, &subprog, 1, NULL, true);
+	}
 	if (error == 0)
 		filter->loop = (loop_fn *)(uintptr_t)compiled_entry(&filter->many);
 	free(insns);
-	free(program.insns);
+	cbpf_program_done(&program);
 	return error;
 }
 
@@ -140,9 +156,14 @@ static int filter_verify(struct skep_filter *filter, const char *name, struct ve
 			 struct skep_diag *diag)
 {
 	struct skep_verify_result result = { 0 };
+	struct map_spec tables = { .name = "sets", .type = BPF_MAP_TYPE_ARRAY, .key_size = 4,
+				   .value_size = (uint32_t)filter->sets.size, .max_entries = 1,
+				   .flags = BPF_F_RDONLY_PROG };
+	const struct map_spec *maps[] = { &tables };
 	struct prog_spec spec = { .name = name, .type = &types[filter->use], .license = "GPL",
 				  .insns = filter->program.insns,
-				  .len = (uint32_t)filter->program.count };
+				  .len = (uint32_t)filter->program.count, .maps = maps,
+				  .map_count = filter->sets.size > 0 };
 	int error = verify(&spec, &(struct skep_verify_opts){ 0 }, &result, verified, diag);
 
 	if (error == 0)
@@ -160,11 +181,12 @@ static int filter_compile(struct skep_filter *filter, const char *name, struct s
 
 	if (error < 0)
 		return skep_report(diag, SKEP_ENGINE_FAULT, NULL, "no fault handler"), error;
-	error = cbpf_convert(filter->insns, filter->count, target, name, &filter->program, diag);
+	error = cbpf_convert(&filter->code, target, name, &filter->program, diag);
 	if (error < 0)
 		return error;
 	error = filter_verify(filter, name, &verified, diag);
 	if (error == 0) {
+		place_data(filter, &filter->program, verified.insns);
 		error = compile(&filter->one, verified.insns, verified.len, verified.subprogs,
 				verified.subprog_count, verified.facts, is_leaf(filter));
 		verified_done(&verified);
@@ -184,8 +206,7 @@ static void filter_forget_code(struct skep_filter *filter)
 	compiled_done(&filter->one);
 	compiled_done(&filter->many);
 	filter->loop = NULL;
-	free(filter->program.insns);
-	filter->program = (struct cbpf_program){ 0 };
+	cbpf_program_done(&filter->program);
 }
 
 static int filter_prepare(struct skep_filter *filter, unsigned flags, const char *name,
@@ -210,24 +231,30 @@ static int filter_prepare(struct skep_filter *filter, unsigned flags, const char
 	return 0;
 }
 
-struct skep_filter *skep_filter_open(const struct skep_cbpf_insn *insns, size_t count,
-				     enum skep_cbpf_use use, unsigned flags, const char *name,
-				     struct skep_diag *diag)
+/* Its own copy. False: no memory; what there is of it is freed with the filter. */
+static bool copy_code(struct skep_filter *filter, const struct cbpf_code *code)
 {
-	struct skep_filter *filter;
+	filter->insns = malloc(code->count * sizeof(*filter->insns));
+	if (!filter->insns)
+		return false;
+	memcpy(filter->insns, code->insns, code->count * sizeof(*filter->insns));
+	filter->code = (struct cbpf_code){ filter->insns, code->count, NULL };
+	if (!code->sets)
+		return true;
+	filter->code.sets = &filter->sets;
+	return sets_copy(&filter->sets, code->sets) == 0;
+}
 
-	if (skep_cbpf_check(insns, count, use, name, diag) < 0)
-		return NULL;
-	filter = calloc(1, sizeof(*filter));
-	if (filter)
-		filter->insns = malloc(count * sizeof(*insns));
-	if (!filter || !filter->insns) {
+static struct skep_filter *filter_open(const struct cbpf_code *code, enum skep_cbpf_use use,
+				       unsigned flags, const char *name, struct skep_diag *diag)
+{
+	struct skep_filter *filter = calloc(1, sizeof(*filter));
+
+	if (!filter || !copy_code(filter, code)) {
 		skep_report(diag, SKEP_OOM, NULL, "filter '%s'", name);
-		free(filter);
+		skep_filter_free(filter);
 		return NULL;
 	}
-	memcpy(filter->insns, insns, count * sizeof(*insns));
-	filter->count = count;
 	filter->use = use;
 	if (filter_prepare(filter, flags, name, diag) < 0) {
 		skep_filter_free(filter);
@@ -236,12 +263,32 @@ struct skep_filter *skep_filter_open(const struct skep_cbpf_insn *insns, size_t 
 	return filter;
 }
 
+struct skep_filter *skep_filter_open(const struct skep_cbpf_insn *insns, size_t count,
+				     enum skep_cbpf_use use, unsigned flags, const char *name,
+				     struct skep_diag *diag)
+{
+	struct cbpf_code code = { insns, count, NULL };
+
+	if (skep_cbpf_check(insns, count, use, name, diag) < 0)
+		return NULL;
+	return filter_open(&code, use, flags, name, diag);
+}
+
+struct skep_filter *skep_filter_open_program(const struct skep_cbpf_program *program, unsigned flags,
+					     struct skep_diag *diag)
+{
+	struct cbpf_code code = program_code(program);
+
+	return filter_open(&code, SKEP_CBPF_SOCKET, flags, program->name, diag);
+}
+
 void skep_filter_free(struct skep_filter *filter)
 {
 	if (!filter)
 		return;
 	filter_forget_code(filter);
 	free(filter->insns);
+	sets_done(&filter->sets);
 	free(filter);
 }
 
@@ -313,7 +360,7 @@ static __attribute__((noinline)) uint32_t run_any(const struct skep_filter *filt
 	struct cbpf_native_ctx ctx;
 
 	if (!filter->one.code)
-		return skep_cbpf_run(filter->insns, filter->count, packet);
+		return cbpf_run(&filter->code, packet);
 	ctx_bytes(&ctx, packet);
 	if (filter->program.metadata)
 		ctx_metadata(&ctx, packet, filter->program.payload);
@@ -337,8 +384,14 @@ size_t skep_filter_run_many(const struct skep_filter *filter,
 {
 	size_t passed = 0;
 
-	if (filter->loop && count > 0)
+	if (filter->loop && count > 0 && !filter->code.sets)
 		return filter->loop(packets, results, count);
+	if (filter->loop && count > 0) {
+		filter->loop(packets, results, count);
+		for (size_t i = 0; i < count; i++)
+			passed += results[i] != 0;
+		return passed;
+	}
 	for (size_t i = 0; i < count; i++) {
 		results[i] = skep_filter_run(filter, &packets[i]);
 		passed += results[i] != 0;
@@ -349,7 +402,7 @@ size_t skep_filter_run_many(const struct skep_filter *filter,
 uint32_t skep_filter_run_call(const struct skep_filter *filter, const struct skep_cbpf_call *call)
 {
 	if (!filter->one.code)
-		return skep_cbpf_run_call(filter->insns, filter->count, call);
+		return skep_cbpf_run_call(filter->code.insns, filter->code.count, call);
 	return (uint32_t)(filter->leaf ? filter->leaf(call) : run_entered(filter, call, NULL));
 }
 

@@ -326,8 +326,8 @@ static void native__rows_of_packets_need_one_call(void **state)
 		struct skep_filter *filter = skep_filter_open(insns, count, SKEP_CBPF_SOCKET,
 							      SKEP_FILTER_COMPILE, "f", NULL);
 
-		assert_int_equal(cbpf_convert_loop(insns, count, &loop), 0);
-		free(loop.insns);
+		assert_int_equal(cbpf_convert_loop(&(struct cbpf_code){ insns, count, NULL }, &loop), 0);
+		cbpf_program_done(&loop);
 		skep_filter_run_many(filter, packets, ROW, many);
 		for (int i = 0; i < ROW; i++)
 			assert_int_equal(many[i], skep_cbpf_run(insns, count, &packets[i]));
