@@ -183,7 +183,7 @@ static void field_run(struct field *field)
 	uint64_t end = owner_clock() + (uint64_t)(chaos_seconds() * 1e9);
 	struct worker dice = { .random = (uint64_t)getpid() * 0x9e3779b97f4a7c15ull | 1 };
 	struct memory *memory = field->at[0].memory;
-	size_t before = memory_used(memory);
+	size_t before = memory_used(memory), keeps = 16 << 20;
 	pid_t pid[WORKERS];
 
 	for (unsigned w = 0; w < WORKERS; w++) {
@@ -197,10 +197,12 @@ static void field_run(struct field *field)
 		worker_kill(field, w, pid[w]);
 	field_tend(field);
 	usleep(6000); /* deaths are looked for every 5 ms at most */
-	for (uint32_t i = 0; i < field->count; i++)
+	for (uint32_t i = 0; i < field->count; i++) {
 		chaos_type(&field->at[i])->check(&field->at[i]);
+		keeps += chaos_type(&field->at[i])->keeps;
+	}
 	memory_collect(memory);
-	if (memory_used(memory) > before + (16u << 20))
+	if (memory_used(memory) > before + keeps)
 		chaos_fail(&field->at[0], "%zu kB of the arena are in use, %zu at first", memory_used(memory) >> 10,
 			   before >> 10);
 	printf("%s: %llu kills, nothing lost; %zu kB of the arena in use\n",

@@ -42,6 +42,7 @@ struct chaos {
 struct chaos_type {
 	const char *name;
 	struct map_spec spec;
+	size_t keeps; /* bytes of the arena that it may come to need, beyond the usual */
 	void (*setup)(struct chaos *chaos);
 	/* One operation of worker w, over and over until killed. */
 	void (*work)(struct chaos *chaos, unsigned w);

@@ -619,8 +619,9 @@ const struct chaos_type chaos_types[] = {
 						   BPF_F_NO_PREALLOC), KEYED },
 	/* Fewer buckets and elements than keys: long chains, and often full. */
 	{ .name = "hash_full", .spec = SPEC(HASH, 8, sizeof(struct value), 12, 0), KEYED },
+	/* While a reader is stopped in it, nodes for the changes of meanwhile. */
 	{ .name = "lpm_trie", .spec = SPEC(LPM_TRIE, 8, sizeof(struct value), KEYS,
-					   BPF_F_NO_PREALLOC), KEYED },
+					   BPF_F_NO_PREALLOC), .keeps = 66 << 20, KEYED },
 	{ .name = "devmap", .spec = SPEC(DEVMAP, 4, 4, KEYS, 0), KEYED },
 	{ .name = "devmap_hash", .spec = SPEC(DEVMAP_HASH, 4, 4, KEYS, 0), KEYED },
 	{ .name = "percpu_array", .spec = SPEC(PERCPU_ARRAY, 4, 8, 4, 0), .work = sum_work,

@@ -130,11 +130,65 @@ static void lpm__a_full_trie_says_enospc(void **state)
 	world_free(&world);
 }
 
+/* Its nodes come as they are needed, and all go with it. */
+static void lpm__takes_room_for_what_it_has(void **state)
+{
+	enum { MANY = 20000000, SOME = 30000 };
+	struct world world = world_new(2);
+	size_t before = memory_used(world.memory), empty, full;
+	struct map *map = world_map(&world, BPF_MAP_TYPE_LPM_TRIE, 8, 4, MANY, BPF_F_NO_PREALLOC);
+	uint32_t key[2] = { 32 }, value;
+
+	(void)state;
+	empty = memory_used(world.memory) - before;
+	assert_true(empty < 1 << 16);
+	for (int round = 0; round < 2; round++) {
+		for (key[1] = 0; key[1] < SOME; key[1]++)
+			assert_int_equal(map_user_update(map, key, &key[1], BPF_NOEXIST), 0);
+		for (key[1] = 0; key[1] < SOME; key[1] += 7) {
+			assert_int_equal(map_user_lookup(map, key, &value, 0), 0);
+			assert_int_equal(value, key[1]);
+		}
+		for (key[1] = 0; key[1] < SOME; key[1]++)
+			assert_int_equal(map_user_remove(map, key), 0);
+	}
+	full = memory_used(world.memory) - before;
+	assert_true(full > 2 * SOME * 64 && full < 2 * (2 * SOME * 64) + (2 << 20));
+	map_free(map);
+	world_free(&world);
+}
+
+/* A value may be larger than a chunk of small ones. */
+static void lpm__values_may_be_large(void **state)
+{
+	enum { SIZE = 3 << 20 };
+	struct world world = world_new(2);
+	struct map *map = world_map(&world, BPF_MAP_TYPE_LPM_TRIE, 8, SIZE, 4, BPF_F_NO_PREALLOC);
+	uint32_t key[2] = { 32 };
+	uint8_t *value = malloc(SIZE);
+
+	(void)state;
+	for (key[1] = 0; key[1] < 4; key[1]++) {
+		memset(value, (int)key[1] + 1, SIZE);
+		assert_int_equal(map_user_update(map, key, value, BPF_ANY), 0);
+	}
+	for (key[1] = 0; key[1] < 4; key[1]++) {
+		assert_int_equal(map_user_lookup(map, key, value, 0), 0);
+		assert_int_equal(value[0], key[1] + 1);
+		assert_int_equal(value[SIZE - 1], key[1] + 1);
+	}
+	free(value);
+	map_free(map);
+	world_free(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lpm__finds_the_longest_of_all_that_match),
 		cmocka_unit_test(lpm__a_full_trie_says_enospc),
+		cmocka_unit_test(lpm__takes_room_for_what_it_has),
+		cmocka_unit_test(lpm__values_may_be_large),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
