@@ -407,6 +407,8 @@ static void update(struct mapping *mapping, enum patch_mode mode)
 	update_syscalls(mapping, &batch, mode);
 }
 
+static void forget_anonymous(uint64_t start, uint64_t end);
+
 /* --- mappings --- */
 
 static bool identify(int fd, struct file_id *id)
@@ -453,6 +455,8 @@ void places_unmapped(uint64_t start, uint64_t length)
 {
 	uint64_t end = start + length;
 	uint32_t kept = 0;
+
+	forget_anonymous(start, end);
 
 	for (uint32_t i = 0; i < mapping_count; i++) {
 		struct mapping mapping = mappings[i];
@@ -509,19 +513,10 @@ static void map_one(void *arg, const struct maps_line *line)
 		sys_call1(SYS_close, fd);
 }
 
-int places_start(const struct places_opts *given, enum patch_mode mode)
-{
-	opts = given;
-	places_board = opts->board;
-	patch_gate = opts->gate;
-	patch_ways = opts->ways;
-	places_seen = __atomic_load_n(&opts->board->files_changed, __ATOMIC_ACQUIRE);
-	return maps_each(map_one, &mode);
-}
-
-/* --- the end --- */
+/* --- taking a range out --- */
 
 struct collecting {
+	uint64_t start, end;
 	struct patch_site **sites;
 	size_t count, max;
 };
@@ -530,7 +525,7 @@ static void collect(void *arg, struct patch_site *site)
 {
 	struct collecting *c = arg;
 
-	if (site->state == SITE_OUT)
+	if (site->state == SITE_OUT || site->address < c->start || site->address >= c->end)
 		return;
 	if (c->count < c->max)
 		c->sites[c->count] = site;
@@ -551,28 +546,130 @@ static void sort_sites(struct patch_site **sites, size_t count)
 		}
 }
 
-int places_stop(enum patch_mode mode)
+static int take_out_all(uint64_t start, uint64_t end, enum patch_mode mode)
 {
-	struct collecting c = { 0 };
+	struct collecting c = { .start = start, .end = end };
 	uint64_t size;
 	int64_t got;
 	int error;
 
 	for (uint32_t i = 0; i < mapping_count; i++)
 		for (struct placed *p = mappings[i].placed; p; p = p->next)
-			lower_semaphore(p);
+			if (p->address >= start && p->address < end)
+				lower_semaphore(p);
 	patch_each(collect, &c);
 	size = (c.count * sizeof(*c.sites) + 4096) & ~UINT64_C(4095);
 	got = sys_call(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		       (uint64_t)-1, 0);
 	if (got < 0)
 		return (int)got;
-	c = (struct collecting){ (struct patch_site **)(uintptr_t)got, 0, c.count };
+	c = (struct collecting){ start, end, (struct patch_site **)(uintptr_t)got, 0, c.count };
 	patch_each(collect, &c);
 	sort_sites(c.sites, c.count);
 	error = patch_remove(c.sites, c.count, mode);
 	sys_call2(SYS_munmap, got, size);
-	mapping_count = 0;
+	return error;
+}
+
+/* --- protection --- */
+
+/*
+ * Ranges that are no file's. Compilers at run time change the protection of their code all the
+ * time, and the list of mappings is long.
+ */
+static struct { uint64_t start, end; } anonymous[16];
+static uint32_t anonymous_next;
+
+static bool is_anonymous(uint64_t start, uint64_t end)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(anonymous); i++)
+		if (start >= anonymous[i].start && end <= anonymous[i].end)
+			return true;
+	return false;
+}
+
+static void forget_anonymous(uint64_t start, uint64_t end)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(anonymous); i++)
+		if (anonymous[i].start < end && anonymous[i].end > start)
+			anonymous[i].end = anonymous[i].start = 0;
+}
+
+static const struct mapping *mapping_of(uint64_t start, uint64_t end)
+{
+	for (uint32_t i = 0; i < mapping_count; i++)
+		if (mappings[i].start < end && mappings[i].end > start)
+			return &mappings[i];
+	return NULL;
+}
+
+struct range {
+	uint64_t start, end;
+};
+
+/* Who reads or changes it finds what was there before us: a linker, relocations in code. */
+static void unpatch(uint64_t start, uint64_t end)
+{
+	if (!mapping_of(start, end))
+		return;
+	take_out_all(start, end, PATCH_LIVE);
+	places_unmapped(start, end - start);
+}
+
+static void make_code(void *arg, const struct maps_line *line)
+{
+	const struct range *range = arg;
+	uint64_t start = MAX(line->start, range->start), end = MIN(line->end, range->end);
+	struct file_id id;
+	int64_t fd;
+
+	if (start >= end || !(line->prot & PROT_EXEC) || line->shared)
+		return;
+	if (!line->inode) {
+		anonymous[anonymous_next].start = line->start;
+		anonymous[anonymous_next].end = line->end;
+		anonymous_next = (anonymous_next + 1) % ARRAY_SIZE(anonymous);
+		return;
+	}
+	if (mapping_of(start, end))
+		return; /* it was code before */
+	fd = sys_call3(SYS_open, (uintptr_t)line->path, O_RDONLY | O_CLOEXEC, 0);
+	/* Other threads may be in it by now. */
+	if (fd >= 0 && identify((int)fd, &id) && id.inode == line->inode)
+		places_mapped(start, end - start, line->offset + (start - line->start), (int)fd,
+			      PATCH_LIVE);
+	if (fd >= 0)
+		sys_call1(SYS_close, fd);
+}
+
+void places_protected(uint64_t start, uint64_t length, int prot)
+{
+	struct range range = { start, (start + length + 4095) & ~UINT64_C(4095) };
+
+	if (!(prot & PROT_EXEC) || prot & PROT_WRITE)
+		unpatch(range.start, range.end);
+	else if (!is_anonymous(range.start, range.end))
+		maps_each(make_code, &range);
+}
+
+int places_start(const struct places_opts *given, enum patch_mode mode)
+{
+	opts = given;
+	places_board = opts->board;
+	patch_gate = opts->gate;
+	patch_ways = opts->ways;
+	places_seen = __atomic_load_n(&opts->board->files_changed, __ATOMIC_ACQUIRE);
+	return maps_each(map_one, &mode);
+}
+
+/* --- the end --- */
+
+int places_stop(enum patch_mode mode)
+{
+	int error = take_out_all(0, UINT64_MAX, mode);
+
+	if (error == 0)
+		mapping_count = 0;
 	return error;
 }
 

@@ -38,6 +38,8 @@ void places_mapped(uint64_t start, uint64_t length, uint64_t offset, int fd,
 void places_unknown(void);
 /* Any mapping of [start, start + length) has gone or has been replaced. */
 void places_unmapped(uint64_t start, uint64_t length);
+/* What may be done with it was changed: code may have become data, or data code. */
+void places_protected(uint64_t start, uint64_t length, int prot);
 /* Other memory of a file was mapped: counters of static probes may be there now. */
 void places_settle(void);
 /* Whether something has been attached or detached since places_update(). Cheap. */

@@ -236,10 +236,22 @@ void probes_mapped(struct target_thread *thread, struct target_regs *regs, int64
 	probes_lock();
 	if (makes_code(regs))
 		places_unknown();
-	if (regs->orig_ax == SYS_mmap && (regs->dx & PROT_EXEC))
-		map_code(regs, (uint64_t)result);
-	else if (regs->orig_ax == SYS_munmap || regs->orig_ax == SYS_mremap)
+	switch (regs->orig_ax) {
+	case SYS_mmap:
+		if (regs->dx & PROT_EXEC)
+			map_code(regs, (uint64_t)result);
+		else
+			places_unmapped((uint64_t)result, regs->si);
+		break;
+	case SYS_munmap:
+	case SYS_mremap:
 		places_unmapped(regs->di, regs->si);
+		break;
+	case SYS_mprotect:
+	case SYS_pkey_mprotect:
+		places_protected(regs->di, regs->si, (int)regs->dx);
+		break;
+	}
 	places_settle();
 	probes_unlock();
 }

@@ -234,3 +234,45 @@ attach_held() {
 	# The first call had begun before.
 	[ "$(value_of second 0)" = 3 ]
 }
+
+# probed_by_name: whether the probe finds work() of a process that runs; its output is in second.
+probed_by_name() {
+	./work spin 3>&- &
+	victim=$!
+	skep run --pid $victim -t 1 -o second -p on_work work.o 2>refused || return 1
+	kill -KILL $victim
+	[ "$(value_of second 0)" -ge 1 ]
+}
+
+@test "attach: functions are found by the symbols of a debug file beside the program" {
+	worker
+	objcopy --only-keep-debug work work.debug
+	strip work
+	run ! probed_by_name
+	grep -q H010 refused
+	kill -KILL $victim
+	objcopy --add-gnu-debuglink=work.debug work
+	probed_by_name
+	# A link to a file of another build does not count.
+	kill -KILL $victim || true
+	echo x >>work.debug
+	run ! probed_by_name
+	grep -q H010 refused
+}
+
+@test "attach: functions are found by the symbols of a debug file of the build id" {
+	unshare -rm true 2>/dev/null || skip "no mount namespaces here"
+	[ -d /usr/lib/debug ] || skip "no folder for debug files"
+	worker
+	gcc -O1 -g -Wl,--build-id -o work "$BATS_TEST_DIRNAME/objects/work.c"
+	id=$(readelf -n work | sed -n 's/.*Build ID: //p')
+	mkdir -p "debug/.build-id/${id:0:2}"
+	objcopy --only-keep-debug work "debug/.build-id/${id:0:2}/${id:2}.debug"
+	strip work
+	export -f probed_by_name value_of skep
+	export SKEP
+	# The folder of debug files is seen by these processes alone.
+	unshare -rm bash -c 'mount --bind debug /usr/lib/debug && probed_by_name'
+	run ! probed_by_name
+	grep -q H010 refused
+}
