@@ -282,7 +282,8 @@ static uint32_t emit_each(struct gen *gen, const struct skep_seccomp *policy, un
 		label = place(gen, span->label);
 		if (!span->count && span->action == normal_for(policy, archs, span->low)) {
 			/* what remains below x32's numbers is another thing */
-			if (span->low < SKEP_X32_BIT && end_of(gen, i) == SKEP_X32_BIT)
+			if (span->low < SKEP_X32_BIT && end_of(gen, i) == SKEP_X32_BIT &&
+			    span->action != normal_for(policy, archs, SKEP_X32_BIT))
 				rest = emit_jump(gen, BPF_JGE, SKEP_X32_BIT, rest, label);
 			continue;
 		}

@@ -54,6 +54,10 @@ static int read_action(const struct profile *profile, const json_t *object, cons
 
 	if (!word)
 		return FAIL(profile, "a rule has no \"%s\"", key);
+	if (json_is_null(data))
+		data = NULL;
+	if (data && !json_is_integer(data))
+		return FAIL(profile, "\"%s\" is not a number", errno_key);
 	snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(data));
 	if (strncmp(word, "SCMP_ACT_", 9) != 0 || !skep_seccomp_action_find(word, NULL, action))
 		return FAIL(profile, "\"%s\": '%s' is not an action", key, word);
@@ -181,6 +185,31 @@ static int add_call(const struct profile *profile, const char *call, uint32_t ac
 	return error;
 }
 
+/* As runtimes have it: where two tests are of one argument, each is a rule of its own. */
+static bool tests_argument_twice(const struct skep_seccomp_test *tests, size_t count)
+{
+	unsigned seen = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (seen >> tests[i].arg & 1)
+			return true;
+		seen |= 1u << tests[i].arg;
+	}
+	return false;
+}
+
+static int add_rule(const struct profile *profile, const char *call, uint32_t action,
+		    const struct skep_seccomp_test *tests, size_t count, enum pass pass)
+{
+	int error = 0;
+
+	if (!tests_argument_twice(tests, count))
+		return add_call(profile, call, action, tests, count, pass);
+	for (size_t i = 0; i < count && error == 0; i++)
+		error = add_call(profile, call, action, &tests[i], 1, pass);
+	return error;
+}
+
 static int read_rule(const struct profile *profile, const json_t *rule, enum pass pass)
 {
 	const json_t *args = json_object_get(rule, "args"), *names = json_object_get(rule, "names");
@@ -198,10 +227,10 @@ static int read_rule(const struct profile *profile, const json_t *rule, enum pas
 	for (size_t i = 0; i < count && error == 0; i++)
 		error = read_test(profile, json_array_get(args, i), &tests[i]);
 	if (error == 0 && name)
-		error = add_call(profile, name, action, tests, count, pass);
+		error = add_rule(profile, name, action, tests, count, pass);
 	for (size_t i = 0; i < json_array_size(names) && error == 0; i++) {
 		name = json_string_value(json_array_get(names, i));
-		error = name ? add_call(profile, name, action, tests, count, pass) :
+		error = name ? add_rule(profile, name, action, tests, count, pass) :
 			       FAIL(profile, "\"names\" are names of system calls");
 	}
 	if (error == 0 && !name)

@@ -192,6 +192,59 @@ decides() {
 	decides kill-process arm read
 }
 
+@test "seccomp: a JSON profile's oddities are as container runtimes have them" {
+	cat >odd.json <<-'END'
+	{ "defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38, "defaultErrno": "ENOSYS", "listenerPath": "",
+	  "archMap": [ { "architecture": "SCMP_ARCH_S390X", "subArchitectures": [ "SCMP_ARCH_S390" ] },
+	               { "architecture": "SCMP_ARCH_X86_64", "subArchitectures": [ "SCMP_ARCH_X86" ] } ],
+	  "syscalls": [
+	    { "names": [ "read", "sync_file_range2", "s390_pci_mmio_read" ], "action": "SCMP_ACT_ALLOW", "args": null, "comment": "",
+	      "includes": {}, "excludes": {} },
+	    { "name": "write", "action": "SCMP_ACT_ALLOW", "args": [] },
+	    { "names": [ "mount" ], "action": "SCMP_ACT_ALLOW", "excludes": { "arches": [ "amd64" ] } },
+	    { "names": [ "chroot" ], "action": "SCMP_ACT_ALLOW", "includes": { "arches": [ "s390x", "arm64" ] } },
+	    { "names": [ "bpf" ], "action": "SCMP_ACT_ALLOW", "includes": { "caps": [ "CAP_SYS_ADMIN", "CAP_BPF" ] } },
+	    { "names": [ "keyctl" ], "action": "SCMP_ACT_ALLOW", "excludes": { "minKernel": "4.8" } },
+	    { "names": [ "personality" ], "action": "SCMP_ACT_ALLOW", "args": [
+	      { "index": 0, "value": 0, "valueTwo": 0, "op": "SCMP_CMP_EQ" }, { "index": 0, "value": 4294967295, "op": "SCMP_CMP_EQ" } ] },
+	    { "names": [ "socket" ], "action": "SCMP_ACT_ERRNO", "errnoRet": 22, "args": [
+	      { "index": 0, "value": 16, "op": "SCMP_CMP_EQ" }, { "index": 2, "value": 9, "op": "SCMP_CMP_EQ" } ] },
+	    { "names": [ "setdomainname" ], "action": "SCMP_ACT_ERRNO", "errnoRet": null } ] }
+	END
+	decides allow odd.json read
+	decides allow odd.json write
+	decides "errno ENOSYS" odd.json mount
+	decides "errno ENOSYS" odd.json chroot
+	decides "errno ENOSYS" odd.json bpf
+	decides "errno ENOSYS" --cap BPF odd.json bpf
+	decides allow --cap BPF --cap CAP_SYS_ADMIN odd.json bpf
+	decides "errno ENOSYS" odd.json keyctl
+	decides allow --kernel 4.4 odd.json keyctl
+	decides allow odd.json personality 0xffffffff
+	decides allow odd.json personality 0
+	decides "errno ENOSYS" odd.json personality 1
+	decides "errno EINVAL" odd.json socket 16 3 9
+	decides "errno ENOSYS" odd.json socket 16 3 8
+	decides "errno EPERM" odd.json setdomainname
+	skep seccomp compile --arch aarch64 odd.json >arm
+	decides allow --arch aarch64 arm chroot
+	decides allow --arch aarch64 arm mount
+}
+
+@test "seccomp: profiles of container runtimes become what these make of them, smaller and faster" {
+	profile
+	profiles=(profile.json)
+	for path in /usr/share/containers/seccomp.json /etc/docker/seccomp.json \
+		/usr/share/gocode/src/github.com/docker/docker/profiles/seccomp/default.json; do
+		[ ! -r "$path" ] || profiles+=("$path")
+	done
+	run python3 "$BATS_TEST_DIRNAME/seccomp_compare.py" "$SKEP" -p "${profiles[@]}"
+	[ "$status" != 77 ] || skip "no libseccomp"
+	echo "$output"
+	[ "$status" = 0 ]
+	[ "${#lines[@]}" = $((${#profiles[@]} * 2)) ]
+}
+
 @test "seccomp: every notation and the bytes are read back as the same filter" {
 	policy
 	skep seccomp compile policy >listing

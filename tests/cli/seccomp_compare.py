@@ -3,7 +3,10 @@
 """Skep's filters decide as libseccomp's do: the same policy goes to both, and an interpreter of
 this file runs what they make on every system call number with telling arguments.
 
-   seccomp_compare.py SKEP      prints "compared N: M differ", and both filters' sizes and steps
+   seccomp_compare.py SKEP [N]            N random profiles
+   seccomp_compare.py SKEP -p PROFILE...  profiles of container runtimes, with and without capabilities
+
+It prints "compared N: M differ", and both filters' sizes and steps.
 """
 import ctypes, errno, json, random, struct, subprocess, sys, tempfile
 
@@ -13,7 +16,12 @@ BADARCH = 2   # SCMP_FLTATR_ACT_BADARCH
 OPS = {"SCMP_CMP_NE": 1, "SCMP_CMP_LT": 2, "SCMP_CMP_LE": 3, "SCMP_CMP_EQ": 4, "SCMP_CMP_GE": 5,
        "SCMP_CMP_GT": 6, "SCMP_CMP_MASKED_EQ": 7}
 ACTIONS = {"SCMP_ACT_ALLOW": 0x7FFF0000, "SCMP_ACT_ERRNO": 0x00050000, "SCMP_ACT_LOG": 0x7FFC0000,
-           "SCMP_ACT_KILL_PROCESS": 0x80000000, "SCMP_ACT_TRAP": 0x00030000}
+           "SCMP_ACT_KILL_PROCESS": 0x80000000, "SCMP_ACT_TRAP": 0x00030000, "SCMP_ACT_KILL": 0, "SCMP_ACT_NOTIFY": 0x7FC00000,
+           "SCMP_ACT_TRACE": 0x7FF00000}
+
+
+# x32 has them in newer kernels alone, which this libseccomp may not know.
+NEWER = {("x32", "map_shadow_stack"), ("x32", "uprobe"), ("x32", "uretprobe")}
 
 
 class Test(ctypes.Structure):
@@ -69,8 +77,8 @@ def by_libseccomp(lib, profile):
     return list(struct.iter_unpack("<HBBI", code))
 
 
-def by_skep(skep, profile):
-    run = subprocess.run([skep, "seccomp", "compile", "--binary", "-"], input=json.dumps(profile).encode(),
+def by_skep(skep, profile, *options):
+    run = subprocess.run([skep, "seccomp", "compile", "--binary", *options, "-"], input=json.dumps(profile).encode(),
                          stdout=subprocess.PIPE, check=True)
     return list(struct.iter_unpack("<HBBI", run.stdout))
 
@@ -102,7 +110,7 @@ def emulate(code, data):
             raise AssertionError(f"instruction {op:#x}")
 
 
-def differences(skep, codes):
+def differences(skep, codes, keep=False):
     """By Skep's own comparison, which follows every way: what the sample below may have missed."""
     with tempfile.TemporaryDirectory() as folder:
         paths = []
@@ -112,7 +120,7 @@ def differences(skep, codes):
                 out.write(b"".join(struct.pack("<HBBI", *insn) for insn in code))
         run = subprocess.run([skep, "seccomp", "diff", "-j", *paths], stdout=subprocess.PIPE, check=False)
     rows = [json.loads(line) for line in run.stdout.splitlines()]
-    rows = [row for row in rows if (row["arch"], row["call"]) not in (("x86", "socketcall"), ("x86", "ipc"))]
+    rows = [row for row in rows if keep or (row["arch"], row["call"]) not in (("x86", "socketcall"), ("x86", "ipc"))]
     assert run.returncode == bool(run.stdout), run
     return rows
 
@@ -125,8 +133,7 @@ def names_of(lib, archs):
             text = lib.seccomp_syscall_resolve_num_arch(ARCHS[arch], nr | (0x40000000 if arch == "x32" else 0))
             if text:
                 names.setdefault(ctypes.string_at(text).decode(), []).append(arch)
-    # x32 has them in newer kernels alone, which this libseccomp may not know
-    return {name: on for name, on in names.items() if name not in ("map_shadow_stack", "uprobe", "uretprobe")}
+    return {name: on for name, on in names.items() if ("x32", name) not in NEWER}
 
 
 def random_profile(rng, names):
@@ -151,11 +158,65 @@ def random_profile(rng, names):
             "architectures": ["SCMP_ARCH_" + a.upper() for a in archs], "syscalls": rules}
 
 
+def resolved(profile, caps):
+    """What a runtime hands to libseccomp on x86_64: rules whose conditions hold, and architectures."""
+    def holds(rule):
+        includes, excludes = rule.get("includes") or {}, rule.get("excludes") or {}
+        return (all(cap in caps for cap in includes.get("caps") or []) and
+                not any(cap in caps for cap in excludes.get("caps") or []) and
+                (not includes.get("arches") or "amd64" in includes["arches"]) and
+                "amd64" not in (excludes.get("arches") or []) and not excludes.get("minKernel"))
+    archs = [[m["architecture"], *m.get("subArchitectures", [])] for m in profile.get("archMap", [])
+             if m["architecture"] == "SCMP_ARCH_X86_64"] or [profile.get("architectures", ["SCMP_ARCH_X86_64"])]
+    rules = []
+    for rule in filter(holds, profile["syscalls"]):
+        rule = dict(rule, names=rule.get("names") or [rule["name"]], args=rule.get("args") or [])
+        if rule.get("errnoRet") is None:
+            rule.pop("errnoRet", None)
+        rules.append(rule)
+    return dict(profile, architectures=archs[0], syscalls=rules)
+
+
+def compare_profiles(lib, skep, paths):
+    failed = False
+    for path in paths:
+        with open(path, encoding="utf-8") as file:
+            profile = json.load(file)
+        every = {cap for rule in profile["syscalls"] for side in ("includes", "excludes")
+                 for cap in (rule.get(side) or {}).get("caps") or []}
+        for caps in [set(), every]:
+            plain = resolved(profile, caps)
+            codes = by_libseccomp(lib, plain), by_skep(skep, profile, *[f"--cap={cap}" for cap in sorted(caps)])
+            rows = [row for row in differences(skep, codes, keep=True) if (row["arch"], row["call"]) not in NEWER]
+            values = sorted({v + d for r in plain["syscalls"] for t in r["args"] for v in (t["value"], t.get("valueTwo") or 0)
+                             for d in (-1, 0, 1) if v + d >= 0} | {0, 2**64 - 1})
+            compared = differ = 0
+            steps = [0, 0]
+            for arch in [a[10:].lower() for a in plain["architectures"]] + ["aarch64"]:
+                for nr in range(560):
+                    if arch == "x32" and nr in (335, 336, 453):
+                        continue
+                    nr |= 0x40000000 if arch == "x32" else 0
+                    for value in values if nr < 400 else values[:3]:
+                        data = struct.pack("<IIQ6Q", nr, AUDIT[arch], 0, *[value] * 6)
+                        got = [emulate(code, data) for code in codes]
+                        compared += 1
+                        differ += got[0][0] != got[1][0]
+                        steps = [steps[0] + got[0][1], steps[1] + got[1][1]]
+            print(f"{path} with {len(caps)} capabilities: libseccomp {len(codes[0])} instructions, {steps[0] / compared:.1f} "
+                  f"steps a call; skep {len(codes[1])}, {steps[1] / compared:.1f}; compared {compared}: {differ} differ; "
+                  f"{len(rows)} by proof {rows[:3] or ''}")
+            failed |= differ != 0 or bool(rows) or len(codes[1]) > len(codes[0]) or steps[1] >= steps[0]
+    return failed
+
+
 VALUES = [0, 1, 2, 8, 40, 0x7E020000, 0xFFFFFFFF, 0x80000000, 0x100000000, 0x1234500000000, 0x7FFFFFFFFFFFFFFF]
 
 
 def main():
     lib, skep = library(), sys.argv[1]
+    if sys.argv[2:3] == ["-p"]:
+        return compare_profiles(lib, skep, sys.argv[3:])
     rng = random.Random(20)
     compared = differ = 0
     sizes, steps = [0, 0], [0, 0]
