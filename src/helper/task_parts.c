@@ -8,9 +8,9 @@
  * faults, the fault handler (fault.h) has the page filled here, and the look is
  * repeated. A thread of a process has
  *
- *   | mm | namespaces | files | 1024 pointers | exe | cwd | root | file 0 ... | socket 0 ...
+ *   | mm | namespaces | files | exe | cwd | root | pointers ... | file 0 ... | socket 0 ...
  *
- * of a page each, and two of pointers: for as long as it lives, so that an address that
+ * of a page each, and the pointers to its files: for as long as it lives, so that an address that
  * one event keeps means the same thing in the next. Threads that come when all that is
  * taken use those of the virtual CPU that they hold. With the next event the pages that
  * were filled fault again: what a program sees is never older than its event.
@@ -31,13 +31,12 @@
 
 enum {
 	PAGE = 4096,
-	FILES = 1024,            /* descriptors past them are not shown */
+	FILES = 65536,           /* descriptors past them are not shown; */
+	FILES_AT_LEAST = 1024,   /* where addresses are limited, past these */
 	THREADS = 16, WINDOW = 4, /* that have their own pages; where to look for them */
 	VCPUS = 512,             /* of further ones no parts are shown */
-	PAGE_MM = 0, PAGE_NAMESPACES, PAGE_FILES, PAGE_POINTERS,
-	PAGE_EXE = PAGE_POINTERS + 2, PAGE_CWD, PAGE_ROOT, PAGE_FILE,
-	PAGE_SOCKET = PAGE_FILE + FILES,
-	PAGES = PAGE_SOCKET + FILES,
+	PAGE_MM = 0, PAGE_NAMESPACES, PAGE_FILES, PAGE_EXE, PAGE_CWD, PAGE_ROOT, PAGE_POINTERS,
+	POINTERS = PAGE / sizeof(void *), /* of a page */
 	NAMES = 24,              /* of a path, counted from its end */
 	KEPT = 64,
 };
@@ -47,7 +46,7 @@ struct parts {
 	uint64_t machine, takes; /* of the virtual CPU */
 	uint32_t cpu, tid;       /* 0: nobody's */
 	uint32_t count;          /* more than KEPT: not all are listed */
-	uint16_t filled[KEPT];
+	uint32_t filled[KEPT];
 };
 
 /* A file's page. The path's text is cut into names where it lies. */
@@ -77,11 +76,28 @@ struct files_page {
 /* Of this process. */
 static uint8_t *base;            /* NULL: nothing is mapped yet */
 static unsigned stretches;       /* threads and virtual CPUs that there is room for */
+static uint32_t begun, tried;    /* to map them; and found out whether it works */
+static uint32_t shown;           /* descriptors that there is room for */
 static struct parts all[THREADS + VCPUS];
 
-static void *page_at(const struct parts *parts, unsigned page)
+static uint32_t page_file(uint32_t fd)
 {
-	return base + ((size_t)(parts - all) * PAGES + page) * PAGE;
+	return PAGE_POINTERS + shown / POINTERS + fd;
+}
+
+static uint32_t page_socket(uint32_t fd)
+{
+	return page_file(shown) + fd;
+}
+
+static uint32_t pages(void)
+{
+	return page_socket(shown);
+}
+
+static void *page_at(const struct parts *parts, uint32_t page)
+{
+	return base + ((size_t)(parts - all) * pages() + page) * PAGE;
 }
 
 /* --- reading /proc --- */
@@ -175,7 +191,7 @@ static void fill_namespaces(struct names_page *page)
 
 static void fill_files(struct parts *parts, struct files_page *page)
 {
-	page->table = (struct own_fdtable){ .fd = page_at(parts, PAGE_POINTERS), .max_fds = FILES };
+	page->table = (struct own_fdtable){ .fd = page_at(parts, PAGE_POINTERS), .max_fds = shown };
 	page->files.fdt = &page->table;
 	page->fs.pwd.dentry = &((struct file_page *)page_at(parts, PAGE_CWD))->names[NAMES - 1];
 	page->fs.root.dentry = &((struct file_page *)page_at(parts, PAGE_ROOT))->names[NAMES - 1];
@@ -188,39 +204,61 @@ struct dirent64 {
 	char name[];
 };
 
-/* "17"; anything else, and what is not shown: FILES. */
+/* "17"; anything else, and what is not shown: shown. */
 static uint32_t descriptor(const char *name)
 {
 	uint32_t number = 0;
 
 	if (*name < '0' || *name > '9')
-		return FILES;
-	for (; *name >= '0' && *name <= '9' && number < FILES; name++)
+		return shown;
+	for (; *name >= '0' && *name <= '9' && number < shown; name++)
 		number = number * 10 + (uint32_t)(*name - '0');
-	return number < FILES ? number : FILES;
+	return number < shown ? number : shown;
 }
 
-/* Both pages of pointers at once: one for each open descriptor but our own. */
-static void fill_pointers(struct parts *parts, struct own_file **files)
+/* False: the rest are past the page. */
+static bool take_entries(struct parts *parts, struct own_file **pointers, uint32_t first,
+			 const char *buffer, int64_t size, uint32_t but)
+{
+	for (int64_t at = 0; at < size;) {
+		const struct dirent64 *entry = (const void *)(buffer + at);
+		uint32_t fd = descriptor(entry->name);
+
+		if (fd < shown && fd >= first + POINTERS)
+			return false;
+		if (fd < shown && fd >= first && fd != but)
+			pointers[fd - first] = page_at(parts, page_file(fd));
+		at += entry->size;
+	}
+	return true;
+}
+
+/* Linux lists them in order, so that those of the first page are soon told. */
+static void list_pointers(struct parts *parts, struct own_file **pointers, uint32_t first)
 {
 	char buffer[2048] __attribute__((aligned(8)));
 	int64_t dir = sys_call3(SYS_openat, AT_FDCWD, "/proc/self/fd",
 				O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int64_t got;
 
-	memset(files, 0, FILES * sizeof(*files));
-	while (dir >= 0 && (got = sys_call3(SYS_getdents64, dir, buffer, sizeof(buffer))) > 0) {
-		for (int64_t at = 0; at < got;) {
-			const struct dirent64 *entry = (const void *)(buffer + at);
-			uint32_t fd = descriptor(entry->name);
+	if (dir < 0)
+		return;
+	do
+		got = sys_call3(SYS_getdents64, dir, buffer, sizeof(buffer));
+	while (got > 0 && take_entries(parts, pointers, first, buffer, got, (uint32_t)dir));
+	sys_call1(SYS_close, dir);
+}
 
-			if (fd < FILES && fd != (uint32_t)dir)
-				files[fd] = page_at(parts, PAGE_FILE + fd);
-			at += entry->size;
-		}
+/* One for each open descriptor but our own. */
+static void fill_pointers(struct parts *parts, struct own_file **pointers, uint32_t first)
+{
+	if (first == 0) {
+		list_pointers(parts, pointers, first);
+		return;
 	}
-	if (dir >= 0)
-		sys_call1(SYS_close, dir);
+	for (uint32_t i = 0; i < POINTERS; i++)
+		if (sys_call2(SYS_fcntl, first + i, F_GETFD) >= 0)
+			pointers[i] = page_at(parts, page_file(first + i));
 }
 
 /* "pipe:[7]", "anon_inode:[eventfd]": what Linux has for a name of those. */
@@ -316,7 +354,7 @@ static void fill_descriptor(struct parts *parts, struct file_page *page, uint32_
 	if (flags < 0)
 		return;
 	if (S_ISSOCK(page->inode.i_mode))
-		page->file.private_data = page_at(parts, PAGE_SOCKET + fd);
+		page->file.private_data = page_at(parts, page_socket(fd));
 	page->file.f_flags = (uint32_t)flags;
 	page->file.f_mode = ((uint32_t)flags + 1) & MODES;
 	pos = sys_call3(SYS_lseek, fd, 0, SEEK_CUR);
@@ -325,7 +363,7 @@ static void fill_descriptor(struct parts *parts, struct file_page *page, uint32_
 
 static void fill_socket(struct parts *parts, struct socket_parts *socket, uint32_t fd)
 {
-	struct file_page *file = page_at(parts, PAGE_FILE + fd);
+	struct file_page *file = page_at(parts, page_file(fd));
 	struct names_page *names = page_at(parts, PAGE_NAMESPACES);
 	struct stat st;
 
@@ -337,7 +375,7 @@ static void fill_socket(struct parts *parts, struct socket_parts *socket, uint32
 	socket_describe(socket, fd);
 }
 
-static void fill_page(struct parts *parts, unsigned page)
+static void fill_page(struct parts *parts, uint32_t page)
 {
 	void *at = page_at(parts, page);
 
@@ -354,85 +392,90 @@ static void fill_page(struct parts *parts, unsigned page)
 		fill_file(at, "/proc/self/cwd");
 	else if (page == PAGE_ROOT)
 		fill_file(at, "/proc/self/root");
-	else if (page < PAGE_SOCKET)
-		fill_descriptor(parts, at, page - PAGE_FILE);
+	else if (page < page_file(0))
+		fill_pointers(parts, at, (page - PAGE_POINTERS) * POINTERS);
+	else if (page < page_socket(0))
+		fill_descriptor(parts, at, page - page_file(0));
 	else
-		fill_socket(parts, at, page - PAGE_SOCKET);
+		fill_socket(parts, at, page - page_socket(0));
 }
 
 /* --- looks, and new events --- */
 
-static bool allow(const struct parts *parts, unsigned page, unsigned count, int how)
+static bool allow(const struct parts *parts, uint32_t page, uint32_t count, int how)
 {
 	return sys_call3(SYS_mprotect, page_at(parts, page), (size_t)count * PAGE, how) == 0;
 }
 
-static void note_filled(struct parts *parts, unsigned page)
+static void note_filled(struct parts *parts, uint32_t page)
 {
 	if (parts->count < KEPT)
-		parts->filled[parts->count] = (uint16_t)page;
+		parts->filled[parts->count] = page;
 	parts->count++;
-}
-
-static bool look_at_pointers(struct parts *parts)
-{
-	if (!allow(parts, PAGE_POINTERS, 2, PROT_READ | PROT_WRITE))
-		return false;
-	fill_pointers(parts, page_at(parts, PAGE_POINTERS));
-	note_filled(parts, PAGE_POINTERS);
-	note_filled(parts, PAGE_POINTERS + 1);
-	return true;
 }
 
 /* In the fault handler. */
 static bool on_look(uint64_t address)
 {
-	uint64_t page = (address - (uintptr_t)base) / PAGE;
-	struct parts *parts = &all[page / PAGES];
+	uint64_t at = (address - (uintptr_t)base) / PAGE;
+	struct parts *parts = &all[at / pages()];
+	uint32_t page = (uint32_t)(at % pages());
 
-	page %= PAGES;
 	/* A pointer that was kept from another thread's event reads as zeros. */
 	if (parts->tid != (uint32_t)sys_call0(SYS_gettid))
 		return false;
-	if (page == PAGE_POINTERS || page == PAGE_POINTERS + 1)
-		return look_at_pointers(parts);
-	if (!allow(parts, (unsigned)page, 1, PROT_READ | PROT_WRITE))
+	if (!allow(parts, page, 1, PROT_READ | PROT_WRITE))
 		return false;
-	fill_page(parts, (unsigned)page);
-	note_filled(parts, (unsigned)page);
+	fill_page(parts, page);
+	note_filled(parts, page);
 	return true;
 }
 
-static void map_region(unsigned count)
+static void *map_pages(size_t size)
 {
-	size_t size = (size_t)count * PAGES * PAGE;
 	int64_t at = sys_call(SYS_mmap, 0, size, PROT_NONE,
 			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, (uint64_t)-1, 0);
-	uint8_t *none = NULL;
 
-	if (at < 0 && at > -PAGE)
+	return at < 0 && at > -PAGE ? NULL : (void *)at;
+}
+
+/* Who is first maps them; others wait for that. */
+static void map_region(unsigned count)
+{
+	enum { PATIENCE = 10000 };
+	static const uint32_t sizes[] = { FILES, FILES_AT_LEAST };
+	void *at = NULL;
+
+	if (__atomic_exchange_n(&begun, 1, __ATOMIC_ACQUIRE)) {
+		for (int i = 0; i < PATIENCE && !__atomic_load_n(&tried, __ATOMIC_ACQUIRE); i++)
+			sys_yield();
 		return;
-	if (__atomic_compare_exchange_n(&base, &none, (uint8_t *)at, false, __ATOMIC_ACQ_REL,
-					__ATOMIC_ACQUIRE)) {
-		fault_fill_range((void *)at, (uint8_t *)at + size, on_look);
-		__atomic_store_n(&stretches, count, __ATOMIC_RELEASE);
-	} else {
-		sys_call2(SYS_munmap, at, size);
 	}
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(*sizes) && !at; i++) {
+		shown = sizes[i];
+		at = map_pages((size_t)count * pages() * PAGE);
+	}
+	if (at) {
+		base = at;
+		fault_fill_range(at, (uint8_t *)at + (size_t)count * pages() * PAGE, on_look);
+		__atomic_store_n(&stretches, count, __ATOMIC_RELEASE);
+	}
+	__atomic_store_n(&tried, 1, __ATOMIC_RELEASE);
 }
 
 void task_parts_done(void)
 {
 	if (base)
-		sys_call2(SYS_munmap, (uintptr_t)base, (size_t)stretches * PAGES * PAGE);
+		sys_call2(SYS_munmap, (uintptr_t)base, (size_t)stretches * pages() * PAGE);
 	base = NULL;
 	stretches = 0;
+	begun = tried = 0;
 }
 
 static void forget_filled(struct parts *parts)
 {
 	if (parts->count > KEPT)
-		allow(parts, 0, PAGES, PROT_NONE);
+		allow(parts, 0, pages(), PROT_NONE);
 	for (unsigned i = 0; parts->count <= KEPT && i < parts->count; i++)
 		allow(parts, parts->filled[i], 1, PROT_NONE);
 	parts->count = 0;
@@ -480,7 +523,7 @@ void task_parts_use(struct own_task *task, struct vcpu *cpu, unsigned vcpus, uin
 	struct parts *parts = NULL;
 	struct files_page *files;
 
-	if (!__atomic_load_n(&base, __ATOMIC_ACQUIRE))
+	if (!__atomic_load_n(&tried, __ATOMIC_ACQUIRE))
 		map_region(THREADS + (vcpus < VCPUS ? vcpus : VCPUS));
 	if (cpu)
 		parts = parts_of(tid, cpu);

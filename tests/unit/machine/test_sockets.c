@@ -7,9 +7,11 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <skep/machine.h>
 
 #include "btf/btf.h"
@@ -393,6 +395,62 @@ static void sockets__keep_their_address_for_a_thread(void **state)
 	bench_free(&b);
 }
 
+static void sockets__of_high_descriptors_are_seen(void **state)
+{
+	struct pair p = pair_new(AF_INET, "127.0.0.1");
+	struct bench b = bench_new(SKEP_ENGINE_AUTO);
+	static const int numbers[] = { 511, 512, 1023, 1024, 3999 };
+	struct rlimit limit;
+	struct seen low, high;
+
+	(void)state;
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	look_at(&b, p.client, &low);
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		if ((rlim_t)numbers[i] >= limit.rlim_cur)
+			break;
+		assert_int_equal(dup2(p.client, numbers[i]), numbers[i]);
+		look_at(&b, numbers[i], &high);
+		assert_true(high.sk != 0 && high.inode == low.inode && high.num == low.num);
+		close(numbers[i]);
+		look_at(&b, numbers[i], &high);
+		assert_true(high.sk == 0);
+	}
+	pair_free(&p);
+	bench_free(&b);
+}
+
+/* The first look of a process whose addresses are limited: there are fewer descriptors then. */
+static void sockets__are_seen_where_addresses_are_limited(void **state)
+{
+	struct pair p = pair_new(AF_INET, "127.0.0.1");
+	struct bench b = bench_new(SKEP_ENGINE_AUTO);
+	unsigned long used = 0;
+	struct rlimit limit;
+	struct seen seen;
+	pid_t child;
+	int status;
+	FILE *statm;
+
+	(void)state;
+	child = fork();
+	if (child == 0) {
+		statm = fopen("/proc/self/statm", "r");
+		if (!statm || fscanf(statm, "%lu", &used) != 1)
+			_exit(2);
+		limit.rlim_cur = limit.rlim_max = (used << 12) + (1ul << 30);
+		setrlimit(RLIMIT_AS, &limit);
+		look_at(&b, p.client, &seen);
+		_exit(seen.family != AF_INET);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	pair_free(&p);
+	bench_free(&b);
+}
+
 /* --- what is not there --- */
 
 static void sockets__of_a_kind_without_record_have_what_all_have(void **state)
@@ -410,12 +468,14 @@ static void sockets__of_a_kind_without_record_have_what_all_have(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sockets__are_seen_where_addresses_are_limited), /* before any look */
 		cmocka_unit_test(sockets__of_tcp_have_both_ends),
 		cmocka_unit_test(sockets__of_ipv6_have_long_addresses),
 		cmocka_unit_test(sockets__of_datagrams_have_a_state),
 		cmocka_unit_test(sockets__know_whom_they_are_connecting_to),
 		cmocka_unit_test(sockets__of_unix_have_names),
 		cmocka_unit_test(sockets__are_files_of_a_namespace),
+		cmocka_unit_test(sockets__of_high_descriptors_are_seen),
 		cmocka_unit_test(sockets__keep_their_address_for_a_thread),
 		cmocka_unit_test(sockets__of_a_kind_without_record_have_what_all_have),
 	};
