@@ -80,13 +80,29 @@ static void keep(struct converter *c, unsigned reg, uint32_t k)
 		ebpf_store(&c->e, 8, FRAME, MEMORY_OFF + 8 * (int32_t)k, reg);
 }
 
+static bool returns_0(const struct skep_cbpf_insn *insn)
+{
+	return insn->code == cbpf_rows[CBPF_ID_RET_K].code && insn->k == 0;
+}
+
+/*
+ * In a loop, where only 0 is returned the packet is dropped as where a load finds nothing. Elsewhere
+ * the place itself, which nothing might reach otherwise: verifiers mind that.
+ */
+static uint32_t target_label(const struct converter *c, size_t target)
+{
+	return c->loop && returns_0(&c->insns[target]) ? c->drop : (uint32_t)target;
+}
+
 static void jump_if(struct converter *c, const struct cbpf_row *row, enum cond op, uint32_t k,
 		    size_t target)
 {
+	if (c->facts[c->pc].raw)
+		k = cbpf_raw_number(k, c->facts[c->pc].raw);
 	if (row->reg == CBPF_X)
-		ebpf_if(&c->e, op, 4, A, c->plan->x, (uint32_t)target);
+		ebpf_if(&c->e, op, 4, A, c->plan->x, target_label(c, target));
 	else
-		ebpf_if_imm(&c->e, op, 4, A, (int32_t)k, (uint32_t)target);
+		ebpf_if_imm(&c->e, op, 4, A, (int32_t)k, target_label(c, target));
 }
 
 /* By the set's tables: to yes, or on. */
@@ -99,9 +115,9 @@ static void look_up(struct converter *c, const struct cbpf_row *row, const struc
 	if (bytes)
 		regs.base = (uint8_t)convert_bytes(c, insn->k & UINT16_MAX, &regs.off);
 	set_emit(&c->e, &c->sets->all.items[bytes ? insn->k >> 16 : insn->k], &regs,
-		 (uint32_t)cbpf_true_target(insn, c->pc));
+		 target_label(c, cbpf_true_target(insn, c->pc)));
 	if (insn->jf != 0)
-		ebpf_goto(&c->e, (uint32_t)cbpf_false_target(insn, c->pc));
+		ebpf_goto(&c->e, target_label(c, cbpf_false_target(insn, c->pc)));
 }
 
 static void branch(struct converter *c, const struct cbpf_row *row,
@@ -116,7 +132,7 @@ static void branch(struct converter *c, const struct cbpf_row *row,
 	}
 	if (yes == no) {
 		if (insn->jt != 0)
-			ebpf_goto(&c->e, (uint32_t)yes);
+			ebpf_goto(&c->e, target_label(c, yes));
 		return;
 	}
 	if (insn->jt == 0 && cond_inverse((enum cond)row->op, &inverse)) {
@@ -125,7 +141,7 @@ static void branch(struct converter *c, const struct cbpf_row *row,
 	}
 	jump_if(c, row, (enum cond)row->op, insn->k, yes);
 	if (insn->jf != 0)
-		ebpf_goto(&c->e, (uint32_t)no);
+		ebpf_goto(&c->e, target_label(c, no));
 }
 
 static void leave(struct converter *c)
@@ -146,7 +162,10 @@ static void give_back(struct converter *c, const struct cbpf_row *row, uint32_t 
 		ebpf_mov_imm(e, 4, A, row->reg == CBPF_K && k == 0 ? c->kind->drop : c->kind->pass);
 	else if (row->reg == CBPF_K)
 		ebpf_mov_imm(e, 4, A, (int32_t)k);
-	leave(c);
+	if (c->loop && row->reg == CBPF_K)
+		convert_result(c, k);
+	else
+		leave(c);
 }
 
 static int convert_insn(struct converter *c)
@@ -183,7 +202,7 @@ static int convert_insn(struct converter *c)
 		break;
 	case CBPF_GOTO:
 		if (insn->k)
-			ebpf_goto(&c->e, (uint32_t)cbpf_goto_target(insn, c->pc));
+			ebpf_goto(&c->e, target_label(c, cbpf_goto_target(insn, c->pc)));
 		break;
 	case CBPF_JUMP:
 		branch(c, row, insn);
@@ -254,8 +273,10 @@ static void prologue(struct converter *c)
 		ebpf_load(e, c->kind->pointer, c->plan->data, c->plan->context, c->kind->data_off);
 		ebpf_load(e, c->kind->pointer, c->plan->end, c->plan->context, c->kind->end_off);
 	}
-	ebpf_mov_imm(e, 4, A, 0);
-	ebpf_mov_imm(e, 4, c->plan->x, 0);
+	if (c->facts[0].live_a || c->plan != &plan_leaf)
+		ebpf_mov_imm(e, 4, A, 0);
+	if (c->facts[0].live_x || c->plan != &plan_leaf)
+		ebpf_mov_imm(e, 4, c->plan->x, 0);
 }
 
 /* Where the packet is dropped. */
@@ -263,13 +284,16 @@ static void place_drop(struct converter *c)
 {
 	ebpf_label(&c->e, c->drop);
 	ebpf_mov_imm(&c->e, 4, A, c->kind->drop);
-	leave(c);
+	if (c->loop)
+		convert_next_packet(c);
+	else
+		leave(c);
 }
 
 /* Does the instruction at pc go on to the next? */
-static bool goes_on(const struct converter *c)
+static bool goes_on(const struct converter *c, size_t pc)
 {
-	const struct skep_cbpf_insn *insn = &c->insns[c->pc];
+	const struct skep_cbpf_insn *insn = &c->insns[pc];
 	const struct cbpf_row *row = cbpf_row_or_set(insn->code);
 
 	if (row->kind == CBPF_JUMP)
@@ -281,7 +305,7 @@ static void place_drop_between(struct converter *c)
 {
 	uint32_t over = ebpf_labels(&c->e, 2);
 
-	if (goes_on(c))
+	if (goes_on(c, c->pc))
 		ebpf_goto(&c->e, over);
 	place_drop(c);
 	ebpf_label(&c->e, over);
@@ -297,6 +321,13 @@ static bool drop_is_wanted(const struct converter *c)
 	return false;
 }
 
+/* A place that only jumps lead to, which now go to where packets are dropped. */
+static bool is_nowhere(const struct converter *c)
+{
+	return c->loop && returns_0(&c->insns[c->pc]) && c->pc > 0 &&
+	       !(c->facts[c->pc - 1].reached && goes_on(c, c->pc - 1));
+}
+
 /* All instructions, and at the end the place where the packet is dropped. */
 int convert_body(struct converter *c)
 {
@@ -305,7 +336,7 @@ int convert_body(struct converter *c)
 
 	for (c->pc = 0; c->pc < c->count && error == 0 && !c->e.failed; c->pc++) {
 		ebpf_label(&c->e, (uint32_t)c->pc);
-		if (!c->facts[c->pc].reached)
+		if (!c->facts[c->pc].reached || is_nowhere(c))
 			continue;
 		error = convert_insn(c);
 		/* In a long filter, so often that each jump reaches one. */
@@ -360,9 +391,10 @@ void cbpf_program_done(struct cbpf_program *program)
 int cbpf_convert(const struct cbpf_code *code, enum cbpf_target target, const char *name,
 		 struct cbpf_program *program, struct skep_diag *diag)
 {
-	struct cbpf_fact *facts = cbpf_flow(code->insns, code->count);
+	const struct kind *kind = &converter_kinds[target];
+	struct cbpf_fact *facts = cbpf_flow(code->insns, code->count, kind->direct && !kind->load_bytes);
 	struct converter c = { .insns = code->insns, .count = code->count, .sets = code->sets,
-			       .target = target, .name = name, .kind = &converter_kinds[target],
+			       .target = target, .name = name, .kind = kind,
 			       .facts = facts, .diag = diag };
 	int error = facts ? convert_all(&c) : -ENOMEM;
 

@@ -73,11 +73,22 @@ int cbpf_convert_loop(const struct cbpf_code *code, struct cbpf_program *program
 struct cbpf_fact {
 	bool reached;
 	uint32_t known;          /* the packet has at least so many bytes: a load found them there */
+	uint32_t need;           /* of a shorter packet the filter returns 0, whatever comes; at least
+				    what a load here needs */
+	bool live_a, live_x;     /* what they hold here is read later */
+	uint8_t raw;             /* bytes of A as they lie in the packet: what is loaded or compared
+				    here needs no other order; 0: the host's */
 	uint32_t a, x, m[CBPF_MEMORY]; /* upper bounds, by rules that the verifier knows too */
 };
 
-/* count facts, to be freed; NULL: no memory. */
-struct cbpf_fact *cbpf_flow(const struct skep_cbpf_insn *insns, size_t count);
+/*
+ * count facts, to be freed; NULL: no memory. direct: bytes that a load does not find by pointers are
+ * not there; else need and raw are not used.
+ */
+struct cbpf_fact *cbpf_flow(const struct skep_cbpf_insn *insns, size_t count, bool direct);
+
+/* A constant as a number of so many bytes in a packet's order. */
+uint32_t cbpf_raw_number(uint32_t k, uint8_t width);
 
 /* --- writing eBPF (ebpf.c) --- */
 

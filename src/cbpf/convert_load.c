@@ -58,6 +58,17 @@ static void drop_here(struct converter *c)
 	ebpf_if_imm(&c->e, COND_EQ, 4, TEMPORARY, 0, c->drop);
 }
 
+void converter_reach(struct converter *c, uint32_t size, uint32_t missing)
+{
+	if (c->loop) {
+		ebpf_if_imm(&c->e, COND_LT, 4, c->plan->end, (int32_t)size, missing);
+		return;
+	}
+	ebpf_mov(&c->e, 8, TEMPORARY, c->plan->data);
+	ebpf_alu_imm(&c->e, ALU_ADD, 8, TEMPORARY, (int32_t)size);
+	ebpf_if(&c->e, COND_GT, 8, TEMPORARY, c->plan->end, missing);
+}
+
 /* A constant offset that no pointer reaches: negative, or far into the packet. */
 static int load_remote(struct converter *c, unsigned width, uint32_t k)
 {
@@ -96,11 +107,10 @@ int convert_load(struct converter *c, unsigned width, unsigned dst, uint32_t k)
 		missing = ebpf_labels(e, 2);
 		done = missing + 1;
 	}
-	if (k + width > c->facts[c->pc].known || c->kind->load_bytes) {
-		ebpf_mov(e, 8, TEMPORARY, c->plan->data);
-		ebpf_alu_imm(e, ALU_ADD, 8, TEMPORARY, (int32_t)(k + width));
-		ebpf_if(e, COND_GT, 8, TEMPORARY, c->plan->end, missing);
-	}
+	if (c->kind->load_bytes)
+		converter_reach(c, k + width, missing);
+	else if (k + width > c->facts[c->pc].known)
+		converter_reach(c, MAX(k + width, c->facts[c->pc].need), missing);
 	if (k > INT16_MAX) {
 		ebpf_mov(e, 8, TEMPORARY, c->plan->data);
 		ebpf_alu_imm(e, ALU_ADD, 8, TEMPORARY, (int32_t)k);
@@ -108,7 +118,8 @@ int convert_load(struct converter *c, unsigned width, unsigned dst, uint32_t k)
 	} else {
 		ebpf_load(e, width, dst, c->plan->data, (int32_t)k);
 	}
-	ebpf_big_endian(e, width, dst);
+	if (!c->facts[c->pc].raw)
+		ebpf_big_endian(e, width, dst);
 	if (!c->kind->load_bytes)
 		return 0;
 	ebpf_goto(e, done);
@@ -164,6 +175,25 @@ bool index_is_near(const struct converter *c, const struct cbpf_row *row, uint32
 	return (uint64_t)c->facts[c->pc].x + k <= CBPF_DIRECT_MAX - row->width;
 }
 
+/* Where its end is a number: X + k + width is compared with that. */
+static void load_indirect_in_loop(struct converter *c, const struct cbpf_row *row, uint32_t k)
+{
+	struct ebpf *e = &c->e;
+
+	ebpf_mov(e, 4, A, c->plan->x);
+	ebpf_alu_imm(e, ALU_ADD, 4, A, (int32_t)(k + row->width));
+	ebpf_if(e, COND_GT, 4, A, c->plan->end, c->drop);
+	ebpf_mov(e, 8, TEMPORARY, c->plan->data);
+	ebpf_alu(e, ALU_ADD, 8, TEMPORARY, c->plan->x);
+	if (k > INT16_MAX) {
+		ebpf_alu_imm(e, ALU_ADD, 8, TEMPORARY, (int32_t)k);
+		k = 0;
+	}
+	ebpf_load(e, row->width, A, TEMPORARY, (int32_t)k);
+	if (!c->facts[c->pc].raw)
+		ebpf_big_endian(e, row->width, A);
+}
+
 /* A = packet[X + k]: A, which is about to change, serves as the second temporary. */
 void convert_indirect(struct converter *c, const struct cbpf_row *row, uint32_t k)
 {
@@ -177,6 +207,10 @@ void convert_indirect(struct converter *c, const struct cbpf_row *row, uint32_t 
 	}
 	if (!near || c->kind->load_bytes)
 		missing = c->kind->legacy || c->kind->load_bytes ? remote : c->drop;
+	if (c->loop) {
+		load_indirect_in_loop(c, row, k);
+		return;
+	}
 	add_index(c, TEMPORARY, k);
 	if (!near)
 		ebpf_if_imm(e, COND_GT, 4, TEMPORARY, (int32_t)CBPF_DIRECT_MAX, missing);
@@ -185,7 +219,8 @@ void convert_indirect(struct converter *c, const struct cbpf_row *row, uint32_t 
 	ebpf_alu_imm(e, ALU_ADD, 8, A, row->width);
 	ebpf_if(e, COND_GT, 8, A, c->plan->end, c->kind->load_bytes ? remote : c->drop);
 	ebpf_load(e, row->width, A, TEMPORARY, 0);
-	ebpf_big_endian(e, row->width, A);
+	if (!c->facts[c->pc].raw)
+		ebpf_big_endian(e, row->width, A);
 	if (missing == c->drop)
 		return;
 	ebpf_goto(e, done);
@@ -253,20 +288,15 @@ unsigned convert_bytes(struct converter *c, uint32_t k, int32_t *off)
 
 	*off = (int32_t)k;
 	if (c->kind->direct && !c->kind->load_bytes) {
-		if (k + 16 > c->facts[c->pc].known) {
-			ebpf_mov(e, 8, TEMPORARY, c->plan->data);
-			ebpf_alu_imm(e, ALU_ADD, 8, TEMPORARY, (int32_t)(k + 16));
-			ebpf_if(e, COND_GT, 8, TEMPORARY, c->plan->end, c->drop);
-		}
+		if (k + 16 > c->facts[c->pc].known)
+			converter_reach(c, k + 16, c->drop);
 		return c->plan->data;
 	}
 	*off = BUFFER_OFF;
 	missing = ebpf_labels(e, 2);
 	done = missing + 1;
 	if (c->kind->direct) {
-		ebpf_mov(e, 8, TEMPORARY, c->plan->data);
-		ebpf_alu_imm(e, ALU_ADD, 8, TEMPORARY, (int32_t)(k + 16));
-		ebpf_if(e, COND_GT, 8, TEMPORARY, c->plan->end, missing);
+		converter_reach(c, k + 16, missing);
 		for (int32_t half = 0; half < 16; half += 8) {
 			ebpf_load(e, 8, TEMPORARY, c->plan->data, (int32_t)k + half);
 			ebpf_store(e, 8, FRAME, BUFFER_OFF + half, TEMPORARY);

@@ -3,7 +3,7 @@
  * converter.h - what the parts of the conversion to eBPF share: which register holds what, what the
  * kinds of program have, and the filter under way. Private to src/cbpf.
  *
- *   A: r0      X, context, packet and its end: by the plan      temporary: r5
+ *   A: r0      X, context, packet and its end (in loops, its size): by the plan      temporary: r5
  *   M[k]: r6 to r9 without calls, then r10 - 128 + 8k, wide enough for the verifier to
  *         know what is there
  */
@@ -14,7 +14,7 @@
 
 enum { A = 0, TEMPORARY = 5, FRAME = 10 };
 /* Of a loop over packets; one for a word of memory is left. */
-enum { WORD = 1, PACKETS = 6, RESULTS = 7, LEFT = 8, PASSED = 9 };
+enum { WORD = 1, PACKETS = 6, RESULTS = 7, END = 8, PASSED = 9 };
 /* The second temporary of a lookup in a set, where there are no calls. */
 enum { SET_TEMPORARY = 9 };
 enum { MEMORY_OFF = -128, SAVE_OFF = -136, BUFFER_OFF = -152 };
@@ -48,7 +48,9 @@ struct converter {
 	uint32_t drop;           /* label: the packet is dropped */
 	bool metadata, payload;
 	bool loop;               /* over packets: where the filter returns, the next one follows */
-	uint32_t next;           /* label: of that */
+	uint32_t next, passed, dropped; /* labels: A is its result; is not 0; is 0 */
+	uint32_t again, done;    /* labels: the next packet; there is none */
+	unsigned tails;          /* places where a packet's result is written */
 	struct skep_diag *diag;
 };
 
@@ -72,6 +74,16 @@ unsigned convert_bytes(struct converter *c, uint32_t k, int32_t *off);
 int convert_metadata(struct converter *c, const struct cbpf_ancillary_row *ancillary);
 /* Does this load need a call of a helper? */
 bool metadata_calls(const struct converter *c, const struct cbpf_ancillary_row *ancillary);
+
+/* Where there are less than so many bytes, to missing. */
+void converter_reach(struct converter *c, uint32_t size, uint32_t missing);
+
+/* --- convert_loop.c --- */
+
+/* A is this packet's result: on to the next, or out of the loop. */
+void convert_next_packet(struct converter *c);
+/* The same; A is k. */
+void convert_result(struct converter *c, uint32_t k);
 
 /* --- convert.c --- */
 

@@ -252,13 +252,14 @@ static void native__the_longest_filters_run(void **state)
 static void native__a_check_is_not_made_twice(void **state)
 {
 	static const char *const texts[] = {
-		"ldb [9]\njeq #6, y\nret #0\ny: ldh [2]\nret a", /* the second is before the first */
-		"ldb [9]\njeq #6, y\nret #0\ny: ldh [20]\nret a",
+		"ldb [9]\njeq #6, y\nret #1\ny: ldh [2]\nret a", /* the second is before the first */
+		"ldb [9]\njeq #6, y\nret #1\ny: ldh [20]\nret a",
+		"ldb [9]\njeq #6, y\nret #0\ny: ldh [20]\nret a", /* without the second, 0 anyway */
 	};
-	size_t counts[2];
+	size_t counts[3];
 
 	(void)state;
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		size_t count;
 		struct skep_cbpf_insn *insns = filter_of(texts[i], &count);
 		struct skep_filter *filter = skep_filter_open(insns, count, SKEP_CBPF_SOCKET,
@@ -269,6 +270,41 @@ static void native__a_check_is_not_made_twice(void **state)
 		free(insns);
 	}
 	assert_int_equal(counts[1], counts[0] + 3);
+	assert_int_equal(counts[2], counts[0]);
+}
+
+/* 'if the word is 1' of a packet that has it as it is, and what is computed with or ordered. */
+static void native__numbers_are_swapped_only_where_their_order_matters(void **state)
+{
+	static const struct { const char *text; bool swapped; } rows[] = {
+		{ "ldh [0]\njeq #0x102, y\nret #0\ny: ret #1", false },
+		{ "ldh [0]\njset #0x102, y\nret #0\ny: ret #1", false },
+		{ "ld [0]\njeq #0x1020304, y\nret #0\ny: ret #1", false },
+		{ "ldxb 4*([0]&0xf)\nldh [x + 0]\njeq #0x102, y\nret #0\ny: ret #1", false },
+		{ "ldh [0]\njgt #0x102, y\nret #0\ny: ret #1", true },
+		{ "ldh [0]\njeq #0x10102, y\nret #0\ny: ret #1", true },
+		{ "ldh [0]\njeq #0x102, y\nret a\ny: ret #1", true },
+		{ "ldh [0]\njeq #1, y\nld [0]\ny: jeq #0x1020304, z\nret #0\nz: ret #1", true },
+	};
+	static const uint8_t bytes[64] = { 1, 2, 3, 4, 1, 2 };
+	const struct skep_cbpf_packet packet = { .data = bytes, .size = sizeof(bytes) };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		size_t count, ebpf_count;
+		struct skep_cbpf_insn *insns = filter_of(rows[i].text, &count);
+		struct skep_filter *filter = skep_filter_open(insns, count, SKEP_CBPF_SOCKET,
+							      SKEP_FILTER_COMPILE, "f", NULL);
+		const struct skep_insn *ebpf = skep_filter_ebpf(filter, &ebpf_count);
+		bool swapped = false;
+
+		for (size_t k = 0; k < ebpf_count; k++)
+			swapped |= ebpf[k].code == 0xdc;
+		assert_int_equal(swapped, rows[i].swapped);
+		assert_int_equal(skep_filter_run(filter, &packet), skep_cbpf_run(insns, count, &packet));
+		skep_filter_free(filter);
+		free(insns);
+	}
 }
 
 static void native__loads_far_into_large_packets(void **state)
@@ -367,6 +403,7 @@ int main(void)
 		cmocka_unit_test(convert__what_a_kind_does_not_have_is_named),
 		cmocka_unit_test(native__the_longest_filters_run),
 		cmocka_unit_test(native__a_check_is_not_made_twice),
+		cmocka_unit_test(native__numbers_are_swapped_only_where_their_order_matters),
 		cmocka_unit_test(native__loads_far_into_large_packets),
 		cmocka_unit_test(native__rows_of_packets_need_one_call),
 		cmocka_unit_test(native__can_be_declined),
