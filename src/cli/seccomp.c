@@ -12,6 +12,7 @@
 struct args {
 	struct seccomp_host host;
 	const char *out, *form;
+	uint64_t pid;
 	bool raw, json;
 };
 
@@ -84,6 +85,21 @@ bool seccomp_load(const char *path, const struct seccomp_host *host, struct secc
 		*code = (struct seccomp_code){ 0 };
 	}
 	return good;
+}
+
+bool seccomp_load_stack(const char *path, uint64_t pid, const struct seccomp_host *host,
+			struct seccomp_stack *stack, struct skep_diag *diag)
+{
+	if (pid)
+		return seccomp_of_process(pid, stack, diag);
+	*stack = (struct seccomp_stack){ .filters = calloc(1, sizeof(*stack->filters)) };
+	if (!stack->filters)
+		return skep_report(diag, SKEP_OOM, NULL, "the filter '%s'", path) == 0;
+	stack->count = 1;
+	if (seccomp_load(path, host, &stack->filters[0].code, diag))
+		return true;
+	seccomp_stack_done(stack);
+	return false;
 }
 
 /* --- compile and disasm --- */
@@ -182,35 +198,44 @@ const struct verb verb_seccomp_compile = {
 static int run_disasm(const struct verb *verb, void *arg, int argc, char **argv)
 {
 	const struct args *args = arg;
-	struct seccomp_code code;
+	struct seccomp_stack stack;
 	struct skep_diag *diag;
 	int status = EXIT_DONE;
 
-	if (argc != 1)
-		return usage(verb, "one policy or filter, please");
+	if (argc != (args->pid ? 0 : 1))
+		return usage(verb, "one policy or filter, or --pid, please");
 	diag = skep_diag_new();
-	if (seccomp_load(argv[0], &args->host, &code, diag))
-		seccomp_list(&code, stdout);
-	else
+	if (!seccomp_load_stack(argv[0], args->pid, &args->host, &stack, diag))
 		status = report(diag, false);
-	free(code.insns);
+	for (size_t i = 0; i < stack.count; i++) {
+		if (args->pid)
+			seccomp_stack_head(&stack, i, stdout);
+		seccomp_list(&stack.filters[i].code, stdout);
+	}
+	if (status == EXIT_DONE && !stack.count)
+		printf("process %llu has no seccomp filter\n", (unsigned long long)args->pid);
+	seccomp_stack_done(&stack);
 	skep_diag_free(diag);
 	return status;
 }
 
 static const struct opt disasm_opts[] = {
+	OPT(OPT_NUMBER, 'p', "pid", pid, "PID", "the filters of a running process or thread"),
 	HOST_OPTS,
 	{ 0 },
 };
 
 const struct verb verb_seccomp_disasm = {
 	.name = "seccomp disasm",
-	.operands = "POLICY",
+	.operands = "[POLICY]",
 	.summary = "List a seccomp filter with the names of calls, arguments and actions",
 	.detail =
 		"POLICY is as for 'skep seccomp compile': also the bytes or the text of a filter\n"
-		"that another program made.",
-	.example = "  skep seccomp disasm filter.bpf",
+		"that another program made. With --pid, all filters of a running process are listed,\n"
+		"the newest first, with their flags; that takes CAP_SYS_ADMIN, and no filter on the\n"
+		"reading process. All are run on each call, and the strictest answer counts.",
+	.example = "  skep seccomp disasm filter.bpf\n"
+		   "  skep seccomp disasm --pid $(pidof -s systemd-resolved)",
 	.opts = disasm_opts,
 	.args_size = sizeof(struct args),
 	.run = run_disasm,
@@ -254,18 +279,19 @@ static int run_emulate(const struct verb *verb, void *arg, int argc, char **argv
 {
 	const struct args *args = arg;
 	struct seccomp_host host = args->host;
+	int skipped = args->pid ? 0 : 1, status = EXIT_DONE;
 	struct skep_cbpf_call call = { 0 };
-	struct seccomp_code code = { 0 };
+	struct seccomp_stack stack = { 0 };
 	struct skep_diag *diag;
-	int status = EXIT_DONE;
 	char text[64];
 
-	if (argc < 2 || argc > 8)
-		return usage(verb, "a policy, a system call, and up to six arguments");
+	if (argc < 1 + skipped || argc > 7 + skipped)
+		return usage(verb, "a policy (or --pid), a system call, and up to six arguments");
 	host.archs = (struct list){ 0 };
 	diag = skep_diag_new();
-	if (parse_call(args, argc - 1, argv + 1, &call, diag) && seccomp_load(argv[0], &host, &code, diag)) {
-		uint32_t action = skep_cbpf_run_call(code.insns, code.count, &call);
+	if (parse_call(args, argc - skipped, argv + skipped, &call, diag) &&
+	    seccomp_load_stack(argv[0], args->pid, &host, &stack, diag)) {
+		uint32_t action = seccomp_decide(&stack, &call);
 
 		skep_seccomp_action_text(action, text, sizeof(text));
 		if (args->json)
@@ -275,12 +301,13 @@ static int run_emulate(const struct verb *verb, void *arg, int argc, char **argv
 	} else {
 		status = report(diag, args->json);
 	}
-	free(code.insns);
+	seccomp_stack_done(&stack);
 	skep_diag_free(diag);
 	return status;
 }
 
 static const struct opt emulate_opts[] = {
+	OPT(OPT_NUMBER, 'p', "pid", pid, "PID", "by the filters of a running process, not by a policy"),
 	OPT(OPT_LIST, 'a', "arch", host.archs, "ARCH", "of the call: x86_64 (default), x86, x32 or aarch64"),
 	OPT(OPT_LIST, 'C', "cap", host.caps, "CAP", "a capability that the container has (repeatable; JSON)"),
 	OPT(OPT_TEXT, 'k', "kernel", host.kernel, "X.Y", "the host's kernel (JSON; default: the newest)"),
@@ -290,7 +317,7 @@ static const struct opt emulate_opts[] = {
 
 const struct verb verb_seccomp_emulate = {
 	.name = "seccomp emulate",
-	.operands = "POLICY CALL [ARG...]",
+	.operands = "[POLICY] CALL [ARG...]",
 	.summary = "Say what a policy or filter does to one system call",
 	.detail =
 		"CALL is a name or a number; arguments that are not given are 0. Nothing is called:\n"

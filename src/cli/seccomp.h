@@ -25,6 +25,33 @@ struct seccomp_code {
 bool seccomp_load(const char *path, const struct seccomp_host *host, struct seccomp_code *code,
 		  struct skep_diag *diag);
 
+/* --- seccomp_pid.c: of a running process --- */
+
+struct seccomp_filter {
+	struct seccomp_code code;
+	char flags[80];          /* "log, spec-allow" */
+};
+
+/* The newest first. */
+struct seccomp_stack {
+	struct seccomp_filter *filters; /* owned */
+	size_t count;
+};
+
+/* False with the reason in diag. A process without filters has an empty stack. */
+bool seccomp_of_process(uint64_t pid, struct seccomp_stack *stack, struct skep_diag *diag);
+void seccomp_stack_done(struct seccomp_stack *stack);
+/* What all of them together return. */
+uint32_t seccomp_decide(const struct seccomp_stack *stack, const struct skep_cbpf_call *call);
+/* The line above what is shown of one of them. */
+void seccomp_stack_head(const struct seccomp_stack *stack, size_t index, FILE *out);
+/*
+ * From a file, or if pid is not 0 from a process: a stack of one filter, or of any number. flags of
+ * the first are "" for a file.
+ */
+bool seccomp_load_stack(const char *path, uint64_t pid, const struct seccomp_host *host,
+			struct seccomp_stack *stack, struct skep_diag *diag);
+
 /* --- seccomp_profile.c: JSON --- */
 
 bool seccomp_is_profile(const char *text);

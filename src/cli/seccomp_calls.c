@@ -15,6 +15,7 @@
 
 struct args {
 	struct seccomp_host host;
+	uint64_t pid;
 	bool all, json;
 };
 
@@ -148,30 +149,44 @@ static int explain_arch(const struct args *args, const struct seccomp_code *code
 	return error;
 }
 
-static int run_explain(const struct verb *verb, void *arg, int argc, char **argv)
+static bool explain_filter(const struct args *args, const struct seccomp_code *code, struct skep_diag *diag)
 {
 	static const char *const heads[] = { "ARCH", "CALL", "DECISION" };
-	const struct args *args = arg;
-	struct seccomp_host host = args->host;
-	struct skep_diag *diag;
-	struct seccomp_code code = { 0 };
 	struct table table;
-	bool good;
+	bool good = true;
 
-	if (argc != 1)
-		return usage(verb, "one policy or filter, please");
-	host.archs = (struct list){ 0 }; /* which are shown, not which the policy is for */
-	diag = skep_diag_new();
 	table_init(&table, heads, COUNT(heads), 0);
-	good = archs_known(args, diag) && seccomp_load(argv[0], &host, &code, diag);
 	for (int arch = 0; good && arch <= SKEP_ARCH_COUNT; arch++) {
 		if (wants_arch(args, arch))
-			good = explain_arch(args, &code, arch, &table, diag) == 0;
+			good = explain_arch(args, code, arch, &table, diag) == 0;
 	}
 	if (good && !args->json)
 		table_print(&table, stdout);
 	table_done(&table);
-	free(code.insns);
+	return good;
+}
+
+static int run_explain(const struct verb *verb, void *arg, int argc, char **argv)
+{
+	const struct args *args = arg;
+	struct seccomp_host host = args->host;
+	struct seccomp_stack stack = { 0 };
+	struct skep_diag *diag;
+	bool good;
+
+	if (argc != (args->pid ? 0 : 1))
+		return usage(verb, "one policy or filter, or --pid, please");
+	host.archs = (struct list){ 0 }; /* which are shown, not which the policy is for */
+	diag = skep_diag_new();
+	good = archs_known(args, diag) && seccomp_load_stack(argv[0], args->pid, &host, &stack, diag);
+	if (good && !stack.count)
+		printf("process %llu has no seccomp filter\n", (unsigned long long)args->pid);
+	for (size_t i = 0; i < stack.count && good; i++) {
+		if (args->pid && !args->json)
+			seccomp_stack_head(&stack, i, stdout);
+		good = explain_filter(args, &stack.filters[i].code, diag);
+	}
+	seccomp_stack_done(&stack);
 	if (!good)
 		report(diag, args->json);
 	skep_diag_free(diag);
@@ -179,6 +194,7 @@ static int run_explain(const struct verb *verb, void *arg, int argc, char **argv
 }
 
 static const struct opt explain_opts[] = {
+	OPT(OPT_NUMBER, 'p', "pid", pid, "PID", "the filters of a running process or thread, one after the other"),
 	OPT(OPT_LIST, 'a', "arch", host.archs, "ARCH", "show only x86_64, x86, x32 or aarch64 (repeatable)"),
 	OPT(OPT_LIST, 'C', "cap", host.caps, "CAP", "a capability that the container has (repeatable; JSON)"),
 	OPT(OPT_TEXT, 'k', "kernel", host.kernel, "X.Y", "the host's kernel (JSON; default: the newest)"),
@@ -189,11 +205,12 @@ static const struct opt explain_opts[] = {
 
 const struct verb verb_seccomp_explain = {
 	.name = "seccomp explain",
-	.operands = "POLICY",
+	.operands = "[POLICY]",
 	.summary = "Say what a policy or filter does, system call by system call",
 	.detail =
 		"Every way through the filter is followed. A call that is not listed is treated as\n"
-		"(others) of its architecture.",
+		"(others) of its architecture. With --pid, each filter of a running process is told,\n"
+		"the newest first: of their answers the strictest counts.",
 	.example = "  skep seccomp explain --arch x86_64 docker.json",
 	.opts = explain_opts,
 	.args_size = sizeof(struct args),

@@ -53,7 +53,9 @@ static void step(struct seen *seen, const struct seccomp_code *code, size_t pc)
 		now.word = BPF_MODE(insn->code) == BPF_ABS ? (int64_t)insn->k : MIXED;
 		break;
 	case BPF_ALU:
-		now.word = MIXED;
+		/* a number without x32's bit is still one */
+		if (insn->code != (BPF_ALU | BPF_AND | BPF_K) || insn->k != ~SKEP_X32_BIT)
+			now.word = MIXED;
 		break;
 	case BPF_MISC:
 		now.word = BPF_MISCOP(insn->code) == BPF_TXA ? MIXED : now.word;

@@ -432,3 +432,74 @@ print(call(39), call(140, 1, 5), call(140, 1, 9), call(140, 1, 10) != 77, call(1
 	run skep seccomp compile
 	[ "$status" = 2 ]
 }
+
+@test "seccomp: the filters of a running process are listed, told and asked, the newest first" {
+	may_trace
+	grep -q '^CapEff:.*[2367abef].\{5\}$' /proc/self/status || skip "without CAP_SYS_ADMIN the kernel hands out no filters"
+	grep -q '^Seccomp:.0$' /proc/self/status || skip "this process has a seccomp filter itself: the kernel hands out none"
+	printf 'default allow\nerrno EPERM mount\n' >old
+	printf 'default allow\nkill-process mount if arg0 == 1\nlog getpid\n' >new
+	skep seccomp compile -b old -o old.b
+	skep seccomp compile -b new -o new.b
+	cat >two.py <<-'END'
+	import ctypes, struct, sys
+	libc = ctypes.CDLL(None, use_errno=True)
+	assert libc.prctl(38, 1, 0, 0, 0) == 0
+	for path, flags in ("old.b", 0), ("new.b", 2):
+	    code = open(path, "rb").read()
+	    array = ctypes.create_string_buffer(code, len(code))
+	    prog = struct.pack("HxxxxxxQ", len(code) // 8, ctypes.addressof(array))
+	    assert libc.syscall(317, 1, flags, prog) == 0
+	print("ready", flush=True)
+	sys.stdin.read()
+	END
+	mkfifo hold
+	python3 two.py <hold >said 3>&- &
+	pid=$!
+	exec 7>hold
+	until grep -q ready said; do sleep 0.05; kill -0 $pid; done
+	skep seccomp disasm --pid $pid >listed
+	cat listed
+	[ "$(grep -c ^filter listed)" = 2 ]
+	grep -q '^filter 1 of 2 (the newest), .* log:$' listed
+	grep -q '^filter 2 of 2, .* no flags:$' listed
+	sed '1d;/^filter 2/,$d' listed >one
+	skep seccomp disasm new | cmp - one
+	sed '1,/^filter 2/d' listed >one
+	skep seccomp disasm old | cmp - one
+	skep seccomp explain --pid $pid -a x86_64 >told
+	grep -q 'mount .*kill-process if arg0 == 0x1; allow otherwise' told
+	decides kill-process --pid $pid mount 1
+	decides "errno EPERM" --pid $pid mount 0
+	decides log --pid $pid getpid
+	grep -q '^State:.S' /proc/$pid/status
+	exec 7>&-
+	wait $pid
+	sleep 1000 3>&- &
+	pid=$!
+	run skep seccomp disasm --pid $pid
+	kill $pid
+	[ "$status" = 0 ]
+	[ "$output" = "process $pid has no seccomp filter" ]
+}
+
+@test "seccomp: why the filters of a process cannot be had is said" {
+	run skep seccomp disasm --pid 4194304
+	[ "$status" = 1 ]
+	[[ "$output" == *"F007"*"cannot stop process 4194304"*"there is no such process"* ]]
+	run skep seccomp explain --pid 9999999999
+	[ "$status" = 1 ]
+	[[ "$output" == *"9999999999 is not the number of a process"* ]]
+	run skep seccomp disasm --pid 1 policy
+	[ "$status" = 2 ]
+	may_trace
+	[ "$(id -u)" = 0 ] || skip "this user is without CAP_SYS_ADMIN anyway"
+	command -v setpriv >/dev/null || skip "no setpriv"
+	setpriv --reuid=65534 --regid=65534 --clear-groups test -x "$SKEP" || skip "another user cannot run the command here"
+	setpriv --reuid=65534 --regid=65534 --clear-groups sleep 1000 3>&- &
+	pid=$!
+	run setpriv --reuid=65534 --regid=65534 --clear-groups "$SKEP" seccomp disasm --pid $pid
+	kill $pid
+	[ "$status" = 1 ]
+	[[ "$output" == *"F007"*"process $pid"*"help: "* ]]
+}
