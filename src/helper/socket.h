@@ -7,6 +7,7 @@
  * the more general one, as in Linux, so that a program's casts hold. A field whose
  * value no system call tells is not here. Of a TCP socket that is closed again Linux's
  * records keep remainders that none tells either: here its port stays, its peer is gone.
+ * Where IPv6 has no use for the fields of IPv4, Linux has a placeholder in some; they are 0.
  */
 #ifndef HELPER_SOCKET_H
 #define HELPER_SOCKET_H
