@@ -27,7 +27,8 @@ void filter_install(const struct target_regs *regs);
 void filter_undo(void);
 /* May the agent make this call? */
 bool filter_allows(int64_t nr, const uint64_t arg[6]);
-/* Does the application's own call get past them, so that the kernel begins with it? */
+/* Does the application's own call get past them, so that the kernel begins with it? To be asked
+ * once there are any (sys_filtered). */
 bool filter_passes(int64_t nr, const uint64_t arg[6], uint64_t ip);
 /* May the agent make all that it takes to be brought into a program and to follow it? */
 bool filter_allows_all(void);

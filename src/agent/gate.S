@@ -32,7 +32,7 @@
  *   plain_after .. plain_leave      it is made, the result is in rax
  *   plain_leave .. plain_end        the result is in the record
  *   call_window .. call_found       the same, and all registers are in the record
- *   leave .. leave_end              all is in the record
+ *   leave .. leave_end, quick .. quick_end  all is in the record
   *   again .. again_loaded          the call is to wait on; its registers are in `resumed`
  *   again_plain, again_call         ... and as in the plain or the other window
  * and anywhere else here the signal waits: `pending` is looked at in each window.
@@ -260,7 +260,17 @@ gate_probe:
 	mov THREAD_BP(%r11), %rbp
 	mov %r11, %rbx		/* the record: the kernel keeps this one */
 	mov THREAD_SP(%r11), %rsp
-	mov THREAD_CALL(%r11), %rax
+	cmpb $0, THREAD_QUICK(%r11)
+	je 1f
+	mov THREAD_NR(%r11), %rax
+	mov THREAD_DI(%r11), %rdi
+	mov THREAD_SI(%r11), %rsi
+	mov THREAD_DX(%r11), %rdx
+	mov THREAD_R10(%r11), %r10
+	mov THREAD_R8(%r11), %r8
+	mov THREAD_R9(%r11), %r9
+	jmp gate_call_syscall
+1:	mov THREAD_CALL(%r11), %rax
 	mov 8 + THREAD_CALL(%r11), %rdi
 	mov 16 + THREAD_CALL(%r11), %rsi
 	mov 24 + THREAD_CALL(%r11), %rdx
@@ -292,8 +302,24 @@ gate_probe:
 	lea -2(%r11), %r11
 	label gate_leave_end
 	jmp *%rcx
+	/* The kernel has kept all but these. */
 6:	mov %rax, THREAD_AX(%r11)
-	jmp gate_leave
+	label gate_quick
+	cmpb $0, THREAD_PENDING(%r11)
+	jne pending_done
+	mov THREAD_BX(%r11), %rbx
+	testb $FLAGS_DF_HIGH, 1 + THREAD_FLAGS(%r11)
+	jz 7f
+	std
+7:	movzwl THREAD_STATUS(%r11), %eax
+	add $127, %al
+	sahf
+	mov THREAD_AX(%r11), %rax
+	mov THREAD_IP(%r11), %rcx
+	mov THREAD_FLAGS(%r11), %r11
+	lea -2(%r11), %r11
+	label gate_quick_end
+	jmp *%rcx
 
 pending_restart:
 	mov $1, %esi

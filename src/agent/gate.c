@@ -373,6 +373,36 @@ static void mapping_done(struct target_thread *thread, int64_t result)
 	dispatch_settle(thread);
 }
 
+static struct target_call call_as_asked(const struct target_regs *regs)
+{
+	return (struct target_call){
+		regs->orig_ax, { regs->di, regs->si, regs->dx, regs->r10, regs->r8, regs->r9 },
+	};
+}
+
+/* As in the kernel: a call that a filter refuses is only seen to fail. */
+static bool is_begun(const struct target_regs *regs)
+{
+	const struct target_call call = call_as_asked(regs);
+
+	return filter_passes((int64_t)call.nr, call.arg, regs->ip);
+}
+
+/* A call that somebody has to do with besides those that only see it begin. */
+static enum gate_next begin_call(struct target_thread *thread)
+{
+	uint64_t nr = thread->regs.orig_ax;
+	enum gate_next next;
+
+	thread->call = call_as_asked(&thread->regs);
+	if (nr >= GATE_CALLS || !special[nr])
+		return GATE_CALL;
+	next = special[nr](thread);
+	if (next == GATE_LEAVE)
+		gate_after(thread, (int64_t)thread->regs.ax);
+	return next;
+}
+
 enum gate_next gate_before(struct target_thread *thread, uint64_t flags)
 {
 	struct target_regs *regs = &thread->regs;
@@ -383,36 +413,24 @@ enum gate_next gate_before(struct target_thread *thread, uint64_t flags)
 	regs->flags |= flags & ~(FLAGS_STATUS | FLAGS_NOT_OURS);
 	regs->cx = regs->ip;
 	regs->r11 = regs->flags;
-	regs->cs = 0x33;
-	regs->ss = 0x2b;
 	regs->ax = (uint64_t)-ENOSYS;
 	thread->waiting = thread->hooked = thread->quick = false;
 	thread->after = NULL;
-	thread->call = (struct target_call){
-		nr, { regs->di, regs->si, regs->dx, regs->r10, regs->r8, regs->r9 },
-	};
 	if (thread->pending)
 		return GATE_CALL; /* only to be told so */
 	thread->hooked = !thread->unseen && gate_wants(nr);
-	/* As in the kernel: a call that a filter refuses is only seen to fail. */
-	if (thread->hooked && gate_ops->enter &&
-	    filter_passes((int64_t)nr, thread->call.arg, regs->ip))
+	if (thread->hooked && gate_ops->enter && (!sys_filtered || is_begun(regs)))
 		call = gate_ops->enter(thread, regs);
 	sample_look(thread);
 	if (thread->sample_due)
 		sample_take_due(thread, regs);
 	if (thread->pending)
 		return GATE_CALL;
-	thread->quick = call && !thread->hooked && !(nr < GATE_CALLS && special[nr]);
-	if (call && nr < GATE_CALLS && special[nr]) {
-		enum gate_next next = special[nr](thread);
-
-		if (next == GATE_LEAVE)
-			gate_after(thread, (int64_t)regs->ax);
-		return next;
-	}
-	if (call)
+	thread->quick = call && !thread->hooked && (nr >= GATE_CALLS || !special[nr]);
+	if (thread->quick)
 		return GATE_CALL;
+	if (call)
+		return begin_call(thread);
 	gate_after(thread, (int64_t)regs->ax);
 	return GATE_LEAVE;
 }

@@ -184,7 +184,7 @@ extern const char gate_entry[], gate_shifted[], gate_found[], gate_kept[], gate_
 extern const char gate_plain_window[], gate_plain_syscall[], gate_plain_after[];
 extern const char gate_plain_lost[], gate_plain_found[], gate_plain_leave[], gate_plain_end[];
 extern const char gate_call_window[], gate_call_syscall[], gate_call_after[];
-extern const char gate_call_found[], gate_leave[], gate_leave_end[];
+extern const char gate_call_found[], gate_leave[], gate_leave_end[], gate_quick[], gate_quick_end[];
 extern const char gate_clone_window[], gate_clone_syscall[], gate_clone_after[], gate_clone_end[];
 extern const char gate_poll[], gate_poll_lost[], gate_poll_found[], gate_poll_end[];
 extern const char gate_send[], gate_send_end[];

@@ -141,7 +141,7 @@ static bool regs_in_gate(const struct target_thread *thread, const struct signal
 
 	if (between(ip, gate_call_window, gate_call_found) ||
 	    between(ip, gate_clone_window, gate_clone_after) ||
-	    between(ip, gate_leave, gate_leave_end)) {
+	    between(ip, gate_leave, gate_leave_end) || between(ip, gate_quick, gate_quick_end)) {
 		*regs = thread->regs;
 		return true;
 	}

@@ -517,7 +517,7 @@ static bool convert(struct target_thread *thread, struct signal_context *context
 		gate_after(thread, (int64_t)context->ax);
 		context_load(context, regs);
 		context_done(context, regs, regs->ax);
-	} else if (between(ip, gate_leave, gate_leave_end)) {
+	} else if (between(ip, gate_leave, gate_leave_end) || between(ip, gate_quick, gate_quick_end)) {
 		context_load(context, regs);
 		context_done(context, regs, regs->ax);
 	} else if (between(ip, gate_send, gate_send_end)) {

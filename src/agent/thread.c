@@ -15,6 +15,9 @@
 
 enum { THREAD_GONE = 1, THREAD_GUARD = 4096 };
 
+/* Linux's, of all 64-bit programs. */
+enum { SELECTOR_CODE = 0x33, SELECTOR_DATA = 0x2b };
+
 #define AT(field, offset) \
 	_Static_assert(offsetof(struct target_thread, field) == (offset), "gate.S: " #field)
 AT(regs.r15, THREAD_R15);
@@ -132,6 +135,8 @@ struct target_thread *thread_new(void)
 		return NULL;
 	thread_unbind(thread);
 	thread->tid = thread->pid = 0;
+	thread->regs.cs = SELECTOR_CODE;
+	thread->regs.ss = SELECTOR_DATA;
 	thread->pending = 0;
 	thread->selector = thread->settled = 0;
 	thread->dispatched = false;

@@ -100,7 +100,7 @@ struct target_thread {
 	struct target_regs regs; /* the application's, at its latest call here */
 	uint16_t status;         /* its arithmetic flags: ah as lahf has it, al the overflow */
 	uint8_t pending;         /* PENDING_*: signals wait for the agent to be left */
-	bool quick;              /* nothing is to be done after this call */
+	bool quick;              /* nothing is to be done after this call, which is as regs say */
 	uint32_t state;          /* THREAD_* */
 	void *stack;             /* end of the agent's stack */
 	struct target_call call;
@@ -117,9 +117,9 @@ struct target_thread {
 	uint32_t clone_kind;     /* enum clone_kind, while one is made */
 	uint32_t vforks;         /* how deep in saved */
 	bool hooked;             /* enter() was called for this call */
+	bool waiting;            /* in a call with a signal mask of its own: wait_mask */
 	bool unseen;             /* nothing is told of it: not even its id is known */
 	bool aside;              /* the application dispatches its system calls itself */
-	bool waiting;            /* in a call with a signal mask of its own: wait_mask */
 	bool exec_mask;          /* really blocked for an exec */
 	bool restarting;         /* the call is to be made again once `send` is sent */
 	bool stopping;           /* the order to leave waits for it */

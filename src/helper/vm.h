@@ -65,6 +65,30 @@ struct vm {
 	void *engine;             /* private to the engine */
 };
 
+/* Each field by itself: without vector registers that is faster than clearing it first. */
+static inline void vm_begin(struct vm *vm, struct vm_world *world, struct vcpu *cpu)
+{
+	vm->code = NULL;
+	vm->world = world;
+	vm->cpu = cpu;
+	vm->ctx = NULL;
+	vm->packet = NULL;
+	vm->tail_calls = vm->prog_type = 0;
+	vm->cookie = vm->func_ip = 0;
+	vm->regs = NULL;
+	vm->task = NULL;
+	vm->arg_count = 0;
+	vm->has_result = vm->overrides = false;
+	vm->override = 0;
+	vm->callback = NULL;
+	vm->faulted = false;
+	vm->fault_address = 0;
+	vm->fault_insn = vm->redirect_kind = vm->redirect_ifindex = 0;
+	vm->redirect_flags = vm->redirect_key = 0;
+	vm->redirect_map = NULL;
+	vm->engine = NULL;
+}
+
 enum redirect { REDIRECT_NONE, REDIRECT_IFINDEX, REDIRECT_PEER, REDIRECT_NEIGH, REDIRECT_MAP };
 
 #endif

@@ -39,29 +39,21 @@ static const struct board_list *list_at(const struct board_list *const *slot)
 	return __atomic_load_n(slot, __ATOMIC_ACQUIRE);
 }
 
-static const struct board_list *call_list(const struct board *board, enum board_stage stage,
-					  uint64_t nr)
-{
-	return nr < BOARD_CALLS ? list_at(&board->call[nr][stage]) : NULL;
-}
-
 static uint64_t run_link(struct occasion *event, const struct board_link *link)
 {
 	struct board *board = event->board;
 	const struct code *code = __atomic_load_n(&link->code, __ATOMIC_ACQUIRE);
-	struct vm vm = {
-		.world = board->world,
-		.cpu = event->cpu,
-		.prog_type = code ? code->prog_type : 0,
-		.cookie = link->cookie,
-		.func_ip = event->func_ip,
-		.regs = (const uint64_t *)event->regs,
-		.task = event->facts,
-	};
 	uint64_t result;
+	struct vm vm;
 
 	if (!code)
 		return 0;
+	vm_begin(&vm, board->world, event->cpu);
+	vm.prog_type = code->prog_type;
+	vm.cookie = link->cookie;
+	vm.func_ip = event->func_ip;
+	vm.regs = (const uint64_t *)event->regs;
+	vm.task = event->facts;
 	context_make(event, link->form, &vm);
 	result = vm_run(&vm, code, board->interpreted);
 	if (vm.faulted)
@@ -94,25 +86,39 @@ static void miss_list(const struct board_list *list)
 
 /*
  * A virtual CPU for the event; the lists that slots hold now may be read until it is
- * given back. NULL: the event is missed, by every program that waited for it.
+ * given back. NULL: the event is to be missed.
  */
-static struct vcpu *take_cpu(struct board *board, const struct task_facts *facts,
-			     const struct board_list *const *const *slots, unsigned count)
+static inline struct vcpu *take_cpu(struct board *board, const struct task_facts *facts,
+				    bool *inside)
 {
-	bool inside;
 	struct vcpu_set *all = board->world->vcpus;
-	struct vcpu *cpu = facts && facts->pointer
-				   ? vcpu_take_waiting_at(all, facts->pointer, &inside)
-				   : vcpu_take_waiting(all, &inside);
 
-	if (cpu)
-		return cpu;
+	return facts && facts->pointer ? vcpu_take_waiting_at(all, facts->pointer, inside)
+				       : vcpu_take_waiting(all, inside);
+}
+
+/* By every program that waited for it. */
+static __attribute__((noinline)) void miss(struct board *board,
+					   const struct board_list *const *const *slots,
+					   unsigned count, bool inside)
+{
 	__atomic_fetch_add(inside ? &board->missed_inside : &board->missed_busy, 1,
 			   __ATOMIC_RELAXED);
 	/* What this thread is inside of holds a virtual CPU, and so the lists. */
 	for (unsigned i = 0; inside && i < count; i++)
 		miss_list(list_at(slots[i]));
-	return NULL;
+}
+
+/* The same for one list. */
+static struct vcpu *take_cpu_for(struct board *board, const struct task_facts *facts,
+				 const struct board_list *const *slot)
+{
+	bool inside;
+	struct vcpu *cpu = take_cpu(board, facts, &inside);
+
+	if (!cpu)
+		miss(board, &slot, 1, inside);
+	return cpu;
 }
 
 /* Takes a virtual CPU if anything waits for the event, which can then be described. */
@@ -120,7 +126,7 @@ static bool begin(struct occasion *event, enum board_event kind)
 {
 	const struct board_list *const *slot = &event->board->event[kind];
 
-	event->cpu = list_at(slot) ? take_cpu(event->board, event->facts, &slot, 1) : NULL;
+	event->cpu = list_at(slot) ? take_cpu_for(event->board, event->facts, slot) : NULL;
 	return event->cpu != NULL;
 }
 
@@ -145,7 +151,7 @@ uint64_t hook_list(struct board *board, struct task_facts *facts,
 
 	if (!list_at(list))
 		return 0;
-	event.cpu = take_cpu(board, facts, &list, 1);
+	event.cpu = take_cpu_for(board, facts, list);
 	if (!event.cpu)
 		return 0;
 	result = run_list(&event, list_at(list));
@@ -163,7 +169,7 @@ bool hook_session_enter(struct board *board, struct task_facts *facts,
 	uint32_t chosen = 0;
 
 	*session = (struct hook_session){ 0 };
-	event.cpu = take_cpu(board, facts, &slot, 1);
+	event.cpu = take_cpu_for(board, facts, slot);
 	if (!event.cpu)
 		return false;
 	list = list_at(slot);
@@ -190,7 +196,7 @@ void hook_session_leave(struct board *board, struct task_facts *facts,
 				  .func_ip = func_ip };
 	const struct board_list *list;
 
-	event.cpu = take_cpu(board, facts, &slot, 1);
+	event.cpu = take_cpu_for(board, facts, slot);
 	if (!event.cpu)
 		return;
 	list = list_at(slot);
@@ -206,49 +212,84 @@ void hook_session_leave(struct board *board, struct task_facts *facts,
  * The signal that a call sends. One to the caller itself is told before the call,
  * as nobody may see its result; else once it is known to be sent.
  */
-static void tell_signal(struct board *board, struct task_facts *facts, struct target_regs *regs,
-			bool leaving)
+static __attribute__((noinline)) void tell_signal_sent(struct board *board,
+						       struct task_facts *facts,
+						       struct target_regs *regs, bool leaving)
 {
 	struct hook_signal signal;
 	bool own;
 
-	if (!list_at(&board->event[EVENT_SIGNAL]) || !context_sent_signal(regs, &signal))
+	if (!context_sent_signal(regs, &signal))
 		return;
 	own = facts && (uint32_t)signal.pid == (signal.group ? facts->pid : facts->tid);
 	if (own != leaving)
 		hook_signal(board, facts, regs, &signal);
 }
 
+static inline void tell_signal(struct board *board, struct task_facts *facts,
+			       struct target_regs *regs, bool leaving)
+{
+	if (list_at(&board->event[EVENT_SIGNAL]))
+		tell_signal_sent(board, facts, regs, leaving);
+}
+
+/* What is attached to a call, by stage. */
+static const struct board_list *const *call_lists(const struct board *board, uint64_t nr)
+{
+	static const struct board_list *const none[CALL_STAGES];
+
+	return nr < BOARD_CALLS ? board->call[nr] : none;
+}
+
+/* Each field by itself, as in vm_begin(). */
+static void describe_call(struct occasion *event, struct board *board, struct task_facts *facts,
+			  struct target_regs *regs, struct call_record *record,
+			  struct occasion_room *room)
+{
+	event->board = board;
+	event->facts = facts;
+	event->regs = regs;
+	event->cpu = NULL;
+	event->record = record;
+	event->raw = NULL;
+	event->raw_count = 2;
+	event->func_ip = 0;
+	event->leaving = event->decides = event->decided = false;
+	event->result = 0;
+	event->decision = 0;
+	event->room = room;
+}
+
 bool hook_sys_enter(struct board *board, struct task_facts *facts, struct target_regs *regs)
 {
-	uint64_t nr = regs->orig_ax;
-	const struct board_list *const *const slots[] = {
-		&board->event[EVENT_SYS_ENTER],
-		nr < BOARD_CALLS ? &board->call[nr][CALL_TRACE_ENTER] : NULL,
-		nr < BOARD_CALLS ? &board->call[nr][CALL_ENTER] : NULL,
-	};
+	const struct board_list *const *all = &board->event[EVENT_SYS_ENTER];
+	const struct board_list *const *lists = call_lists(board, regs->orig_ax);
+	const struct board_list *const *trace = &lists[CALL_TRACE_ENTER];
+	const struct board_list *const *function = &lists[CALL_ENTER];
+	uint64_t raw[2] = { (uintptr_t)regs, regs->orig_ax };
 	struct call_record record;
 	struct occasion_room room;
-	uint64_t raw[2] = { (uintptr_t)regs, nr };
 	struct occasion event;
+	bool inside;
 
 	/* What Linux has there until there is a result. */
 	regs->ax = (uint64_t)-ENOSYS;
-	if (!list_at(slots[0]) &&
-	    (nr >= BOARD_CALLS || (!list_at(slots[1]) && !list_at(slots[2])))) {
+	if (!list_at(all) && !list_at(trace) && !list_at(function)) {
 		tell_signal(board, facts, regs, false);
 		return true;
 	}
-	event = (struct occasion){ .board = board, .facts = facts, .regs = regs, .record = &record,
-				   .raw = raw, .raw_count = 2, .room = &room };
-	event.cpu = take_cpu(board, facts, slots, nr < BOARD_CALLS ? 3 : 1);
-	if (!event.cpu)
+	describe_call(&event, board, facts, regs, &record, &room);
+	event.raw = raw;
+	event.cpu = take_cpu(board, facts, &inside);
+	if (!event.cpu) {
+		miss(board, (const struct board_list *const *const[]){ all, trace, function }, 3, inside);
 		return true;
+	}
 	context_call(&record, regs, false, 0);
-	run_list(&event, list_at(&board->event[EVENT_SYS_ENTER]));
-	run_list(&event, call_list(board, CALL_TRACE_ENTER, nr));
+	run_list(&event, list_at(all));
+	run_list(&event, list_at(trace));
 	event.decides = true;
-	run_list(&event, call_list(board, CALL_ENTER, nr));
+	run_list(&event, list_at(function));
 	vcpu_give(event.cpu);
 	if (event.decided)
 		regs->ax = event.decision;
@@ -259,43 +300,46 @@ bool hook_sys_enter(struct board *board, struct task_facts *facts, struct target
 
 bool hook_wants_exit(const struct board *board, uint64_t nr)
 {
-	return list_at(&board->event[EVENT_SYS_EXIT]) || call_list(board, CALL_EXIT, nr) ||
-	       call_list(board, CALL_TRACE_EXIT, nr) || list_at(&board->event[EVENT_SIGNAL]) ||
+	const struct board_list *const *lists = call_lists(board, nr);
+
+	return list_at(&board->event[EVENT_SYS_EXIT]) || list_at(&lists[CALL_EXIT]) ||
+	       list_at(&lists[CALL_TRACE_EXIT]) || list_at(&board->event[EVENT_SIGNAL]) ||
 	       board_changes_task((uint32_t)nr);
 }
 
 void hook_sys_exit(struct board *board, struct task_facts *facts, struct target_regs *regs,
 		   int64_t result)
 {
-	uint64_t nr = regs->orig_ax;
-	const struct board_list *const *const slots[] = {
-		&board->event[EVENT_SYS_EXIT],
-		nr < BOARD_CALLS ? &board->call[nr][CALL_EXIT] : NULL,
-		nr < BOARD_CALLS ? &board->call[nr][CALL_TRACE_EXIT] : NULL,
-	};
+	const struct board_list *const *all = &board->event[EVENT_SYS_EXIT];
+	const struct board_list *const *lists = call_lists(board, regs->orig_ax);
+	const struct board_list *const *function = &lists[CALL_EXIT];
+	const struct board_list *const *trace = &lists[CALL_TRACE_EXIT];
+	uint64_t raw[2] = { (uintptr_t)regs, (uint64_t)result };
 	struct call_record record;
 	struct occasion_room room;
-	uint64_t raw[2] = { (uintptr_t)regs, (uint64_t)result };
 	struct occasion event;
+	bool inside;
 
 	regs->ax = (uint64_t)result;
-	if (facts && board_changes_task((uint32_t)nr))
+	if (facts && board_changes_task((uint32_t)regs->orig_ax))
 		facts->known = 0;
 	if (result >= 0)
 		tell_signal(board, facts, regs, true);
-	if (!list_at(slots[0]) &&
-	    (nr >= BOARD_CALLS || (!list_at(slots[1]) && !list_at(slots[2]))))
+	if (!list_at(all) && !list_at(function) && !list_at(trace))
 		return;
-	event = (struct occasion){ .board = board, .facts = facts, .regs = regs, .record = &record,
-				   .raw = raw, .raw_count = 2, .leaving = true, .result = result,
-				   .room = &room };
-	event.cpu = take_cpu(board, facts, slots, nr < BOARD_CALLS ? 3 : 1);
-	if (!event.cpu)
+	describe_call(&event, board, facts, regs, &record, &room);
+	event.raw = raw;
+	event.leaving = true;
+	event.result = result;
+	event.cpu = take_cpu(board, facts, &inside);
+	if (!event.cpu) {
+		miss(board, (const struct board_list *const *const[]){ all, function, trace }, 3, inside);
 		return;
+	}
 	context_call(&record, regs, true, result);
-	run_list(&event, call_list(board, CALL_EXIT, nr));
-	run_list(&event, list_at(&board->event[EVENT_SYS_EXIT]));
-	run_list(&event, call_list(board, CALL_TRACE_EXIT, nr));
+	run_list(&event, list_at(function));
+	run_list(&event, list_at(all));
+	run_list(&event, list_at(trace));
 	vcpu_give(event.cpu);
 }
 

@@ -70,10 +70,13 @@ void context_make(struct occasion *event, uint32_t form, struct vm *vm)
 
 /* --- records --- */
 
+/* Each field by itself, as in vm_begin(). Of a call that is left there is no more than the
+ * result: what is behind it, no program may read. */
 void context_call(struct call_record *record, const struct target_regs *regs, bool leaving,
 		  int64_t result)
 {
-	*record = (struct call_record){ .common = (uintptr_t)regs, .nr = regs->orig_ax };
+	record->common = (uintptr_t)regs;
+	record->nr = regs->orig_ax;
 	if (leaving) {
 		record->result = result;
 		return;

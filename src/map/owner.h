@@ -119,27 +119,30 @@ static inline uint64_t owner_thread_key(const struct owner_table *table)
 	return owner_key(owner_thread_pointer(), table);
 }
 
-/* NULL when the table is full around this thread's place. */
-static inline struct owner_thread *owner_thread_find(const struct owner_table *table)
+/* The first place to look for a key, and its number. */
+static inline uint64_t owner_thread_at(uint64_t key)
 {
-	uint64_t key = owner_thread_key(table);
-	uint64_t at = (key * 0x9e3779b97f4a7c15ull) >> 52;
-	struct owner_thread *thread = &owner_process->thread[at];
+	return (key * 0x9e3779b97f4a7c15ull) >> 52;
+}
+
+static inline struct owner_thread *owner_thread_place(uint64_t key)
+{
+	return &owner_process->thread[owner_thread_at(key)];
+}
+
+/* The record of a key; NULL when the table is full around its place. */
+static inline struct owner_thread *owner_thread_of(uint64_t key)
+{
+	struct owner_thread *thread = owner_thread_place(key);
 
 	if (__builtin_expect(thread->key == key, 1))
 		return thread;
 	return owner_thread_add(key);
 }
 
-/* The same for a key that was found before; NULL: there was no room for it. */
-static inline struct owner_thread *owner_thread_of(uint64_t key)
+static inline struct owner_thread *owner_thread_find(const struct owner_table *table)
 {
-	uint64_t at = (key * 0x9e3779b97f4a7c15ull) >> 52;
-	struct owner_thread *thread = &owner_process->thread[at];
-
-	if (__builtin_expect(thread->key == key, 1))
-		return thread;
-	return owner_thread_add(key);
+	return owner_thread_of(owner_thread_key(table));
 }
 
 static inline uint64_t owner_token(struct owner_table *table)

@@ -55,19 +55,28 @@ static uint32_t cpu_means_find(void)
 }
 
 /* Linux keeps CPU number and node in the register that RDPID and RDTSCP read. */
+static inline bool cpu_now_quick(unsigned *cpu)
+{
+#if defined(__x86_64__)
+	uint64_t aux;
+
+	if (__builtin_expect(__atomic_load_n(&cpu_means, __ATOMIC_RELAXED) == CPU_RDPID, 1)) {
+		__asm__ volatile(".byte 0xf3, 0x0f, 0xc7, 0xf8" : "=a"(aux)); /* rdpid %rax */
+		*cpu = aux & 0xfff;
+		return true;
+	}
+#endif
+	(void)cpu;
+	return false;
+}
+
 static inline unsigned cpu_now(void)
 {
 	uint32_t means = __atomic_load_n(&cpu_means, __ATOMIC_RELAXED);
 	unsigned cpu = 0;
 
-#if defined(__x86_64__)
-	if (__builtin_expect(means == CPU_RDPID, 1)) {
-		uint64_t aux;
-
-		__asm__ volatile(".byte 0xf3, 0x0f, 0xc7, 0xf8" : "=a"(aux)); /* rdpid %rax */
-		return aux & 0xfff;
-	}
-#endif
+	if (cpu_now_quick(&cpu))
+		return cpu;
 	if (means == CPU_UNKNOWN)
 		means = cpu_means_find();
 #if defined(__x86_64__)
@@ -310,17 +319,32 @@ struct vcpu *vcpu_take(struct vcpu_set *set)
 	return vcpu_take_slow(set, thread, frame, true);
 }
 
-void vcpu_give(struct vcpu *cpu)
+/* Where there is no record of the thread; and after a fork inside a program, when it is not
+ * ours: the parent goes on with it. */
+static __attribute__((noinline)) void vcpu_give_slow(struct vcpu *cpu)
 {
 	struct owner_table *owners = cpu->set->owners;
-	/* This very thread took it: its thread pointer need not be asked for again. */
 	struct owner_thread *thread = owner_thread_of(cpu->thread);
 
-	/* Not ours after a fork inside a program: the parent goes on with it. */
 	if (OWNER_TOKEN(cpu->owner) != owner_token(owners))
 		return;
 	if (thread && thread->held == cpu)
 		__atomic_store_n(&thread->held, NULL, __ATOMIC_RELAXED);
+	vcpu_drop(cpu);
+}
+
+void vcpu_give(struct vcpu *cpu)
+{
+	/* This very thread took it: its thread pointer need not be asked for again. */
+	struct owner_thread *thread = owner_thread_place(cpu->thread);
+
+	if (__builtin_expect(thread->held != cpu || OWNER_TOKEN(cpu->owner) !=
+			     __atomic_load_n(&owner_process->token[cpu->set->owners->arena],
+					     __ATOMIC_RELAXED), 0)) {
+		vcpu_give_slow(cpu);
+		return;
+	}
+	__atomic_store_n(&thread->held, NULL, __ATOMIC_RELAXED);
 	vcpu_drop(cpu);
 }
 
@@ -352,7 +376,8 @@ struct vcpu *vcpu_take_waiting(struct vcpu_set *set, bool *inside)
 	return vcpu_take_waiting_at(set, owner_thread_pointer(), inside);
 }
 
-struct vcpu *vcpu_take_waiting_at(struct vcpu_set *set, uint64_t pointer, bool *inside)
+static __attribute__((noinline)) struct vcpu *
+take_waiting_any(struct vcpu_set *set, uint64_t pointer, bool *inside)
 {
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
 	struct owner_thread *thread = owner_thread_of(owner_key(pointer, set->owners));
@@ -369,6 +394,26 @@ struct vcpu *vcpu_take_waiting_at(struct vcpu_set *set, uint64_t pointer, bool *
 	*inside = cpu != NULL;
 	__atomic_fetch_add(cpu ? &cpu->missed : &set->missed, 1, __ATOMIC_RELAXED);
 	return NULL;
+}
+
+/* Every event comes by here: nothing is looked for that is not at its first place. */
+struct vcpu *vcpu_take_waiting_at(struct vcpu_set *set, uint64_t pointer, bool *inside)
+{
+	const struct owner_table *owners = set->owners;
+	struct owner_process *process = owner_process;
+	uint64_t key = owner_key(pointer, owners), token;
+	struct owner_thread *thread = owner_thread_place(key);
+	unsigned now;
+
+	if (__builtin_expect(!cpu_now_quick(&now) || now >= set->count || thread->key != key ||
+			     thread->held, 0))
+		return take_waiting_any(set, pointer, inside);
+	token = __atomic_load_n(&process->token[owners->arena], __ATOMIC_RELAXED);
+	if (__builtin_expect(!token, 0) ||
+	    __builtin_expect(!vcpu_claim(&set->cpu[now], token | owner_thread_at(key)), 0))
+		return take_waiting_any(set, pointer, inside);
+	*inside = false;
+	return vcpu_enter(&set->cpu[now], thread, key, (uintptr_t)__builtin_frame_address(0));
 }
 
 /* --- what others can tell --- */

@@ -199,7 +199,7 @@ static void installed_free(const struct installed *self)
 	pages_free((uint32_t)(((const uint8_t *)self - region) / PAGE), self->pages);
 }
 
-static const struct installed *install_slow(const struct code *code)
+static __attribute__((noinline)) const struct installed *install_slow(const struct code *code)
 {
 	const struct installed *self = install_new(code);
 	uint32_t start = table_start(code);

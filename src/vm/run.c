@@ -139,7 +139,13 @@ int64_t run_packet(struct jit_frame *frame, int32_t off, uint32_t width)
 
 static void run_init(struct run *run, struct vm *vm)
 {
-	run->frame = (struct jit_frame){ .vm = vm, .cpu = vm->cpu };
+	run->frame.vm = vm;
+	run->frame.cpu = vm->cpu;
+	run->frame.tail_ctx = 0;
+	run->frame.exit_sp = NULL;
+	run->frame.callee_fp = NULL;
+	run->frame.self = NULL;
+	run->frame.stopped = false;
 	run->code = NULL;
 	run->records = (struct call_record *)(void *)(vm->cpu->scratch + VM_SCRATCH_CALLS);
 	run->records_end = (struct call_record *)(void *)(vm->cpu->scratch + VM_SCRATCH_STACK -
