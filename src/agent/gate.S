@@ -44,7 +44,7 @@
  * A thread that is in no slot stops at an hlt, which is a SIGSEGV that signal.c
  * answers by the record, in r11.
  */
-#include "agent/thread.h"
+#include "agent/record.inc"
 
 #define SYS_rt_sigprocmask 14
 #define SYS_rt_sigreturn 15
@@ -61,36 +61,11 @@
 #define FP_MAGIC 0x46505853
 #define FP_MAGIC_AT 464
 #define FP_FEATURES_AT 472
-#define HASH_SHIFT (64 - THREAD_SLOT_BITS)
-#define FLAGS_DF_HIGH 4 /* DF, in the second byte of the flags */
 
 	.macro label name
 	.globl \name
 	.hidden \name
 \name:
-	.endm
-
-	/* r11 = the record, from fs; rcx and the flags are lost. */
-	.macro record lost found
-	rdfsbase %rcx
-	shl $16, %rcx
-	imul $THREAD_HASH, %rcx, %r11
-	shr $HASH_SHIFT, %r11
-	shl $4, %r11
-	or $THREAD_KEY, %rcx
-	add slots(%rip), %r11
-1:	cmp %rcx, (%r11)
-	jne 2f
-	mov 8(%r11), %r11
-	label \found
-	.endm
-	.macro record_miss lost found
-2:	cmpq $0, (%r11)
-	lea 16(%r11), %r11
-	jne 1b
-	label \lost
-	hlt
-	jmp \found
 	.endm
 
 	/* All registers but rax, rcx and r11 = the record; and the flags. */
@@ -192,7 +167,8 @@ gate_try:
 	label gate_plain_syscall
 	syscall
 	label gate_plain_after
-	record gate_plain_lost gate_plain_found
+	RECORD slots
+	label gate_plain_found
 	mov %rax, THREAD_AX(%r11)
 	label gate_plain_leave
 	movzwl THREAD_STATUS(%r11), %eax
@@ -204,7 +180,10 @@ gate_try:
 	lea -2(%r11), %r11
 	label gate_plain_end
 	jmp *%rcx
-	record_miss gate_plain_lost gate_plain_found
+	RECORD_ON
+	label gate_plain_lost
+	hlt
+	jmp gate_plain_found
 
 gate_probe:
 	xor (%r11), %rax
@@ -483,12 +462,16 @@ gate_exit:
 
 	/* Nothing here is kept in the record until a signal is known to wait. */
 	label gate_poll
-	record gate_poll_lost gate_poll_found
+	RECORD slots
+	label gate_poll_found
 	cmpb $0, THREAD_PENDING(%r11)
 	jne 3f
 	label gate_poll_end
 	ret
-	record_miss gate_poll_lost gate_poll_found
+	RECORD_ON
+	label gate_poll_lost
+	hlt
+	jmp gate_poll_found
 3:	mov %r15, THREAD_R15(%r11)
 	mov %r14, THREAD_R14(%r11)
 	mov %r13, THREAD_R13(%r11)

@@ -18,7 +18,7 @@
  * pointer is there, so nothing is written to it before and nothing is read after. A signal
  * that came meanwhile waits; whoever is back on the application's stack looks for it.
  */
-#include "agent/thread.h"
+#include "agent/record.inc"
 
 /* What trampoline.S and struct target_regs share: offsets. */
 #define R15 0
@@ -49,9 +49,6 @@
 #define RECORD_SKIPPED 8
 #define RECORD_ENTER 16
 
-#define HASH_SHIFT (64 - THREAD_SLOT_BITS)
-#define FLAGS_DF_HIGH 4
-
 	.text
 
 /* Leaves room for four registers; r11 = the thread's record. */
@@ -60,24 +57,13 @@
 	push	%rcx
 	push	%r11
 	pushfq
-	rdfsbase %rcx
-	shl	$16, %rcx
-	imul	$THREAD_HASH, %rcx, %r11
-	shr	$HASH_SHIFT, %r11
-	shl	$4, %r11
-	or	$THREAD_KEY, %rcx
-	add	probe_slots(%rip), %r11
-1:	cmp	%rcx, (%r11)
-	jne	2f
-	mov	8(%r11), %r11
+	RECORD	probe_slots
 3:
 .endm
 
 /* Behind the code: the record was not at the first place. */
 .macro FIND_ON unknown
-2:	cmpq	$0, (%r11)
-	lea	16(%r11), %r11
-	jne	1b
+	RECORD_ON
 	call	ask_for_thread
 	test	%r11, %r11
 	jnz	3b
@@ -262,14 +248,28 @@ probe_return:
 5:	ud2			/* nobody else knows where this call returns to */
 	.size	probe_return, . - probe_return
 
-/* On the application's stack: r11 = the record that C code finds, or 0. */
-ask_for_thread:
+/* Registers that C code changes, but for those that each caller has a word for. */
+.macro PUSH_CHANGED
 	push	%rdx
 	push	%rsi
 	push	%rdi
 	push	%r8
 	push	%r9
 	push	%r10
+.endm
+
+.macro POP_CHANGED
+	pop	%r10
+	pop	%r9
+	pop	%r8
+	pop	%rdi
+	pop	%rsi
+	pop	%rdx
+.endm
+
+/* On the application's stack: r11 = the record that C code finds, or 0. */
+ask_for_thread:
+	PUSH_CHANGED
 	push	%rbx
 	mov	%rsp, %rbx
 	and	$-16, %rsp
@@ -278,35 +278,20 @@ ask_for_thread:
 	mov	%rbx, %rsp
 	mov	%rax, %r11
 	pop	%rbx
-	pop	%r10
-	pop	%r9
-	pop	%r8
-	pop	%rdi
-	pop	%rsi
-	pop	%rdx
+	POP_CHANGED
 	ret
 
 /* On the application's stack, when one waits. All registers stay but rax. */
 let_signals_in:
 	push	%rcx
-	push	%rdx
-	push	%rsi
-	push	%rdi
-	push	%r8
-	push	%r9
-	push	%r10
+	PUSH_CHANGED
 	push	%r11
 	pushfq
 	cld
 	call	*probe_poll(%rip)
 	popfq
 	pop	%r11
-	pop	%r10
-	pop	%r9
-	pop	%r8
-	pop	%rdi
-	pop	%rsi
-	pop	%rdx
+	POP_CHANGED
 	pop	%rcx
 	ret
 	.globl	probe_text_end
