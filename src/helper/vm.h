@@ -31,6 +31,8 @@ struct vm_world {
 	struct board *board;      /* what is attached to what (hook/board.h); NULL before anything is */
 };
 
+enum redirect { REDIRECT_NONE, REDIRECT_IFINDEX, REDIRECT_PEER, REDIRECT_NEIGH, REDIRECT_MAP };
+
 struct vm {
 	const struct code *code;  /* the program running now (changes on a tail call) */
 	struct vm_world *world;
@@ -65,7 +67,10 @@ struct vm {
 	void *engine;             /* private to the engine */
 };
 
-/* Each field by itself: without vector registers that is faster than clearing it first. */
+/*
+ * Each field by itself: without vector registers that is faster than clearing it first. Not those
+ * that say something only if another does: overrides, faulted, redirect_kind.
+ */
 static inline void vm_begin(struct vm *vm, struct vm_world *world, struct vcpu *cpu)
 {
 	vm->code = NULL;
@@ -79,16 +84,10 @@ static inline void vm_begin(struct vm *vm, struct vm_world *world, struct vcpu *
 	vm->task = NULL;
 	vm->arg_count = 0;
 	vm->has_result = vm->overrides = false;
-	vm->override = 0;
 	vm->callback = NULL;
 	vm->faulted = false;
-	vm->fault_address = 0;
-	vm->fault_insn = vm->redirect_kind = vm->redirect_ifindex = 0;
-	vm->redirect_flags = vm->redirect_key = 0;
-	vm->redirect_map = NULL;
+	vm->redirect_kind = REDIRECT_NONE;
 	vm->engine = NULL;
 }
-
-enum redirect { REDIRECT_NONE, REDIRECT_IFINDEX, REDIRECT_PEER, REDIRECT_NEIGH, REDIRECT_MAP };
 
 #endif

@@ -22,17 +22,14 @@
 /* --- what calls do to what is known of a thread --- */
 
 /* setuid, setgid, setreuid, setregid, setresuid, setresgid, prctl, unshare, setns */
-static const bool changers[BOARD_CALLS] = {
+const bool board_changers[BOARD_CALLS] = {
 	[105] = true, [106] = true, [113] = true, [114] = true, [117] = true,
 	[119] = true, [157] = true, [272] = true, [308] = true,
 };
 
-bool board_changes_task(uint32_t nr)
-{
-	return nr < BOARD_CALLS && changers[nr];
-}
-
 /* --- running programs --- */
+
+const struct board_list *const board_no_lists[CALL_STAGES];
 
 static const struct board_list *list_at(const struct board_list *const *slot)
 {
@@ -233,15 +230,7 @@ static inline void tell_signal(struct board *board, struct task_facts *facts,
 		tell_signal_sent(board, facts, regs, leaving);
 }
 
-/* What is attached to a call, by stage. */
-static const struct board_list *const *call_lists(const struct board *board, uint64_t nr)
-{
-	static const struct board_list *const none[CALL_STAGES];
-
-	return nr < BOARD_CALLS ? board->call[nr] : none;
-}
-
-/* Each field by itself, as in vm_begin(). */
+/* Each field by itself, as in vm_begin(); result and decision when there is one. */
 static void describe_call(struct occasion *event, struct board *board, struct task_facts *facts,
 			  struct target_regs *regs, struct call_record *record,
 			  struct occasion_room *room)
@@ -255,15 +244,13 @@ static void describe_call(struct occasion *event, struct board *board, struct ta
 	event->raw_count = 2;
 	event->func_ip = 0;
 	event->leaving = event->decides = event->decided = false;
-	event->result = 0;
-	event->decision = 0;
 	event->room = room;
 }
 
 bool hook_sys_enter(struct board *board, struct task_facts *facts, struct target_regs *regs)
 {
 	const struct board_list *const *all = &board->event[EVENT_SYS_ENTER];
-	const struct board_list *const *lists = call_lists(board, regs->orig_ax);
+	const struct board_list *const *lists = board_lists(board, regs->orig_ax);
 	const struct board_list *const *trace = &lists[CALL_TRACE_ENTER];
 	const struct board_list *const *function = &lists[CALL_ENTER];
 	uint64_t raw[2] = { (uintptr_t)regs, regs->orig_ax };
@@ -298,20 +285,11 @@ bool hook_sys_enter(struct board *board, struct task_facts *facts, struct target
 	return !event.decided;
 }
 
-bool hook_wants_exit(const struct board *board, uint64_t nr)
-{
-	const struct board_list *const *lists = call_lists(board, nr);
-
-	return list_at(&board->event[EVENT_SYS_EXIT]) || list_at(&lists[CALL_EXIT]) ||
-	       list_at(&lists[CALL_TRACE_EXIT]) || list_at(&board->event[EVENT_SIGNAL]) ||
-	       board_changes_task((uint32_t)nr);
-}
-
 void hook_sys_exit(struct board *board, struct task_facts *facts, struct target_regs *regs,
 		   int64_t result)
 {
 	const struct board_list *const *all = &board->event[EVENT_SYS_EXIT];
-	const struct board_list *const *lists = call_lists(board, regs->orig_ax);
+	const struct board_list *const *lists = board_lists(board, regs->orig_ax);
 	const struct board_list *const *function = &lists[CALL_EXIT];
 	const struct board_list *const *trace = &lists[CALL_TRACE_EXIT];
 	uint64_t raw[2] = { (uintptr_t)regs, (uint64_t)result };

@@ -116,7 +116,18 @@ static inline bool board_wants(const struct board *board, uint32_t nr)
 }
 
 /* Does the call change what task.h keeps of a thread? */
-bool board_changes_task(uint32_t nr);
+extern const bool board_changers[BOARD_CALLS];
+static inline bool board_changes_task(uint32_t nr)
+{
+	return nr < BOARD_CALLS && board_changers[nr];
+}
+
+/* What is attached to a call, by stage. */
+extern const struct board_list *const board_no_lists[CALL_STAGES];
+static inline const struct board_list *const *board_lists(const struct board *board, uint64_t nr)
+{
+	return nr < BOARD_CALLS ? board->call[nr] : board_no_lists;
+}
 
 /* --- entry points --- */
 
@@ -133,9 +144,19 @@ bool board_changes_task(uint32_t nr);
  * result is regs->ax, which hook_sys_exit() is given as usual.
  */
 bool hook_sys_enter(struct board *board, struct task_facts *facts, struct target_regs *regs);
-bool hook_wants_exit(const struct board *board, uint64_t nr); /* else it need not be called */
 void hook_sys_exit(struct board *board, struct task_facts *facts, struct target_regs *regs,
 		   int64_t result);
+/* Else it need not be called. */
+static inline bool hook_wants_exit(const struct board *board, uint64_t nr)
+{
+	const struct board_list *const *lists = board_lists(board, nr);
+
+	return __atomic_load_n(&board->event[EVENT_SYS_EXIT], __ATOMIC_RELAXED) ||
+	       __atomic_load_n(&lists[CALL_EXIT], __ATOMIC_RELAXED) ||
+	       __atomic_load_n(&lists[CALL_TRACE_EXIT], __ATOMIC_RELAXED) ||
+	       __atomic_load_n(&board->event[EVENT_SIGNAL], __ATOMIC_RELAXED) ||
+	       board_changes_task((uint32_t)nr);
+}
 
 /* In the new program's only thread, before its first instruction. filename: what
  * execve was given (AT_EXECFN); old_tid: the thread id that called it. */

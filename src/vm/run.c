@@ -137,20 +137,21 @@ int64_t run_packet(struct jit_frame *frame, int32_t off, uint32_t width)
 
 /* --- starting --- */
 
-static void run_init(struct run *run, struct vm *vm)
+/* What generated code sets before anybody reads it is left as it is. */
+static inline void run_init(struct run *run, struct vm *vm)
 {
+	uint8_t *scratch = vm->cpu->scratch;
+
 	run->frame.vm = vm;
 	run->frame.cpu = vm->cpu;
-	run->frame.tail_ctx = 0;
 	run->frame.exit_sp = NULL;
-	run->frame.callee_fp = NULL;
 	run->frame.self = NULL;
 	run->frame.stopped = false;
 	run->code = NULL;
-	run->records = (struct call_record *)(void *)(vm->cpu->scratch + VM_SCRATCH_CALLS);
-	run->records_end = (struct call_record *)(void *)(vm->cpu->scratch + VM_SCRATCH_STACK -
+	run->records = (struct call_record *)(void *)(scratch + VM_SCRATCH_CALLS);
+	run->records_end = (struct call_record *)(void *)(scratch + VM_SCRATCH_STACK -
 							  sizeof(struct call_record));
-	run->stack_end = vm->cpu->scratch + VM_SCRATCH_STACK;
+	run->stack_end = scratch + VM_SCRATCH_STACK;
 	run->watched = false;
 	vm->engine = run;
 	vm->callback = run_callback;
