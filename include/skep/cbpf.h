@@ -278,6 +278,13 @@ size_t skep_filter_run_many(const struct skep_filter *filter,
 /* What it runs, borrowed: eBPF instructions and machine code; NULL: it is interpreted. */
 const struct skep_insn *skep_filter_ebpf(const struct skep_filter *filter, size_t *count);
 const void *skep_filter_native(const struct skep_filter *filter, size_t *size);
+/*
+ * The instruction at an offset of that machine code in assembly, as snprintf() writes it; *of is the
+ * filter's instruction that it belongs to, SIZE_MAX for what comes before them. Returns how
+ * many bytes it has; 0: there is none.
+ */
+size_t skep_filter_native_line(const struct skep_filter *filter, size_t offset, char *text,
+			       size_t size, size_t *of);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -4,235 +4,6 @@
 
 enum { DEPTH = 10, FACTS_MAX = 512 };
 
-/* --- domains --- */
-
-static const struct domain anything = { .max = UINT32_MAX };
-
-static struct domain exactly(uint32_t k)
-{
-	return (struct domain){ .min = k, .max = k, .known = UINT32_MAX, .bits = k };
-}
-
-static struct domain below(uint32_t max)
-{
-	struct domain d = { .max = max };
-
-	d.known = max == 0 ? UINT32_MAX : max == UINT32_MAX || max >> 31 ? 0 :
-		  ~((2u << (31 - __builtin_clz(max))) - 1);
-	return d;
-}
-
-static bool impossible(const struct domain *d)
-{
-	return d->min > d->max || d->bits & ~d->known;
-}
-
-static bool contains(const struct domain *d, uint32_t k)
-{
-	if (k < d->min || k > d->max || (k & d->known) != d->bits)
-		return false;
-	for (unsigned i = 0; i < d->nots; i++) {
-		if (d->is_not[i] == k)
-			return false;
-	}
-	return true;
-}
-
-static void exclude(struct domain *d, uint32_t k)
-{
-	if (!contains(d, k))
-		return;
-	if (d->nots < NOT_MAX)
-		d->is_not[d->nots++] = k;
-}
-
-/* The lowest number from x on that has these bits where known is 1; false: there is none. */
-static bool next_with_bits(uint32_t *x, uint32_t known, uint32_t bits)
-{
-	uint32_t y = (*x & ~known) | bits, above, room;
-
-	if (y == *x)
-		return true;
-	above = UINT32_MAX << (31 - __builtin_clz(y ^ *x)); /* from the first bit that differs on */
-	if (y < *x) { /* a free bit above must rise */
-		room = ~known & ~y & above << 1;
-		if (room == 0)
-			return false;
-		room &= 0 - room;
-		y |= room;
-		above = 0 - room;
-	}
-	*x = (y & above) | (bits & ~above);
-	return true;
-}
-
-/* Ranges and bits tell of each other. An impossible one has min > max. */
-static struct domain settle(struct domain d)
-{
-	static const struct domain none = { .min = 1, .max = 0 };
-	struct domain s = d;
-	uint32_t high, mirrored = ~d.max;
-
-	if (d.min > d.max || d.bits & ~d.known || !next_with_bits(&s.min, d.known, d.bits) ||
-	    !next_with_bits(&mirrored, d.known, ~d.bits & d.known))
-		return none;
-	s.max = ~mirrored;
-	s.nots = 0;
-	for (unsigned i = 0; i < d.nots; i++) {
-		if (s.min >= s.max || (d.is_not[i] != s.min && d.is_not[i] != s.max))
-			continue;
-		if (d.is_not[i] == s.min)
-			s.min++;
-		else
-			s.max--;
-		mirrored = ~s.max;
-		if (!next_with_bits(&s.min, d.known, d.bits) ||
-		    !next_with_bits(&mirrored, d.known, ~d.bits & d.known))
-			return none;
-		s.max = ~mirrored;
-		i = (unsigned)-1;
-	}
-	for (unsigned i = 0; i < d.nots; i++) {
-		if (d.is_not[i] == s.min && s.min == s.max)
-			s.min = 1, s.max = 0;
-	}
-	if (s.min > s.max)
-		return none;
-	if (s.min == s.max) {
-		if ((s.min & d.known) != d.bits)
-			return none;
-		return exactly(s.min);
-	}
-	/* the bits above the highest in which the ends differ */
-	high = ~((2u << (31 - __builtin_clz(s.min ^ s.max))) - 1);
-	if (__builtin_clz(s.min ^ s.max) == 0)
-		high = 0;
-	if ((s.min & high & d.known) != (d.bits & high))
-		return none;
-	s.known |= high;
-	s.bits |= s.min & high;
-	for (unsigned i = 0; i < d.nots; i++)
-		exclude(&s, d.is_not[i]);
-	return s;
-}
-
-static struct domain both(const struct domain *a, const struct domain *b)
-{
-	struct domain d = *a;
-
-	if (a->known & b->known & (a->bits ^ b->bits))
-		return (struct domain){ .min = 1, .max = 0 };
-	d.min = MAX(a->min, b->min);
-	d.max = MIN(a->max, b->max);
-	d.known |= b->known;
-	d.bits |= b->bits;
-	for (unsigned i = 0; i < b->nots; i++)
-		exclude(&d, b->is_not[i]);
-	return settle(d);
-}
-
-static struct domain either(const struct domain *a, const struct domain *b)
-{
-	struct domain d = { MIN(a->min, b->min), MAX(a->max, b->max),
-			    a->known & b->known & ~(a->bits ^ b->bits), 0, 0, { 0 } };
-
-	d.bits = a->bits & d.known;
-	for (unsigned i = 0; i < a->nots; i++) {
-		if (!contains(b, a->is_not[i]))
-			exclude(&d, a->is_not[i]);
-	}
-	for (unsigned i = 0; i < b->nots; i++) {
-		if (!contains(a, b->is_not[i]))
-			exclude(&d, b->is_not[i]);
-	}
-	return d;
-}
-
-static bool says_nothing(const struct domain *d)
-{
-	return d->min == 0 && d->max == UINT32_MAX && d->known == 0 && d->nots == 0;
-}
-
-static bool within(const struct domain *a, const struct domain *b)
-{
-	if (a->min < b->min || a->max > b->max || b->known & ~a->known ||
-	    (a->bits & b->known) != b->bits)
-		return false;
-	for (unsigned i = 0; i < b->nots; i++) {
-		if (contains(a, b->is_not[i]))
-			return false;
-	}
-	return true;
-}
-
-/* --- the domain of an operation --- */
-
-static struct domain shifted(const struct domain *l, enum alu op, uint32_t by)
-{
-	struct domain d = anything;
-
-	if (op == ALU_RSH) {
-		d.min = l->min >> by;
-		d.max = l->max >> by;
-		d.known = l->known >> by | ~(UINT32_MAX >> by);
-		d.bits = l->bits >> by;
-	} else {
-		d.known = l->known << by | ~(UINT32_MAX << by);
-		d.bits = l->bits << by;
-		if (l->max <= UINT32_MAX >> by) {
-			d.min = l->min << by;
-			d.max = l->max << by;
-		}
-	}
-	return settle(d);
-}
-
-static struct domain alu_domain(enum alu op, const struct domain *l, const struct domain *r)
-{
-	uint32_t ones, zeros;
-	struct domain d = anything;
-
-	if (l->min == l->max && r->min == r->max && !(r->min == 0 && (op == ALU_DIV || op == ALU_MOD)))
-		return exactly((uint32_t)alu_eval(op, 4, 4, l->min, r->min));
-	if (op == ALU_AND || op == ALU_OR) {
-		ones = op == ALU_AND ? l->bits & r->bits : l->bits | r->bits;
-		zeros = op == ALU_AND ? (l->known & ~l->bits) | (r->known & ~r->bits) :
-					l->known & ~l->bits & r->known & ~r->bits;
-		d.known = ones | zeros;
-		d.bits = ones;
-		if (op == ALU_AND)
-			d.max = MIN(l->max, r->max);
-		else
-			d.min = MAX(l->min, r->min);
-		return settle(d);
-	}
-	if (op == ALU_XOR) {
-		d.known = l->known & r->known;
-		d.bits = (l->bits ^ r->bits) & d.known;
-		return settle(d);
-	}
-	if ((op == ALU_LSH || op == ALU_RSH) && r->min == r->max)
-		return shifted(l, op, r->min & 31);
-	if (op == ALU_ADD && (uint64_t)l->max + r->max <= UINT32_MAX) {
-		d.min = l->min + r->min;
-		d.max = l->max + r->max;
-	} else if (op == ALU_SUB && l->min >= r->max) {
-		d.min = l->min - r->max;
-		d.max = l->max - r->min;
-	} else if (op == ALU_MUL && (uint64_t)l->max * r->max <= UINT32_MAX) {
-		d.min = l->min * r->min;
-		d.max = l->max * r->max;
-	} else if (op == ALU_DIV && r->min > 0) {
-		d.min = l->min / r->max;
-		d.max = l->max / r->min;
-	} else if (op == ALU_MOD && r->min > 0) {
-		d.max = MIN(r->max - 1, l->max);
-	} else if (op == ALU_RSH) {
-		d.max = l->max;
-	}
-	return settle(d);
-}
-
 /* --- the list --- */
 
 void facts_init(struct facts *facts)
@@ -295,14 +66,14 @@ static bool narrow(struct facts *facts, uint32_t id, struct domain domain)
 	size_t at = position(facts, id);
 	struct fact *items = facts->all.items;
 
-	domain = settle(domain);
+	domain = domain_settle(domain);
 	if (at < facts->all.count && items[at].value == id) {
-		items[at].domain = both(&items[at].domain, &domain);
-		return !impossible(&items[at].domain);
+		items[at].domain = domain_both(&items[at].domain, &domain);
+		return !domain_impossible(&items[at].domain);
 	}
-	if (impossible(&domain))
+	if (domain_impossible(&domain))
 		return false;
-	if (facts->all.count >= FACTS_MAX || says_nothing(&domain))
+	if (facts->all.count >= FACTS_MAX || domain_says_nothing(&domain))
 		return true;
 	if (!vec_push(&facts->all)) {
 		facts->failed = true;
@@ -331,9 +102,9 @@ void facts_meet(struct facts *into, const struct facts *other, const struct valu
 		int decided = d.min == 0 && d.max == 1 ? facts_decide(other, values, fact.value) : -1;
 
 		if (decided >= 0)
-			d = exactly((uint32_t)decided);
-		fact.domain = either(&fact.domain, &d);
-		if (!says_nothing(&fact.domain))
+			d = domain_exactly((uint32_t)decided);
+		fact.domain = domain_either(&fact.domain, &d);
+		if (!domain_says_nothing(&fact.domain))
 			into->all.items[kept++] = fact;
 	}
 	into->all.count = kept;
@@ -346,7 +117,7 @@ bool facts_imply(const struct facts *a, const struct facts *b, const struct valu
 	for (size_t i = 0; i < b->all.count; i++) {
 		struct domain d = facts_domain(a, values, b->all.items[i].value);
 
-		if (!within(&d, &b->all.items[i].domain))
+		if (!domain_within(&d, &b->all.items[i].domain))
 			return false;
 	}
 	return true;
@@ -391,28 +162,28 @@ static struct domain computed(const struct facts *facts, const struct values *va
 
 	switch ((enum value_kind)v->kind) {
 	case VALUE_CONST:
-		return exactly(v->k);
+		return domain_exactly(v->k);
 	case VALUE_LOAD:
-		d = v->width < 4 ? below((1u << 8 * v->width) - 1) : anything;
+		d = v->width < 4 ? domain_below((1u << 8 * v->width) - 1) : domain_anything;
 		overlap(facts, values, v, &d);
-		return settle(d);
+		return domain_settle(d);
 	case VALUE_ALU:
 		if (depth == 0)
-			return anything;
+			return domain_anything;
 		l = domain_of(facts, values, v->left, depth - 1);
 		r = domain_of(facts, values, v->right, depth - 1);
-		return alu_domain((enum alu)v->op, &l, &r);
+		return domain_alu((enum alu)v->op, &l, &r);
 	case VALUE_META:
 		if (v->k == CBPF_AD_PROTOCOL || v->k == CBPF_AD_VLAN_TCI || v->k == CBPF_AD_VLAN_TPID ||
 		    v->k == CBPF_AD_QUEUE)
-			return below(UINT16_MAX);
-		return v->k == CBPF_AD_VLAN_AVAIL ? below(1) : v->k == CBPF_AD_PKTTYPE ? below(7) : anything;
+			return domain_below(UINT16_MAX);
+		return v->k == CBPF_AD_VLAN_AVAIL ? domain_below(1) : v->k == CBPF_AD_PKTTYPE ? domain_below(7) : domain_anything;
 	case VALUE_TEST: case VALUE_CHECK: case VALUE_NONZERO: case VALUE_MEMBER:
-		return below(1);
+		return domain_below(1);
 	case VALUE_WORD: case VALUE_LEN:
 		break;
 	}
-	return anything;
+	return domain_anything;
 }
 
 static struct domain domain_of(const struct facts *facts, const struct values *values, uint32_t id,
@@ -424,8 +195,8 @@ static struct domain domain_of(const struct facts *facts, const struct values *v
 
 	if (!known)
 		return d;
-	more = both(&d, known);
-	return impossible(&more) ? *known : more;
+	more = domain_both(&d, known);
+	return domain_impossible(&more) ? *known : more;
 }
 
 struct domain facts_domain(const struct facts *facts, const struct values *values, uint32_t id)
@@ -444,7 +215,7 @@ static int decide_test(const struct facts *facts, const struct values *values,
 		if (l.min == l.max && r.min == r.max)
 			return l.min == r.min;
 		if (l.max < r.min || r.max < l.min || l.known & r.known & (l.bits ^ r.bits) ||
-		    (r.min == r.max && !contains(&l, r.min)) || (l.min == l.max && !contains(&r, l.min)))
+		    (r.min == r.max && !domain_contains(&l, r.min)) || (l.min == l.max && !domain_contains(&r, l.min)))
 			return 0;
 		return -1;
 	case COND_GT:
@@ -508,7 +279,7 @@ int facts_decide(const struct facts *facts, const struct values *values, uint32_
 	case VALUE_NONZERO: {
 		struct domain l = facts_domain(facts, values, v->left);
 
-		return !contains(&l, 0) ? 1 : l.max == 0 ? 0 : -1;
+		return !domain_contains(&l, 0) ? 1 : l.max == 0 ? 0 : -1;
 	}
 	case VALUE_TEST:
 		return decide_test(facts, values, v);
@@ -528,8 +299,8 @@ bool facts_possible(const struct facts *facts, const struct values *values)
 		struct domain d = computed(facts, values, v, DEPTH);
 		int is = v->kind == VALUE_TEST ? decide_test(facts, values, v) : -1;
 
-		d = both(&d, &fact->domain);
-		if (impossible(&d) || (is >= 0 && !contains(&fact->domain, (uint32_t)is)))
+		d = domain_both(&d, &fact->domain);
+		if (domain_impossible(&d) || (is >= 0 && !domain_contains(&fact->domain, (uint32_t)is)))
 			return false;
 	}
 	return facts->least <= facts->most;
@@ -539,7 +310,7 @@ bool facts_possible(const struct facts *facts, const struct values *values)
 
 static struct domain before_shift(const struct domain *d, enum alu op, uint32_t by)
 {
-	struct domain l = anything;
+	struct domain l = domain_anything;
 
 	if (op == ALU_LSH) {
 		l.known = d->known >> by;
@@ -558,12 +329,12 @@ static bool tell(struct facts *facts, const struct values *values, uint32_t id, 
 		 int depth)
 {
 	const struct value v = *value_get(values, id);
-	struct domain l = anything;
+	struct domain l = domain_anything;
 	uint32_t k;
 
-	domain = settle(domain);
+	domain = domain_settle(domain);
 	if (v.kind == VALUE_CONST)
-		return contains(&domain, v.k) && !impossible(&domain);
+		return domain_contains(&domain, v.k) && !domain_impossible(&domain);
 	if (!narrow(facts, id, domain))
 		return false;
 	if (depth == 0 || v.kind != VALUE_ALU || !value_is_const(values, v.right, &k))
@@ -606,7 +377,7 @@ static bool tell(struct facts *facts, const struct values *values, uint32_t id, 
 static bool assume_test(struct facts *facts, const struct values *values, const struct value *v,
 			bool yes)
 {
-	struct domain d = anything;
+	struct domain d = domain_anything;
 	uint32_t k;
 
 	if (!value_is_const(values, v->right, &k))
@@ -614,9 +385,9 @@ static bool assume_test(struct facts *facts, const struct values *values, const 
 	switch (v->op) {
 	case COND_EQ:
 		if (yes)
-			d = exactly(k);
+			d = domain_exactly(k);
 		else
-			exclude(&d, k);
+			domain_exclude(&d, k);
 		break;
 	case COND_GT:
 		if (yes)
@@ -652,7 +423,7 @@ bool facts_assume(struct facts *facts, const struct values *values, uint32_t id,
 {
 	const struct value v = *value_get(values, id);
 	int is = facts_decide(facts, values, id);
-	struct domain d = anything;
+	struct domain d = domain_anything;
 
 	if (is >= 0)
 		return is == yes;
@@ -663,15 +434,15 @@ bool facts_assume(struct facts *facts, const struct values *values, uint32_t id,
 			facts->most = MIN(facts->most, (uint64_t)v.k + v.width - 1);
 		return facts->least <= facts->most;
 	}
-	if (!narrow(facts, id, exactly(yes)))
+	if (!narrow(facts, id, domain_exactly(yes)))
 		return false;
 	if (v.kind == VALUE_CHECK && yes)
 		assume_reach(facts, values, &v);
 	if (v.kind == VALUE_NONZERO) {
 		if (yes)
-			exclude(&d, 0);
+			domain_exclude(&d, 0);
 		else
-			d = exactly(0);
+			d = domain_exactly(0);
 		return tell(facts, values, v.left, d, DEPTH);
 	}
 	return v.kind != VALUE_TEST || assume_test(facts, values, &v, yes);

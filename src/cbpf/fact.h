@@ -8,16 +8,8 @@
 #ifndef CBPF_FACT_H
 #define CBPF_FACT_H
 
+#include "cbpf/domain.h"
 #include "cbpf/value.h"
-
-enum { NOT_MAX = 6 };
-
-struct domain {
-	uint32_t min, max;
-	uint32_t known, bits;    /* where known is 1, the value has bits' */
-	uint8_t nots;
-	uint32_t is_not[NOT_MAX];
-};
 
 struct fact { uint32_t value; struct domain domain; };
 

@@ -32,7 +32,7 @@ static const struct opt opts[] = {
 	OPT(OPT_COUNT, 'd', "dump", dump, NULL, "the filter; -dd: as C; -ddd: as numbers"),
 	OPT(OPT_FLAG, 0, "asm", assembly, NULL, "the filter as bpf_asm reads it, with labels"),
 	OPT(OPT_FLAG, 0, "ebpf", ebpf, NULL, "the filter as eBPF instructions, as Skep runs them"),
-	OPT(OPT_FLAG, 0, "native", native, NULL, "the filter as machine code, in hexadecimal"),
+	OPT(OPT_FLAG, 0, "native", native, NULL, "the filter as machine code, in assembly, by instruction of the filter"),
 	OPT(OPT_FLAG, 0, "c", c, NULL, "the filter as a function in C"),
 	OPT(OPT_FLAG, 0, "dot", dot, NULL, "its graph of decisions, for Graphviz"),
 	OPT(OPT_FLAG, 0, "svg", svg, NULL, "its graph of decisions, as an image"),
@@ -449,7 +449,8 @@ const struct verb verb_filter = {
 		"filter's instructions as any tool writes them. It is compiled by libpcap, made\n"
 		"shorter by Skep, and run as machine code. Without -w, what passes is counted.\n"
 		"Sixteen or more addresses, networks or ports in a row of 'or' are looked up in a\n"
-		"table, in the same time however many they are.\n"
+		"table, in the same time however many they are. Filters that look for attributes\n"
+		"of netlink (nla, nlan; no expression does) are interpreted.\n"
 		"\n"
 		"Instead of filtering, each stage can be shown: -d, -dd, -ddd, --asm, --ebpf,\n"
 		"--native, --c, --dot, --svg; --explain says it in words. --xdp and --tc write an\n"

@@ -25,13 +25,26 @@ int filter_dump(struct filter_code *code, unsigned dumps, struct skep_diag *diag
 	return print(&text, skep_cbpf_write(code->insns, code->count, forms[dumps - 1], &text), diag);
 }
 
-static void print_ebpf(const struct skep_filter *filter)
+/* Compiling it once more, to be told what is in the way. */
+static void print_why_interpreted(const struct filter_code *code)
+{
+	struct skep_diag *diag = skep_diag_new();
+	struct skep_filter *filter = skep_filter_open(code->insns, code->count, SKEP_CBPF_SOCKET,
+						      SKEP_FILTER_COMPILE, code->name, diag);
+
+	printf("it is interpreted, and no machine code: %s\n",
+	       skep_diag_count(diag) ? skep_diag_get(diag, 0)->message : "code may not be mapped here");
+	skep_filter_free(filter);
+	skep_diag_free(diag);
+}
+
+static void print_ebpf(const struct filter_code *code, const struct skep_filter *filter)
 {
 	size_t count;
 	const struct skep_insn *insns = skep_filter_ebpf(filter, &count);
 
 	if (!insns)
-		printf("it is interpreted as it is: no eBPF\n");
+		print_why_interpreted(code);
 	for (size_t i = 0; insns && i < count; i += skep_insn_slots(insns[i])) {
 		char line[128];
 
@@ -40,15 +53,40 @@ static void print_ebpf(const struct skep_filter *filter)
 	}
 }
 
-static void print_native(const struct skep_filter *filter)
+/* The filter's instruction, as a heading for what it became. */
+static void print_origin(const struct filter_code *code, size_t of)
 {
-	size_t size;
+	char line[160];
+
+	if (code->program)
+		skep_cbpf_program_line(code->program, of, line, sizeof(line));
+	else
+		skep_cbpf_disasm(code->insns, code->count, of, SKEP_CBPF_LISTING, line, sizeof(line));
+	printf("(%03zu) %s\n", of, line);
+}
+
+enum { BYTES_SHOWN = 11 }; /* of an instruction: those of filters have no more */
+
+static void print_native(const struct filter_code *code, const struct skep_filter *filter)
+{
+	size_t size, length, of, last = SIZE_MAX;
 	const uint8_t *bytes = skep_filter_native(filter, &size);
+	char text[128];
 
 	if (!bytes)
-		printf("it is interpreted: no machine code\n");
-	for (size_t i = 0; bytes && i < size; i++)
-		printf("%02x%c", bytes[i], i % 16 == 15 || i + 1 == size ? '\n' : ' ');
+		print_why_interpreted(code);
+	for (size_t at = 0; bytes && at < size; at += length) {
+		length = skep_filter_native_line(filter, at, text, sizeof(text), &of);
+		if (length == 0)
+			break;
+		if (of != last)
+			print_origin(code, of);
+		last = of;
+		printf("  %4zx: ", at);
+		for (size_t i = 0; i < BYTES_SHOWN; i++)
+			printf(i < length ? "%02x " : "   ", i < length ? bytes[at + i] : 0);
+		printf(" %s\n", text);
+	}
 }
 
 static int show_compiled(const struct filter_code *code, enum filter_stage stage,
@@ -59,9 +97,9 @@ static int show_compiled(const struct filter_code *code, enum filter_stage stage
 	if (!filter)
 		return -1;
 	if (stage == FILTER_EBPF)
-		print_ebpf(filter);
+		print_ebpf(code, filter);
 	else
-		print_native(filter);
+		print_native(code, filter);
 	skep_filter_free(filter);
 	return 0;
 }

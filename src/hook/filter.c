@@ -10,7 +10,9 @@
  */
 #include <skep/cbpf.h>
 
+#include <Zydis/Zydis.h>
 #include <errno.h>
+#include <stdio.h>
 
 #include "cbpf/program.h"
 #include "helper/packet.h"
@@ -52,6 +54,8 @@ typedef uint64_t loop_fn(const struct skep_cbpf_packet *packets, uint32_t *resul
 /* Compiled, and this process's copy. */
 struct compiled {
 	struct code *code;       /* owned; NULL: none */
+	uint32_t *at;            /* owned: by instruction of eBPF, where in the code it begins; or NULL */
+	uint32_t len;
 	const struct installed *home;
 };
 
@@ -89,6 +93,9 @@ static int compile(struct compiled *compiled, const struct insn *insns, uint32_t
 	if (error == 0) {
 		compiled->code = draft_fill(&draft, memory);
 		compiled->home = install_find(compiled->code);
+		compiled->at = draft.native.insn_at;
+		compiled->len = len;
+		draft.native.insn_at = NULL;
 	}
 	draft_done(&draft);
 	return error;
@@ -99,6 +106,7 @@ static void compiled_done(struct compiled *compiled)
 	if (compiled->code)
 		install_remove(compiled->code);
 	free(compiled->code);
+	free(compiled->at);
 	*compiled = (struct compiled){ 0 };
 }
 
@@ -421,4 +429,35 @@ const void *skep_filter_native(const struct skep_filter *filter, size_t *size)
 		return NULL;
 	*size = filter->one.code->native_size - filter->one.code->subprogs[0].native_off;
 	return compiled_entry(&filter->one);
+}
+
+/* The filter's instruction whose eBPF became what is at this offset. */
+static size_t origin_of(const struct skep_filter *filter, size_t at)
+{
+	const struct compiled *one = &filter->one;
+	uint32_t slot = 0;
+	size_t of = SIZE_MAX;
+
+	while (one->at && slot + 1 < one->len && one->at[slot + 1] <= at)
+		slot++;
+	for (size_t i = 0; one->at && i < filter->code.count; i++) {
+		if (filter->program.starts[i] <= slot)
+			of = i;
+	}
+	return of;
+}
+
+size_t skep_filter_native_line(const struct skep_filter *filter, size_t offset, char *text,
+			       size_t size, size_t *of)
+{
+	size_t all;
+	const uint8_t *bytes = skep_filter_native(filter, &all);
+	ZydisDisassembledInstruction line;
+
+	if (!bytes || offset >= all ||
+	    ZYAN_FAILED(ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LONG_64, offset, bytes + offset, all - offset, &line)))
+		return 0;
+	snprintf(text, size, "%s", line.text);
+	*of = origin_of(filter, filter->one.code->subprogs[0].native_off + offset);
+	return line.info.length;
 }

@@ -33,6 +33,7 @@ void jit_result_done(struct jit_result *result)
 {
 	free(result->bytes);
 	free(result->subprog_entry);
+	free(result->insn_at);
 	free(result->faults);
 	*result = (struct jit_result){ 0 };
 }

@@ -72,6 +72,7 @@ struct jit_result {
 	uint8_t *bytes;           /* owned: free() */
 	size_t size;
 	uint32_t *subprog_entry;  /* owned: byte offset per subprogram */
+	uint32_t *insn_at;        /* owned: byte offset per slot of the program */
 	struct jit_fault *faults; /* owned, sorted */
 	size_t fault_count;
 	uint32_t enter;           /* offset of a jit_enter_fn */

@@ -238,7 +238,7 @@ int x86_compile(const struct jit_input *input, struct jit_result *result)
 		error = compile(&x);
 	if (error == 0) {
 		*result = (struct jit_result){
-			.bytes = x.e.bytes, .size = x.e.size, .subprog_entry = x.entry,
+			.bytes = x.e.bytes, .size = x.e.size, .subprog_entry = x.entry, .insn_at = x.at,
 			.faults = x.faults.items, .fault_count = x.faults.count,
 			.enter = x.enter, .fault = x.fault,
 		};
@@ -246,8 +246,8 @@ int x86_compile(const struct jit_input *input, struct jit_result *result)
 		emit_done(&x.e);
 		vec_done(&x.faults);
 		free(x.entry);
+		free(x.at);
 	}
-	free(x.at);
 	free(x.before);
 	free(x.slots);
 	return error;

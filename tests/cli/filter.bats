@@ -85,7 +85,13 @@ for port in (40998, 40999):
 		skep filter -O -d -F text | diff listing -
 	done
 	skep filter --ebpf udp | grep -q 'exit'
-	skep filter --native udp | grep -qE '^[0-9a-f]{2} '
+	skep filter --native udp >native
+	grep -qx '(000) ldh      \[12\]' native
+	grep -qE '^ +[0-9a-f]+: 0f b7 46 0c +movzx eax, word ptr \[rsi\+0x0C\]$' native
+	grep -q ' ret$' native
+	printf 'ld #0\nldx #3\nld #nla\nret a\n' >netlink
+	run skep filter --native -F netlink
+	[ "$output" = "it is interpreted, and no machine code: instruction 2: native code cannot load 'nla'" ]
 	skep filter --dot udp | grep -q '^digraph filter {'
 	skep filter --svg udp | python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.stdin.buffer)'
 }

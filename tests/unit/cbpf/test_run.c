@@ -23,29 +23,49 @@ static uint32_t run(const char *text)
 	return run_on(text, &(struct skep_cbpf_packet){ .data = bytes, .size = sizeof(bytes) });
 }
 
+struct case_row { const char *text; uint32_t result; };
+
+static void expect_all(const struct case_row *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint32_t is = run(rows[i].text);
+
+		if (is != rows[i].result)
+			fail_msg("'%s' returns %u, not %u", rows[i].text, is, rows[i].result);
+	}
+}
+
 static void run__loads_are_big_endian_and_unsigned(void **state)
 {
+	static const struct case_row rows[] = {
+		{ "ld [1]\nret a", 0x01020384 },
+		{ "ldh [4]\nret a", 0x8405 },
+		{ "ldb [4]\nret a", 0x84 },
+		{ "ldx #3\nldb [x + 1]\nret a", 0x84 },
+		{ "ldx #3\nld [x + -2]\nret a", 0x01020384 },
+		{ "ldxb 4*([0]&0xf)\ntxa\nret a", 20 },
+		{ "ld len\nret a", 8 },
+		{ "ldx len\ntxa\nret a", 8 },
+	};
+
 	(void)state;
-	assert_int_equal(run("ld [1]\nret a"), 0x01020384);
-	assert_int_equal(run("ldh [4]\nret a"), 0x8405);
-	assert_int_equal(run("ldb [4]\nret a"), 0x84);
-	assert_int_equal(run("ldx #3\nldb [x + 1]\nret a"), 0x84);
-	assert_int_equal(run("ldx #3\nld [x + -2]\nret a"), 0x01020384);
-	assert_int_equal(run("ldxb 4*([0]&0xf)\ntxa\nret a"), 20);
-	assert_int_equal(run("ld len\nret a"), 8);
-	assert_int_equal(run("ldx len\ntxa\nret a"), 8);
+	expect_all(rows, ARRAY_SIZE(rows));
 }
 
 static void run__a_load_outside_drops_the_packet(void **state)
 {
+	static const struct case_row rows[] = {
+		{ "ld [4]\nret #9", 9 },
+		{ "ld [5]\nret #9", 0 },
+		{ "ldh [7]\nret #9", 0 },
+		{ "ldb [8]\nret #9", 0 },
+		{ "ldx 4*([8]&0xf)\nret #9", 0 },
+		{ "ldx #0x7fffffff\nldb [x + 1]\nret #9", 0 },
+		{ "ldx #-1\nldb [x + 1]\nret #9", 9 },
+	};
+
 	(void)state;
-	assert_int_equal(run("ld [4]\nret #9"), 9);
-	assert_int_equal(run("ld [5]\nret #9"), 0);
-	assert_int_equal(run("ldh [7]\nret #9"), 0);
-	assert_int_equal(run("ldb [8]\nret #9"), 0);
-	assert_int_equal(run("ldx 4*([8]&0xf)\nret #9"), 0);
-	assert_int_equal(run("ldx #0x7fffffff\nldb [x + 1]\nret #9"), 0);
-	assert_int_equal(run("ldx #-1\nldb [x + 1]\nret #9"), 9);
+	expect_all(rows, ARRAY_SIZE(rows));
 }
 
 static void run__negative_offsets_count_from_headers(void **state)
@@ -67,35 +87,47 @@ static void run__negative_offsets_count_from_headers(void **state)
 
 static void run__arithmetic_is_of_32_bits(void **state)
 {
+	static const struct case_row rows[] = {
+		{ "ld #-1\nadd #2\nret a", 1 },
+		{ "ld #7\nldx #-1\nmul x\nret a", (uint32_t)-7 },
+		{ "ld #-1\ndiv #16\nret a", 0x0fffffff },
+		{ "ld #17\nmod #5\nret a", 2 },
+		{ "ld #1\nneg\nret a", UINT32_MAX },
+		{ "ld #1\nldx #33\nlsh x\nret a", 2 },
+		{ "ld #8\nldx #35\nrsh x\nret a", 1 },
+		{ "ld #5\nxor #3\nor #8\nand #0xc\nret a", 12 },
+		{ "ld #5\nst M[2]\nldx M[2]\nadd x\nret a", 10 },
+	};
+
 	(void)state;
-	assert_int_equal(run("ld #-1\nadd #2\nret a"), 1);
-	assert_int_equal(run("ld #7\nldx #-1\nmul x\nret a"), (uint32_t)-7);
-	assert_int_equal(run("ld #-1\ndiv #16\nret a"), 0x0fffffff);
-	assert_int_equal(run("ld #17\nmod #5\nret a"), 2);
-	assert_int_equal(run("ld #1\nneg\nret a"), UINT32_MAX);
-	assert_int_equal(run("ld #1\nldx #33\nlsh x\nret a"), 2);
-	assert_int_equal(run("ld #8\nldx #35\nrsh x\nret a"), 1);
-	assert_int_equal(run("ld #5\nxor #3\nor #8\nand #0xc\nret a"), 12);
-	assert_int_equal(run("ld #5\nst M[2]\nldx M[2]\nadd x\nret a"), 10);
+	expect_all(rows, ARRAY_SIZE(rows));
 }
 
 static void run__division_by_x_of_zero_drops_the_packet(void **state)
 {
+	static const struct case_row rows[] = {
+		{ "ld #7\ndiv x\nret #9", 0 },
+		{ "ld #7\nmod x\nret #9", 0 },
+	};
+
 	(void)state;
-	assert_int_equal(run("ld #7\ndiv x\nret #9"), 0);
-	assert_int_equal(run("ld #7\nmod x\nret #9"), 0);
+	expect_all(rows, ARRAY_SIZE(rows));
 }
 
 static void run__comparisons_are_unsigned(void **state)
 {
+	static const struct case_row rows[] = {
+		{ "ld #-1\njgt #1, y\nret #1\ny: ret #2", 2 },
+		{ "ld #1\njge #-1, y\nret #1\ny: ret #2", 1 },
+		{ "ld #6\njset #9, y\nret #1\ny: ret #2", 1 },
+		{ "ld #6\nldx #6\njeq x, y\nret #1\ny: ret #2", 2 },
+		{ "ld #6\njlt #7, y\nret #1\ny: ret #2", 2 },
+		{ "ld #7\njle #7, y\nret #1\ny: ret #2", 2 },
+		{ "ja y\nret #1\ny: ret #2", 2 },
+	};
+
 	(void)state;
-	assert_int_equal(run("ld #-1\njgt #1, y\nret #1\ny: ret #2"), 2);
-	assert_int_equal(run("ld #1\njge #-1, y\nret #1\ny: ret #2"), 1);
-	assert_int_equal(run("ld #6\njset #9, y\nret #1\ny: ret #2"), 1);
-	assert_int_equal(run("ld #6\nldx #6\njeq x, y\nret #1\ny: ret #2"), 2);
-	assert_int_equal(run("ld #6\njlt #7, y\nret #1\ny: ret #2"), 2);
-	assert_int_equal(run("ld #7\njle #7, y\nret #1\ny: ret #2"), 2);
-	assert_int_equal(run("ja y\nret #1\ny: ret #2"), 2);
+	expect_all(rows, ARRAY_SIZE(rows));
 }
 
 static void run__metadata_is_loaded(void **state)
