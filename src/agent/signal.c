@@ -14,6 +14,7 @@
 #include "agent/signal.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <string.h>
 
 #include "agent/gate.h"
@@ -92,8 +93,8 @@ int64_t signal_install(int sig, const struct kernel_sigaction *app)
 		ours.flags |= SA_NODEFER;
 	else if (!is_handler(app))
 		return kernel_action(sig, app, NULL);
-	if (sig == SIGNAL_AGENT && !is_handler(app))
-		ours.flags |= SA_RESTART; /* its calls are not to know of it */
+	if (sig == SIGNAL_AGENT) /* calls are not to know of ours; see end_restarted() */
+		ours.flags |= SA_RESTART;
 	return kernel_action(sig, &ours, NULL);
 }
 
@@ -657,6 +658,30 @@ static void begin_again(const struct target_thread *thread, struct signal_contex
 		context->ip = (uint64_t)(uintptr_t)gate_call_window;
 }
 
+/*
+ * The kernel has begun a call again, for the sake of our own use of the signal, that the
+ * application's handler ends. Behind a syscall instruction rcx is its end; nowhere else. Of
+ * the calls that are begun again whatever the handler says, those that lock are met with.
+ */
+static void end_restarted(const struct target_thread *thread, struct signal_context *context)
+{
+	const struct kernel_sigaction *action = &thread->actions->app[SIGNAL_AGENT];
+	const char *after = context->ip == (uint64_t)(uintptr_t)gate_plain_syscall ? gate_plain_after :
+			    context->ip == (uint64_t)(uintptr_t)gate_call_syscall ? gate_call_after :
+			    NULL;
+
+	uint64_t operation = context->si & FUTEX_CMD_MASK;
+	bool locks = context->ax == SYS_futex && operation != FUTEX_WAIT &&
+		     operation != FUTEX_WAIT_BITSET;
+
+	if (!is_handler(action) || (action->flags & SA_RESTART) ||
+	    (thread->blocked & SIGNAL_BIT(SIGNAL_AGENT)) || !after ||
+	    context->cx != (uint64_t)(uintptr_t)after || locks)
+		return;
+	context->ip = (uint64_t)(uintptr_t)after;
+	context->ax = (uint64_t)-EINTR;
+}
+
 /* What is no dispatched call. */
 static void arrived(struct target_thread *thread, int sig, siginfo_t *info,
 		    struct signal_context *context)
@@ -677,6 +702,8 @@ static void arrived(struct target_thread *thread, int sig, siginfo_t *info,
 	}
 	if (is_stop(sig, info))
 		begin_again(thread, context);
+	else if (sig == SIGNAL_AGENT)
+		end_restarted(thread, context);
 	if (inside && !convert(thread, context, &mask)) {
 		if (is_synchronous(sig, info))
 			die(thread, sig, info, true);

@@ -856,6 +856,57 @@ static void sample__the_application_has_its_signals_and_timers(void **state)
 	sample_every(0);
 }
 
+static atomic_int own_wakes;
+
+static void on_own_wake(int sig)
+{
+	(void)sig;
+	own_wakes++;
+}
+
+/* Whether a handler of that signal ends a call is the handler's to say, not ours. */
+static void sample__the_signal_ends_calls_as_its_handler_says(void **state)
+{
+	(void)state;
+	if (!can_count_timers())
+		skip();
+	sample_every(PERIOD);
+	for (int row = 0; row < 4; row++) {
+		struct sigaction action = { .sa_handler = on_own_wake,
+					    .sa_flags = row & 1 ? SA_RESTART : 0 };
+		struct sleeper sleeper = { .sleep = sleep_in_read };
+		siginfo_t sample = sample_like_the_kernels();
+		pthread_t thread;
+
+		if (row & 2)
+			memset(counts->wanted, 0xff, sizeof(counts->wanted));
+		sigaction(SIGRTMAX, &action, NULL);
+		own_wakes = 0;
+		pthread_create(&thread, NULL, sleeper_main, &sleeper);
+		for (int i = 0; i < 3; i++) {
+			wait_asleep(&sleeper);
+			assert_false(sleeper.back);
+			send_sample(sleeper.tid, sample);
+		}
+		wait_asleep(&sleeper);
+		assert_int_equal(own_wakes, 0);
+		pthread_kill(thread, SIGRTMAX);
+		while (!own_wakes)
+			usleep(1000);
+		if (row & 1) {
+			wait_asleep(&sleeper);
+			assert_false(sleeper.back);
+			assert_int_equal(write(to_nobody[1], "x", 1), 1);
+		}
+		pthread_join(thread, NULL);
+		assert_int_equal(sleeper.result, row & 1 ? 1 : -1);
+		assert_int_equal(own_wakes, 1);
+		want_nothing();
+	}
+	signal(SIGRTMAX, SIG_DFL);
+	sample_every(0);
+}
+
 /* --- the end --- */
 
 static void sample__none_comes_after_the_gate_was_left(void **state)
@@ -893,6 +944,7 @@ int main(void)
 		cmocka_unit_test(sample__a_forked_child_is_sampled_and_an_exec_ends_it),
 		cmocka_unit_test(sample__none_is_taken_where_a_filter_forbids),
 		cmocka_unit_test(sample__the_application_has_its_signals_and_timers),
+		cmocka_unit_test(sample__the_signal_ends_calls_as_its_handler_says),
 		cmocka_unit_test(sample__none_comes_after_the_gate_was_left),
 	};
 
