@@ -4,6 +4,7 @@
 #define CLI_SECCOMP_H
 
 #include <skep/seccomp.h>
+#include <sys/types.h>
 #include "cli/cli.h"
 
 /* For whom a profile is: its rules may depend on it. */
@@ -57,6 +58,45 @@ bool seccomp_load_stack(const char *path, uint64_t pid, const struct seccomp_hos
 bool seccomp_is_profile(const char *text);
 int seccomp_read_profile(struct skep_seccomp *policy, const char *text, const char *name,
 			 const struct seccomp_host *host, struct skep_diag *diag);
+
+/* --- seccomp_tell.c: a refused call --- */
+
+struct seccomp_refusal {
+	pid_t thread;            /* is stopped in the call */
+	struct skep_cbpf_call call;
+	uint32_t action;
+	size_t instruction;      /* of the policy's filter, which returned it */
+};
+
+void seccomp_tell(FILE *out, bool json, const struct seccomp_refusal *refusal);
+/* enum skep_seccomp_arch; x32's calls have x86_64's audit number. */
+int seccomp_arch_of(const struct skep_cbpf_call *call);
+
+/* --- seccomp_frames.c --- */
+
+/* Each is "" where it is not known. */
+struct seccomp_frames {
+	char function[128];      /* that made the call: "mkdir" */
+	char caller[128];        /* the first outwards with a source line: "main" */
+	char source[256];        /* "prog.c:12" */
+	uint64_t address;        /* where the first frame in another file goes on; 0: not known */
+};
+
+/* The thread is stopped and traced by this process. */
+void seccomp_find_frames(pid_t pid, pid_t thread, struct seccomp_frames *frames);
+/* The process has ended, or executes another file. 0: all. */
+void seccomp_forget_frames(pid_t pid);
+
+/* --- seccomp_record.c --- */
+
+struct seccomp_record;
+
+/* values: CALL:ARG, of which the values are to be in the policy; usual: of calls where that tells. */
+struct seccomp_record *seccomp_record_new(const struct list *values, bool usual, struct skep_diag *diag);
+void seccomp_record_add(struct seccomp_record *record, const struct skep_cbpf_call *call);
+/* False: no memory while it was recorded. */
+bool seccomp_record_write(const struct seccomp_record *record, FILE *out);
+void seccomp_record_free(struct seccomp_record *record);
 
 /* --- seccomp_show.c --- */
 

@@ -4,8 +4,11 @@
  * told; and the policy that a command needs.
  *
  * The command gets the policy's filter with every answer but "allow" made "ask the tracer". Then
- * this process runs the filter itself on the call, says what comes of it, and does that: the
- * kernel runs only calls that the policy allows.
+ * this process runs the filter itself on the call and says what comes of it. To end a thread or to
+ * send SIGSYS is left to the kernel, so that all is as it would be: the call gets a number that
+ * is nobody's, of which a few instructions in front of the filter know what to do.
+ *
+ *   ld nr ─ jeq nobody's ─► kill-process, kill-thread, trap      the policy's filter, asking
  */
 #include "cli/seccomp.h"
 
@@ -18,53 +21,93 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NUMBERS 600u
+#define FRONT 7u /* instructions before the policy's own */
 #define OPTIONS (PTRACE_O_EXITKILL | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | \
 		 PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
 
 struct args {
 	struct seccomp_host host;
+	struct list values;
 	const char *out;
-	bool json;
+	bool json, usual;
+};
+
+/* A thread to which the kernel is sending SIGSYS for a call. */
+struct trap {
+	pid_t thread;
+	struct skep_cbpf_call call;
+	uint32_t data;
+	struct trap *next;
 };
 
 struct tracer {
 	const struct args *args;
 	struct seccomp_code code;     /* as the policy has it; record: none */
+	struct seccomp_code numbered; /* the same, but each return returns its place */
 	struct seccomp_code asking;   /* what the command gets */
 	FILE *out;
-	bool record, seen[SKEP_ARCH_COUNT][NUMBERS];
-	siginfo_t trap;               /* for the thread that is to get it; si_signo 0: none */
-	pid_t trapped;
+	struct seccomp_record *record; /* NULL: run */
+	struct trap *traps;
+	uint32_t nobody;              /* three numbers that no call has: to kill the process, the thread; trap */
 	pid_t command;
 	int status;
 };
 
 /* --- the filter that asks --- */
 
+static bool copy_code(struct seccomp_code *to, const struct seccomp_code *from, size_t front)
+{
+	to->count = from->count + front;
+	to->insns = calloc(to->count, sizeof(*to->insns));
+	if (to->insns && from->count)
+		memcpy(to->insns + front, from->insns, from->count * sizeof(*to->insns));
+	return to->insns != NULL;
+}
+
+/* A number beyond those of calls on any architecture; another one in each run. */
+static void write_front(struct tracer *tracer)
+{
+	static const uint32_t actions[] = { SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_KILL_THREAD, SECCOMP_RET_TRAP };
+	struct skep_cbpf_insn *insns = tracer->asking.insns;
+
+	if (getrandom(&tracer->nobody, sizeof(tracer->nobody), 0) < 0)
+		tracer->nobody = (uint32_t)getpid();
+	tracer->nobody = 0x20000000u | (tracer->nobody & 0x0fffffffu);
+	*insns++ = (struct skep_cbpf_insn){ BPF_LD | BPF_W | BPF_ABS, 0, 0, 0 };
+	for (uint32_t i = 0; i < COUNT(actions); i++) {
+		*insns++ = (struct skep_cbpf_insn){ BPF_JMP | BPF_JEQ | BPF_K, 0, 1, tracer->nobody + i };
+		*insns++ = (struct skep_cbpf_insn){ BPF_RET | BPF_K, 0, 0, actions[i] };
+	}
+}
+
 static bool make_asking(struct tracer *tracer, const char *name, struct skep_diag *diag)
 {
 	static const struct skep_cbpf_insn ask = { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_TRACE };
-	const struct seccomp_code *from = &tracer->code;
-	size_t count = tracer->record ? 1 : from->count;
+	const struct seccomp_code all = { (struct skep_cbpf_insn *)&ask, 1 };
+	const struct seccomp_code *from = tracer->record ? &all : &tracer->code;
 
-	tracer->asking.insns = calloc(count, sizeof(ask));
-	tracer->asking.count = count;
-	if (!tracer->asking.insns)
+	if (from->count + FRONT > SKEP_CBPF_MAX)
+		return skep_report(diag, SKEP_ARG, NULL, "the filter '%s' has %zu instructions, and to run it takes %u more than fit",
+				   name, from->count, FRONT) == 0;
+	if (!copy_code(&tracer->asking, from, FRONT) || !copy_code(&tracer->numbered, from, 0))
 		return skep_report(diag, SKEP_OOM, NULL, "a filter") == 0;
-	memcpy(tracer->asking.insns, tracer->record ? &ask : from->insns, count * sizeof(ask));
-	for (size_t i = 0; i < count; i++) {
-		struct skep_cbpf_insn *insn = &tracer->asking.insns[i];
+	write_front(tracer);
+	for (size_t i = 0; i < from->count; i++) {
+		struct skep_cbpf_insn *insn = &tracer->asking.insns[FRONT + i];
 
 		if (insn->code == (BPF_RET | BPF_A))
 			return skep_report(diag, SKEP_ARG, NULL, "the filter '%s' returns a number that it computes (instruction %zu)",
 					   name, i) == 0;
-		if (insn->code == (BPF_RET | BPF_K) && (insn->k & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ALLOW)
+		if (insn->code != (BPF_RET | BPF_K))
+			continue;
+		tracer->numbered.insns[i].k = (uint32_t)i;
+		if ((insn->k & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ALLOW)
 			insn->k = SECCOMP_RET_TRACE;
 	}
 	return true;
@@ -91,63 +134,11 @@ static void become(const struct tracer *tracer, int go, char **argv)
 
 /* --- one call --- */
 
-/* x32's calls have x86_64's audit number. */
-static int arch_of(uint32_t audit, uint64_t nr)
+int seccomp_arch_of(const struct skep_cbpf_call *call)
 {
-	if (audit == skep_arch_audit(SKEP_ARCH_X86_64))
-		return nr & SKEP_X32_BIT ? SKEP_ARCH_X32 : SKEP_ARCH_X86_64;
-	return audit == skep_arch_audit(SKEP_ARCH_X86) ? SKEP_ARCH_X86 : SKEP_ARCH_AARCH64;
-}
-
-/* "libc.so.6+0x10a6d": the file that the address is from; the address alone if from none. */
-static void name_place(pid_t pid, uint64_t address, char *text, size_t size)
-{
-	char path[32], line[512];
-	FILE *maps;
-
-	snprintf(text, size, "%#llx", (unsigned long long)address);
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
-	maps = fopen(path, "re");
-	while (maps && fgets(line, sizeof(line), maps)) {
-		unsigned long long from, to, offset;
-		int at = 0;
-
-		if (sscanf(line, "%llx-%llx %*s %llx %*s %*s %n", &from, &to, &offset, &at) < 3 || !at ||
-		    address < from || address >= to || line[at] != '/')
-			continue;
-		line[strcspn(line, "\n")] = '\0';
-		snprintf(text, size, "%s+%#llx", strrchr(line, '/') + 1, address - from + offset);
-	}
-	if (maps)
-		fclose(maps);
-}
-
-static void tell(struct tracer *tracer, pid_t pid, const struct skep_cbpf_call *call, uint32_t action)
-{
-	char name[64], text[32], place[128];
-	struct json json;
-
-	seccomp_call_name((enum skep_seccomp_arch)arch_of(call->arch, (uint32_t)call->nr), (uint32_t)call->nr, name,
-			  sizeof(name));
-	skep_seccomp_action_text(action, text, sizeof(text));
-	name_place(pid, call->ip, place, sizeof(place));
-	if (!tracer->args->json) {
-		fprintf(tracer->out, "[%d] %s(%#llx, %#llx, %#llx, %#llx, %#llx, %#llx): %s, at %s\n", (int)pid, name,
-			(unsigned long long)call->args[0], (unsigned long long)call->args[1],
-			(unsigned long long)call->args[2], (unsigned long long)call->args[3],
-			(unsigned long long)call->args[4], (unsigned long long)call->args[5], text, place);
-		return;
-	}
-	json_begin(&json, tracer->out);
-	json_int(&json, "pid", pid);
-	json_text(&json, "call", name);
-	json_open(&json, "args", '[');
-	for (int i = 0; i < 6; i++)
-		fprintf(tracer->out, "%s%llu", i ? "," : "", (unsigned long long)call->args[i]);
-	json_close(&json, ']');
-	json_text(&json, "action", text);
-	json_text(&json, "place", place);
-	json_end(&json);
+	if (call->arch == skep_arch_audit(SKEP_ARCH_X86_64))
+		return (uint32_t)call->nr & SKEP_X32_BIT ? SKEP_ARCH_X32 : SKEP_ARCH_X86_64;
+	return call->arch == skep_arch_audit(SKEP_ARCH_X86) ? SKEP_ARCH_X86 : SKEP_ARCH_AARCH64;
 }
 
 /* The call is not made; the thread sees result in its place. */
@@ -162,11 +153,60 @@ static void skip(pid_t pid, int64_t result)
 	ptrace(PTRACE_SETREGS, pid, NULL, &regs);
 }
 
+/* The kernel runs the filters again, on the new number. */
+static void renumber(pid_t pid, uint32_t number)
+{
+	struct user_regs_struct regs;
+
+	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs) != 0)
+		return;
+	regs.orig_rax = number;
+	ptrace(PTRACE_SETREGS, pid, NULL, &regs);
+}
+
+static void send_trap(struct tracer *tracer, pid_t pid, const struct skep_cbpf_call *call, uint32_t data)
+{
+	struct trap *trap = malloc(sizeof(*trap));
+
+	if (trap) {
+		*trap = (struct trap){ pid, *call, data, tracer->traps };
+		tracer->traps = trap;
+	}
+	renumber(pid, tracer->nobody + 2);
+}
+
+/* SIGSYS is about to arrive: it is told of the call that was made, as are the registers. */
+static void finish_trap(struct tracer *tracer, pid_t pid)
+{
+	struct user_regs_struct regs;
+	siginfo_t info;
+
+	for (struct trap **at = &tracer->traps; *at; at = &(*at)->next) {
+		struct trap *trap = *at;
+
+		if (trap->thread != pid)
+			continue;
+		if (ptrace(PTRACE_GETSIGINFO, pid, NULL, &info) == 0 && info.si_code == 1) {
+			info.si_errno = (int)trap->data;
+			info.si_syscall = trap->call.nr;
+			ptrace(PTRACE_SETSIGINFO, pid, NULL, &info);
+		}
+		if (ptrace(PTRACE_GETREGS, pid, NULL, &regs) == 0 && regs.rax == tracer->nobody + 2) {
+			regs.rax = regs.orig_rax = (uint32_t)trap->call.nr;
+			ptrace(PTRACE_SETREGS, pid, NULL, &regs);
+		}
+		*at = trap->next;
+		free(trap);
+		return;
+	}
+}
+
 static void act(struct tracer *tracer, pid_t pid, const struct skep_cbpf_call *call, uint32_t action)
 {
 	uint32_t data = action & SECCOMP_RET_DATA;
 
 	switch (action & SECCOMP_RET_ACTION_FULL) {
+	case SECCOMP_RET_ALLOW:
 	case SECCOMP_RET_LOG:
 		break;
 	case SECCOMP_RET_ERRNO:
@@ -177,42 +217,36 @@ static void act(struct tracer *tracer, pid_t pid, const struct skep_cbpf_call *c
 		skip(pid, -ENOSYS);
 		break;
 	case SECCOMP_RET_TRAP:
-		skip(pid, call->nr);
-		tracer->trap = (siginfo_t){ .si_signo = SIGSYS, .si_errno = (int)data, .si_code = 1 };
-		tracer->trap.si_call_addr = (void *)(uintptr_t)call->ip;
-		tracer->trap.si_syscall = call->nr;
-		tracer->trap.si_arch = call->arch;
-		tracer->trapped = pid;
-		syscall(SYS_tkill, pid, SIGSYS);
+		send_trap(tracer, pid, call, data);
 		break;
-	default: /* a thread cannot be ended alone from outside */
-		skip(pid, -ENOSYS);
-		kill(pid, SIGKILL);
+	case SECCOMP_RET_KILL_THREAD:
+		renumber(pid, tracer->nobody + 1);
+		break;
+	default:
+		renumber(pid, tracer->nobody);
 	}
 }
 
 static void decide(struct tracer *tracer, pid_t pid)
 {
 	struct __ptrace_syscall_info info;
-	struct skep_cbpf_call call;
-	uint32_t action;
-	int arch;
+	struct seccomp_refusal refusal = { .thread = pid };
+	struct skep_cbpf_call *call = &refusal.call;
 
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) <= 0 ||
 	    info.op != PTRACE_SYSCALL_INFO_SECCOMP)
 		return;
-	call = (struct skep_cbpf_call){ .nr = (int32_t)info.seccomp.nr, .arch = info.arch,
-					.ip = info.instruction_pointer };
-	memcpy(call.args, info.seccomp.args, sizeof(call.args));
+	*call = (struct skep_cbpf_call){ .nr = (int32_t)info.seccomp.nr, .arch = info.arch,
+					 .ip = info.instruction_pointer };
+	memcpy(call->args, info.seccomp.args, sizeof(call->args));
 	if (tracer->record) {
-		arch = arch_of(info.arch, info.seccomp.nr);
-		if ((info.seccomp.nr & ~(uint64_t)SKEP_X32_BIT) < NUMBERS)
-			tracer->seen[arch][info.seccomp.nr & ~(uint64_t)SKEP_X32_BIT] = true;
+		seccomp_record_add(tracer->record, call);
 		return;
 	}
-	action = skep_cbpf_run_call(tracer->code.insns, tracer->code.count, &call);
-	tell(tracer, pid, &call, action);
-	act(tracer, pid, &call, action);
+	refusal.action = skep_cbpf_run_call(tracer->code.insns, tracer->code.count, call);
+	refusal.instruction = skep_cbpf_run_call(tracer->numbered.insns, tracer->numbered.count, call);
+	seccomp_tell(tracer->out, tracer->args->json, &refusal);
+	act(tracer, pid, call, refusal.action);
 }
 
 /* --- the tracer --- */
@@ -223,15 +257,15 @@ static void go_on(struct tracer *tracer, pid_t pid, int status)
 
 	if (event == PTRACE_EVENT_SECCOMP)
 		decide(tracer, pid);
+	if (event == PTRACE_EVENT_EXEC)
+		seccomp_forget_frames(pid);
 	if (event == PTRACE_EVENT_STOP && (signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN ||
 					   signal == SIGTTOU)) {
 		ptrace(PTRACE_LISTEN, pid, NULL, NULL);
 		return;
 	}
-	if (!event && signal == SIGSYS && pid == tracer->trapped && tracer->trap.si_signo) {
-		ptrace(PTRACE_SETSIGINFO, pid, NULL, &tracer->trap);
-		tracer->trap.si_signo = 0;
-	}
+	if (!event && signal == SIGSYS)
+		finish_trap(tracer, pid);
 	ptrace(PTRACE_CONT, pid, NULL, (uintptr_t)(event ? 0 : signal));
 }
 
@@ -245,9 +279,12 @@ static void follow(struct tracer *tracer)
 			continue;
 		if (pid < 0)
 			return;
-		if (WIFSTOPPED(status))
+		if (WIFSTOPPED(status)) {
 			go_on(tracer, pid, status);
-		else if (pid == tracer->command)
+			continue;
+		}
+		seccomp_forget_frames(pid);
+		if (pid == tracer->command)
 			tracer->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	}
 }
@@ -279,59 +316,46 @@ static bool start(struct tracer *tracer, char **argv, struct skep_diag *diag)
 	return true;
 }
 
-static bool any_seen(const struct tracer *tracer, int arch)
+static void done(struct tracer *tracer)
 {
-	for (uint32_t nr = 0; nr < NUMBERS; nr++) {
-		if (tracer->seen[arch][nr])
-			return true;
-	}
-	return false;
-}
+	seccomp_forget_frames(0);
+	free(tracer->code.insns);
+	free(tracer->numbered.insns);
+	free(tracer->asking.insns);
+	seccomp_record_free(tracer->record);
+	while (tracer->traps) {
+		struct trap *next = tracer->traps->next;
 
-static void write_record(const struct tracer *tracer)
-{
-	fprintf(tracer->out, "arch");
-	for (int arch = 0; arch < SKEP_ARCH_COUNT; arch++) {
-		if (any_seen(tracer, arch))
-			fprintf(tracer->out, " %s", skep_arch_name((enum skep_seccomp_arch)arch));
-	}
-	fprintf(tracer->out, "\ndefault errno EPERM\n");
-	for (int arch = 0; arch < SKEP_ARCH_COUNT; arch++) {
-		uint32_t bit = arch == SKEP_ARCH_X32 ? SKEP_X32_BIT : 0;
-
-		for (uint32_t nr = 0; nr < NUMBERS; nr++) {
-			const char *name = skep_syscall_name((enum skep_seccomp_arch)arch, nr | bit);
-
-			if (tracer->seen[arch][nr] && name)
-				fprintf(tracer->out, "allow %s@%s\n", name, skep_arch_name((enum skep_seccomp_arch)arch));
-			else if (tracer->seen[arch][nr])
-				fprintf(tracer->out, "allow %u@%s\n", nr | bit, skep_arch_name((enum skep_seccomp_arch)arch));
-		}
+		free(tracer->traps);
+		tracer->traps = next;
 	}
 }
 
+/* policy: NULL to record. */
 static int trace(struct tracer *tracer, const char *policy, char **argv)
 {
 	struct skep_diag *diag = skep_diag_new();
 	struct out_file out = { 0 };
 	bool good;
 
-	good = (tracer->record || seccomp_load(policy, &tracer->args->host, &tracer->code, diag)) &&
-	       make_asking(tracer, policy, diag) &&
+	if (policy)
+		good = seccomp_load(policy, &tracer->args->host, &tracer->code, diag);
+	else
+		good = (tracer->record = seccomp_record_new(&tracer->args->values, tracer->args->usual, diag)) != NULL;
+	good = good && make_asking(tracer, policy, diag) &&
 	       (!tracer->args->out || out_open(&out, tracer->args->out, diag) == 0);
 	tracer->out = out.file ? out.file : tracer->record ? stdout : stderr;
 	good = good && start(tracer, argv, diag);
 	if (good) {
 		follow(tracer);
-		if (tracer->record)
-			write_record(tracer);
+		if (tracer->record && !seccomp_record_write(tracer->record, tracer->out))
+			good = skep_report(diag, SKEP_OOM, NULL, "recording calls") == 0;
 	}
 	if (tracer->args->out && out_close(&out, good, diag) < 0)
 		good = false;
 	if (!good)
 		tracer->status = report(diag, false);
-	free(tracer->code.insns);
-	free(tracer->asking.insns);
+	done(tracer);
 	skep_diag_free(diag);
 	return tracer->status;
 }
@@ -358,10 +382,14 @@ const struct verb verb_seccomp_run = {
 	.operands = "POLICY -- COMMAND [ARG...]",
 	.summary = "Run a command under a policy and tell each refused call",
 	.detail =
-		"Told are the process, the call with its arguments, what the policy does, and the\n"
-		"place in the program. The command and all that it starts get what the policy says;\n"
-		"kill-thread and kill-process end the process by SIGKILL. Exit status: the\n"
-		"command's, or 128 and the signal that ended it.",
+		"Told are the process, the call with its arguments, what the policy does and which\n"
+		"instruction of the filter ('skep seccomp disasm'), the place in the program, and,\n"
+		"where debug information and elfutils' libdw are there, the source line that it came\n"
+		"from. The command and all that it starts get what the policy says, as from the\n"
+		"kernel; with trace and notify, which nobody waits for, ENOSYS. What is only logged\n"
+		"is not in the kernel's log. The command is traced, so it cannot be traced by others,\n"
+		"and programs with raised rights run without them. Exit status: the command's, or\n"
+		"128 and the signal that ended it.",
 	.example = "  skep seccomp run docker.json -- make test",
 	.opts = run_opts,
 	.args_size = sizeof(struct args),
@@ -370,14 +398,16 @@ const struct verb verb_seccomp_run = {
 
 static int run_record(const struct verb *verb, void *arg, int argc, char **argv)
 {
-	struct tracer tracer = { .args = arg, .record = true };
+	struct tracer tracer = { .args = arg };
 
 	if (argc < 1)
 		return usage(verb, "a command: skep seccomp record -- COMMAND");
-	return trace(&tracer, argv[0], argv);
+	return trace(&tracer, NULL, argv);
 }
 
 static const struct opt record_opts[] = {
+	OPT(OPT_FLAG, 'A', "arguments", usual, NULL, "also which sockets, ioctls, prctls, clone flags and so on"),
+	OPT(OPT_LIST, 'V', "value", values, "CALL:N", "also the values of argument N, from 0 on, of CALL (repeatable)"),
 	OPT(OPT_TEXT, 'o', "output", out, "FILE", "the policy to FILE, not to standard output"),
 	{ 0 },
 };
@@ -388,8 +418,12 @@ const struct verb verb_seccomp_record = {
 	.summary = "Write the policy that a command needs",
 	.detail =
 		"The command is run, and every call that it and what it starts make is allowed; all\n"
-		"others get EPERM. What a run does not do is not in it: run what matters.",
-	.example = "  skep seccomp record -o policy -- ./server --self-test",
+		"others get EPERM. What a run does not do is not in it: run what matters. With\n"
+		"--arguments, calls whose purpose is in an argument (socket's family, ioctl's\n"
+		"command, prctl's option, clone's flags ...) are allowed with the values seen, and\n"
+		"no others. The command is traced (ptrace), and every call of it stops: it runs\n"
+		"slowly.",
+	.example = "  skep seccomp record -o policy --arguments -- ./server --self-test",
 	.opts = record_opts,
 	.args_size = sizeof(struct args),
 	.run = run_record,

@@ -360,24 +360,205 @@ print(call(39), call(140, 1, 5), call(140, 1, 9), call(140, 1, 10) != 77, call(1
 	run skep seccomp run -o told policy -- "$python" script.py
 	echo "$output"
 	cat told
-	[ "$status" = 137 ]
+	[ "$status" = 159 ]
 	[ "${lines[0]}" = "-1 13" ]
 	[[ "${lines[1]}" == "$((20 - $(nice))) "* ]]
 	[ "${lines[2]}" = "-1 38" ]
 	[ "${lines[3]}" = SIGSYS ]
 	[[ "$output" == *"mkdir: cannot create directory"*"Permission denied"*"False"* ]]
 	[[ "$output" != *alive* ]]
-	grep -Eq '^\[[0-9]+\] mkdir\(0x[0-9a-f]+, 0x1ed, .*: errno EACCES, at libc[^ ]*\+0x[0-9a-f]+$' told
-	grep -q 'getpriority(.*: log, at' told
-	grep -q 'setpriority(0x3, 0x1, 0x2, .*: notify, at' told
-	grep -q 'sched_getscheduler(0x7, .*: trap 9, at' told
-	grep -q 'getpgid(0x1, .*: kill-process, at' told
+	grep -Eq '^\[[0-9]+\] mkdir\("made", 0755\): errno EACCES by instruction [0-9]+, at libc[^ ]*\+0x[0-9a-f]+( |$)' told
+	grep -q 'getpriority(0, 0): log by' told
+	grep -q 'setpriority(3, 1, 2): notify by' told
+	grep -q 'sched_getscheduler(7): trap 9 by' told
+	grep -q 'getpgid(1): kill-process by' told
+	# the instruction is one that returns just that
+	number=$(sed -n 's/.*getpgid.* by instruction \([0-9]*\),.*/\1/p' told)
+	skep seccomp disasm policy | grep "^($(printf '%03d' "$number"))" | grep -q '; kill-process$'
 	[ "$(cut -d']' -f1 told | sort -u | wc -l)" = 2 ]
 	run skep seccomp run policy -- false
 	[ "$status" = 1 ]
 	run -127 skep seccomp run policy -- ./nothing
 	run skep seccomp run policy
 	[ "$status" = 2 ]
+}
+
+# A program that asks for all that a policy can do, in threads and children.
+refused_program() {
+	cat >refused.c <<-'END'
+	#define _GNU_SOURCE
+	#include <errno.h>
+	#include <pthread.h>
+	#include <signal.h>
+	#include <stdio.h>
+	#include <sys/socket.h>
+	#include <sys/stat.h>
+	#include <sys/syscall.h>
+	#include <sys/wait.h>
+	#include <ucontext.h>
+	#include <unistd.h>
+
+	static volatile int traps;
+
+	static void on_trap(int number, siginfo_t *info, void *context)
+	{
+		traps++;
+		if (traps < 3)
+			printf("signal %d code %d errno %d call %d arch %#x rax %lld\n", number, info->si_code, info->si_errno,
+			       info->si_syscall, info->si_arch, ((ucontext_t *)context)->uc_mcontext.gregs[REG_RAX]);
+	}
+
+	static void *many(void *arg)
+	{
+		for (int i = 0; i < 10; i++)
+			syscall(SYS_sched_getscheduler, 7);
+		return arg;
+	}
+
+	static void *ends(void *arg)
+	{
+		syscall(SYS_getpgid, 1);
+		printf("not reached\n");
+		return arg;
+	}
+
+	static int make(void)
+	{
+		return mkdir("made", 0755); /* here */
+	}
+
+	static void child(int which)
+	{
+		int status;
+
+		if (fork() == 0) {
+			sigset_t set;
+
+			if (which == 0)
+				signal(SIGSYS, SIG_IGN);
+			sigfillset(&set);
+			if (which == 1)
+				sigprocmask(SIG_BLOCK, &set, NULL);
+			if (which == 2)
+				execl("/bin/mkdir", "mkdir", "made", NULL);
+			if (which == 3)
+				syscall(SYS_getpgid, 1);
+			syscall(SYS_sched_getscheduler, 8);
+			printf("child %d goes on\n", which);
+			_exit(0);
+		}
+		wait(&status);
+		printf("child %d: %#x\n", which, status & ~0x80);
+	}
+
+	int main(void)
+	{
+		struct sigaction action = { .sa_sigaction = on_trap, .sa_flags = SA_SIGINFO };
+		pthread_t threads[4];
+
+		setvbuf(stdout, NULL, _IOLBF, 0);
+		sigaction(SIGSYS, &action, NULL);
+		printf("mkdir %d", make());
+		printf(" %d\n", errno);
+		printf("socket %d", socket(AF_NETLINK, SOCK_RAW, 0));
+		printf(" %d\n", errno);
+		printf("trap %ld\n", syscall(SYS_sched_getscheduler, 7));
+		for (int i = 0; i < 4; i++)
+			child(i);
+		for (int i = 0; i < 4; i++)
+			pthread_create(&threads[i], NULL, many, NULL);
+		for (int i = 0; i < 4; i++)
+			pthread_join(threads[i], NULL);
+		printf("%d traps\n", traps);
+		pthread_create(&threads[0], NULL, ends, NULL);
+		pthread_join(threads[0], NULL);
+		printf("trace %ld", syscall(SYS_setpriority, 3, 1, 2));
+		printf(" %d\n", errno);
+		syscall(SYS_getsid, 1);
+		printf("not reached\n");
+		return 0;
+	}
+	END
+	cc -g -O1 -pthread -o refused refused.c
+	printf '%s\n' 'default allow' 'errno EACCES mkdir mkdirat' 'errno EAFNOSUPPORT socket if arg0 == 16' \
+		'trap 9 sched_getscheduler' 'kill-thread getpgid' 'kill-process getsid' 'trace 5 setpriority' >policy
+}
+
+@test "seccomp: a command under run sees what it sees under the kernel's own filter" {
+	may_trace
+	[ "$(uname -m)" = x86_64 ] || skip "the program of this test knows x86_64's registers"
+	refused_program
+	skep seccomp compile -b policy -o bytes
+	cat >under.py <<-'END'
+	import ctypes, os, struct, sys
+	libc = ctypes.CDLL(None)
+	code = open("bytes", "rb").read()
+	array = ctypes.create_string_buffer(code, len(code))
+	assert libc.prctl(38, 1, 0, 0, 0) == 0
+	assert libc.prctl(22, 2, struct.pack("HxxxxxxQ", len(code) // 8, ctypes.addressof(array))) == 0
+	os.execv("./refused", ["refused"])
+	END
+	ulimit -c 0
+	run -159 python3 under.py
+	grep -v '^mkdir: ' <<<"$output" >kernel
+	run -159 skep seccomp run -o told policy -- ./refused
+	grep -v '^mkdir: ' <<<"$output" | diff kernel -
+	cat kernel
+	grep -q '^signal 31 code 1 errno 9 call 145 arch 0xc000003e rax 145$' kernel
+	grep -q '^41 traps$' kernel
+	[ "$(grep -c 'sched_getscheduler(7): trap 9 by' told)" = 41 ]
+	[ "$(grep -c 'sched_getscheduler(8): trap 9 by' told)" = 2 ]
+	[ "$(grep -c ', thread [0-9]*\] sched_getscheduler' told)" = 40 ]
+	grep -q ', thread [0-9]*\] getpgid(1): kill-thread by' told
+	grep -q 'mkdir("made", 0777): errno EACCES' told
+	grep -q 'socket(AF_NETLINK, 0x3, 0): errno EAFNOSUPPORT by' told
+	grep -q 'setpriority(3, 1, 2): trace 5 by' told
+}
+
+@test "seccomp: a refused call is told with the line that it came from" {
+	may_trace
+	python3 -c 'import ctypes; ctypes.CDLL("libdw.so.1")' 2>/dev/null || skip "no libdw"
+	[ -e /usr/include/elfutils/libdwfl.h ] || skip "Skep was built without libdw's header"
+	[ "$(uname -m)" = x86_64 ] || skip "the program of this test knows x86_64's registers"
+	refused_program
+	line=$(grep -n '/\* here \*/' refused.c | cut -d: -f1)
+	run -159 skep seccomp run -o told policy -- ./refused
+	cat told
+	grep -q "mkdir(\"made\", 0755): .* (.*mkdir), from [a-z]* (.*refused.c:$line)$" told
+	[ "$(grep -c 'refused.c:' told)" -ge 48 ]
+	run -159 skep seccomp run -j -o told policy -- ./refused
+	[ "$(head -n 1 told | json source | sed 's/.*refused/refused/')" = "refused.c:$line" ]
+	[ "$(head -n 1 told | json arguments)" = '"made", 0755' ]
+}
+
+@test "seccomp: record keeps which arguments matter, and no others are allowed" {
+	may_trace
+	python=$(python3 -c 'import sys; print(sys.executable)')
+	cat >sockets.py <<-'END'
+	import socket, sys
+	for family in sys.argv[1:]:
+	    try:
+	        socket.socket(getattr(socket, family)).close()
+	        print(family)
+	    except PermissionError:
+	        print("no", family)
+	END
+	skep seccomp record --arguments --value getpriority:0 -o needed -- "$python" sockets.py AF_UNIX AF_INET
+	grep -q '^allow socket@x86_64 if arg0 & 0xffffffff == 0x1$' needed
+	grep -q '^allow socket@x86_64 if arg0 & 0xffffffff == 0x2$' needed
+	! grep -q '^allow socket@x86_64$' needed
+	grep -q '^allow read@x86_64$' needed
+	run skep seccomp run -o told needed -- "$python" sockets.py AF_INET AF_UNIX
+	[ "$output" = "$(printf 'AF_INET\nAF_UNIX')" ]
+	run skep seccomp run -o told needed -- "$python" sockets.py AF_UNIX AF_INET6
+	[ "$output" = "$(printf 'AF_UNIX\nno AF_INET6')" ]
+	grep -q 'socket(AF_INET6, .*: errno EPERM' told
+	run skep seccomp record --value sokcet:0 -- true
+	[ "$status" = 1 ]
+	[[ "$output" == *"there is no system call 'sokcet'"*"did you mean 'socket'?"* ]]
+	run skep seccomp record --value socket:7 -- true
+	[ "$status" = 1 ]
+	[[ "$output" == *"is not CALL:ARGUMENT"* ]]
 }
 
 @test "seccomp: record writes a policy that the command runs under, and others do not" {
