@@ -16,13 +16,10 @@
  * node's value is gone. Writers hold one lock; readers none. A node that was
  * unlinked is used again when no program can be reading it. Who takes the lock
  * over from a dead writer walks the trie and takes every node it does not meet
- * for unlinked.
- *
- * Nodes lie in chunks, which come as they are needed: a trie for many entries takes
- * no more room than those it has.
- *
- *   trie ▸ chunk ▸ chunk ▸ ...       chunk: | next | node | node | ...
+ * for unlinked (lpm_nodes.c).
  */
+#include "map/lpm_trie.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -30,80 +27,7 @@
 #include "map/map.h"
 #include "map/owner.h"
 
-enum {
-	TRIE_DATA_MAX = 256, TRIE_SPARE_BYTES = 64 << 20, TRIE_SPARE_MIN = 4096,
-	CHUNK_HEAD = 64, CHUNK_MIN = 4096, CHUNK_DOUBLINGS = 8, /* up to 1 MiB */
-};
-
-struct trie_node {
-	uint32_t child[2]; /* references: distance from trie->base in 16 bytes; 0: none */
-	uint32_t prefix;   /* bits */
-	uint32_t joins;    /* no value here */
-	uint32_t link;     /* on the free or retired list */
-	uint32_t mark;     /* the last walk that met it */
-	uint64_t epoch;    /* retired in */
-	uint8_t bytes[];   /* data, padded to 8; value */
-};
-
-/* The n-th has so many bytes that its number alone says how many nodes. */
-struct trie_chunk {
-	struct trie_chunk *next;
-};
-
-struct trie {
-	uint64_t lock;     /* an owner word */
-	uint32_t root;
-	uint32_t entries;
-	uint32_t free;     /* list of nodes to use */
-	uint32_t retired, retired_last; /* queue, oldest first */
-	uint32_t fresh;    /* nodes ever used of the last chunk */
-	uint32_t nodes;    /* there may be */
-	uint32_t made;     /* in all chunks */
-	uint32_t chunks;
-	uint32_t walk;     /* number of the last walk */
-	uint32_t data;     /* bytes of a key's data */
-	uint32_t value_off, stride;
-	struct memory *memory;
-	struct owner_table *owners;
-	struct trie_chunk *first, *last;
-	char *base;        /* of the arena, of which references name the first 64 GiB */
-};
-
-static inline struct trie_node *trie_at(const struct trie *trie, uint32_t ref)
-{
-	return (struct trie_node *)(void *)(trie->base + ((size_t)ref << 4));
-}
-
-/* Nodes of the n-th chunk. */
-static uint32_t chunk_nodes(const struct trie *trie, uint32_t n)
-{
-	uint32_t bytes = (uint32_t)CHUNK_MIN << MIN(n, CHUNK_DOUBLINGS);
-
-	return MAX((bytes - CHUNK_HEAD) / trie->stride, 1);
-}
-
-static size_t chunk_size(const struct trie *trie, uint32_t n)
-{
-	return CHUNK_HEAD + (size_t)chunk_nodes(trie, n) * trie->stride;
-}
-
-/* The reference to the i-th node of a chunk. */
-static uint32_t trie_ref(const struct trie *trie, const struct trie_chunk *chunk, uint32_t i)
-{
-	const char *node = (const char *)chunk + CHUNK_HEAD + (size_t)i * trie->stride;
-
-	return (uint32_t)((size_t)(node - trie->base) >> 4);
-}
-
-static inline uint32_t trie_load(const uint32_t *ref)
-{
-	return __atomic_load_n(ref, __ATOMIC_ACQUIRE);
-}
-
-static inline void trie_store(uint32_t *ref, uint32_t value)
-{
-	__atomic_store_n(ref, value, __ATOMIC_RELEASE);
-}
+enum { TRIE_DATA_MAX = 256, TRIE_SPARE_BYTES = 64 << 20, TRIE_SPARE_MIN = 4096 };
 
 /* --- creation --- */
 
@@ -154,10 +78,7 @@ static void trie_done(struct map *map)
 
 	if (!trie)
 		return;
-	for (struct trie_chunk *chunk = trie->first, *next; chunk; chunk = next) {
-		next = chunk->next;
-		memory_release(map->memory, chunk, 0);
-	}
+	trie_free_nodes(trie);
 	memory_release(map->memory, trie, 0);
 	map->impl = NULL;
 }
@@ -319,133 +240,6 @@ static int trie_user_lookup(struct map *map, const void *key, void *value, uint6
 		memcpy(value, at, map->value_size);
 	vcpu_return(cpu, taken);
 	return at ? 0 : -ENOENT;
-}
-
-/* --- nodes; the lock is held --- */
-
-static void trie_retire(struct trie *trie, uint32_t ref)
-{
-	struct trie_node *node = trie_at(trie, ref);
-
-	node->link = 0;
-	node->epoch = memory_epoch_next(trie->memory);
-	if (trie->retired_last != 0)
-		trie_at(trie, trie->retired_last)->link = ref;
-	else
-		trie->retired = ref;
-	trie->retired_last = ref;
-}
-
-/* Those that the walk has not met are unlinked; the last chunk's end is as it ever was. */
-static void trie_recover_chunks(struct trie *trie)
-{
-	struct trie_chunk *last = trie->last;
-
-	trie->chunks = trie->made = 0;
-	for (struct trie_chunk *chunk = trie->first; chunk; chunk = chunk->next) {
-		uint32_t nodes = chunk_nodes(trie, trie->chunks++), used = nodes;
-
-		if (!chunk->next) {
-			trie->fresh = used = chunk == last ? trie->fresh : 0;
-			trie->last = chunk;
-		}
-		trie->made += nodes;
-		for (uint32_t i = 0; i < used; i++)
-			if (trie_at(trie, trie_ref(trie, chunk, i))->mark != trie->walk)
-				trie_retire(trie, trie_ref(trie, chunk, i));
-	}
-}
-
-/* A dead writer may have left anything but the trie itself in disorder. */
-static void trie_recover(struct trie *trie)
-{
-	uint32_t walk = ++trie->walk, entries = 0, at = trie->root, up = 0;
-
-	trie->free = trie->retired = trie->retired_last = 0;
-	/* Down and up again without a stack: link leads back to the parent. */
-	while (at != 0) {
-		struct trie_node *node = trie_at(trie, at);
-		uint32_t next;
-
-		if (node->mark != walk) {
-			node->mark = walk;
-			node->link = up;
-			entries += !node->joins;
-		}
-		next = node->child[0];
-		if (next == 0 || trie_at(trie, next)->mark == walk)
-			next = node->child[1];
-		if (next != 0 && trie_at(trie, next)->mark != walk) {
-			up = at;
-			at = next;
-		} else {
-			at = node->link;
-			up = at ? trie_at(trie, at)->link : 0;
-		}
-	}
-	trie_recover_chunks(trie);
-	trie->entries = entries;
-}
-
-/* A chunk is linked by the store that ends its making. */
-static bool trie_grow(struct trie *trie)
-{
-	struct trie_chunk **slot = trie->last ? &trie->last->next : &trie->first, *chunk;
-	uint32_t nodes = chunk_nodes(trie, trie->chunks);
-
-	if (trie->made >= trie->nodes)
-		return false;
-	chunk = memory_alloc_into(trie->memory, chunk_size(trie, trie->chunks), 64, (void **)slot);
-	if (!chunk)
-		return false;
-	if (((size_t)((char *)chunk - trie->base) + chunk_size(trie, trie->chunks)) >> 4 > UINT32_MAX) {
-		__atomic_store_n(slot, NULL, __ATOMIC_RELEASE);
-		memory_release(trie->memory, chunk, 0);
-		return false;
-	}
-	trie->last = chunk;
-	trie->chunks++;
-	trie->made += nodes;
-	trie->fresh = 0;
-	return true;
-}
-
-static uint32_t trie_take(struct trie *trie)
-{
-	uint32_t ref = trie->free;
-
-	if (ref != 0) {
-		trie->free = trie_at(trie, ref)->link;
-	} else if (trie->retired != 0 &&
-		   memory_epoch_passed(trie->memory, trie_at(trie, trie->retired)->epoch)) {
-		ref = trie->retired;
-		trie->retired = trie_at(trie, ref)->link;
-		if (trie->retired == 0)
-			trie->retired_last = 0;
-	} else if ((trie->last && trie->fresh < chunk_nodes(trie, trie->chunks - 1)) ||
-		   trie_grow(trie)) {
-		/* Nobody met it yet: mark is older than any walk. */
-		ref = trie_ref(trie, trie->last, trie->fresh);
-		trie_store(&trie->fresh, trie->fresh + 1);
-	}
-	return ref;
-}
-
-static void trie_put(struct trie *trie, uint32_t ref)
-{
-	if (ref == 0)
-		return;
-	trie_at(trie, ref)->link = trie->free;
-	trie->free = ref;
-}
-
-static bool trie_lock(struct trie *trie)
-{
-	int taken = owner_lock(trie->owners, &trie->lock, owner_self(trie->owners));
-
-	if (taken > 0)
-		trie_recover(trie);
-	return taken >= 0;
 }
 
 /* --- writing; the lock is held --- */
