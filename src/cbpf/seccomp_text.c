@@ -11,6 +11,7 @@
 #include <linux/seccomp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/base.h"
 
@@ -21,6 +22,7 @@ struct reader {
 	const char *name, *at, *end, *line_start;
 	uint32_t line;
 	bool rules;               /* second pass: rules; first: all else */
+	bool any;                 /* some line is not empty */
 	char word[WORD_MAX];
 	const char *word_at;
 	struct skep_diag *diag;
@@ -97,6 +99,24 @@ static bool takes_data(const char *action)
 	return strcmp(action, "errno") == 0 || strcmp(action, "trap") == 0 || strcmp(action, "trace") == 0;
 }
 
+/* Other tools' words, and what they are here. */
+static const char *meant_by(const char *word)
+{
+	static const struct { const char *word, *action; } words[] = {
+		{ "deny", "errno EPERM" }, { "block", "errno EPERM" }, { "refuse", "errno EPERM" },
+		{ "reject", "errno EPERM" }, { "forbid", "errno EPERM" }, { "eperm", "errno EPERM" },
+		{ "permit", "allow" }, { "accept", "allow" }, { "pass", "allow" }, { "audit", "log" },
+		{ "warn", "log" }, { "user-notif", "notify" }, { "kill_process", "kill-process" },
+		{ "kill_thread", "kill-thread" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (strcasecmp(words[i].word, word) == 0)
+			return words[i].action;
+	}
+	return NULL;
+}
+
 /* The word just read is an action; one more word may be its data. Leaves the reader behind it. */
 static int read_action(struct reader *reader, uint32_t *action)
 {
@@ -105,9 +125,12 @@ static int read_action(struct reader *reader, uint32_t *action)
 	int error;
 
 	memcpy(word, reader->word, sizeof(word));
-	if (!skep_seccomp_action_find(word, NULL, action) || strncmp(word, "SCMP_", 5) == 0)
-		return fail(reader, "'%s' is not an action: allow, log, errno, trace, trap, notify, kill-thread or kill-process",
-			    word);
+	if (!skep_seccomp_action_find(word, NULL, action) || strncmp(word, "SCMP_", 5) == 0) {
+		fail(reader, "'%s' is not an action: allow, log, errno, trace, trap, notify, kill-thread or kill-process", word);
+		if (meant_by(word))
+			skep_help(reader->diag, "did you mean '%s'?", meant_by(word));
+		return -SKEP_SECCOMP_TEXT_ERRNO;
+	}
 	before = reader->at;
 	if (!takes_data(word))
 		return 0;
@@ -221,6 +244,8 @@ static int fail_unknown(const struct reader *reader, const char *call, const cha
 	const char *near = skep_syscall_nearest(call);
 	bool group = *call == '@';
 
+	if (call[0] == 'E' && call[1] >= 'A' && call[1] <= 'Z')
+		return fail(reader, "'%s' is neither an error nor a system call", call);
 	fail(reader, "there is no %s '%s'%s%s", group ? "group of system calls" : "system call", call,
 	     *arch ? " on " : "", arch);
 	if (near && strcmp(near, call) != 0)
@@ -376,6 +401,7 @@ static int read_line(struct reader *reader)
 
 	if (error < 0 || !reader->word[0])
 		return error;
+	reader->any = true;
 	if (strcmp(reader->word, "arch") == 0)
 		return reader->rules ? 0 : read_archs(reader);
 	if (strcmp(reader->word, "default") == 0)
@@ -408,6 +434,12 @@ int skep_seccomp_read(struct skep_seccomp *policy, const char *text, size_t size
 	struct reader reader = { .policy = policy, .name = name, .end = text + size, .diag = diag };
 	int error = read_pass(&reader, text, false);
 
+	/* the calls of an empty file, or of a command that failed, would all be refused */
+	if (error == 0 && !reader.any) {
+		reader.line_start = reader.word_at = text;
+		reader.line = 1;
+		return fail(&reader, "there is no line with anything in it");
+	}
 	if (error == 0 && !policy->archs)
 		skep_seccomp_add_arch(policy, SKEP_ARCH_X86_64);
 	return error < 0 ? error : read_pass(&reader, text, true);

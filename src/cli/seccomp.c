@@ -41,7 +41,10 @@ static bool load_policy(const char *path, const char *text, size_t size, const s
 	if (!policy)
 		return skep_report(diag, SKEP_OOM, NULL, "the policy '%s'", path) == 0;
 	if (seccomp_is_profile(text)) {
-		error = seccomp_read_profile(policy, text, path, host, diag);
+		struct seccomp_host warned = *host;
+
+		warned.warn = true;
+		error = seccomp_read_profile(policy, text, path, &warned, diag);
 	} else {
 		for (size_t i = 0; i < host->archs.count && error == 0; i++) {
 			int arch = skep_arch_find(host->archs.items[i]);
@@ -69,7 +72,10 @@ bool seccomp_load(const char *path, const struct seccomp_host *host, struct secc
 	bool good = text != NULL;
 
 	*code = (struct seccomp_code){ 0 };
-	if (good && size && size % sizeof(*code->insns) == 0 && memchr(text, '\0', size)) {
+	if (good && size > 4 && memcmp(text, "\177ELF", 4) == 0) {
+		skep_report(diag, SKEP_SECCOMP_TEXT, NULL, "'%s' is a program or object, not a policy", path);
+		good = false;
+	} else if (good && size && size % sizeof(*code->insns) == 0 && memchr(text, '\0', size)) {
 		good = take_bytes(text, size, code);
 		if (!good)
 			skep_report(diag, SKEP_OOM, NULL, "the filter '%s'", path);

@@ -12,6 +12,7 @@ struct seccomp_host {
 	struct list archs;       /* names; none: the policy's own, or x86_64 and what it brings */
 	struct list caps;        /* CAP_SYS_ADMIN ... */
 	const char *kernel;      /* "6.1"; NULL: newer than all that the profile knows */
+	bool warn;               /* of mistakes that are none to a runtime */
 };
 
 struct seccomp_code {

@@ -167,6 +167,50 @@ static int read_test(const struct profile *profile, const json_t *arg, struct sk
 	return FAIL(profile, "'%s' is not a comparison: SCMP_CMP_EQ, NE, LT, LE, GT, GE or MASKED_EQ", word ? word : "");
 }
 
+/* Calls of architectures that Skep does not know, which profiles for all of them name. */
+static const char *const elsewhere[] = {
+	"breakpoint", "cachectl", "cacheflush", "dipc", "exec_with_loader", "execv", "fstatat",
+	"get_tls", "getdomainname", "getdtablesize", "gethostname", "getpagesize", "getxgid",
+	"getxpid", "getxuid", "kern_features", "llseek", "memory_ordering", "multiplexer",
+	"newfstat", "old_adjtimex", "oldumount", "perfctr", "rtas", "sched_get_affinity",
+	"sched_set_affinity", "set_tls", "sethae", "setpgrp", "subpage_prot", "swapcontext",
+	"switch_endian", "sync_file_range2", "sys_debug_setcontext", "syscall", "sysmips",
+	"timerfd", "usr26", "usr32", "utrap_install",
+};
+
+static const char *const elsewhere_begins[] = {
+	"s390_", "osf_", "arm_", "arc_", "or1k_", "riscv_", "pciconfig_", "atomic_", "spu_",
+};
+
+static bool is_elsewhere(const char *call)
+{
+	for (size_t i = 0; i < COUNT(elsewhere); i++) {
+		if (strcmp(elsewhere[i], call) == 0)
+			return true;
+	}
+	for (size_t i = 0; i < COUNT(elsewhere_begins); i++) {
+		if (strncmp(elsewhere_begins[i], call, strlen(elsewhere_begins[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Runtimes pass over names that they do not know, and so over mistyped ones: then they guard nothing. */
+static void warn_unknown(const struct profile *profile, const char *call)
+{
+	const char *name, *near;
+
+	for (size_t i = 0; (name = skep_syscall_each(i)); i++) {
+		if (strcmp(name, call) == 0)
+			return;
+	}
+	if (!profile->host->warn || is_elsewhere(call))
+		return;
+	near = skep_syscall_nearest(call);
+	fprintf(stderr, "skep: warning: %s: there is no system call '%s': it is passed over%s%s%s\n", profile->name, call,
+		near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
 /* Rules are added in this order: what comes first decides. */
 enum pass { WITHOUT_TESTS, MULTIPLEXED, WITH_TESTS, PASSES };
 
@@ -203,6 +247,8 @@ static int add_rule(const struct profile *profile, const char *call, uint32_t ac
 {
 	int error = 0;
 
+	if (pass != MULTIPLEXED)
+		warn_unknown(profile, call);
 	if (!tests_argument_twice(tests, count))
 		return add_call(profile, call, action, tests, count, pass);
 	for (size_t i = 0; i < count && error == 0; i++)
