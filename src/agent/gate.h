@@ -192,4 +192,15 @@ extern const char gate_again[], gate_again_loaded[], gate_again_plain[], gate_ag
 extern const char gate_again_call[], gate_again_call_after[];
 extern const char gate_signal[], gate_restorer[], gate_text_end[], gate_return[], gate_return_call[];
 
+/* Is an address from one label on, up to another with it, or without? */
+static inline bool gate_between(uint64_t ip, const char *from, const char *to)
+{
+	return ip >= (uint64_t)(uintptr_t)from && ip <= (uint64_t)(uintptr_t)to;
+}
+
+static inline bool gate_until(uint64_t ip, const char *from, const char *to)
+{
+	return ip >= (uint64_t)(uintptr_t)from && ip < (uint64_t)(uintptr_t)to;
+}
+
 #endif

@@ -111,16 +111,6 @@ void sample_filtered(void)
 
 /* --- registers --- */
 
-static bool between(uint64_t ip, const char *from, const char *to)
-{
-	return ip >= (uint64_t)(uintptr_t)from && ip <= (uint64_t)(uintptr_t)to;
-}
-
-static bool before(uint64_t ip, const char *from, const char *to)
-{
-	return ip >= (uint64_t)(uintptr_t)from && ip < (uint64_t)(uintptr_t)to;
-}
-
 static struct target_regs regs_of(const struct signal_context *context)
 {
 	return (struct target_regs){
@@ -139,20 +129,20 @@ static bool regs_in_gate(const struct target_thread *thread, const struct signal
 {
 	uint64_t ip = context->ip;
 
-	if (between(ip, gate_call_window, gate_call_found) ||
-	    between(ip, gate_clone_window, gate_clone_after) ||
-	    between(ip, gate_leave, gate_leave_end) || between(ip, gate_quick, gate_quick_end)) {
+	if (gate_between(ip, gate_call_window, gate_call_found) ||
+	    gate_between(ip, gate_clone_window, gate_clone_after) ||
+	    gate_between(ip, gate_leave, gate_leave_end) || gate_between(ip, gate_quick, gate_quick_end)) {
 		*regs = thread->regs;
 		return true;
 	}
 	*regs = regs_of(context);
-	if (before(ip, gate_entry, gate_kept)) { /* where to go on is in rcx */
-		regs->ip = before(ip, gate_entry, gate_shifted) ? context->cx : context->cx >> 16;
+	if (gate_until(ip, gate_entry, gate_kept)) { /* where to go on is in rcx */
+		regs->ip = gate_until(ip, gate_entry, gate_shifted) ? context->cx : context->cx >> 16;
 		if (ip == (uint64_t)(uintptr_t)gate_entry)
 			regs->orig_ax = context->ax;
 		return true;
 	}
-	if (!between(ip, gate_kept, gate_plain_end))
+	if (!gate_between(ip, gate_kept, gate_plain_end))
 		return false;
 	regs->ip = regs->cx = thread->regs.ip;
 	regs->flags = regs->r11 = thread->regs.flags;
@@ -275,7 +265,7 @@ static bool was_in(const struct target_thread *thread, const struct signal_conte
  */
 static bool resume_call(struct target_thread *thread, struct signal_context *context)
 {
-	if (!before(context->ip, gate_again, gate_again_loaded)) {
+	if (!gate_until(context->ip, gate_again, gate_again_loaded)) {
 		signal_resumed(thread, context);
 		if (!was_in(thread, context, waits_on) || !may_resume(context))
 			return false;

@@ -6,39 +6,27 @@
  *
  *   the application      deliver: build its frame, go on in its handler
  *   the gate, around     first make the context what the application's would be, with
- *   the call itself      the call restarted or done (convert)
+ *   the call itself      the call restarted or done (signal_convert)
  *   anything else ours   defer: keep the frame, go on with everything blocked
  *
+ * signal_gate.c makes a context in the gate the application's, signal_frame.c builds frames, and
  * signal_calls.c has the system calls by which the application speaks of signals.
  */
 #include "agent/signal.h"
 
 #include <errno.h>
 #include <linux/futex.h>
-#include <string.h>
 
 #include "agent/gate.h"
 #include "agent/sample.h"
 #include "base/fault.h"
 #include "map/sys.h"
 
-enum {
-	ERESTARTSYS_RESULT = -512, /* what tracers of Linux see of an interrupted call */
-	FP_MAGIC = 0x46505853,
-	FP_MAGIC_AT = 464, FP_SIZE_AT = 468, FP_LEGACY_SIZE = 512,
-	FLAG_TF = 0x100, FLAG_DF = 0x400, FLAG_RF = 0x10000,
-	RED_ZONE = 128,
-	TRAP = 0xcc, /* what a call becomes that is to trap */
-	STACK_FLAGS = INT32_MIN, /* SS_AUTODISARM */
-};
-
 #define SIGNALS_ALL (~0ull & ~SIGNALS_OURS)
 #define SIGNALS_UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
-#define FLAGS_STATUS 0x8d5ull
 
 static struct signal_actions process_actions;
 static bool directly;
-uint64_t signal_restorer;
 
 void signal_lock(struct signal_actions *actions)
 {
@@ -150,91 +138,7 @@ static bool is_repeated(int sig, const siginfo_t *info)
 	return (sig == SIGSEGV || sig == SIGBUS) && is_synchronous(sig, info);
 }
 
-/* --- the application's frame --- */
-
-static uint64_t fp_size(const struct signal_context *context)
-{
-	const char *fp = (const char *)(uintptr_t)context->fpstate;
-
-	if (!fp)
-		return 0;
-	if (*(const uint32_t *)(fp + FP_MAGIC_AT) != FP_MAGIC)
-		return FP_LEGACY_SIZE;
-	return *(const uint32_t *)(fp + FP_SIZE_AT);
-}
-
-bool signal_on_stack(const struct signal_stack *stack, uint64_t sp)
-{
-	if (stack->flags & STACK_FLAGS)
-		return false;
-	return sp > stack->sp && sp - stack->sp <= stack->size;
-}
-
-/* Where the frame goes; its extended state too. 0: there is no room. */
-static uint64_t frame_place(const struct target_thread *thread, uint64_t flags,
-			    const struct signal_context *context, uint64_t *fp)
-{
-	const struct signal_stack *stack = &thread->altstack;
-	bool on = signal_on_stack(stack, context->sp);
-	uint64_t at = context->sp - RED_ZONE;
-	bool entering = (flags & SA_ONSTACK) && !on && stack->size != 0;
-
-	if (entering)
-		at = stack->sp + stack->size;
-	*fp = (at - fp_size(context)) & ~(uint64_t)63;
-	at = *fp - sizeof(struct signal_frame);
-	at = ((at + 8) & ~(uint64_t)15) - 8;
-	if ((entering || on) && !(at > stack->sp && at - stack->sp <= stack->size))
-		return 0;
-	return at;
-}
-
-static bool frame_write(struct target_thread *thread, const struct kernel_sigaction *action,
-			const siginfo_t *info, const struct signal_context *context, uint64_t at,
-			uint64_t fp)
-{
-	struct signal_frame *to = (struct signal_frame *)(uintptr_t)at;
-	struct signal_context copy = *context;
-	uint64_t size = fp_size(context);
-	uint64_t restorer = action->restorer;
-
-	if (gate_ops->ways) {
-		signal_restorer = restorer;
-		restorer = (uint64_t)(uintptr_t)gate_return;
-	}
-	copy.uc_link = 0;
-	copy.stack = thread->altstack;
-	copy.mask |= thread->blocked;
-	copy.fpstate = size ? fp : 0;
-	return fault_copy(&to->restorer, &restorer, sizeof(restorer)) == 0 &&
-	       fault_copy(&to->context, &copy, sizeof(copy)) == 0 &&
-	       fault_copy(&to->info, info, sizeof(*info)) == 0 &&
-	       fault_copy((void *)(uintptr_t)fp, (const void *)(uintptr_t)context->fpstate, size) == 0;
-}
-
-/* Makes context the handler's first instruction. */
-static void enter_handler(struct target_thread *thread, int sig,
-			  const struct kernel_sigaction *action, struct signal_context *context,
-			  uint64_t at, uint64_t mask)
-{
-	struct signal_frame *frame = (struct signal_frame *)(uintptr_t)at;
-
-	if (thread->altstack.flags & STACK_FLAGS)
-		thread->altstack = (struct signal_stack){ .flags = SS_DISABLE };
-	mask |= action->mask | thread->blocked;
-	if (!(action->flags & SA_NODEFER))
-		mask |= SIGNAL_BIT(sig);
-	thread->blocked = mask & SIGNALS_OURS;
-	context->mask = mask & ~SIGNALS_OURS;
-	context->di = (uint64_t)sig;
-	context->si = (uint64_t)(uintptr_t)&frame->info;
-	context->dx = (uint64_t)(uintptr_t)&frame->context;
-	context->ax = 0;
-	context->sp = at;
-	context->ip = action->handler;
-	context->flags &= ~(uint64_t)(FLAG_TF | FLAG_DF | FLAG_RF);
-	context->fpstate = 0; /* a handler starts with the state of a new program */
-}
+/* --- delivery --- */
 
 /* The action now, which SA_RESETHAND takes away by that. */
 static struct kernel_sigaction take_action(const struct target_thread *thread, int sig)
@@ -359,7 +263,6 @@ static void deliver(struct target_thread *thread, int sig, siginfo_t *info,
 {
 	bool forced = is_synchronous(sig, info), ours = SIGNALS_OURS & SIGNAL_BIT(sig);
 	struct kernel_sigaction action;
-	uint64_t at, fp;
 
 	if (is_stop(sig, info)) {
 		leave_agent(thread, context);
@@ -381,186 +284,8 @@ static void deliver(struct target_thread *thread, int sig, siginfo_t *info,
 		gate_ops->signal(thread, sig, info);
 	if (gate_ops->framed)
 		gate_ops->framed(thread, context);
-	at = frame_place(thread, action.flags, context, &fp);
-	if (at == 0 || !(action.flags & KERNEL_SA_RESTORER) ||
-	    !frame_write(thread, &action, info, context, at, fp)) {
+	if (!signal_enter(thread, sig, &action, info, context, mask))
 		frame_failed(thread, sig, info, context, mask);
-		return;
-	}
-	enter_handler(thread, sig, &action, context, at, mask);
-}
-
-/* --- what was interrupted --- */
-
-static bool between(uint64_t ip, const char *from, const char *to)
-{
-	return ip >= (uint64_t)(uintptr_t)from && ip <= (uint64_t)(uintptr_t)to;
-}
-
-static bool before(uint64_t ip, const char *from, const char *to)
-{
-	return ip >= (uint64_t)(uintptr_t)from && ip < (uint64_t)(uintptr_t)to;
-}
-
-/* All registers from the record. */
-static void context_load(struct signal_context *context, const struct target_regs *regs)
-{
-	context->r8 = regs->r8;
-	context->r9 = regs->r9;
-	context->r10 = regs->r10;
-	context->r12 = regs->r12;
-	context->r13 = regs->r13;
-	context->r14 = regs->r14;
-	context->r15 = regs->r15;
-	context->di = regs->di;
-	context->si = regs->si;
-	context->bp = regs->bp;
-	context->bx = regs->bx;
-	context->dx = regs->dx;
-	context->sp = regs->sp;
-}
-
-/* Those that the call changes: the application is about to go on behind it. */
-static void context_done(struct signal_context *context, const struct target_regs *regs,
-			 uint64_t result)
-{
-	context->ax = result;
-	context->ip = context->cx = regs->ip;
-	context->r11 = regs->flags & ~GATE_FLAG;
-	context->flags = (context->flags & ~(FLAGS_STATUS | FLAG_DF)) | regs->flags;
-}
-
-/* ... or to make it, again. */
-static void context_restart(struct signal_context *context, const struct target_regs *regs)
-{
-	unsigned char site[2];
-
-	context_done(context, regs, regs->orig_ax);
-	if (fault_copy(site, (const void *)(uintptr_t)(regs->ip - 2), 2) == 0 &&
-	    (site[0] == 0x0f || site[0] == TRAP) && site[1] == 0x05)
-		context->ip = regs->ip - 2;
-	else
-		context->ip = (uint64_t)(uintptr_t)gate_entry;
-}
-
-static void restart_call(struct target_thread *thread, struct signal_context *context)
-{
-	gate_undo(thread);
-	if (thread->hooked)
-		gate_after(thread, ERESTARTSYS_RESULT);
-	if (!context)
-		return;
-	context_load(context, &thread->regs);
-	context_restart(context, &thread->regs);
-}
-
-/* The kernel lets a call wait on by itself, or we do. */
-static bool is_resuming(const struct target_thread *thread, const struct signal_context *context)
-{
-	if (context->ip == (uint64_t)(uintptr_t)gate_plain_syscall ||
-	    context->ip == (uint64_t)(uintptr_t)gate_call_syscall)
-		return context->ax == SYS_restart_syscall &&
-		       thread->regs.orig_ax != SYS_restart_syscall;
-	return between(context->ip, gate_again, gate_again_call_after);
-}
-
-bool signal_resumed(const struct target_thread *thread, struct signal_context *context)
-{
-	const struct signal_context *saved = thread->resumed;
-	uint64_t ip = context->ip;
-	bool call = ip == (uint64_t)(uintptr_t)gate_call_syscall ||
-		    ip == (uint64_t)(uintptr_t)gate_again_call ||
-		    ip == (uint64_t)(uintptr_t)gate_again_call_after ||
-		    (ip == (uint64_t)(uintptr_t)gate_again_loaded &&
-		     context->cx == (uint64_t)(uintptr_t)gate_again_call);
-
-	if (!is_resuming(thread, context))
-		return false;
-	if (ip != (uint64_t)(uintptr_t)gate_again_plain_after &&
-	    ip != (uint64_t)(uintptr_t)gate_again_call_after)
-		context->ax = (uint64_t)-EINTR;
-	context->ip = (uint64_t)(uintptr_t)(call ? gate_call_after : gate_plain_after);
-	if (!before(ip, gate_again, gate_again_loaded))
-		return true;
-	memcpy(&context->r8, &saved->r8, offsetof(struct signal_context, dx) -
-	       offsetof(struct signal_context, r8) + sizeof(saved->dx));
-	context->sp = saved->sp;
-	context->ip = saved->ip;
-	context->flags = saved->flags;
-	context->mask = saved->mask;
-	return true;
-}
-
-/*
- * Makes context the application's, if the gate was interrupted where that can be
- * done. mask: what is blocked at this moment.
- */
-static bool convert(struct target_thread *thread, struct signal_context *context, uint64_t *mask)
-{
-	struct target_regs *regs = &thread->regs;
-	uint64_t ip;
-
-	if (signal_resumed(thread, context))
-		*mask = context->mask;
-	ip = context->ip;
-	if (between(ip, gate_plain_window, gate_plain_syscall)) {
-		context_restart(context, regs);
-	} else if (before(ip, gate_plain_after, gate_plain_leave)) {
-		context_done(context, regs, context->ax);
-	} else if (between(ip, gate_plain_leave, gate_plain_end)) {
-		context_done(context, regs, regs->ax);
-	} else if (between(ip, gate_call_window, gate_call_syscall) ||
-		   between(ip, gate_clone_window, gate_clone_syscall)) {
-		restart_call(thread, context);
-	} else if (between(ip, gate_call_after, gate_call_found)) {
-		if (thread->waiting && (int64_t)context->ax == -EINTR)
-			*mask = thread->wait_mask;
-		gate_after(thread, (int64_t)context->ax);
-		context_load(context, regs);
-		context_done(context, regs, regs->ax);
-	} else if (between(ip, gate_leave, gate_leave_end) || between(ip, gate_quick, gate_quick_end)) {
-		context_load(context, regs);
-		context_done(context, regs, regs->ax);
-	} else if (between(ip, gate_send, gate_send_end)) {
-		context_load(context, regs);
-		if (thread->restarting)
-			context_restart(context, regs);
-		else
-			context_done(context, regs, regs->ax);
-	} else if (!between(ip, gate_poll, gate_poll_end)) {
-		return false;
-	}
-	return true;
-}
-
-/* The thread was in the gate and in no slot: give it its record. Or a handler returns. */
-static bool found_again(struct target_thread *thread, struct signal_context *context)
-{
-	struct target_regs *regs = &thread->regs;
-	uint64_t ip = context->ip;
-
-	if (ip == (uint64_t)(uintptr_t)gate_return || ip == (uint64_t)(uintptr_t)gate_return_call) {
-		context->ax = SYS_rt_sigreturn;
-		context->cx = (uint64_t)(uintptr_t)gate_return_call + 2;
-		context->ip = (uint64_t)(uintptr_t)gate_entry;
-	} else if (ip == (uint64_t)(uintptr_t)gate_lost) {
-		context->ax &= THREAD_KEY - 1;
-		context->ip = (uint64_t)(uintptr_t)gate_found;
-	} else if (ip == (uint64_t)(uintptr_t)gate_odd) {
-		regs->orig_ax = context->ax;
-		regs->ip = context->cx >> 16;
-		thread->status = (uint16_t)context->cx;
-		regs->flags = 0x200 | (context->cx >> 8 & 0xff) | (context->cx & 1) << 11;
-		context->ip = (uint64_t)(uintptr_t)gate_slow;
-	} else if (ip == (uint64_t)(uintptr_t)gate_plain_lost) {
-		context->ip = (uint64_t)(uintptr_t)gate_plain_found;
-	} else if (ip == (uint64_t)(uintptr_t)gate_poll_lost) {
-		context->ip = (uint64_t)(uintptr_t)gate_poll_found;
-	} else {
-		return false;
-	}
-	context->r11 = (uint64_t)(uintptr_t)thread;
-	return true;
 }
 
 /* --- signals in the agent --- */
@@ -568,7 +293,7 @@ static bool found_again(struct target_thread *thread, struct signal_context *con
 static void defer(struct target_thread *thread, int sig, const siginfo_t *info,
 		  struct signal_context *context)
 {
-	uint64_t size = fp_size(context);
+	uint64_t size = signal_fp_size(context);
 
 	if (SIGNALS_OURS & SIGNAL_BIT(sig)) { /* never blocked: it may be the second to wait */
 		keep(thread, sig, info);
@@ -606,7 +331,7 @@ static struct signal_context *send_later(struct target_thread *thread, bool rest
 
 	thread->restarting = restart;
 	if (restart)
-		restart_call(thread, NULL);
+		signal_restart(thread, NULL);
 	thread->send[0] = thread->pid;
 	thread->send[1] = thread->tid;
 	thread->send[2] = (uint64_t)sig; /* 0: sent in vain */
@@ -625,10 +350,9 @@ struct signal_context *signal_deferred(struct target_thread *thread, bool restar
 	if (!(pending & PENDING_DEFERRED))
 		return send_later(thread, restart);
 	if (restart) {
-		restart_call(thread, context);
+		signal_restart(thread, context);
 	} else {
-		context_load(context, &thread->regs);
-		context_done(context, &thread->regs, thread->regs.ax);
+		signal_finish(thread, context);
 	}
 	deliver(thread, thread->deferred, &thread->deferred_frame.info, context, context->mask);
 	follow_kept(thread);
@@ -642,7 +366,7 @@ static struct target_thread *thread_found(const struct signal_context *context)
 
 	if (thread)
 		return thread;
-	if (between(context->ip, gate_clone_after, gate_clone_end) && context->r12 != 0)
+	if (gate_between(context->ip, gate_clone_after, gate_clone_end) && context->r12 != 0)
 		return (struct target_thread *)(uintptr_t)context->r12;
 	return gate_adopt() == 0 ? thread_here() : NULL;
 }
@@ -658,27 +382,32 @@ static void begin_again(const struct target_thread *thread, struct signal_contex
 		context->ip = (uint64_t)(uintptr_t)gate_call_window;
 }
 
+static bool is_call(uint64_t ip)
+{
+	unsigned char code[2];
+
+	return fault_copy(code, (const void *)(uintptr_t)ip, sizeof(code)) == 0 &&
+	       code[0] == 0x0f && code[1] == 0x05;
+}
+
 /*
  * The kernel has begun a call again, for the sake of our own use of the signal, that the
- * application's handler ends. Behind a syscall instruction rcx is its end; nowhere else. Of
+ * application's handler ends: in the gate, or in a patched site's stub. Behind a syscall instruction rcx is its end;
+ * nowhere else. Of
  * the calls that are begun again whatever the handler says, those that lock are met with.
  */
 static void end_restarted(const struct target_thread *thread, struct signal_context *context)
 {
 	const struct kernel_sigaction *action = &thread->actions->app[SIGNAL_AGENT];
-	const char *after = context->ip == (uint64_t)(uintptr_t)gate_plain_syscall ? gate_plain_after :
-			    context->ip == (uint64_t)(uintptr_t)gate_call_syscall ? gate_call_after :
-			    NULL;
-
 	uint64_t operation = context->si & FUTEX_CMD_MASK;
 	bool locks = context->ax == SYS_futex && operation != FUTEX_WAIT &&
 		     operation != FUTEX_WAIT_BITSET;
 
 	if (!is_handler(action) || (action->flags & SA_RESTART) ||
-	    (thread->blocked & SIGNAL_BIT(SIGNAL_AGENT)) || !after ||
-	    context->cx != (uint64_t)(uintptr_t)after || locks)
+	    (thread->blocked & SIGNAL_BIT(SIGNAL_AGENT)) || context->cx != context->ip + 2 ||
+	    locks || !is_call(context->ip))
 		return;
-	context->ip = (uint64_t)(uintptr_t)after;
+	context->ip += 2;
 	context->ax = (uint64_t)-EINTR;
 }
 
@@ -687,9 +416,9 @@ static void arrived(struct target_thread *thread, int sig, siginfo_t *info,
 		    struct signal_context *context)
 {
 	uint64_t mask = context->mask;
-	bool inside = before(context->ip, gate_entry, gate_text_end) || thread_on_stack(thread, context->sp);
+	bool inside = gate_until(context->ip, gate_entry, gate_text_end) || thread_on_stack(thread, context->sp);
 	if (is_repeated(sig, info) &&
-	    (found_again(thread, context) ||
+	    (signal_found_again(thread, context) ||
 	     fault_take(context, (uint64_t)(uintptr_t)info->si_addr)))
 		return;
 	if (sig == SIGTRAP && gate_ops->trap && info->si_code > 0 &&
@@ -704,7 +433,7 @@ static void arrived(struct target_thread *thread, int sig, siginfo_t *info,
 		begin_again(thread, context);
 	else if (sig == SIGNAL_AGENT)
 		end_restarted(thread, context);
-	if (inside && !convert(thread, context, &mask)) {
+	if (inside && !signal_convert(thread, context, &mask)) {
 		if (is_synchronous(sig, info))
 			die(thread, sig, info, true);
 		else

@@ -106,7 +106,25 @@ void signal_lock(struct signal_actions *actions);
 void signal_unlock(struct signal_actions *actions);
 void signal_actions_copy(struct signal_actions *to, struct signal_actions *from);
 
-/* --- between signal.c and signal_calls.c --- */
+/* --- between signal.c, signal_gate.c, signal_frame.c and signal_calls.c --- */
+
+/* Bytes of the extended state that context refers to. */
+uint64_t signal_fp_size(const struct signal_context *context);
+/* Makes context, which is the application's, its handler's first instruction. mask: what is
+ * blocked at this moment. False: there is no room for a frame. */
+bool signal_enter(struct target_thread *thread, int sig, const struct kernel_sigaction *action,
+		  const siginfo_t *info, struct signal_context *context, uint64_t mask);
+/*
+ * Makes context the application's, if the gate was interrupted where that can be done. mask:
+ * what is blocked at this moment.
+ */
+bool signal_convert(struct target_thread *thread, struct signal_context *context, uint64_t *mask);
+/* Makes it what is behind a call that is done, with the record's registers; or before one that
+ * is to be made again (NULL: only undoes what was done for it). */
+void signal_finish(struct target_thread *thread, struct signal_context *context);
+void signal_restart(struct target_thread *thread, struct signal_context *context);
+/* The thread was in the gate and in no slot: gives it its record. Or a handler returns. */
+bool signal_found_again(struct target_thread *thread, struct signal_context *context);
 
 int64_t signal_install(int sig, const struct kernel_sigaction *app);
 bool signal_on_stack(const struct signal_stack *stack, uint64_t sp);
