@@ -179,21 +179,18 @@ int hooks_start(bool alone)
 	ops.sample_ns = &board->sample_ns;
 	ops.ways = &board->ways;
 	error = gate_start(&ops);
-	if (error < 0 || !alone)
+	if (error < 0)
 		return error;
-	/* Others may be in a handler, which does not return to gate_return. */
-	if (!alone) {
+	/* Threads may be in a handler, which does not return to gate_return. */
+	if (!alone)
 		gate_distrust();
-		dispatch_settle(thread_here());
-		return 0;
-	}
-	error = probes_start(board, PATCH_ALONE);
-	if (error < 0) {
+	else
+		error = probes_start(board, PATCH_ALONE);
+	if (error < 0)
 		gate_stop();
-		return error;
-	}
-	dispatch_settle(thread_here());
-	return 0;
+	else
+		dispatch_settle(thread_here());
+	return error;
 }
 
 int hooks_patch(bool shared)

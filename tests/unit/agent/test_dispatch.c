@@ -152,6 +152,31 @@ static void thread__is_dispatched_from_its_start_if_a_program_waits(void **state
 	end_echo(pid);
 }
 
+/* It may be in a handler, which would return unseen. */
+static void thread__of_a_process_that_ran_before_is_dispatched_always(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe2(to, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(from, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		dup2(to[0], 0);
+		dup2(from[1], 1);
+		execlp("cat", "cat", (char *)NULL);
+		_exit(127);
+	}
+	close(to[0]);
+	close(from[1]);
+	echo();
+	if (skep_target_attach(machine, pid, diag) < 0)
+		fail_msg("%s", skep_diag_text(diag, 0));
+	echo();
+	assert_true(is_dispatched(pid));
+	end_echo(pid);
+}
+
 /* --- nothing is lost meanwhile --- */
 
 /* The program of that name beside this one; skips the test where it was not built. */
@@ -262,6 +287,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(thread__is_dispatched_while_a_program_waits_for_calls),
 		cmocka_unit_test(thread__is_dispatched_from_its_start_if_a_program_waits),
+		cmocka_unit_test(thread__of_a_process_that_ran_before_is_dispatched_always),
 		cmocka_unit_test(children__and_what_they_execute_are_followed_undispatched),
 		cmocka_unit_test(signals__are_as_without_us_undispatched),
 		cmocka_unit_test(signals__are_as_without_us_dispatched),
