@@ -382,18 +382,21 @@ static void begin_again(const struct target_thread *thread, struct signal_contex
 		context->ip = (uint64_t)(uintptr_t)gate_call_window;
 }
 
+/* The instruction of an application's call: the gate's, or in a patched site's stub. */
 static bool is_call(uint64_t ip)
 {
 	unsigned char code[2];
 
+	if (ip - (uint64_t)(uintptr_t)gate_ops->text < gate_ops->text_size)
+		return ip == (uint64_t)(uintptr_t)gate_plain_syscall ||
+		       ip == (uint64_t)(uintptr_t)gate_call_syscall;
 	return fault_copy(code, (const void *)(uintptr_t)ip, sizeof(code)) == 0 &&
 	       code[0] == 0x0f && code[1] == 0x05;
 }
 
 /*
  * The kernel has begun a call again, for the sake of our own use of the signal, that the
- * application's handler ends: in the gate, or in a patched site's stub. Behind a syscall instruction rcx is its end;
- * nowhere else. Of
+ * application's handler ends. Behind a syscall instruction rcx is its end; nowhere else. Of
  * the calls that are begun again whatever the handler says, those that lock are met with.
  */
 static void end_restarted(const struct target_thread *thread, struct signal_context *context)

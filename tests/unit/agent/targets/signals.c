@@ -43,7 +43,7 @@ extern long narrow_call(long number);
 static volatile sig_atomic_t hits, hit_frames, in_libc, on_stack;
 static char stack[65536];
 static sigjmp_buf back;
-static int ends[2];
+static int ends[2], disturbance;
 static volatile char *volatile bad;
 static char good;
 
@@ -118,7 +118,7 @@ static void *disturb(void *arg)
 
 	for (int i = 0; i < 2; i++) {
 		usleep(20000);
-		pthread_kill(*whom, SIGUSR1);
+		pthread_kill(*whom, disturbance);
 	}
 	usleep(20000);
 	CHECK(write(ends[1], "x", 1) == 1);
@@ -143,13 +143,14 @@ static ssize_t disturbed_read(void)
 	return got;
 }
 
-static void calls_are_interrupted(void)
+static void calls_are_interrupted(int sig)
 {
-	handle(SIGUSR1, count, SA_RESTART);
+	disturbance = sig;
+	handle(sig, count, SA_RESTART);
 	CHECK(disturbed_read() == 1 && hits == 2);
-	handle(SIGUSR1, count, 0);
+	handle(sig, count, 0);
 	CHECK(disturbed_read() == -1 && errno == EINTR && hits == 2);
-	handle(SIGUSR1, jump, 0);
+	handle(sig, jump, 0);
 	CHECK(disturbed_read() == -2 && hits == 2);
 }
 
@@ -274,7 +275,8 @@ int main(int argc, char **argv)
 		code_is_made();
 		return 40;
 	}
-	calls_are_interrupted();
+	calls_are_interrupted(SIGRTMAX);
+	calls_are_interrupted(SIGUSR1);
 	frames_are_as_ever();
 	faults_are_repaired();
 	children_are_made();
