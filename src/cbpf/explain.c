@@ -246,6 +246,7 @@ static const char *say_value(struct explainer *e, uint32_t id, enum number_form 
 		return arena_printf(&e->arena, "(%s %.*s %s)", left,
 				    (int)strlen(alu_token((enum alu)v.op)) - 1, alu_token((enum alu)v.op), right);
 	case VALUE_WORD: case VALUE_TEST: case VALUE_CHECK: case VALUE_NONZERO: case VALUE_MEMBER:
+	case VALUE_VARIABLE:
 		break;
 	}
 	*form = AS_DECIMAL;

@@ -180,7 +180,7 @@ static struct domain computed(const struct facts *facts, const struct values *va
 		return v->k == CBPF_AD_VLAN_AVAIL ? domain_below(1) : v->k == CBPF_AD_PKTTYPE ? domain_below(7) : domain_anything;
 	case VALUE_TEST: case VALUE_CHECK: case VALUE_NONZERO: case VALUE_MEMBER:
 		return domain_below(1);
-	case VALUE_WORD: case VALUE_LEN:
+	case VALUE_WORD: case VALUE_LEN: case VALUE_VARIABLE:
 		break;
 	}
 	return domain_anything;
@@ -284,7 +284,7 @@ int facts_decide(const struct facts *facts, const struct values *values, uint32_
 	case VALUE_TEST:
 		return decide_test(facts, values, v);
 	case VALUE_LOAD: case VALUE_WORD: case VALUE_LEN: case VALUE_META: case VALUE_ALU:
-	case VALUE_MEMBER:
+	case VALUE_MEMBER: case VALUE_VARIABLE:
 		break;
 	}
 	return -1;

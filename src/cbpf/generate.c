@@ -294,6 +294,7 @@ static bool make_a(struct generator *g, uint32_t id)
 		       emit(g, cbpf_rows[CBPF_ID_LD_W_ABS].code, CBPF_ANCILLARY + v.k);
 	case VALUE_ALU:
 		return compute_a(g, &v);
+	case VALUE_VARIABLE: /* is in memory, or nothing assigned to it */
 	case VALUE_TEST: case VALUE_CHECK: case VALUE_NONZERO: case VALUE_MEMBER:
 		break;
 	}
@@ -400,6 +401,19 @@ static void generate_end(struct generator *g, const struct block *block)
 	}
 }
 
+static void generate_assignments(struct generator *g, uint32_t block)
+{
+	for (size_t i = 0; i < g->graph->assignments.count; i++) {
+		const struct assignment *a = &g->graph->assignments.items[i];
+		unsigned word = CBPF_MEMORY - 1 - value_get(&g->graph->values, a->variable)->k;
+
+		if (a->block != block || !give_a(g, a->value))
+			continue;
+		emit(g, cbpf_rows[CBPF_ID_ST].code, word);
+		g->now.m[word] = a->variable;
+	}
+}
+
 static void meet(struct body *next, const struct registers *from)
 {
 	struct registers *into = &next->after;
@@ -424,6 +438,7 @@ static void generate_block(struct generator *g, uint32_t id)
 	mark_block(g, id);
 	for (size_t i = 0; i < block->checks.count && !g->error; i++)
 		generate_check(g, block->checks.items[i], id);
+	generate_assignments(g, id);
 	generate_end(g, block);
 	g->body->after = g->now;
 	for (unsigned i = 0; i < block_nexts(block); i++)
@@ -445,6 +460,8 @@ static void drop_stores(struct generator *g, const uint32_t *order, size_t count
 		struct body *body = &g->bodies[order[i]];
 		size_t kept = body->insns.count;
 		uint16_t *w = &wanted[order[i]];
+		/* what makes variables valid for Linux stays, read or not */
+		bool first = order[i] == g->graph->root && g->graph->assignments.count;
 
 		for (unsigned k = 0; k < block_nexts(block); k++)
 			*w |= wanted[block->next[k]];
@@ -452,7 +469,7 @@ static void drop_stores(struct generator *g, const uint32_t *order, size_t count
 			struct skep_cbpf_insn insn = body->insns.items[at];
 			const struct cbpf_row *row = cbpf_row(insn.code);
 
-			if (row->kind == CBPF_STORE && !(*w & 1u << insn.k))
+			if (row->kind == CBPF_STORE && !(*w & 1u << insn.k) && !first)
 				continue;
 			if (row->kind == CBPF_STORE)
 				*w &= (uint16_t)~(1u << insn.k);
@@ -469,6 +486,9 @@ static void drop_stores(struct generator *g, const uint32_t *order, size_t count
 
 static int generate_all(struct generator *g, const uint32_t *order, size_t count)
 {
+	for (size_t i = 0; i < g->graph->assignments.count; i++)
+		g->busy |= (uint16_t)(0x8000 >> value_get(&g->graph->values,
+							 g->graph->assignments.items[i].variable)->k);
 	find_costs(g);
 	choose_kept(g, order, count);
 	memset(g->stamp, 0, g->graph->values.all.count * sizeof(*g->stamp));

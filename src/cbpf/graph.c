@@ -40,6 +40,7 @@ void graph_done(struct graph *graph)
 	for (size_t i = 0; i < graph->blocks.count; i++)
 		vec_done(&graph->blocks.items[i].checks);
 	vec_done(&graph->blocks);
+	vec_done(&graph->assignments);
 	values_done(&graph->values);
 }
 

@@ -41,8 +41,15 @@ struct stand_in {
 
 enum { STAND_IN_WHOLE = 4 };
 
+/*
+ * When control leaves this block, the variable holds the value. Only for graphs that are about to be
+ * generated: no other pass knows of it. A variable has a word of memory, counted from the last.
+ */
+struct assignment { uint32_t block, variable, value; };
+
 struct graph {
 	struct values values;
+	VEC(struct assignment) assignments;
 	const struct stand_in *stand_ins; /* borrowed while it is built; NULL: none */
 	VEC(struct block) blocks;
 	uint32_t root;
@@ -83,6 +90,11 @@ int graph_optimise(struct graph *graph);
 /* Many tests of one value against numbers become a search. */
 int graph_search(struct graph *graph);
 struct cbpf_sets;
+/*
+ * Rows of lookups in one set that lead to the same places, as a host's in IP and ARP, become one:
+ * before it, variables get what each looks up.
+ */
+int graph_share_lookups(struct graph *graph);
 /*
  * The lookups in sets become searches (set_search.c): trees at whose leaves so many numbers are
  * tested one after the other; 1: the fastest; more: less instructions. bytes: only lookups of

@@ -69,12 +69,16 @@ static int generate(const struct skep_cbpf_program *program, size_t leaf, size_t
 
 	if (error == 0)
 		error = graph_optimise(&graph);
-	if (error == 0)
-		error = graph_lower_sets(&graph, &program->sets, leaf ? leaf : 1, leaf == 0);
-	if (error == 0)
-		error = graph_optimise(&graph);
+	if (error == 0 && leaf == 0)
+		error = graph_lower_sets(&graph, &program->sets, 1, true);
 	if (error == 0)
 		error = graph_search(&graph);
+	if (error == 0)
+		error = graph_optimise(&graph);
+	if (error == 0 && leaf)
+		error = graph_share_lookups(&graph);
+	if (error == 0 && leaf)
+		error = graph_lower_sets(&graph, &program->sets, leaf, false);
 	if (error == 0)
 		error = graph_generate(&graph, limit, insns, count);
 	graph_done(&graph);

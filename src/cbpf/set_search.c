@@ -171,6 +171,139 @@ static void lower(struct graph *graph, const struct cbpf_sets *sets, uint32_t id
 	graph_at(graph, id)->next[0] = root;
 }
 
+/* --- rows that can share their searches --- */
+
+enum { ROW_MAX = 4 };
+
+/* Lookups of numbers one after the other, each if the one before finds nothing. */
+struct lookups {
+	uint32_t head, yes, no;
+	uint8_t set;
+	unsigned count;
+	uint32_t values[ROW_MAX];
+};
+
+static bool is_lookup(const struct graph *graph, uint32_t id, uint8_t *set, uint32_t *of)
+{
+	const struct block *block = graph_at(graph, id);
+	const struct value *v = value_get(&graph->values, block->value);
+
+	if (block->end != END_TEST || v->kind != VALUE_MEMBER || v->width == 16)
+		return false;
+	*set = v->op;
+	*of = v->left;
+	return true;
+}
+
+/* The longest row from id on. Only the first may need bytes to be there. */
+static bool read_lookups(const struct graph *graph, uint32_t id, struct lookups *row)
+{
+	uint32_t of;
+	uint8_t set;
+
+	*row = (struct lookups){ .head = id };
+	while (row->count < ROW_MAX && is_lookup(graph, id, &set, &of)) {
+		const struct block *block = graph_at(graph, id);
+
+		if (row->count && (set != row->set || block->next[1] != row->yes || block->checks.count))
+			break;
+		row->set = set;
+		row->yes = block->next[1];
+		row->values[row->count++] = of;
+		row->no = id = block->next[0];
+	}
+	return row->count > 0;
+}
+
+static bool alike(const struct lookups *a, const struct lookups *b)
+{
+	return a->set == b->set && a->count == b->count && a->yes == b->yes && a->no == b->no;
+}
+
+static uint32_t variable(struct graph *graph, unsigned number)
+{
+	return value_plain(&graph->values, VALUE_VARIABLE, number);
+}
+
+static void add_assignment(struct graph *graph, uint32_t block, uint32_t to, uint32_t value)
+{
+	struct assignment *room = vec_push(&graph->assignments);
+
+	if (room)
+		*room = (struct assignment){ block, to, value };
+	else
+		graph->failed = true;
+}
+
+/* The row of lookups that all come to. */
+static uint32_t common_row(struct graph *graph, const struct lookups *row)
+{
+	uint32_t no = row->no;
+
+	for (unsigned i = row->count; i-- > 0;) {
+		uint32_t id = graph_block(graph), test = value_member(&graph->values, row->set, variable(graph, i));
+
+		if (!id || !test)
+			return 0;
+		*graph_at(graph, id) = (struct block){ .end = END_TEST, .value = test, .next = { no, row->yes } };
+		no = id;
+	}
+	return no;
+}
+
+/*
+ * Linux wants memory to be written on every way to where it is read, and takes the way straight on
+ * behind a return for one: so the variables are written before everything.
+ */
+static void write_variables(struct graph *graph, unsigned count)
+{
+	uint32_t id = graph_block(graph), zero = value_const(&graph->values, 0);
+
+	*graph_at(graph, id) = (struct block){ .end = END_GOTO, .next = { graph->root } };
+	graph->root = id;
+	for (unsigned i = 0; i < count; i++)
+		add_assignment(graph, id, variable(graph, i), zero);
+}
+
+/* In place of a row: its values into the variables, and on to the common one. */
+static void assign(struct graph *graph, const struct lookups *row, uint32_t common)
+{
+	struct block *head = graph_at(graph, row->head);
+
+	for (unsigned i = 0; i < row->count; i++)
+		add_assignment(graph, row->head, variable(graph, i), row->values[i]);
+	head->end = END_GOTO;
+	head->next[0] = common;
+}
+
+int graph_share_lookups(struct graph *graph)
+{
+	size_t count;
+	uint32_t *order = graph_order(graph, &count), common = 0;
+	struct lookups first = { 0 }, row;
+
+	for (size_t i = 0; order && i < count && !graph->failed; i++) {
+		if (first.count == 0) {
+			read_lookups(graph, order[i], &first);
+			continue;
+		}
+		if (!read_lookups(graph, order[i], &row) || !alike(&first, &row))
+			continue;
+		if (common == 0) {
+			common = common_row(graph, &first);
+			assign(graph, &first, common);
+			write_variables(graph, first.count);
+		}
+		graph->failed |= common == 0;
+		assign(graph, &row, common);
+	}
+	graph->failed |= order == NULL;
+	free(order);
+	return graph->failed || graph->values.failed ? -ENOMEM : 0;
+}
+
+/* --- lowering --- */
+
 int graph_lower_sets(struct graph *graph, const struct cbpf_sets *sets, size_t leaf, bool bytes)
 {
 	size_t blocks = graph->blocks.count;

@@ -416,7 +416,7 @@ bool value_eval(const struct values *values, uint32_t id, const struct skep_cbpf
 		return true;
 	case VALUE_LOAD: case VALUE_CHECK:
 		return eval_load(values, v, packet, result);
-	case VALUE_WORD: case VALUE_MEMBER:
+	case VALUE_WORD: case VALUE_MEMBER: case VALUE_VARIABLE:
 		return false;
 	case VALUE_LEN:
 		*result = packet->len ? packet->len : packet->size;

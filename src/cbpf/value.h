@@ -19,6 +19,7 @@ enum value_kind {
 	VALUE_LEN,
 	VALUE_META,      /* metadata k, of A left and X right where it takes them */
 	VALUE_ALU,       /* left op right */
+	VALUE_VARIABLE,  /* what the latest block that assigns to k left there (graph.h) */
 	/* true or false: */
 	VALUE_TEST,      /* left op right */
 	VALUE_CHECK,     /* are there width bytes at left + k? */

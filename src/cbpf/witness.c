@@ -148,7 +148,7 @@ static void force(struct search *s, uint32_t id, uint32_t want, int depth)
 		force_alu(s, v, want, depth);
 		break;
 	case VALUE_CONST: case VALUE_WORD: case VALUE_TEST: case VALUE_CHECK: case VALUE_NONZERO:
-	case VALUE_MEMBER:
+	case VALUE_MEMBER: case VALUE_VARIABLE:
 		break;
 	}
 }

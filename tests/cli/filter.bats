@@ -210,12 +210,16 @@ END
 	skep filter -O -d -F some >plain
 	run skep filter --equal plain some
 	[[ "$output" == "equal"* ]]
-	python3 -c 'print(" or ".join(f"src host 10.{i >> 8}.{i & 255}.1 or dst host 11.{i >> 8}.{i & 255}.1" for i in range(1200)))' >more
+	python3 -c 'print(" or ".join(f"src host 10.{i >> 8}.{i & 255}.1 or dst host 11.{i >> 8}.{i & 255}.1" for i in range(2500)))' >more
 	run skep filter -d -F more
 	[ "$status" = 1 ]
-	[[ "$output" == *"it looks for 2400 addresses or ports, and to search them takes more than the 4096 instructions"* ]]
+	[[ "$output" == *"it looks for 5000 addresses or ports, and to search them takes more than the 4096 instructions"* ]]
 	[[ "$output" == *"help: eBPF looks them up in a table of any size: --xdp, --tc, --ebpf"* ]]
 	skep filter -r in.pcap -F more
+	python3 -c 'print(" or ".join(f"host {11 + i % 99}.{i >> 8}.{i & 255}.1" for i in range(1900)))' >most
+	skep filter -d -F most >listing
+	[ "$(wc -l <listing)" -le 4096 ]
+	skep filter -O -r in.pcap -F listing
 	python3 -c 'print("# a comment\n" + " or ".join(f"ip[{i % 40}] = {i % 251}" for i in range(3000)))' >many
 	run skep filter -d -F many
 	[ "$status" = 1 ]

@@ -153,6 +153,18 @@ def small(judge):
             judge.expect(f'{name} classic {expression[:90]}', plain, got)
 
 
+def classic(judge, texts, packets):
+    """As many as classic BPF holds: a search that IP and ARP share."""
+    for some in (texts[:300], texts[:1800]):
+        numbers = {int(ipaddress.IPv4Address(text.split()[1])) for text in some}
+        pathlib.Path('expression').write_text(' or '.join(some))
+        pathlib.Path('listing').write_bytes(output([SKEP, 'filter', '-d', '-F', 'expression']) or b'')
+        want = [i for i, p in enumerate(packets)
+                if p.kind in ('ip', 'arp', 'rarp') and (p.src in numbers or p.dst in numbers)]
+        done = output([SKEP, 'filter', '-O', '-r', 'large.pcap', '-w', 'out.pcap', '-F', 'listing'])
+        judge.expect(f'classic search of {len(some)}', want, numbers_of('out.pcap') if done is not None else None)
+
+
 def large(judge, count):
     """Thousands, by rules that are written down here a second time."""
     hosts = set(RANDOM.sample(POOL4, 1500))
@@ -185,6 +197,7 @@ def large(judge, count):
     }
     packets = [make_packet(False) for _ in range(2500)]
     write_capture('large.pcap', packets)
+    classic(judge, text['host'], packets)
     for name, rule in rows.items():
         for words, says in (('{}', rule), ('tcp and ({}) and not port 22',
                             lambda p: p.proto == 6 and rule(p) and 22 not in (p.sport, p.dport))):
