@@ -39,6 +39,7 @@ struct tables {
 	struct targets *targets;
 	uint64_t made_ns, begun_ns; /* this object; the look-up under way */
 	size_t news;             /* bytes made since it was looked what is held */
+	bool checked;            /* what was there before */
 	size_t look_at;          /* and so many holders are too many */
 	VEC(struct holder) holders;
 };
@@ -127,8 +128,33 @@ static struct unwind_file *file_make(struct tables *tables, const char *path,
 	return file;
 }
 
+/* What lies in an arena's file may have been damaged there. */
+static bool is_sound(const struct memory *memory, const struct unwind_file *file)
+{
+	const struct unwind_table *table;
+
+	if (!memory_contains(memory, file, sizeof(*file), 8) || file->loads > UNWIND_LOADS)
+		return false;
+	table = file->table;
+	return !table || (memory_contains(memory, table, sizeof(*table), 8) &&
+			  memory_contains(memory, table, table_size(table), 8));
+}
+
+static bool all_sound(const struct tables *tables)
+{
+	size_t count = 0, most = memory_size(tables->memory) / sizeof(struct unwind_file);
+
+	for (struct unwind_file *file = tables->targets->unwind_files; file; file = file->next)
+		if (!is_sound(tables->memory, file) || ++count > most)
+			return false;
+	return true;
+}
+
 void tables_begin(struct tables *tables)
 {
+	if (!tables->checked && !all_sound(tables))
+		tables->targets->unwind_files = NULL; /* they are made again, as needed */
+	tables->checked = true;
 	if (tables->news >= LOOK_AFTER || tables->holders.count >= tables->look_at)
 		tables_collect(tables, TABLES_IDLE);
 	tables->begun_ns = owner_clock();

@@ -224,6 +224,34 @@ static void tables__of_a_dead_supervisor_stay_for_its_targets(void **state)
 	bench_free(&b);
 }
 
+/* As in an arena's file that somebody wrote to. */
+static void tables__that_are_damaged_are_made_again(void **state)
+{
+	(void)state;
+	for (int damage = 0; damage < 4; damage++) {
+		struct bench b = bench_new();
+		struct unwind_file *file;
+
+		give(&b, b.child, 1);
+		give(&b, b.child, 2);
+		file = b.targets->unwind_files;
+		if (damage == 0)
+			file->next->next = file; /* round and round */
+		else if (damage == 1)
+			file->next = (void *)8;
+		else if (damage == 2)
+			file->table = (void *)-16;
+		else
+			((struct unwind_table *)(uintptr_t)file->table)->count = UINT32_MAX;
+		tables_free(b.tables);
+		b.tables = tables_new(b.memory, b.targets);
+		give(&b, b.child, 3);
+		assert_true(is_there(&b, 3) && !is_there(&b, 1) && !is_there(&b, 2));
+		child_kill(&b);
+		bench_free(&b);
+	}
+}
+
 /* Short processes of different programs, one after the other. */
 static void tables__of_thousands_of_files_do_not_pile_up(void **state)
 {
@@ -257,6 +285,7 @@ int main(void)
 		cmocka_unit_test(tables__that_are_being_looked_up_stay),
 		cmocka_unit_test(tables__are_held_by_who_shares_the_memory),
 		cmocka_unit_test(tables__of_a_dead_supervisor_stay_for_its_targets),
+		cmocka_unit_test(tables__that_are_damaged_are_made_again),
 		cmocka_unit_test(tables__of_thousands_of_files_do_not_pile_up),
 	};
 
