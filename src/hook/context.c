@@ -58,36 +58,12 @@ static void make_regs(struct occasion *event, struct vm *vm)
 	vm->ctx = event->regs;
 }
 
-static void (*const makers[FORM_COUNT])(struct occasion *event, struct vm *vm) = {
+void (*const context_makers[FORM_COUNT])(struct occasion *event, struct vm *vm) = {
 	[FORM_RECORD] = make_record,     [FORM_RAW] = make_raw,   [FORM_FUNCTION] = make_function,
 	[FORM_KPROBE] = make_kprobe,     [FORM_REGS] = make_regs,
 };
 
-void context_make(struct occasion *event, uint32_t form, struct vm *vm)
-{
-	makers[form](event, vm);
-}
-
 /* --- records --- */
-
-/* Each field by itself, as in vm_begin(). Of a call that is left there is no more than the
- * result: what is behind it, no program may read. */
-void context_call(struct call_record *record, const struct target_regs *regs, bool leaving,
-		  int64_t result)
-{
-	record->common = (uintptr_t)regs;
-	record->nr = regs->orig_ax;
-	if (leaving) {
-		record->result = result;
-		return;
-	}
-	record->args[0] = regs->di;
-	record->args[1] = regs->si;
-	record->args[2] = regs->dx;
-	record->args[3] = regs->r10;
-	record->args[4] = regs->r8;
-	record->args[5] = regs->r9;
-}
 
 /* A string at the end of a record: how __data_loc says where and how long. */
 static uint32_t data_loc(const void *record, const char *data, uint32_t size)

@@ -38,8 +38,13 @@ struct occasion_room {
 	struct target_regs outer;
 };
 
+extern void (*const context_makers[FORM_COUNT])(struct occasion *event, struct vm *vm);
+
 /* Sets vm->ctx and what goes with it. */
-void context_make(struct occasion *event, uint32_t form, struct vm *vm);
+static inline void context_make(struct occasion *event, uint32_t form, struct vm *vm)
+{
+	context_makers[form](event, vm);
+}
 
 /* raw_syscalls and syscalls have the same: of the call's own, the arguments it has. */
 struct call_record {
@@ -93,8 +98,25 @@ enum {
 	EXIT_SIZE = 33, SIGNAL_SIZE = 48, SAMPLE_SIZE = 184,
 };
 
-void context_call(struct call_record *record, const struct target_regs *regs, bool leaving,
-		  int64_t result);
+/* Each field by itself, as in vm_begin(). Of a call that is left there is no more than the
+ * result: what is behind it, no program may read. */
+static inline void context_call(struct call_record *record, const struct target_regs *regs,
+				bool leaving, int64_t result)
+{
+	record->common = (uintptr_t)regs;
+	record->nr = regs->orig_ax;
+	if (leaving) {
+		record->result = result;
+		return;
+	}
+	record->args[0] = regs->di;
+	record->args[1] = regs->si;
+	record->args[2] = regs->dx;
+	record->args[3] = regs->r10;
+	record->args[4] = regs->r8;
+	record->args[5] = regs->r9;
+}
+
 void context_exec(struct exec_record *record, struct own_binprm *binprm,
 		  const struct task_facts *facts, const struct target_regs *regs,
 		  const char *filename, int32_t old_tid);
