@@ -32,12 +32,13 @@
  * and the stack ends the image, so that it grows away from what is in use. */
 __asm__(".pushsection .agent_table, \"a\"\n"
 	".globl agent_table\n"
-	".hidden agent_table, agent_call, agent_main, agent_thread, agent_stop, agent_patch, agent_look\n"
+	".hidden agent_table, agent_call, agent_main, agent_thread, agent_stop, agent_patch, agent_look, agent_leave\n"
 	".hidden agent_note, agent_stack_end, agent_text_end, agent_image_end\n"
 	"agent_table:\n"
-	"	.quad 0x34304147454b53\n"
+	"	.quad 0x35304147454b53\n"
 	"	.long agent_main - agent_table\n"
 	"	.long agent_thread - agent_table\n"
+	"	.long agent_leave - agent_table\n"
 	"	.long agent_stop - agent_table\n"
 	"	.long agent_patch - agent_table\n"
 	"	.long agent_look - agent_table\n"
@@ -67,6 +68,7 @@ struct agent_start agent_note;
 
 int64_t agent_main(struct agent_start *start);
 int64_t agent_thread(struct agent_start *start);
+int64_t agent_leave(struct agent_start *start);
 int64_t agent_stop(struct agent_start *start);
 int64_t agent_patch(struct agent_start *start);
 int64_t agent_look(struct agent_start *start);
@@ -177,6 +179,17 @@ int64_t agent_look(struct agent_start *start)
 	return 0;
 }
 
+/* What the thread's way out did not give back. */
+int64_t agent_leave(struct agent_start *start)
+{
+	struct target_thread *thread = thread_left();
+
+	(void)start;
+	if (thread)
+		signal_thread_left(thread);
+	return 0;
+}
+
 /*
  * Everything but the image itself, which the supervisor unmaps. Threads leave the agent
  * by themselves, so this is called again until all of them have. It may be another
@@ -191,6 +204,8 @@ int64_t agent_stop(struct agent_start *start)
 		return -EBUSY;
 	if (hooks_dismiss() > 0 || start->inside)
 		return -EAGAIN;
+	if (!start->last)
+		return 0;
 	error = hooks_stop();
 	if (error < 0)
 		return error;

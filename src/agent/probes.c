@@ -14,11 +14,13 @@
 #include "agent/agent.h"
 #include "agent/gate.h"
 #include "agent/held.h"
+#include "agent/maps.h"
 #include "agent/hooks.h"
 #include "agent/patch.h"
 #include "agent/places.h"
 #include "base/base.h"
 #include "helper/unwind.h"
+#include "hook/agent.h"
 #include "hook/targets.h"
 #include "map/memory.h"
 #include "map/sys.h"
@@ -314,6 +316,46 @@ void probes_unframed(struct target_thread *thread, const struct signal_context *
 	}
 }
 
+/* --- handlers that are under way --- */
+
+enum { STACKS_MAX = 8 };
+
+/* Stacks on which handlers' frames may be, from these addresses on. */
+struct stacks {
+	uint64_t from[STACKS_MAX];
+	uint32_t count, at;
+};
+
+/* Their handlers would return to us (gate_return). */
+static void give_back(void *arg, const struct maps_line *line)
+{
+	struct stacks *stacks = arg;
+	uint64_t at = stacks->from[stacks->at] & ~(uint64_t)7;
+
+	if (at < line->start || at >= line->end || !(line->prot & PROT_WRITE))
+		return;
+	for (; at < line->end; at += 8) {
+		struct signal_frame *frame = (struct signal_frame *)(uintptr_t)at;
+		uint64_t sp;
+
+		if (frame->restorer != (uintptr_t)gate_return)
+			continue;
+		frame->restorer = signal_restorer;
+		sp = frame->context.sp;
+		if ((sp < line->start || sp >= line->end) && stacks->count < STACKS_MAX)
+			stacks->from[stacks->count++] = sp;
+	}
+}
+
+static void give_back_returns(uint64_t sp)
+{
+	struct stacks stacks = { .from = { sp }, .count = 1 };
+
+	/* Those of a process that ran already return by themselves. */
+	for (; agent_self.why != AGENT_ATTACHED && stacks.at < stacks.count; stacks.at++)
+		maps_each(give_back, &stacks);
+}
+
 /*
  * The thread is about to leave the agent for good. False: it is where our code is, or code is
  * patched yet, and it is to be asked again. Calls that it is in return to where they came from.
@@ -330,5 +372,6 @@ bool probes_leave(struct target_thread *thread, struct signal_context *context)
 	}
 	probe_calls_disarm(&thread->probe);
 	probe_calls_forget(&thread->probe);
+	give_back_returns(context->sp);
 	return true;
 }

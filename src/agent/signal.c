@@ -19,6 +19,7 @@
 
 #include "agent/gate.h"
 #include "agent/sample.h"
+#include "base/base.h"
 #include "base/fault.h"
 #include "map/sys.h"
 
@@ -27,6 +28,7 @@
 
 static struct signal_actions process_actions;
 static bool directly;
+static bool leaving; /* threads have been told to */
 
 void signal_lock(struct signal_actions *actions)
 {
@@ -227,7 +229,9 @@ static void leave_agent(struct target_thread *thread, struct signal_context *con
 	dispatch_end(thread);
 	send_blocked(thread);
 	context->mask |= thread->blocked;
-	context->stack = thread->altstack; /* rt_sigreturn sets it */
+	/* It keeps our stack until all are out, and nobody's signals are ours any more. */
+	signal_stack_ours(thread, &context->stack);
+	__atomic_store_n(&thread->left, thread->tid, __ATOMIC_RELEASE);
 	thread_free(thread);
 }
 
@@ -236,6 +240,7 @@ void signal_stop_thread(struct target_thread *thread)
 	siginfo_t info = { .si_code = SI_QUEUE };
 
 	info.si_value.sival_ptr = &gate_ops;
+	__atomic_store_n(&leaving, true, __ATOMIC_RELEASE);
 	if (sys_call4(SYS_rt_tgsigqueueinfo, thread->pid, thread->tid, SIGNAL_AGENT, &info) == -ESRCH) {
 		sample_end(thread);
 		thread_free(thread);
@@ -461,10 +466,43 @@ static bool trap_arrived(const siginfo_t *info, struct signal_context *context)
 	return true;
 }
 
+/* For a thread that has left already, while others have not: what the kernel would have done. */
+static void deliver_natively(int sig, siginfo_t *info, struct signal_context *context)
+{
+	struct kernel_sigaction action;
+
+	if (is_stop(sig, info) || sample_is(sig, info))
+		return;
+	if (sig == SIGTRAP && info->si_code > 0 && gate_ops->trap && gate_ops->trap(NULL, context))
+		return;
+	action = take_action(NULL, sig);
+	if (action.handler == (uint64_t)(uintptr_t)SIG_DFL)
+		die(NULL, sig, info, is_repeated(sig, info));
+	if (!is_handler(&action))
+		return;
+	signal_enter_natively(sig, &action, context);
+}
+
+/* Whether that is so: the kernel has put its frame on a stack of the application's. */
+static bool has_left(const struct signal_context *context)
+{
+	const struct target_thread *left;
+
+	if (!__atomic_load_n(&leaving, __ATOMIC_ACQUIRE) || thread_here())
+		return false;
+	left = thread_left();
+	return !left || !thread_on_stack(left, (uintptr_t)context);
+}
+
 enum signal_way signal_arrived(int sig, siginfo_t *info, struct signal_context *context)
 {
-	struct target_thread *thread = thread_found(context);
+	struct target_thread *thread;
 
+	if (has_left(context)) {
+		deliver_natively(sig, info, context);
+		return SIGNAL_RETURN;
+	}
+	thread = thread_found(context);
 	if (!thread && sample_is(sig, info))
 		return SIGNAL_RETURN;
 	if (!thread) {
@@ -510,6 +548,24 @@ void signal_stack_ours(const struct target_thread *thread, struct signal_stack *
 	};
 }
 
+/* Whether the calling thread has left by this record, whose stack the kernel still has for it. */
+static bool is_left_on(const struct target_thread *thread, const struct signal_stack *ours)
+{
+	struct signal_stack now = { 0 };
+
+	return thread->left != 0 && sys_call2(SYS_sigaltstack, NULL, &now) == 0 && now.sp == ours->sp;
+}
+
+void signal_thread_left(struct target_thread *thread)
+{
+	struct signal_stack ours;
+
+	signal_stack_ours(thread, &ours);
+	if (is_left_on(thread, &ours) && sys_call2(SYS_sigaltstack, &thread->altstack, NULL) < 0)
+		return;
+	thread->left = 0;
+}
+
 int signal_thread_start(struct target_thread *thread)
 {
 	struct signal_stack ours;
@@ -517,8 +573,9 @@ int signal_thread_start(struct target_thread *thread)
 
 	signal_stack_ours(thread, &ours);
 	thread->actions = &process_actions;
-	if (sys_call2(SYS_sigaltstack, &ours, &thread->altstack) < 0)
+	if (!is_left_on(thread, &ours) && sys_call2(SYS_sigaltstack, &ours, &thread->altstack) < 0)
 		return -EBUSY;
+	thread->left = 0;
 	kernel_mask(SIG_UNBLOCK, SIGNALS_OURS, &old);
 	thread->blocked = old & SIGNALS_OURS;
 	return 0;

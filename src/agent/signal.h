@@ -79,6 +79,12 @@ void signal_stop(void);
 /* 0, or -EBUSY: it runs on its alternate stack just now. */
 int signal_thread_start(struct target_thread *thread);
 void signal_thread_stop(struct target_thread *thread);
+/*
+ * For one that has left by a signal, whose record this is: it gets its alternate stack back, when
+ * no handler of ours may come to run on it any more. (Nor do newer kernels let a handler that
+ * runs on such a stack give it back as it returns.)
+ */
+void signal_thread_left(struct target_thread *thread);
 /* Makes another thread leave the agent for good, by a signal. */
 void signal_stop_thread(struct target_thread *thread);
 /* Dispatched calls do without rt_sigreturn. */
@@ -114,6 +120,12 @@ uint64_t signal_fp_size(const struct signal_context *context);
  * blocked at this moment. False: there is no room for a frame. */
 bool signal_enter(struct target_thread *thread, int sig, const struct kernel_sigaction *action,
 		  const siginfo_t *info, struct signal_context *context, uint64_t mask);
+/*
+ * The same in place: the kernel's frame of context is where the application's would be. The thread
+ * goes to the handler, by a frame below.
+ */
+_Noreturn void signal_enter_natively(int sig, const struct kernel_sigaction *action,
+				     struct signal_context *context);
 /*
  * Makes context the application's, if the gate was interrupted where that can be done. mask:
  * what is blocked at this moment.

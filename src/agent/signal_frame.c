@@ -8,6 +8,7 @@
  */
 #include "agent/gate.h"
 #include "agent/signal.h"
+#include "base/base.h"
 #include "base/fault.h"
 
 enum {
@@ -66,7 +67,8 @@ static bool frame_write(struct target_thread *thread, const struct kernel_sigact
 	uint64_t size = signal_fp_size(context);
 	uint64_t restorer = action->restorer;
 
-	if (gate_ops->ways) {
+	/* A process that is not trusted is dispatched: its own code may return. */
+	if (gate_ops->ways && gate_ways == gate_ops->ways) {
 		signal_restorer = restorer;
 		restorer = (uint64_t)(uintptr_t)gate_return;
 	}
@@ -114,4 +116,25 @@ bool signal_enter(struct target_thread *thread, int sig, const struct kernel_sig
 		return false;
 	enter_handler(thread, sig, action, context, at, mask);
 	return true;
+}
+
+void signal_enter_natively(int sig, const struct kernel_sigaction *action,
+			   struct signal_context *context)
+{
+	struct signal_frame *frame = container_of(context, struct signal_frame, context);
+	struct signal_context to = *context;
+
+	frame->restorer = action->restorer;
+	to.mask |= action->mask | (action->flags & SA_NODEFER ? 0 : SIGNAL_BIT(sig));
+	to.di = (uint64_t)sig;
+	to.si = (uint64_t)(uintptr_t)&frame->info;
+	to.dx = (uint64_t)(uintptr_t)context;
+	to.ax = 0;
+	to.sp = (uint64_t)(uintptr_t)frame;
+	to.ip = action->handler;
+	to.flags &= ~(uint64_t)(FLAG_TF | FLAG_DF | FLAG_RF);
+	to.fpstate = 0;
+	__asm__ volatile("mov %0, %%rsp\n\tmov %1, %%eax\n\tsyscall\n\thlt"
+			 : : "r"(&to), "i"(SYS_rt_sigreturn) : "memory");
+	__builtin_unreachable();
 }

@@ -118,17 +118,46 @@ static struct target_thread *thread_map(void)
 	return thread;
 }
 
-struct target_thread *thread_new(void)
+struct target_thread *thread_left(void)
 {
 	struct target_thread *thread = __atomic_load_n(&thread_list, __ATOMIC_ACQUIRE);
+	uint32_t tid = 0, left;
 
 	for (; thread; thread = thread->next) {
+		left = __atomic_load_n(&thread->left, __ATOMIC_ACQUIRE);
+		if (left && !tid)
+			tid = (uint32_t)sys_call0(SYS_gettid);
+		if (left && left == tid)
+			break;
+	}
+	return thread;
+}
+
+/* One that another thread has left by is kept: signals may come on its stack. */
+static struct target_thread *thread_take(struct target_thread *left)
+{
+	struct target_thread *thread = left ? left : __atomic_load_n(&thread_list, __ATOMIC_ACQUIRE);
+
+	for (; thread; thread = left ? NULL : thread->next) {
 		uint32_t expected = THREAD_FREE;
 
+		if (thread != left && __atomic_load_n(&thread->left, __ATOMIC_ACQUIRE) != 0)
+			continue;
 		if (__atomic_compare_exchange_n(&thread->state, &expected, THREAD_USED, false,
 						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 			break;
 	}
+	return thread;
+}
+
+struct target_thread *thread_new(void)
+{
+	struct target_thread *left = thread_left();
+	struct target_thread *thread = thread_take(left);
+	struct signal_stack before = { .flags = SS_DISABLE };
+
+	if (thread && thread == left)
+		before = thread->altstack;
 	if (!thread)
 		thread = thread_map();
 	if (!thread)
@@ -150,7 +179,7 @@ struct target_thread *thread_new(void)
 	thread->after = NULL;
 	thread->child = NULL;
 	thread->blocked = thread->kept = 0;
-	thread->altstack = (struct signal_stack){ .flags = SS_DISABLE };
+	thread->altstack = before;
 	thread->user = NULL;
 	probe_calls_forget(&thread->probe);
 	thread->facts = (struct task_facts){ 0 };

@@ -132,6 +132,7 @@ struct target_thread {
 	uint32_t sample_missed;  /* not told of yet */
 	uint64_t sample_ns;      /* what the timer is set to; 0: none */
 	int64_t (*after)(struct target_thread *, int64_t); /* looks at this call's result */
+	uint32_t left;           /* id of the thread that has left, and may have this stack still */
 	uint64_t held_ip, held_again, held_sp; /* of a thread that was attached to (held.h) */
 	void *user;              /* the hooks' own */
 	struct task_facts facts; /* what programs ask of the thread */
@@ -182,6 +183,8 @@ static inline uint64_t thread_hash(uint64_t fs_base)
 
 /* The calling thread's record, or NULL. */
 struct target_thread *thread_here(void);
+/* The record that the calling thread has left by; NULL: none. */
+struct target_thread *thread_left(void);
 /* A fresh or a used record, in no table yet; NULL when there is no memory. */
 struct target_thread *thread_new(void);
 /* Gives the record back. Not for the thread that runs on its stack. */

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define AGENT_SPAN (16ull << 20)
-#define AGENT_MAGIC 0x34304147454b53ull /* "SKEGA04" */
+#define AGENT_MAGIC 0x35304147454b53ull /* "SKEGA05" */
 
 /* The first bytes of the image; the entries are offsets from its start. */
 struct agent_table {
@@ -26,6 +26,7 @@ struct agent_table {
 	uint32_t start;   /* int64_t (struct agent_start *): once per process */
 	uint32_t thread;  /* int64_t (struct agent_start *): in each thread at attach; where it goes
 			   * on, or 0: where it was */
+	uint32_t leave;   /* int64_t (struct agent_start *): in every thread between stop's two calls */
 	uint32_t stop;    /* int64_t (struct agent_start *): in one thread, with all stopped; 0: the
 			   * image may be unmapped; -EAGAIN: once threads have run on */
 	uint32_t patch;   /* int64_t (struct agent_start *): once after that, in one; 0 or an errno */
@@ -61,6 +62,7 @@ struct agent_start {
 	int32_t exec_tid;        /* and the thread that made it */
 	uint64_t inside;         /* stop: threads that are in the agent's text */
 	uint64_t shared;         /* patch: another process, not held, executes this memory */
+	uint64_t last;           /* stop: all have been through leave; else it is only asked */
 	uint64_t orphan;         /* stop: only if nobody serves its machine's targets; else -EBUSY */
 	uint64_t auxv[AGENT_AUXV][2]; /* the process's own, ended by AT_NULL */
 	char arena_path[AGENT_PATH];  /* to open the arena's file by */

@@ -390,7 +390,11 @@ int inject_stop(const struct injector *injector, const struct agent_at *at, cons
 	for (size_t i = 0; i < count && error == 0; i++)
 		error = look_inside(at, tids[i], &loader.start.inside);
 	if (error == 0)
-		error = agent_run(at, tids[0], at->table.stop, &loader.start, 0,
-				  &result);
+		error = agent_run(at, tids[0], at->table.stop, &loader.start, SIGNALS_FAULTS, &result);
+	for (size_t i = 0; i < count && error == 0; i++)
+		error = agent_run(at, tids[i], at->table.leave, &loader.start, SIGNALS_FAULTS, &result);
+	loader.start.last = 1;
+	if (error == 0)
+		error = agent_run(at, tids[0], at->table.stop, &loader.start, 0, &result);
 	return error < 0 ? error : loader_run(tids[0], &loader, loader_unmap);
 }

@@ -275,3 +275,21 @@ probed_by_name() {
 	run ! probed_by_name
 	grep -q H010 refused
 }
+
+# Its handler waits when the run is over, and returns long after.
+@test "attach: a handler that is under way when its process is let go returns" {
+	snoop
+	worker held
+	mkfifo fifo
+	exec 9<>fifo
+	skep run -t 1 -o events opensnoop.o -- ./work fifo >said 3>&- 9>&-
+	victim=$(pgrep -nx work)
+	! grep -q skep-agent /proc/$victim/maps
+	echo >&9
+	for _ in $(seq 200); do
+		grep -qx done said && break
+		sleep 0.05
+	done
+	grep -qx done said
+	exec 9>&-
+}

@@ -410,6 +410,26 @@ static void stop_and_continue(pid_t pid)
 	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WCONTINUED), 0);
 }
 
+/* Their handlers run on the agent's stacks until the very end. */
+static void follow__signals_come_all_the_time(void **state)
+{
+	static const char *const how[] = { NULL, "alternate" };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct running running = running_start_as("alarms", how[i]);
+
+		for (int k = 0; k < 5; k++) {
+			assert_int_equal(follower_attach(follower, running.pid), 0);
+			running_check(&running);
+			assert_int_equal(follower_detach(follower, running.pid), 0);
+			assert_false(has_agent(running.pid));
+			running_check(&running);
+		}
+		running_end(&running);
+	}
+}
+
 static void follow__calls_that_wait_go_on_waiting(void **state)
 {
 	struct running running = running_start_as("waits", NULL);
@@ -684,6 +704,7 @@ int main(void)
 		cmocka_unit_test(follow__a_program_that_gains_privilege_is_left_alone),
 		cmocka_unit_test_teardown(follow__attach_detach_and_attach_again_leave_threads_going,
 					  running_teardown),
+		cmocka_unit_test_teardown(follow__signals_come_all_the_time, running_teardown),
 		cmocka_unit_test_teardown(follow__calls_that_wait_go_on_waiting, running_teardown),
 		cmocka_unit_test_teardown(follow__calls_that_were_stopped_before_go_on_waiting,
 					  running_teardown),
