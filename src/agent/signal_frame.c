@@ -10,6 +10,7 @@
 #include "agent/signal.h"
 #include "base/base.h"
 #include "base/fault.h"
+#include "map/sys.h"
 
 enum {
 	FP_MAGIC = 0x46505853,
