@@ -220,6 +220,9 @@ size_t skep_cbpf_program_numbers(const struct skep_cbpf_program *program);
 /* As classic BPF, with a search for each set; for the caller to free. EINVAL: it has no room. */
 int skep_cbpf_program_classic(const struct skep_cbpf_program *program,
 			      struct skep_cbpf_insn **insns, size_t *count, struct skep_diag *diag);
+/* In words, what it accepts, with its sets as sets; otherwise skep_cbpf_explain(). */
+int skep_cbpf_program_explain(const struct skep_cbpf_program *program, int link,
+			      struct skep_text *out, struct skep_diag *diag);
 /* One of its instructions, as tcpdump -d lists them, also those that look into a set; as snprintf(). */
 int skep_cbpf_program_line(const struct skep_cbpf_program *program, size_t index, char *text,
 			   size_t size);

@@ -10,8 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "base/base.h"
-#include "cbpf/graph.h"
+#include "cbpf/explain.h"
 
 enum { WAYS_MAX = 200, DEPTH_MAX = 400, STEPS_MAX = 20000 };
 
@@ -54,6 +53,8 @@ static const struct field_row fields[] = {
 	{ NETWORK_IP, true, 13, 1, "its TCP flags", AS_FLAGS },
 	{ NETWORK_IP6, false, 6, 1, "its next header", AS_PROTOCOL },
 	{ NETWORK_IP6, false, 7, 1, "its hop limit", AS_DECIMAL },
+	{ NETWORK_IP6, false, 8, 16, "its source address", AS_ADDRESS },
+	{ NETWORK_IP6, false, 24, 16, "its destination address", AS_ADDRESS },
 	{ NETWORK_IP6, false, 40, 2, "its source port", AS_DECIMAL },
 	{ NETWORK_IP6, false, 42, 2, "its destination port", AS_DECIMAL },
 	{ NETWORK_ARP, false, 6, 2, "its ARP operation", AS_DECIMAL },
@@ -80,6 +81,7 @@ struct way { struct phrase phrases[DEPTH_MAX]; size_t count; };
 
 struct explainer {
 	struct graph graph;
+	const struct cbpf_sets *sets;
 	struct arena arena;
 	const struct link_row *link;
 	struct way now;
@@ -298,6 +300,20 @@ static const char *say_against(struct explainer *e, const struct value *test, ui
 	return arena_printf(&e->arena, "%s has %s the bits 0x%x", left, yes ? "any of" : "none of", number);
 }
 
+static const char *say_member(struct explainer *e, const struct value *v, bool yes)
+{
+	struct value load = { .kind = VALUE_LOAD, .width = 16, .left = v->left, .k = v->k };
+	struct skep_text members = { 0 };
+	enum number_form form;
+	const char *what = v->width == 16 ? say_load(e, &load, &form) : say_value(e, v->left, &form), *text;
+
+	set_write(&e->sets->all.items[v->op], &members);
+	e->failed |= members.failed;
+	text = arena_printf(&e->arena, "%s is %s of %s", what, yes ? "one" : "none", members.data ? members.data : "");
+	text_done(&members);
+	return text;
+}
+
 static const char *say(struct explainer *e, uint32_t id, bool yes)
 {
 	const struct value test = *value_get(&e->graph.values, id);
@@ -307,6 +323,8 @@ static const char *say(struct explainer *e, uint32_t id, bool yes)
 
 	if (test.kind == VALUE_TEST && value_is_const(&e->graph.values, test.right, &k))
 		return say_against(e, &test, k, yes);
+	if (test.kind == VALUE_MEMBER)
+		return say_member(e, &test, yes);
 	if (test.kind == VALUE_NONZERO)
 		return arena_printf(&e->arena, "%s is %s0", say_value(e, test.left, &form), yes ? "not " : "");
 	left = say_value(e, test.left, &form);
@@ -527,24 +545,29 @@ static int explain_graph(struct explainer *e, struct skep_text *out)
 	return e->failed ? -ENOMEM : 0;
 }
 
-int skep_cbpf_explain(const struct skep_cbpf_insn *insns, size_t count, int link, const char *name,
-		      struct skep_text *out, struct skep_diag *diag)
+static const struct link_row *link_of(int link)
 {
 	static const struct link_row other = { 0, "a packet", UINT32_MAX, 3, UINT32_MAX };
-	struct explainer *e;
-	int error = skep_cbpf_check(insns, count, SKEP_CBPF_SOCKET, name, diag);
 
-	if (error < 0)
-		return error;
-	e = calloc(1, sizeof(*e));
-	if (!e)
-		return skep_fail(diag, SKEP_OOM, NULL, "explaining a filter");
-	e->link = &other;
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
 		if (links[i].link == link)
-			e->link = &links[i];
+			return &links[i];
 	}
-	error = graph_build(&e->graph, insns, count, SKEP_CBPF_SOCKET);
+	return &other;
+}
+
+int explain_filter(struct graph *graph, int error, const struct cbpf_sets *sets, int link, const char *name,
+	    struct skep_text *out, struct skep_diag *diag)
+{
+	struct explainer *e = calloc(1, sizeof(*e));
+
+	if (!e) {
+		graph_done(graph);
+		return skep_fail(diag, SKEP_OOM, NULL, "explaining a filter");
+	}
+	e->graph = *graph;
+	e->sets = sets;
+	e->link = link_of(link);
 	if (error == 0)
 		error = explain_graph(e, out);
 	graph_done(&e->graph);
@@ -555,4 +578,16 @@ int skep_cbpf_explain(const struct skep_cbpf_insn *insns, size_t count, int link
 		return skep_fail(diag, SKEP_CBPF_EBPF, NULL,
 				 "'%s' loads random numbers or its device, or is too entangled for words", name);
 	return error < 0 ? skep_fail(diag, SKEP_OOM, NULL, "explaining a filter") : 0;
+}
+
+int skep_cbpf_explain(const struct skep_cbpf_insn *insns, size_t count, int link, const char *name,
+		      struct skep_text *out, struct skep_diag *diag)
+{
+	struct graph graph;
+	int error = skep_cbpf_check(insns, count, SKEP_CBPF_SOCKET, name, diag);
+
+	if (error < 0)
+		return error;
+	error = graph_build(&graph, insns, count, SKEP_CBPF_SOCKET);
+	return explain_filter(&graph, error, NULL, link, name, out, diag);
 }

@@ -70,17 +70,22 @@ static void settle(struct cbpf_set *set)
 
 bool set_has(const struct cbpf_set *set, struct set_number number)
 {
+	return set_has_range(set, &(struct set_range){ number, number });
+}
+
+bool set_has_range(const struct cbpf_set *set, const struct set_range *range)
+{
 	size_t low = 0, high = set->members.count;
 
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 
-		if (set_compare(number, set->members.items[middle].first) < 0)
+		if (set_compare(range->first, set->members.items[middle].first) < 0)
 			high = middle;
 		else
 			low = middle + 1;
 	}
-	return low > 0 && set_compare(number, set->members.items[low - 1].last) <= 0;
+	return low > 0 && set_compare(range->last, set->members.items[low - 1].last) <= 0;
 }
 
 void sets_done(struct cbpf_sets *sets)

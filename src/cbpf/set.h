@@ -66,7 +66,9 @@ void sets_done(struct cbpf_sets *sets);
 bool set_lay_out(struct cbpf_sets *sets, struct cbpf_set *set);
 /* Is it a member? By comparing: what the tables are held to. */
 bool set_has(const struct cbpf_set *set, struct set_number number);
-/* The same by the tables. bytes: of the packet, set->width of them. */
+/* Is all of it in one member? */
+bool set_has_range(const struct cbpf_set *set, const struct set_range *range);
+/* The same as set_has() by the tables. bytes: of the packet, set->width of them. */
 bool set_find(const struct cbpf_sets *sets, const struct cbpf_set *set, const uint8_t *bytes);
 
 /*

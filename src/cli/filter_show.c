@@ -110,6 +110,8 @@ int filter_show(struct filter_code *code, enum filter_stage stage, int link,
 	struct skep_text text = { 0 };
 	int error = -1;
 
+	if (stage == FILTER_EXPLAIN && code->program)
+		return print(&text, skep_cbpf_program_explain(code->program, link, &text, diag), diag);
 	if (stage != FILTER_EBPF && stage != FILTER_NATIVE && !filter_classic(code, diag))
 		return -1;
 	switch (stage) {

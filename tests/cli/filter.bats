@@ -170,6 +170,13 @@ END
 	run skep filter --explain 'src net 192.168.0.0/16 and tcp[13] & 2 != 0'
 	[[ "$output" == *"its source address is in 192.168.0.0/16"* ]]
 	[[ "$output" == *"of its TCP flags there is SYN set"* ]]
+	python3 -c 'print("tcp port 443 and (" + " or ".join(f"host 10.0.0.{i}" for i in range(1, 18)) + ")")' >set
+	run skep filter --explain -F set
+	[[ "$output" == *"its source address is one of 17 (10.0.0.1, 10.0.0.2, 10.0.0.3 ... 10.0.0.17) or its destination address is one of 17 ("* ]]
+	[[ "$output" != *"is 10.0.0.1"* ]]
+	python3 -c 'print("not (" + " or ".join(f"src net 2001:db8:{i:x}::/48" for i in range(10000)) + ") and ip6")' >set
+	run skep filter --explain -F set
+	[[ "$output" == *"its source address is none of 10000 (2001:db8::/48, 2001:db8:1::/48, 2001:db8:2::/48 ... 2001:db8:270f::/48)"* ]]
 }
 
 @test "filter: --equal proves filters equal, or shows a packet" {

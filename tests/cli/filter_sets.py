@@ -125,7 +125,7 @@ def small(judge):
         f'ip and (({src}) or ({tcp}))', f'{brief} or tcp', f'icmp or {brief} or arp', f'{hosts} or {hosts6}',
         f'arp and ({brief})', f'arp host {" or ".join(text4(a) for a in some)}', f'{ports} or 443 or 8080',
         f'({nets}) and ip[8] = 64', f'len > 50 and ({nets}) or ip6', f'(ip[0] & 0xf) = 5 and ({hosts})',
-        f'vlan and ({hosts})', f'vlan and ({hosts6})', f'vlan 5 and ({ports})', f'{hosts} or vlan and ({ports})',
+        f'(({src}) or ({src6})) and not icmp', f'vlan and ({hosts})', f'vlan and ({hosts6})', f'vlan 5 and ({ports})', f'{hosts} or vlan and ({ports})',
         f'not not ({src})', f'!({src}) && !({dst})', f'src or dst host {" or ".join(text4(a) for a in some)}',
         f'src and dst host {" or ".join(text4(a) for a in some)}', f'port domain or {ports}', f'{brief} or localhost',
         f'{hosts} or port 99999', f'{hosts} and', f'{brief} or tcp or 1.2.3.4', f'{nets} or net 10.0.0.1/8',

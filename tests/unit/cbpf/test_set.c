@@ -186,6 +186,24 @@ static void expression__sets_are_found_where_libpcap_means_alternatives(void **s
 	}
 }
 
+static void expression__stand_ins_of_two_sets_have_nothing_in_common(void **state)
+{
+	struct skep_text text = { 0 };
+	struct expression e;
+
+	(void)state;
+	for (unsigned i = 0; i < 40; i++)
+		text_add(&text, "%s%s host %s%x", i ? " or " : "", i & 1 ? "ip6" : "ip", i & 1 ? "::" : "1.2.3.", i / 2 % 10);
+	assert_int_equal(expression_read(&e, text.data), 0);
+	assert_int_equal(e.stand_ins.count, 2);
+	for (unsigned k = 0; k < STAND_INS; k++) {
+		for (unsigned word = 0; word < 4; word++)
+			assert_int_not_equal(e.stand_ins.items[0].words[k][0], e.stand_ins.items[1].words[k][word]);
+	}
+	expression_done(&e);
+	text_done(&text);
+}
+
 /* --- compiling --- */
 
 /* In place of libpcap: 'src host A or src host B' over IPv4 without a link header. */
@@ -335,6 +353,7 @@ int main(void)
 		cmocka_unit_test(set__tables_find_the_members_and_nothing_else),
 		cmocka_unit_test(set__a_member_inside_another_is_left_out),
 		cmocka_unit_test(expression__sets_are_found_where_libpcap_means_alternatives),
+		cmocka_unit_test(expression__stand_ins_of_two_sets_have_nothing_in_common),
 		cmocka_unit_test(program__passes_the_members_compiled_interpreted_and_as_classic),
 		cmocka_unit_test(program__an_instruction_that_looks_into_a_set_is_refused_from_outside),
 		cmocka_unit_test(program__what_classic_bpf_cannot_hold_is_said),
