@@ -478,6 +478,8 @@ static void drop_stores(struct generator *g, const uint32_t *order, size_t count
 			body->insns.items[--kept] = insn;
 		}
 		body->insns.count -= kept;
+		if (!kept)
+			continue;
 		memmove(body->insns.items, body->insns.items + kept,
 			body->insns.count * sizeof(*body->insns.items));
 	}

@@ -54,6 +54,14 @@ static bool is_32_bit(enum skep_seccomp_arch arch)
 	return arch == SKEP_ARCH_X86 || arch == SKEP_ARCH_X32;
 }
 
+/* x86_64 and x32 share their numbers: those with a bit, and not -1, are x32's. */
+static bool is_of(enum skep_seccomp_arch arch, uint32_t nr)
+{
+	bool x32 = nr >= SKEP_X32_BIT && nr != UINT32_MAX;
+
+	return (arch != SKEP_ARCH_X32 || x32) && (arch != SKEP_ARCH_X86_64 || !x32);
+}
+
 int skep_seccomp_add_rule(struct skep_seccomp *policy, enum skep_seccomp_arch arch,
 			  const char *call, uint32_t action, const struct skep_seccomp_test *tests,
 			  size_t count, struct skep_diag *diag)
@@ -69,7 +77,7 @@ int skep_seccomp_add_rule(struct skep_seccomp *policy, enum skep_seccomp_arch ar
 			return skep_report(diag, SKEP_ARG, NULL, "a rule for %s tests argument %u, and the last is 5",
 					   call, tests[i].arg);
 	}
-	if (nr < 0)
+	if (nr < 0 || !is_of(arch, (uint32_t)nr))
 		return 0;
 	rule = vec_push(&policy->rules);
 	if (!rule)

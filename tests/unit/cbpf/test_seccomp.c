@@ -101,6 +101,41 @@ static void seccomp__x32_is_foreign_unless_it_is_named(void **state)
 }
 
 /* More decisions than a jump reaches over. */
+static void seccomp__a_number_is_of_x32_or_of_x86_64_and_not_of_both(void **state)
+{
+	struct code code = code_of("arch x32 aarch64\ndefault errno 7\nlog 1614 0x4000064e\n");
+
+	(void)state;
+	assert_int_equal(decide(&code, SKEP_ARCH_AARCH64, 1614, 0, 0), SECCOMP_RET_LOG);
+	assert_int_equal(decide(&code, SKEP_ARCH_X86_64, 1614, 0, 0), SECCOMP_RET_KILL_PROCESS);
+	assert_int_equal(decide(&code, SKEP_ARCH_X32, 1614 | SKEP_X32_BIT, 0, 0), SECCOMP_RET_LOG);
+	free(code.insns);
+	code = code_of("arch x86_64\ndefault errno 7\nlog 1614 0x4000064e 0xffffffff\n");
+	assert_int_equal(decide(&code, SKEP_ARCH_X86_64, 1614, 0, 0), SECCOMP_RET_LOG);
+	assert_int_equal(decide(&code, SKEP_ARCH_X32, 1614 | SKEP_X32_BIT, 0, 0), SECCOMP_RET_KILL_PROCESS);
+	assert_int_equal(decide(&code, SKEP_ARCH_X86_64, UINT32_MAX, 0, 0), SECCOMP_RET_LOG);
+	free(code.insns);
+}
+
+static void seccomp__names_that_were_meant_are_near(void **state)
+{
+	const char *members;
+	size_t count = 0;
+
+	(void)state;
+	assert_string_equal(skep_syscall_nearest("raed"), "read");
+	assert_string_equal(skep_syscall_nearest("opennat"), "openat");
+	assert_string_equal(skep_syscall_nearest("@basicio"), "@basic-io");
+	assert_null(skep_syscall_nearest("nothing-like-a-call"));
+	assert_null(skep_syscall_nearest("@nothing-like-a-group"));
+	while (skep_syscall_group(count, NULL, &members)) {
+		assert_non_null(members);
+		count++;
+	}
+	assert_true(count >= 30);
+	assert_null(skep_syscall_each(100000));
+}
+
 static void seccomp__decisions_far_away_are_reached(void **state)
 {
 	struct skep_text text = { 0 };
@@ -301,6 +336,8 @@ int main(void)
 		cmocka_unit_test(seccomp__every_operator_compares_all_64_bits),
 		cmocka_unit_test(seccomp__the_first_rule_that_matches_decides),
 		cmocka_unit_test(seccomp__x32_is_foreign_unless_it_is_named),
+		cmocka_unit_test(seccomp__a_number_is_of_x32_or_of_x86_64_and_not_of_both),
+		cmocka_unit_test(seccomp__names_that_were_meant_are_near),
 		cmocka_unit_test(seccomp__decisions_far_away_are_reached),
 		cmocka_unit_test(seccomp__what_does_not_fit_is_refused),
 		cmocka_unit_test(seccomp__mistakes_have_their_place),
