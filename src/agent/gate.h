@@ -8,11 +8,11 @@
  * the call is made, exit() is called, and the application goes on.
  *
  * Dispatch makes the kernel slower at every call, so threads are dispatched only while it is
- * of use (gate_ways): while programs wait for calls, or the process has code that makes calls
- * that nobody has patched. A thread settles that for itself, at a call that comes by here.
- * Meanwhile a patched site makes calls by itself (hook/gated.def has those that it may not),
- * calls without a patch are traps, and signal handlers return to gate_return, where nothing
- * can be executed.
+ * of use (gate_ways): while programs wait for calls that code makes which cannot be patched, or
+ * the process has code that was not. A thread settles that for itself, at a call that comes by
+ * here. Meanwhile a patched site makes calls that nobody waits for by itself (hook/gated.def has
+ * those that it may not), calls without a patch are traps, and signal handlers return to
+ * gate_return, where nothing can be executed.
  *
  * What the agent calls the kernel for, beyond the application's own calls:
  *   each thread      sigaltstack

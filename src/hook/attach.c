@@ -73,36 +73,38 @@ static const uint16_t gated[] = {
 #undef GATED
 };
 
-static bool waits_for_calls(const struct board *board)
+/* The calls that the kernel's own pages make in a process (vDSO), which nobody patches. */
+static const uint16_t kernels[] = {
+	SYS_gettimeofday, SYS_time, SYS_clock_gettime, SYS_clock_getres, SYS_getcpu, SYS_getrandom,
+};
+
+static bool waits_for_kernels(const struct board *board)
 {
-	for (uint32_t nr = 0; nr < BOARD_CALLS; nr++)
-		for (unsigned stage = 0; stage < CALL_STAGES; stage++)
-			if (board->call[nr][stage])
-				return true;
-	for (unsigned event = 0; event < EVENT_COUNT; event++)
-		if (board->event[event] && event != EVENT_SAMPLE)
-			return true;
-	return false;
+	bool waits = board->event[EVENT_SYS_ENTER] || board->event[EVENT_SYS_EXIT];
+
+	for (size_t i = 0; i < ARRAY_SIZE(kernels); i++)
+		waits |= board->wanted[kernels[i] / 64] >> kernels[i] % 64 & 1;
+	return waits;
 }
 
 /*
- * While nobody waits for calls, or for what they do, those that no patch catches need not be
- * caught, and the others may go at once, unless samples interrupt them: the gate lets them
- * wait on.
+ * What nobody waits for goes at once, unless samples interrupt it: the gate lets it wait on.
+ * What no patch catches need be caught only where somebody waits for it, and then patched sites
+ * may not make calls by themselves, which would be caught, too.
  */
 static void settle_ways(struct board *board)
 {
-	bool all = waits_for_calls(board);
+	bool dispatched = waits_for_kernels(board);
 	uint8_t way[256];
 
-	memset(way, all || board->event[EVENT_SAMPLE], sizeof(way));
+	memset(way, dispatched || board->event[EVENT_SAMPLE], sizeof(way));
 	for (size_t i = 0; i < ARRAY_SIZE(gated); i++)
 		way[gated[i] % 256] = 1;
 	for (uint32_t nr = 0; nr < BOARD_CALLS; nr++)
 		way[nr % 256] |= board->wanted[nr / 64] >> nr % 64 & 1;
 	for (unsigned i = 0; i < 256; i++)
 		__atomic_store_n(&board->ways.way[i], way[i], __ATOMIC_RELAXED);
-	__atomic_store_n(&board->ways.dispatched, all, __ATOMIC_RELEASE);
+	__atomic_store_n(&board->ways.dispatched, dispatched, __ATOMIC_RELEASE);
 }
 
 struct board *machine_board(struct skep_machine *machine)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* When threads of targets are dispatched: only while programs wait for calls, or code is unknown. */
+/* When threads of targets are dispatched: while programs wait for calls of code that cannot be patched,
+ * or code is unknown. */
 #include "../object/fixture.h"
 
 #include <errno.h>
@@ -119,7 +120,7 @@ static void end_echo(pid_t pid)
 	assert_int_equal(status, 0);
 }
 
-static void thread__is_dispatched_while_a_program_waits_for_calls(void **state)
+static void thread__is_dispatched_while_a_program_waits_for_all_calls(void **state)
 {
 	pid_t pid = start_echo();
 	struct skep_link *link;
@@ -128,7 +129,7 @@ static void thread__is_dispatched_while_a_program_waits_for_calls(void **state)
 	for (int i = 0; i < 3; i++) {
 		echo();
 		assert_false(is_dispatched(pid));
-		link = attach("tp_enter"); /* of a call that it does not make */
+		link = attach("raw_enter");
 		echo();
 		assert_true(is_dispatched(pid));
 		skep_link_detach(link);
@@ -138,9 +139,22 @@ static void thread__is_dispatched_while_a_program_waits_for_calls(void **state)
 	end_echo(pid);
 }
 
+static void thread__is_not_dispatched_for_calls_that_are_all_patched(void **state)
+{
+	struct skep_link *links[] = { attach("tp_enter"), attach("raw_exec"), attach("raw_fork") };
+	pid_t pid = start_echo();
+
+	(void)state;
+	echo();
+	assert_false(is_dispatched(pid));
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
+		skep_link_detach(links[i]);
+	end_echo(pid);
+}
+
 static void thread__is_dispatched_from_its_start_if_a_program_waits(void **state)
 {
-	struct skep_link *link = attach("raw_exec");
+	struct skep_link *link = attach("raw_exit");
 	pid_t pid = start_echo();
 
 	(void)state;
@@ -258,7 +272,7 @@ static void signals__are_as_without_us_undispatched(void **state)
 static void signals__are_as_without_us_dispatched(void **state)
 {
 	const char *const argv[] = { target("signals"), NULL };
-	struct skep_link *link = attach("raw_exec");
+	struct skep_link *link = attach("raw_enter");
 	int status = run(argv);
 
 	(void)state;
@@ -285,7 +299,8 @@ static void code__that_a_process_makes_has_it_dispatched(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(thread__is_dispatched_while_a_program_waits_for_calls),
+		cmocka_unit_test(thread__is_dispatched_while_a_program_waits_for_all_calls),
+		cmocka_unit_test(thread__is_not_dispatched_for_calls_that_are_all_patched),
 		cmocka_unit_test(thread__is_dispatched_from_its_start_if_a_program_waits),
 		cmocka_unit_test(thread__of_a_process_that_ran_before_is_dispatched_always),
 		cmocka_unit_test(children__and_what_they_execute_are_followed_undispatched),
