@@ -117,6 +117,19 @@ int skep_seccomp_add_multiplexed(struct skep_seccomp *policy, const char *call, 
 int skep_seccomp_read(struct skep_seccomp *policy, const char *text, size_t size,
 		      const char *name, struct skep_diag *diag);
 
+/* A line of a text that never decides, because an earlier one does with another action. */
+struct skep_seccomp_unreached {
+	uint32_t line, by;       /* the line, and the earlier one */
+	uint32_t action, by_action;
+	uint32_t nr;
+	const char *call;        /* for which; of a line of groups, one of its calls */
+	bool named;              /* false: the line's calls are all from groups, and none is decided by it */
+};
+
+/* The next one; *from and *out are zero at first, and are kept between calls. False: no more. */
+bool skep_seccomp_unreached(const struct skep_seccomp *policy, size_t *from,
+			    struct skep_seccomp_unreached *out);
+
 /*
  * The filter of a policy: a search among the numbers of each architecture, and each
  * different decision once. *insns is for the caller to free. Errors: EINVAL: it does not fit

@@ -83,7 +83,8 @@ int skep_seccomp_add_rule(struct skep_seccomp *policy, enum skep_seccomp_arch ar
 	if (!rule)
 		return skep_report(diag, SKEP_OOM, NULL, "a rule for %s", call);
 	*rule = (struct seccomp_rule){ .nr = (uint32_t)nr, .action = action, .arch = (uint8_t)arch,
-				       .test_count = (uint8_t)count, .order = (uint32_t)policy->rules.count };
+				       .test_count = (uint8_t)count, .order = (uint32_t)policy->rules.count,
+				       .line = policy->line, .named = policy->named };
 	for (size_t i = 0; i < count; i++) {
 		rule->tests[i] = tests[i];
 		if (is_32_bit(arch)) {
@@ -106,4 +107,67 @@ int skep_seccomp_add_multiplexed(struct skep_seccomp *policy, const char *call, 
 	if (!by || !skep_seccomp_has_arch(policy, SKEP_ARCH_X86))
 		return 0;
 	return skep_seccomp_add_rule(policy, SKEP_ARCH_X86, by, action, &test, 1, diag);
+}
+
+/* --- rules that never decide --- */
+
+static bool has_test(const struct seccomp_rule *rule, const struct skep_seccomp_test *test)
+{
+	for (size_t i = 0; i < rule->test_count; i++) {
+		const struct skep_seccomp_test *own = &rule->tests[i];
+
+		if (own->arg == test->arg && own->op == test->op && own->mask == test->mask && own->value == test->value)
+			return true;
+	}
+	return false;
+}
+
+/* The rule before this one that matches whatever this one matches; NULL: there is none. */
+static const struct seccomp_rule *taken_by(const struct skep_seccomp *policy, size_t index)
+{
+	const struct seccomp_rule *rule = &policy->rules.items[index];
+
+	for (size_t i = 0; i < index; i++) {
+		const struct seccomp_rule *before = &policy->rules.items[i];
+		bool all = before->arch == rule->arch && before->nr == rule->nr;
+
+		for (size_t j = 0; j < before->test_count && all; j++)
+			all = has_test(rule, &before->tests[j]);
+		if (all)
+			return before;
+	}
+	return NULL;
+}
+
+/* Of a line of groups it is meant that single calls have been decided, not that all have. */
+static bool line_decides(const struct skep_seccomp *policy, uint32_t line)
+{
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		if (policy->rules.items[i].line == line && !taken_by(policy, i))
+			return true;
+	}
+	return false;
+}
+
+bool skep_seccomp_unreached(const struct skep_seccomp *policy, size_t *from,
+			    struct skep_seccomp_unreached *out)
+{
+	for (; *from < policy->rules.count; ++*from) {
+		const struct seccomp_rule *rule = &policy->rules.items[*from], *before = NULL;
+
+		/* the same line on a further architecture, or for a further call of a group, is the same mistake */
+		if (rule->line && !(out->line == rule->line && (!rule->named || out->nr == rule->nr)))
+			before = taken_by(policy, *from);
+		if (!before || before->action == rule->action || before->line == rule->line || !before->line)
+			continue;
+		if (out->line == rule->line && out->named && strcmp(out->call, skep_syscall_name(rule->arch, rule->nr) ?: "") == 0)
+			continue;
+		if (!rule->named && line_decides(policy, rule->line))
+			continue;
+		*out = (struct skep_seccomp_unreached){ rule->line, before->line, rule->action, before->action, rule->nr,
+							skep_syscall_name(rule->arch, rule->nr) ?: "the call", rule->named };
+		++*from;
+		return true;
+	}
+	return false;
 }

@@ -261,8 +261,10 @@ static int add_to(struct reader *reader, enum skep_seccomp_arch arch, const char
 
 	if (!skep_seccomp_has_arch(reader->policy, arch))
 		return 0;
+	reader->policy->line = reader->line;
 	error = skep_seccomp_add_rule(reader->policy, arch, call, line->action, line->tests, line->count,
 				      reader->diag);
+	reader->policy->line = 0;
 	if (error == 0 && arch == SKEP_ARCH_X86 && line->count == 0)
 		error = skep_seccomp_add_multiplexed(reader->policy, call, line->action, reader->diag);
 	return error;
@@ -358,6 +360,7 @@ static int read_rule(struct reader *reader, uint32_t action)
 	for (;;) {
 		if ((error = next_word(reader)) < 0 || reader->word_at >= end)
 			return error;
+		reader->policy->named = reader->word[0] != '@';
 		if (reader->word[0] == '@')
 			error = add_group(reader, reader->word, &line);
 		else if (reader->word[0] != '~')

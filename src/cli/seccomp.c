@@ -32,6 +32,21 @@ static bool take_bytes(const char *bytes, size_t size, struct seccomp_code *code
 	return code->insns != NULL;
 }
 
+static void warn_unreached(const struct skep_seccomp *policy, const char *path)
+{
+	struct skep_seccomp_unreached found = { 0 };
+	char action[32], by[32];
+	size_t from = 0;
+
+	while (skep_seccomp_unreached(policy, &from, &found)) {
+		skep_seccomp_action_text(found.action, action, sizeof(action));
+		skep_seccomp_action_text(found.by_action, by, sizeof(by));
+		fprintf(stderr, "skep: warning: %s:%u: '%s' for %s%s never decides: %s:%u says '%s' before; of a call's rules "
+				"the first that matches decides\n",
+			path, found.line, action, found.call, found.named ? "" : " and the rest of its groups", path, found.by, by);
+	}
+}
+
 static bool load_policy(const char *path, const char *text, size_t size, const struct seccomp_host *host,
 			struct seccomp_code *code, struct skep_diag *diag)
 {
@@ -57,6 +72,8 @@ static bool load_policy(const char *path, const char *text, size_t size, const s
 		}
 		if (error == 0)
 			error = skep_seccomp_read(policy, text, size, path, diag);
+		if (error == 0)
+			warn_unreached(policy, path);
 	}
 	if (error == 0)
 		error = skep_seccomp_compile(policy, path, &code->insns, &code->count, diag);
@@ -187,8 +204,8 @@ const struct verb verb_seccomp_compile = {
 		"kill-process. CALL is a name or number, CALL@ARCH, or a group such as @basic-io\n"
 		"('skep seccomp groups' shows all); ~CALL and ~@GROUP are left out of what else the\n"
 		"line names. TEST is arg0 == 1, arg1 & 0xff != 3 or arg2 in 5..9; operators are\n"
-		"== != < <= > and >=. Of a call's rules, the first that matches decides; in JSON, one\n"
-		"without tests comes first. '#' begins a comment.\n"
+		"== != < <= > and >=. Of a call's rules, the first that matches decides, and one that\n"
+		"never can is told; in JSON, a rule without tests comes first. '#' begins a comment.\n"
 		"\n"
 		"On x86 and x32 the lower 32 bits of an argument alone are compared. On x86 a rule\n"
 		"for socket without tests is one for socketcall's socket as well, and so on, also for\n"

@@ -106,6 +106,36 @@ decides() {
 	[[ "$output" == *"did you mean '@basic-io'?"* ]]
 }
 
+@test "seccomp: a rule that can never decide is told, with the line that comes before it" {
+	cat >p <<-'END'
+	arch x86_64 x86 aarch64
+	default errno EPERM
+	errno ENOSYS @clock
+	allow @system-service
+	errno EACCES socket if arg0 == 10
+	allow read
+	log mount if arg0 == 1
+	log mount if arg0 == 2
+	trap mount if arg0 == 1 and arg1 == 3
+	kill-process @aio
+	END
+	warned() {
+		echo "$output"
+		[ "$status" = 0 ]
+		[ "$(grep -c '^skep: warning: ' <<<"$output")" = 3 ]
+		grep -q "^skep: warning: p:5: 'errno EACCES' for socket never decides: p:4 says 'allow' before;" <<<"$output"
+		grep -q "^skep: warning: p:9: 'trap' for mount never decides: p:7 says 'log' before;" <<<"$output"
+		grep -q "^skep: warning: p:10: 'kill-process' for io_[a-z]* and the rest of its groups never decides: p:4" <<<"$output"
+	}
+	run skep seccomp compile p
+	warned
+	run skep seccomp explain p
+	warned
+	printf 'default errno EPERM\nerrno EACCES socket if arg0 == 10\nerrno ENOSYS @clock\nallow @system-service read\n' >p
+	run --separate-stderr skep seccomp compile p
+	[ "$stderr" = "" ]
+}
+
 @test "seccomp: groups have the members that the service manager's have" {
 	command -v systemd-analyze >/dev/null || skip "no systemd-analyze"
 	systemd-analyze syscall-filter >theirs || skip "this systemd-analyze lists no groups"
