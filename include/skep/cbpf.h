@@ -220,6 +220,9 @@ size_t skep_cbpf_program_numbers(const struct skep_cbpf_program *program);
 /* As classic BPF, with a search for each set; for the caller to free. EINVAL: it has no room. */
 int skep_cbpf_program_classic(const struct skep_cbpf_program *program,
 			      struct skep_cbpf_insn **insns, size_t *count, struct skep_diag *diag);
+/* skep_cbpf_compare(): sets of any size, which are equal if their members are. */
+int skep_cbpf_program_compare(const struct skep_cbpf_program *a, const struct skep_cbpf_program *b,
+			      struct skep_text *packet, struct skep_diag *diag);
 /* In words, what it accepts, with its sets as sets; otherwise skep_cbpf_explain(). */
 int skep_cbpf_program_explain(const struct skep_cbpf_program *program, int link,
 			      struct skep_text *out, struct skep_diag *diag);

@@ -13,18 +13,26 @@
 
 #include "base/base.h"
 #include "cbpf/graph.h"
+#include "cbpf/program.h"
 #include "cbpf/witness.h"
 
 enum { STEPS_MAX = 400000, DEPTH_MAX = 3000, SEEN_EACH = 6, LOOKS_MAX = 64 };
 
 struct seen { uint32_t at[3]; struct facts facts; };
 
-struct filter_insns { const struct skep_cbpf_insn *insns; size_t count; };
+/* stand_ins: of insns, with the numbers of the sets of both; runs: the filter as it is run. */
+struct filter_insns {
+	const struct skep_cbpf_insn *insns;
+	size_t count;
+	struct stand_in *stand_ins;  /* owned; or NULL */
+	struct cbpf_code runs;
+};
 
 struct compare {
 	struct graph graph;
 	uint32_t answer[2];      /* blocks */
 	struct filter_insns filters[2];
+	struct cbpf_sets sets;   /* of both, each once; the members are borrowed */
 	VEC(struct wish) way;
 	struct seen *seen;       /* by hash, SEEN_EACH in a row: decisions that were done */
 	size_t seen_size;
@@ -82,7 +90,7 @@ static bool tells_apart(void *arg, const struct witness *witness)
 	struct compare *c = arg;
 
 	for (unsigned i = 0; i < 2; i++)
-		c->passes[i] = skep_cbpf_run(c->filters[i].insns, c->filters[i].count, &witness->packet) != 0;
+		c->passes[i] = cbpf_run(&c->filters[i].runs, &witness->packet) != 0;
 	return c->passes[0] != c->passes[1];
 }
 
@@ -223,8 +231,10 @@ static int compare_graphs(struct compare *c)
 	uint32_t roots[2];
 	int error = add_answers(c) ? 0 : -ENOMEM;
 
-	for (unsigned i = 0; i < 2 && error == 0; i++)
+	for (unsigned i = 0; i < 2 && error == 0; i++) {
+		c->graph.stand_ins = c->filters[i].stand_ins;
 		error = graph_add(&c->graph, c->filters[i].insns, c->filters[i].count, &roots[i]);
+	}
 	if (error == -EOPNOTSUPP) {
 		c->verdict = SKEP_CBPF_UNKNOWN;
 		return 0;
@@ -262,6 +272,7 @@ static int run_compare(struct compare *c)
 	c->seen_size = 1 << 14;
 	c->seen = calloc(c->seen_size, sizeof(*c->seen));
 	graph_init(&c->graph, SKEP_CBPF_SOCKET);
+	c->graph.values.sets = &c->sets;
 	error = c->seen ? compare_graphs(c) : -ENOMEM;
 	graph_done(&c->graph);
 	for (size_t i = 0; c->seen && i < c->seen_size; i++)
@@ -269,6 +280,22 @@ static int run_compare(struct compare *c)
 	free(c->seen);
 	vec_done(&c->way);
 	return error;
+}
+
+/* The verdict, or -ENOMEM; c is gone. */
+static int finish(struct compare *c, int error, struct skep_text *packet, struct skep_diag *diag)
+{
+	int verdict = c ? (int)c->verdict : 0;
+
+	if (c && error == 0 && (c->verdict == SKEP_CBPF_DIFFER || c->verdict == SKEP_CBPF_EQUAL_WHOLE))
+		describe(c, packet);
+	if (c) {
+		free(c->filters[0].stand_ins);
+		free(c->filters[1].stand_ins);
+		vec_done(&c->sets.all);
+	}
+	free(c);
+	return error < 0 || !c ? skep_fail(diag, SKEP_OOM, NULL, "comparing filters") : verdict;
 }
 
 int skep_cbpf_compare(const struct skep_cbpf_insn *a, size_t a_count,
@@ -284,18 +311,63 @@ int skep_cbpf_compare(const struct skep_cbpf_insn *a, size_t a_count,
 		return error;
 	c = calloc(1, sizeof(*c));
 	if (c) {
-		c->filters[0] = (struct filter_insns){ a, a_count };
-		c->filters[1] = (struct filter_insns){ b, b_count };
+		c->filters[0] = (struct filter_insns){ a, a_count, NULL, { a, a_count, NULL } };
+		c->filters[1] = (struct filter_insns){ b, b_count, NULL, { b, b_count, NULL } };
 		error = run_compare(c);
 	}
-	if (!c || error < 0) {
-		free(c);
-		return skep_fail(diag, SKEP_OOM, NULL, "comparing filters of %zu and %zu instructions", a_count,
-				 b_count);
+	return finish(c, error, packet, diag);
+}
+
+/* --- with sets --- */
+
+static bool same_members(const struct cbpf_set *a, const struct cbpf_set *b)
+{
+	return a->width == b->width && a->members.count == b->members.count &&
+	       memcmp(a->members.items, b->members.items, a->members.count * sizeof(*a->members.items)) == 0;
+}
+
+/* Its number among those of both filters, 1 more; 0: no memory. */
+static uint8_t number_of(struct cbpf_sets *sets, const struct cbpf_set *set)
+{
+	struct cbpf_set *room;
+
+	for (size_t i = 0; i < sets->all.count; i++) {
+		if (same_members(&sets->all.items[i], set))
+			return (uint8_t)(i + 1);
 	}
-	error = (int)c->verdict;
-	if (c->verdict == SKEP_CBPF_DIFFER || c->verdict == SKEP_CBPF_EQUAL_WHOLE)
-		describe(c, packet);
-	free(c);
-	return error;
+	room = vec_push(&sets->all);
+	if (room)
+		*room = *set;
+	return room ? (uint8_t)sets->all.count : 0;
+}
+
+static bool take_program(struct compare *c, struct filter_insns *filter, const struct skep_cbpf_program *program)
+{
+	size_t count = program->stand_ins ? program->plain_count : program->count;
+
+	*filter = (struct filter_insns){ program->stand_ins ? program->plain : program->insns, count, NULL,
+					 program_code(program) };
+	if (!program->stand_ins)
+		return true;
+	filter->stand_ins = calloc(count, sizeof(*filter->stand_ins));
+	for (size_t i = 0; filter->stand_ins && i < count; i++) {
+		filter->stand_ins[i] = program->stand_ins[i];
+		if (!program->stand_ins[i].set)
+			continue;
+		filter->stand_ins[i].set = number_of(&c->sets, &program->sets.all.items[program->stand_ins[i].set - 1]);
+		if (!filter->stand_ins[i].set)
+			return false;
+	}
+	return filter->stand_ins != NULL;
+}
+
+int skep_cbpf_program_compare(const struct skep_cbpf_program *a, const struct skep_cbpf_program *b,
+			      struct skep_text *packet, struct skep_diag *diag)
+{
+	struct compare *c = calloc(1, sizeof(*c));
+	int error = c && take_program(c, &c->filters[0], a) && take_program(c, &c->filters[1], b) ? 0 : -ENOMEM;
+
+	if (error == 0)
+		error = run_compare(c);
+	return finish(c, error, packet, diag);
 }

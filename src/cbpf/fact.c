@@ -283,8 +283,13 @@ int facts_decide(const struct facts *facts, const struct values *values, uint32_
 	}
 	case VALUE_TEST:
 		return decide_test(facts, values, v);
+	case VALUE_MEMBER: {
+		struct domain l = facts_domain(facts, values, v->left);
+
+		return values->sets && v->width != 16 && l.min == l.max ? value_member_has(values, v, NULL, l.min) : -1;
+	}
 	case VALUE_LOAD: case VALUE_WORD: case VALUE_LEN: case VALUE_META: case VALUE_ALU:
-	case VALUE_MEMBER: case VALUE_VARIABLE:
+	case VALUE_VARIABLE:
 		break;
 	}
 	return -1;

@@ -5,6 +5,8 @@
  */
 #include "cbpf/value.h"
 
+#include "cbpf/set.h"
+
 void values_init(struct values *values)
 {
 	*values = (struct values){ 0 };
@@ -404,6 +406,35 @@ static bool eval_meta(const struct values *values, const struct value *v,
 	return cbpf_load_ancillary(packet, (uint8_t)v->k, result, x);
 }
 
+bool value_member_has(const struct values *values, const struct value *member, const uint8_t *bytes,
+		      uint32_t k)
+{
+	struct set_number n = { 0, k };
+
+	for (unsigned i = 0; i < 16 && bytes; i++) {
+		n.high = n.high << 8 | n.low >> 56;
+		n.low = (i ? n.low << 8 : 0) | bytes[i];
+	}
+	return set_has(&values->sets->all.items[member->op], n);
+}
+
+static bool eval_member(const struct values *values, const struct value *v,
+			const struct skep_cbpf_packet *packet, uint32_t *result)
+{
+	const uint8_t *bytes = NULL;
+	uint32_t left = 0;
+
+	if (!values->sets || (v->left && !value_eval(values, v->left, packet, &left)))
+		return false;
+	if (v->width == 16) {
+		bytes = cbpf_bytes(packet, left + v->k, 16);
+		if (!bytes)
+			return false;
+	}
+	*result = value_member_has(values, v, bytes, left);
+	return true;
+}
+
 bool value_eval(const struct values *values, uint32_t id, const struct skep_cbpf_packet *packet,
 		uint32_t *result)
 {
@@ -416,8 +447,10 @@ bool value_eval(const struct values *values, uint32_t id, const struct skep_cbpf
 		return true;
 	case VALUE_LOAD: case VALUE_CHECK:
 		return eval_load(values, v, packet, result);
-	case VALUE_WORD: case VALUE_MEMBER: case VALUE_VARIABLE:
+	case VALUE_WORD: case VALUE_VARIABLE:
 		return false;
+	case VALUE_MEMBER:
+		return eval_member(values, v, packet, result);
 	case VALUE_LEN:
 		*result = packet->len ? packet->len : packet->size;
 		return true;

@@ -12,6 +12,8 @@
 #include "base/base.h"
 #include "cbpf/cbpf.h"
 
+struct cbpf_sets;
+
 enum value_kind {
 	VALUE_CONST,     /* k */
 	VALUE_LOAD,      /* width bytes at left + k of the packet; left 0: at k */
@@ -36,6 +38,7 @@ struct values {
 	VEC(struct value) all;
 	uint32_t *table;         /* by hash: number; 0: free */
 	size_t table_size;
+	const struct cbpf_sets *sets; /* borrowed: what MEMBER means; NULL: nobody asks */
 	bool failed;             /* out of memory: numbers are 0 from here on */
 };
 
@@ -68,6 +71,9 @@ uint32_t value_member(struct values *values, unsigned set, uint32_t of);
 uint32_t value_member16(struct values *values, unsigned set, uint32_t base, uint32_t k);
 struct test value_test(struct values *values, enum cond op, uint32_t left, uint32_t right);
 
+/* The number that these 16 bytes are, or k, in the set of a MEMBER. */
+bool value_member_has(const struct values *values, const struct value *member, const uint8_t *bytes,
+		      uint32_t k);
 /* What it is for this packet; false: a load outside it, or a division by zero. */
 bool value_eval(const struct values *values, uint32_t id, const struct skep_cbpf_packet *packet,
 		uint32_t *result);

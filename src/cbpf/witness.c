@@ -6,6 +6,8 @@
  */
 #include "cbpf/witness.h"
 
+#include "cbpf/set.h"
+
 enum { ROUNDS = 200, DEPTH = 24 };
 
 struct search {
@@ -13,6 +15,8 @@ struct search {
 	struct witness *witness;
 	uint64_t most;           /* bytes the packet may have */
 	uint64_t seed;
+	const struct wish *wishes;
+	size_t count;
 };
 
 static uint32_t number(struct search *s)
@@ -172,6 +176,40 @@ static uint32_t wanted_left(struct search *s, enum cond op, uint32_t l, uint32_t
 	}
 }
 
+/* Is this no member of any set that it shall not be in, by another wish about the same place? */
+static bool is_wanted(const struct search *s, const struct value *v, struct set_number n)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		const struct value *o = value_get(s->values, s->wishes[i].value);
+
+		if (o->kind == VALUE_MEMBER && o->left == v->left && o->k == v->k && o->width == v->width &&
+		    set_has(&s->values->sets->all.items[o->op], n) != s->wishes[i].yes)
+			return false;
+	}
+	return true;
+}
+
+/* What is looked up becomes a member, from anywhere in the set on, or a number like any other. */
+static void grant_member(struct search *s, const struct value *v, bool yes)
+{
+	const struct cbpf_set *set = s->values->sets ? &s->values->sets->all.items[v->op] : NULL;
+	struct set_number n = { (uint64_t)number(s) << 32 | number(s), number(s) };
+
+	for (size_t i = 0, from = number(s); yes && set && i < set->members.count; i++) {
+		n = set->members.items[(from + i) % set->members.count].first;
+		if (is_wanted(s, v, n))
+			break;
+	}
+	if (v->width != 16)
+		force(s, v->left, (uint32_t)n.low, DEPTH);
+	for (unsigned i = 0; i < 4 && v->width == 16; i++) {
+		struct value word = { .kind = VALUE_LOAD, .width = 4, .left = v->left, .k = v->k + 4 * i };
+		uint64_t half = i < 2 ? n.high : n.low;
+
+		force_load(s, &word, (uint32_t)(i % 2 ? half : half >> 32));
+	}
+}
+
 static void grant(struct search *s, const struct wish *wish)
 {
 	const struct value *v = value_get(s->values, wish->value);
@@ -185,6 +223,8 @@ static void grant(struct search *s, const struct wish *wish)
 			reach(s, (uint64_t)(uint32_t)(base + v->k) + v->width);
 		else if (v->left)
 			force(s, v->left, number(s) & 1 ? packet->size : UINT32_MAX, DEPTH);
+	} else if (v->kind == VALUE_MEMBER) {
+		grant_member(s, v, wish->yes);
 	} else if (v->kind == VALUE_NONZERO) {
 		force(s, v->left, wish->yes ? 1 + number(s) % 15 : 0, DEPTH);
 	} else if (v->kind == VALUE_TEST) {
@@ -236,7 +276,7 @@ bool witness_find(const struct values *values, const struct wish *wishes, size_t
 		  void *arg, struct witness *witness)
 {
 	struct search s = { .values = values, .witness = witness, .most = facts->most,
-			    .seed = 0x9e3779b97f4a7c15u };
+			    .seed = 0x9e3779b97f4a7c15u, .wishes = wishes, .count = count };
 
 	start(&s, facts);
 	for (int round = 0; round < ROUNDS; round++) {

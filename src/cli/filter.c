@@ -343,6 +343,23 @@ static int act(const struct args *args, pcap_t *pcap, bool nano, struct filter_c
 	return filter_packets(&job, code, diag);
 }
 
+/* As searches, if both can be: these say more. Else, or where nothing was found, by their sets. */
+static int compare_codes(struct filter_code *a, struct filter_code *b, struct skep_text *packet,
+			 struct skep_diag *diag)
+{
+	bool sets = a->program || b->program;
+	int verdict = SKEP_CBPF_UNKNOWN;
+
+	if (filter_classic(a, sets ? NULL : diag) && filter_classic(b, sets ? NULL : diag))
+		verdict = skep_cbpf_compare(a->insns, a->count, b->insns, b->count, packet, diag);
+	if (verdict != SKEP_CBPF_UNKNOWN || !sets)
+		return verdict;
+	if ((!a->program && skep_cbpf_program_new(a->insns, a->count, a->name, &a->program, diag) < 0) ||
+	    (!b->program && skep_cbpf_program_new(b->insns, b->count, b->name, &b->program, diag) < 0))
+		return -1;
+	return skep_cbpf_program_compare(a->program, b->program, packet, diag);
+}
+
 static int compare(const struct args *args, pcap_t *pcap, char **texts, struct skep_diag *diag)
 {
 	struct filter_code codes[2] = { 0 };
@@ -350,10 +367,8 @@ static int compare(const struct args *args, pcap_t *pcap, char **texts, struct s
 	int verdict = -1;
 
 	if (filter_compile(pcap, texts[0], !args->plain, &codes[0], diag) &&
-	    filter_compile(pcap, texts[1], !args->plain, &codes[1], diag) &&
-	    filter_classic(&codes[0], diag) && filter_classic(&codes[1], diag))
-		verdict = skep_cbpf_compare(codes[0].insns, codes[0].count, codes[1].insns, codes[1].count,
-					    &packet, diag);
+	    filter_compile(pcap, texts[1], !args->plain, &codes[1], diag))
+		verdict = compare_codes(&codes[0], &codes[1], &packet, diag);
 	if (verdict == SKEP_CBPF_EQUAL)
 		printf("equal: they pass the same packets\n");
 	else if (verdict == SKEP_CBPF_EQUAL_WHOLE)

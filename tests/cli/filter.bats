@@ -194,6 +194,16 @@ END
 	[[ "$output" == "different: of this packet"*"which passes the first and not the second:"* ]]
 	run skep filter --equal tcp
 	[ "$status" = 2 ]
+	python3 -c '
+hosts = [f"host 11.{i >> 8}.{i & 255}.{i % 199}" for i in range(10000)]
+for name, members in (("a", hosts), ("b", hosts[:1] + hosts[:0:-1]), ("c", hosts[:5000] + hosts[5001:])):
+    open(name, "w").write("tcp and (" + " or ".join(members) + ")")'
+	run skep filter --equal a b
+	[ "$status" = 0 ]
+	[[ "$output" == "equal: "* ]]
+	run skep filter --equal a c
+	[ "$status" = 1 ]
+	[[ "$output" == "different: of this packet"*"passes the first and not the second:"* ]]
 }
 
 @test "filter: an expression that needs a loop is run by libpcap, which is said" {
