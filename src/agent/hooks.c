@@ -22,6 +22,7 @@
 #include "helper/vm.h"
 #include "hook/board.h"
 #include "hook/targets.h"
+#include "map/owner.h"
 #include "map/sys.h"
 
 extern const char agent_table[], agent_text_end[];
@@ -85,6 +86,8 @@ static void on_child(struct target_thread *thread, enum gate_child how)
 {
 	uint32_t ppid = (uint32_t)sys_call0(SYS_getppid);
 
+	if (how == GATE_CHILD_FORK)
+		owner_known_as = 0;
 	facts_of_another(thread);
 	if (how == GATE_CHILD_FORK) {
 		agent_forked(thread->pid, ppid);

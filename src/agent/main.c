@@ -87,6 +87,7 @@ static int agent_join(const struct agent_start *start)
 	if (got == MAP_FAILED)
 		return -errno;
 	madvise(got, start->arena_size, MADV_DONTDUMP); /* see memory_file.c */
+	owner_known_as = start->pid;
 	return got == at ? memory_enter(at) : -EEXIST;
 }
 
@@ -98,7 +99,7 @@ static void agent_introduce(const struct agent_start *start)
 
 	agent_self = (struct agent){
 		.memory = (struct memory *)(uintptr_t)start->arena, .targets = targets,
-		.process = process, .pid = start->pid, .why = start->why,
+		.process = process, .pid = (uint32_t)sys_call0(SYS_getpid), .why = start->why,
 	};
 	process_describe(process);
 	process->execs += start->why != AGENT_ATTACHED;

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * follow.c - starting, attaching, and being there at every exec.
+ * follow.c - starting, and being there at every exec.
  *
  * ptrace belongs to the thread that began it, so an exec is watched by the
  * follower's own thread from the question to the injection. That thread waits
  * for two kinds of news, questions and stops, of which only one can be slept on:
  * while it watches somebody it looks at both, often at first, then less so.
  */
-#include "hook/follow.h"
+#include "hook/follow_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,45 +23,12 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "hook/asker.h"
 #include "hook/gain.h"
-#include "hook/hold.h"
-#include "hook/inject.h"
-#include "hook/interrupted.h"
-#include "hook/reach.h"
 #include "hook/spaces.h"
-#include "hook/targets.h"
 #include "hook/trace.h"
 #include "map/memory.h"
 #include "map/owner.h"
-
-enum { WATCHED = 256, DETACH_NS = 2000000000 };
-
-/* A thread that is about to replace its program. */
-struct watch {
-	pid_t tid, pid;          /* tid 0: free */
-	struct process *process; /* may be NULL: there was no record left */
-	uint32_t nr;             /* of the system call */
-	uint64_t since;
-};
-
-struct follower {
-	struct memory *memory;
-	struct targets *targets;
-	struct injector injector;
-	struct spaces *spaces;
-	uint64_t device, inode;  /* of the arena's file */
-	uint64_t began;          /* whom records before that are of, others followed */
-	pthread_t thread;
-	bool started;
-	uint32_t stop;           /* atomic */
-	struct watch watch[WATCHED]; /* the thread's own */
-	unsigned watched;
-	struct reach reach;      /* the same */
-	pthread_mutex_t holding; /* a thread that attaches or detaches has it */
-	uint64_t swept;
-	follower_scan_fn *scan;  /* NULL: nobody reads files */
-	void *scan_arg;
-};
 
 struct targets *follower_targets(struct follower *follower)
 {
@@ -111,7 +77,7 @@ static uint32_t status_of(pid_t tid, const char *field)
 }
 
 /* NULL when all records are those of live targets. */
-static struct process *process_of(struct follower *follower, pid_t pid)
+struct process *follow_record(struct follower *follower, pid_t pid)
 {
 	struct process *process = process_find(follower->targets, (uint32_t)pid);
 
@@ -120,7 +86,7 @@ static struct process *process_of(struct follower *follower, pid_t pid)
 	return process;
 }
 
-static void refuse(struct process *process, enum process_whynot whynot, int error)
+void follow_refuse(struct process *process, enum process_whynot whynot, int error)
 {
 	if (!process)
 		return;
@@ -129,13 +95,13 @@ static void refuse(struct process *process, enum process_whynot whynot, int erro
 }
 
 /* A thread could not be seized. */
-static void refuse_seize(struct process *process, pid_t tid, int error)
+void follow_refuse_seize(struct process *process, pid_t tid, int error)
 {
 	uint32_t tracer = status_of(tid, "TracerPid:");
 
 	if (process && tracer)
 		process->tracer = tracer;
-	refuse(process, tracer ? WHYNOT_TRACED : WHYNOT_DENIED, error);
+	follow_refuse(process, tracer ? WHYNOT_TRACED : WHYNOT_DENIED, error);
 }
 
 /* What inject_start() said, as a reason. */
@@ -154,7 +120,7 @@ static enum process_whynot whynot_of(int error)
 
 /* --- injection into a stopped thread --- */
 
-static int bring_in(struct follower *follower, struct process *process, struct inject what)
+int follow_bring_in(struct follower *follower, struct process *process, struct inject what)
 {
 	pid_t pid = what.pid;
 	int error;
@@ -165,7 +131,7 @@ static int bring_in(struct follower *follower, struct process *process, struct i
 	scan_files(follower, pid, -1);
 	error = inject_start(&follower->injector, pid, &what);
 	if (error < 0 && error != -ESRCH)
-		refuse(process, whynot_of(error), error);
+		follow_refuse(process, whynot_of(error), error);
 	return error;
 }
 
@@ -221,7 +187,7 @@ static int64_t serve_will_exec(struct follower *follower, const struct mail_mess
 {
 	pid_t pid = (pid_t)message->pid, tid = (pid_t)message->tid;
 	struct watch *watch = watch_find(follower, 0);
-	struct process *process = process_of(follower, pid);
+	struct process *process = follow_record(follower, pid);
 	char name[4096] = "", path[4200];
 	int error;
 
@@ -231,12 +197,12 @@ static int64_t serve_will_exec(struct follower *follower, const struct mail_mess
 	if (access(path, F_OK) < 0 && errno == ENOENT)
 		return MAIL_NOT_FOLLOWED; /* a step of a search; the same */
 	if (program_gains(path, pid)) {
-		refuse(process, WHYNOT_PRIVILEGE, 0);
+		follow_refuse(process, WHYNOT_PRIVILEGE, 0);
 		return MAIL_NOT_FOLLOWED;
 	}
 	error = watch ? trace_seize(tid) : -EAGAIN;
 	if (error < 0) {
-		refuse_seize(process, tid, error);
+		follow_refuse_seize(process, tid, error);
 		return MAIL_NOT_FOLLOWED;
 	}
 	*watch = (struct watch){ .tid = tid, .pid = pid, .process = process,
@@ -302,7 +268,7 @@ static void watch_look(struct follower *follower, struct watch *watch)
 	spaces_forget(follower->spaces, watch->pid);
 	if (watch->process)
 		watch->process->host = 0;
-	bring_in(follower, watch->process,
+	follow_bring_in(follower, watch->process,
 		 (struct inject){ .why = AGENT_EXEC, .pid = tid, .exec_nr = watch->nr,
 				  .exec_tid = watch->tid });
 	trace_detach(tid, 0);
@@ -320,15 +286,40 @@ static serve_fn *const serve[MAIL_KINDS] = {
 	[MAIL_SPACE] = serve_space,
 };
 
+/* A record that an agent has made by what its process calls itself gets the id it has here. */
+static void rename_record(struct follower *follower, uint32_t own, uint32_t pid)
+{
+	struct process *process = process_find(follower->targets, own);
+
+	if (own == pid || !process || process_find(follower->targets, pid))
+		return;
+	process->pid = pid;
+	process->ppid = status_of((pid_t)pid, "PPid:");
+}
+
+/* Whoever is not found in its memory has not asked: nobody else is stopped in its place. */
+static int64_t serve_question(struct follower *follower, struct mail_message message)
+{
+	uint32_t own = message.pid;
+
+	if (message.kind >= MAIL_KINDS || !serve[message.kind])
+		return -ENOSYS;
+	if (!asker_find(&message)) {
+		if (message.kind != MAIL_WILL_EXEC)
+			return -EPERM;
+		follow_refuse(process_find(follower->targets, own), WHYNOT_DENIED, -EPERM);
+		return MAIL_NOT_FOLLOWED;
+	}
+	rename_record(follower, own, message.pid);
+	return serve[message.kind](follower, &message);
+}
+
 static void serve_mail(struct follower *follower)
 {
 	struct mail_slot *slot;
 
 	for (uint32_t at = 0; (slot = mail_next(&follower->targets->mail, &at)); at++) {
-		uint32_t kind = slot->message.kind;
-
-		mail_answer(slot, kind < MAIL_KINDS && serve[kind]
-					  ? serve[kind](follower, &slot->message) : -ENOSYS);
+		mail_answer(slot, serve_question(follower, slot->message));
 	}
 }
 
@@ -491,18 +482,18 @@ static _Noreturn void spawn_child(int go, int told, char *const argv[])
 
 static void spawn_hold(struct follower *follower, pid_t pid, const char *file, bool *held)
 {
-	struct process *process = process_of(follower, pid);
+	struct process *process = follow_record(follower, pid);
 	char path[4096];
 	int error;
 
 	*held = false;
 	if (program_search(path, sizeof(path), file) == 0 && program_gains(path, pid)) {
-		refuse(process, WHYNOT_PRIVILEGE, 0);
+		follow_refuse(process, WHYNOT_PRIVILEGE, 0);
 		return;
 	}
 	error = trace_seize(pid);
 	if (error < 0)
-		refuse_seize(process, pid, error);
+		follow_refuse_seize(process, pid, error);
 	*held = error == 0;
 }
 
@@ -547,7 +538,7 @@ pid_t follower_spawn(struct follower *follower, char *const argv[])
 		spawn_hold(follower, pid, argv[0], &held);
 		error = write(go[1], "", 1) == 1 ? 0 : -errno;
 		if (held && wait_for_exec(pid) == 0) {
-			bring_in(follower, process_find(follower->targets, (uint32_t)pid),
+			follow_bring_in(follower, process_find(follower->targets, (uint32_t)pid),
 				 (struct inject){ .why = AGENT_SPAWNED, .pid = pid,
 						  .exec_nr = SYS_execve, .exec_tid = pid });
 			trace_detach(pid, 0);
@@ -564,125 +555,4 @@ pid_t follower_spawn(struct follower *follower, char *const argv[])
 	close(go[1]);
 	close(told[0]);
 	return pid > 0 && error == 0 ? pid : error;
-}
-
-/* --- a process that runs already --- */
-
-/* All threads are held, told to leave, and let go, until none is in the agent. */
-static int take_out(struct follower *follower, const struct agent_at *at,
-		    const struct inject *what)
-{
-	const struct timespec pause = { .tv_nsec = 500000 };
-	uint64_t begin = owner_clock();
-	int error;
-
-	do {
-		struct hold hold = { 0 };
-
-		error = hold_all(&hold, what->pid);
-		if (error == 0)
-			error = inject_stop(&follower->injector, at, hold.tids.items,
-					    hold.tids.count, what);
-		for (size_t i = 0; i < hold.tids.count; i++)
-			interrupted_let_go(hold.tids.items[i]);
-		hold_release(&hold);
-		if (error == -EAGAIN)
-			nanosleep(&pause, NULL);
-	} while (error == -EAGAIN && owner_clock() - begin < DETACH_NS);
-	return error == -EAGAIN ? -ETIMEDOUT : error;
-}
-
-static int back_out(struct follower *follower, const struct inject *what)
-{
-	struct agent_at at;
-	int found = inject_find(what->pid, &at);
-
-	return found > 0 ? take_out(follower, &at, what) : found < 0 ? found : -ESRCH;
-}
-
-/*
- * What is there of a supervisor before us. 0: nothing any more, the way is free; 1: an agent
- * of this machine, which asks us from now on; -EALREADY: one that asked us all the time.
- */
-static int take_over(struct follower *follower, pid_t pid)
-{
-	struct process *process = process_find(follower->targets, (uint32_t)pid);
-	struct inject what = { .pid = pid, .orphan = true };
-	struct agent_at at;
-	bool ours;
-	int error;
-
-	if (inject_find(pid, &at) <= 0) {
-		if (process && process->state == PROCESS_FOLLOWED)
-			process_leave(process); /* its number is another's by now */
-		return 0;
-	}
-	ours = at.device == follower->device && at.inode == follower->inode;
-	if (ours && process && process->state == PROCESS_FOLLOWED)
-		return process->start_ns < follower->began ? 1 : -EALREADY;
-	what.orphan = !ours;
-	error = take_out(follower, &at, &what);
-	if (error < 0 && error != -ESRCH)
-		refuse(process_of(follower, pid), error == -EBUSY ? WHYNOT_OTHER : WHYNOT_ERROR,
-		       error);
-	return error;
-}
-
-static int attach(struct follower *follower, pid_t pid)
-{
-	struct inject what = { .why = AGENT_ATTACHED, .pid = pid };
-	struct hold hold = { 0 };
-	struct process *process;
-	int error;
-
-	if (kill(pid, 0) < 0 && errno == ESRCH)
-		return -ESRCH;
-	error = take_over(follower, pid);
-	if (error != 0)
-		return error < 0 ? error : 0;
-	process = process_of(follower, pid);
-	error = hold_all(&hold, pid);
-	if (error < 0 && error != -ESRCH)
-		refuse_seize(process, pid, error);
-	if (error == 0)
-		error = bring_in(follower, process, what);
-	if (error == 0) {
-		what.process = process_index(follower->targets, process);
-		for (size_t i = 0; i < hold.tids.count && error == 0; i++)
-			error = inject_thread(&follower->injector, hold.tids.items[i], &what);
-		if (error == 0)
-			error = inject_patch(&follower->injector, pid, &what, hold_is_shared(pid));
-		if (error < 0) {
-			hold_release(&hold);
-			back_out(follower, &what);
-			refuse(process, WHYNOT_ERROR, error);
-		}
-	}
-	hold_release(&hold);
-	return error;
-}
-
-int follower_attach(struct follower *follower, pid_t pid)
-{
-	int error;
-
-	pthread_mutex_lock(&follower->holding);
-	error = attach(follower, pid);
-	pthread_mutex_unlock(&follower->holding);
-	return error;
-}
-
-int follower_detach(struct follower *follower, pid_t pid)
-{
-	struct process *process = process_find(follower->targets, (uint32_t)pid);
-	struct inject what = { .pid = pid };
-	int error;
-
-	if (!process || process->state != PROCESS_FOLLOWED)
-		return -ESRCH;
-	what.process = process_index(follower->targets, process);
-	pthread_mutex_lock(&follower->holding);
-	error = back_out(follower, &what);
-	pthread_mutex_unlock(&follower->holding);
-	return error;
 }

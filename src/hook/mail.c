@@ -86,13 +86,18 @@ static bool slot_lost(const struct mail_slot *slot, uint64_t self)
 	       __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) == MAIL_EMPTY;
 }
 
-int64_t mail_ask(struct mail *mail, struct owner_table *owners, const struct mail_message *ask)
+int64_t mail_ask(struct mail *mail, struct owner_table *owners,
+		 const struct mail_message *question)
 {
+	struct mail_message own = *question, *volatile ask = &own; /* the server reads it here */
 	uint64_t self = owner_self(owners);
-	struct mail_slot *slot = slot_ask(mail, owners, self, ask);
+	struct mail_slot *slot;
 	int64_t answer = -ESRCH;
 	uint32_t state;
 
+	own.self = (uint64_t)(uintptr_t)&own;
+	own.number = __atomic_add_fetch(&mail->numbers, 1, __ATOMIC_RELAXED);
+	slot = slot_ask(mail, owners, self, ask);
 	if (!slot)
 		return -ESRCH;
 	while ((state = __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE)) != MAIL_ANSWERED ||

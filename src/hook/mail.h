@@ -34,6 +34,7 @@ struct mail_message {
 	uint32_t kind;       /* enum mail_kind */
 	uint32_t pid, tid;   /* of who asks */
 	uint64_t arg[3];
+	uint64_t self, number; /* mail_ask()'s: where it lies in the asker, and one of its own */
 };
 
 enum mail_state { MAIL_EMPTY, MAIL_ASKED, MAIL_SERVING, MAIL_ANSWERED };
@@ -51,12 +52,14 @@ enum { MAIL_SLOTS = 256 };
 struct mail {
 	uint32_t bell;       /* goes up with each question; the server waits on it */
 	uint32_t reserved;
+	uint64_t numbers;    /* of questions so far */
 	uint64_t server;     /* owner word of who answers; 0: nobody does */
 	struct mail_slot slot[MAIL_SLOTS];
 };
 
 /* Asks and waits. -ESRCH: nobody answers (any more). */
-int64_t mail_ask(struct mail *mail, struct owner_table *owners, const struct mail_message *ask);
+int64_t mail_ask(struct mail *mail, struct owner_table *owners,
+		 const struct mail_message *question);
 
 /* Whether somebody alive answers. */
 bool mail_served(struct mail *mail, struct owner_table *owners);

@@ -12,7 +12,7 @@
 #include <skep/feature.h>
 
 #define DIRECTORY_MAGIC 0x3052494450454b53ull /* "SKEPDIR0" */
-#define DIRECTORY_LAYOUT 3u
+#define DIRECTORY_LAYOUT 4u
 #define LOCK_ROUNDS 3 /* of a second each, see owner_lock() */
 #define ENTRIES_MAX (1u << 20)
 

@@ -71,6 +71,9 @@ struct owner_process {
 
 extern struct owner_process *owner_process;
 
+/* This process's id as the other participants see it; 0: as it does. Of no child. */
+extern uint32_t owner_known_as;
+
 /* Once per process, before its first arena. 0 or -ENOMEM. */
 int owner_process_init(void);
 /* After its last. */

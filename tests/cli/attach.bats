@@ -293,3 +293,13 @@ probed_by_name() {
 	grep -qx done said
 	exec 9>&-
 }
+
+@test "attach: a process in a pid namespace of its own is named as it is seen here" {
+	unshare -Urpf true 2>/dev/null || skip "no user namespaces here"
+	snoop
+	skep run -j -o events opensnoop.o -- unshare -Urpf sh -c 'id -u; exit 4' >said || status=$?
+	[ "$status" = 4 ]
+	[ "$(cat said)" = 0 ]
+	# Whether it is followed is up to the kernel; process 1 of this namespace is nobody's target.
+	! grep '"process":1,' events
+}

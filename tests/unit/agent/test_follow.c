@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -676,6 +677,24 @@ static void follow__a_command_goes_on_without_its_supervisor(void **state)
 	unlink(path);
 }
 
+/* As one in another pid namespace might, whose number is another's here. */
+static void follow__nobody_is_stopped_for_what_another_asks(void **state)
+{
+	struct running running = running_start();
+	const struct mail_message ask = {
+		.kind = MAIL_WILL_EXEC, .pid = (uint32_t)running.pid, .tid = (uint32_t)running.pid,
+		.arg = { (uint64_t)AT_FDCWD, (uintptr_t)"/bin/true", 59 },
+	};
+
+	(void)state;
+	assert_int_equal(mail_ask(&targets->mail, memory_owners(memory), &ask), MAIL_NOT_FOLLOWED);
+	running_check(&running);
+	/* Nobody holds it: it can be attached to. */
+	assert_int_equal(follower_attach(follower, running.pid), 0);
+	assert_int_equal(follower_detach(follower, running.pid), 0);
+	running_end(&running);
+}
+
 static void follow__attaching_to_nobody_is_an_error(void **state)
 {
 	pid_t pid = fork();
@@ -719,6 +738,8 @@ int main(void)
 		cmocka_unit_test_teardown(follow__a_process_of_another_live_supervisor_is_left_to_it,
 					  running_teardown),
 		cmocka_unit_test(follow__a_command_goes_on_without_its_supervisor),
+		cmocka_unit_test_teardown(follow__nobody_is_stopped_for_what_another_asks,
+					  running_teardown),
 		cmocka_unit_test(follow__attaching_to_nobody_is_an_error),
 	};
 

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * follow_impl.h - what the files of the follower share: follow.c starts commands and is there
+ * at every exec, follow_running.c comes to processes that run already.
+ *
+ * Threads: as each member says.
+ */
+#ifndef HOOK_FOLLOW_IMPL_H
+#define HOOK_FOLLOW_IMPL_H
+
+#include <pthread.h>
+
+#include "hook/follow.h"
+#include "hook/inject.h"
+#include "hook/reach.h"
+#include "hook/targets.h"
+
+enum { WATCHED = 256};
+
+/* A thread that is about to replace its program. */
+struct watch {
+	pid_t tid, pid;          /* tid 0: free */
+	struct process *process; /* may be NULL: there was no record left */
+	uint32_t nr;             /* of the system call */
+	uint64_t since;
+};
+
+struct follower {
+	struct memory *memory;
+	struct targets *targets;
+	struct injector injector;
+	struct spaces *spaces;
+	uint64_t device, inode;  /* of the arena's file */
+	uint64_t began;          /* whom records before that are of, others followed */
+	pthread_t thread;
+	bool started;
+	uint32_t stop;           /* atomic */
+	struct watch watch[WATCHED]; /* the thread's own */
+	unsigned watched;
+	struct reach reach;      /* the same */
+	pthread_mutex_t holding; /* a thread that attaches or detaches has it */
+	uint64_t swept;
+	follower_scan_fn *scan;  /* NULL: nobody reads files */
+	void *scan_arg;
+};
+
+/* Its record, an old one or a new; NULL when all records are those of live targets. */
+struct process *follow_record(struct follower *follower, pid_t pid);
+/* It is not followed, and why; NULL is accepted. */
+void follow_refuse(struct process *process, enum process_whynot whynot, int error);
+/* The same where a thread could not be seized. */
+void follow_refuse_seize(struct process *process, pid_t tid, int error);
+/* The agent into a process whose first thread is held. */
+int follow_bring_in(struct follower *follower, struct process *process, struct inject what);
+
+#endif
