@@ -118,13 +118,20 @@ static bool compile_by_libpcap(pcap_t *pcap, const char *text, bool optimise,
 }
 
 /* For skep_cbpf_compile(): libpcap without its optimiser, which would take stand-ins for numbers. */
-static int compile_with_sets(void *pcap, const char *text, struct skep_cbpf_insn **insns, size_t *count,
+struct set_compiler { pcap_t *pcap; const char *name; };
+
+static int compile_with_sets(void *arg, const char *text, struct skep_cbpf_insn **insns, size_t *count,
 			     struct skep_diag *diag)
 {
+	const struct set_compiler *compiler = arg;
 	struct filter_code code = { 0 };
 
-	if (!compile_by_libpcap(pcap, text, false, &code, diag))
+	/* the text has stand-ins: the message has the user's */
+	if (!compile_by_libpcap(compiler->pcap, text, false, &code, NULL)) {
+		skep_report(diag, SKEP_ARG, NULL, "the filter '%s' is not valid: %s", compiler->name,
+			    pcap_geterr(compiler->pcap));
 		return -EINVAL;
+	}
 	*insns = code.insns;
 	*count = code.count;
 	return 0;
@@ -138,7 +145,10 @@ static int compile_with_sets(void *pcap, const char *text, struct skep_cbpf_insn
 static bool compile_expression(pcap_t *pcap, const char *text, bool optimise,
 			       struct filter_code *code, struct skep_diag *diag)
 {
-	if (optimise && skep_cbpf_compile(text, code->name, compile_with_sets, pcap, &code->program, diag) < 0)
+	struct set_compiler compiler = { pcap, code->name };
+
+	if (optimise &&
+	    skep_cbpf_compile(text, code->name, compile_with_sets, &compiler, &code->program, diag) < 0)
 		return false;
 	if (code->program)
 		return true;

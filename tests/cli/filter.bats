@@ -254,6 +254,13 @@ for name, members in (("a", hosts), ("b", hosts[:1] + hosts[:0:-1]), ("c", hosts
 	[ "${passed%% *}" -gt 200 ]
 }
 
+@test "filter: what is wrong with an expression with sets is said of the user's text" {
+	python3 -c 'print("vlan and (" + " or ".join(f"host 10.0.0.{i}" for i in range(20)) + ")")' >hosts
+	run skep filter -y RAW -d -F hosts
+	[ "$status" = 1 ]
+	[[ "$output" == *"the filter 'hosts' is not valid: "*[Vv][Ll][Aa][Nn]* ]]
+}
+
 @test "filter: ten thousand addresses are a few eBPF instructions, as many as for a hundred" {
 	for count in 100 10000; do
 		python3 -c 'import sys; print(" or ".join(f"host {i % 223 + 1}.{i >> 8}.{i & 255}.{i * 7 % 256}" for i in range(int(sys.argv[1]))))' $count >hosts
