@@ -5,7 +5,8 @@
  *
  * gate.S calls gate_before() and gate_after() around the call. Numbers with a row
  * in `special` come here always: the calls that make and end threads, those that
- * change signals, and those that change what the agent stands on.
+ * change signals, and those that change what the agent stands on. gate_clone.c has those that
+ * return twice.
  */
 #include "agent/filter.h"
 #include "agent/gate.h"
@@ -13,7 +14,6 @@
 
 #include <asm/prctl.h>
 #include <errno.h>
-#include <linux/sched.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -51,189 +51,6 @@ void gate_aside(struct target_thread *thread, enum gate_aside why)
 {
 	if (gate_ops->aside)
 		gate_ops->aside(thread, why);
-}
-
-static enum gate_next leave_with(struct target_thread *thread, int64_t result)
-{
-	thread->regs.ax = (uint64_t)result;
-	return GATE_LEAVE;
-}
-
-/* --- clone --- */
-
-struct clone_request {
-	uint64_t flags, tls;
-};
-
-static bool clone_read(const struct target_thread *thread, struct clone_request *request)
-{
-	const struct target_regs *regs = &thread->regs;
-	struct clone_args args;
-
-	*request = (struct clone_request){ 0 };
-	if (regs->orig_ax == SYS_vfork)
-		request->flags = CLONE_VM | CLONE_VFORK;
-	if (regs->orig_ax == SYS_clone)
-		*request = (struct clone_request){ regs->di, regs->r8 };
-	if (regs->orig_ax != SYS_clone3)
-		return true;
-	if (regs->si < CLONE_ARGS_SIZE_VER0 ||
-	    fault_copy(&args, (const void *)(uintptr_t)regs->di, CLONE_ARGS_SIZE_VER0) < 0)
-		return false;
-	*request = (struct clone_request){ args.flags, args.tls };
-	return true;
-}
-
-static void vfork_save(struct target_thread *thread)
-{
-	struct thread_saved *saved = &thread->saved[thread->vforks++];
-
-	saved->regs = thread->regs;
-	saved->status = thread->status;
-	saved->blocked = thread->blocked;
-	saved->altstack = thread->altstack;
-	saved->actions = thread->actions;
-	saved->tid = thread->tid;
-	saved->pid = thread->pid;
-	saved->hooked = thread->hooked;
-	saved->aside = thread->aside;
-	saved->dispatched = thread->dispatched;
-	saved->settled = thread->settled;
-	if (!thread->vfork_sighand)
-		signal_actions_copy(&saved->child, thread->actions);
-}
-
-static void vfork_restore(struct target_thread *thread)
-{
-	struct thread_saved *saved = &thread->saved[--thread->vforks];
-
-	thread->regs = saved->regs;
-	thread->status = saved->status;
-	thread->blocked = saved->blocked;
-	thread->altstack = saved->altstack;
-	thread->actions = saved->actions;
-	thread->tid = saved->tid;
-	thread->pid = saved->pid;
-	thread->hooked = saved->hooked;
-	thread->aside = saved->aside;
-	thread->dispatched = saved->dispatched;
-	thread->settled = saved->settled;
-	thread->waiting = thread->exec_mask = false;
-}
-
-/* A record for a child that runs beside its parent in one memory. */
-static struct target_thread *clone_record(struct target_thread *parent,
-					  const struct clone_request *request)
-{
-	struct target_thread *child = thread_new();
-
-	if (!child)
-		return NULL;
-	child->regs = parent->regs;
-	child->status = parent->status;
-	child->call = parent->call;
-	child->clone_kind = parent->clone_kind;
-	child->hooked = parent->hooked;
-	child->blocked = parent->blocked;
-	child->actions = parent->actions;
-	if (request->flags & CLONE_VFORK)
-		child->altstack = parent->altstack;
-	if (!(request->flags & CLONE_SIGHAND)) {
-		signal_actions_copy(&child->own_actions, parent->actions);
-		child->actions = &child->own_actions;
-	}
-	if (parent->clone_kind == GATE_CHILD_SHARED)
-		thread_unbind(parent);
-	else
-		thread_bind(child, request->tls);
-	return child;
-}
-
-static enum gate_next call_clone(struct target_thread *thread)
-{
-	struct clone_request request;
-	bool vm, vfork, tls;
-
-	if (!clone_read(thread, &request))
-		return GATE_CALL; /* the kernel says why not */
-	vm = request.flags & CLONE_VM;
-	vfork = request.flags & CLONE_VFORK;
-	tls = request.flags & CLONE_SETTLS;
-	thread->child = thread;
-	thread->clone_kind = !vm ? GATE_CHILD_FORK : tls ? GATE_CHILD_THREAD :
-			     vfork ? GATE_CHILD_VFORK : GATE_CHILD_SHARED;
-	if (thread->clone_kind == GATE_CHILD_VFORK && thread->vforks == THREAD_VFORKS)
-		return leave_with(thread, -EAGAIN);
-	if (thread->clone_kind == GATE_CHILD_VFORK) {
-		thread->vfork_sighand = request.flags & CLONE_SIGHAND;
-		vfork_save(thread);
-	} else if (thread->clone_kind == GATE_CHILD_FORK) {
-		if (gate_ops->fork)
-			gate_ops->fork(true);
-		signal_lock(thread->actions);
-		thread_lock();
-	} else {
-		thread->child = clone_record(thread, &request);
-		if (!thread->child)
-			return leave_with(thread, -ENOMEM);
-	}
-	return GATE_CLONE;
-}
-
-/* The parent's side is over, with or without a child. */
-static void clone_end(struct target_thread *thread, bool born)
-{
-	if (thread->clone_kind == GATE_CHILD_VFORK) {
-		vfork_restore(thread);
-	} else if (thread->clone_kind == GATE_CHILD_FORK) {
-		thread_unlock();
-		signal_unlock(thread->actions);
-		if (gate_ops->fork)
-			gate_ops->fork(false);
-	} else if (!born) {
-		thread_free(thread->child);
-	}
-	thread->child = NULL;
-}
-
-void gate_cloned(struct target_thread *thread, int64_t result)
-{
-	enum gate_child kind;
-
-	clone_end(thread, result >= 0);
-	kind = (enum gate_child)thread->clone_kind;
-	if (result >= 0 && gate_ops->forked)
-		gate_ops->forked(thread, &thread->regs, (int32_t)result, kind);
-	gate_after(thread, result);
-}
-
-void gate_child(struct target_thread *thread)
-{
-	enum gate_child kind = (enum gate_child)thread->clone_kind;
-	int64_t tid = sys_call0(SYS_gettid), pid = sys_call0(SYS_getpid);
-
-	thread->unseen = tid < 0 || pid < 0; /* a filter refuses us even that */
-	thread->tid = (uint32_t)tid;
-	thread->pid = (uint32_t)pid;
-	if (kind == GATE_CHILD_FORK) {
-		thread_unlock();
-		signal_unlock(thread->actions);
-		if (gate_ops->fork)
-			gate_ops->fork(false);
-		if (thread->key == 0 || thread->key >> 16 != thread_fs_base())
-			thread_bind(thread, thread_fs_base());
-		sample_forget(thread);
-		thread_forked(thread);
-		thread->vforks = 0;
-	}
-	if (kind == GATE_CHILD_VFORK && !thread->vfork_sighand)
-		thread->actions = &thread->saved[thread->vforks - 1].child;
-	signal_child(thread);
-	dispatch_begin(thread);
-	if (gate_ops->child && !thread->unseen)
-		gate_ops->child(thread, kind);
-	sample_adjust(thread);
-	gate_after(thread, 0);
 }
 
 /* --- the end of a thread, and of a program --- */
@@ -276,7 +93,7 @@ static enum gate_next call_arch_prctl(struct target_thread *thread)
 	result = sys_make(SYS_arch_prctl, ARCH_SET_FS, thread->regs.si, 0, 0, 0, 0);
 	if (result == 0)
 		thread_bind(thread, thread->regs.si);
-	return leave_with(thread, result);
+	return gate_leave_with(thread, result);
 }
 
 static const uint64_t no_arguments[6];
@@ -324,7 +141,7 @@ static enum gate_next call_prctl(struct target_thread *thread)
 		thread->aside = false;
 		dispatch_begin(thread);
 	}
-	return leave_with(thread, result);
+	return gate_leave_with(thread, result);
 }
 
 /*
@@ -461,7 +278,7 @@ void gate_undo(struct target_thread *thread)
 {
 	thread->after = NULL;
 	if (thread->child)
-		clone_end(thread, false);
+		gate_clone_over(thread, false);
 	if (thread->exec_mask)
 		signal_exec_failed(thread);
 }

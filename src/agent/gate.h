@@ -152,6 +152,16 @@ extern const struct board_ways *gate_ways;
 
 enum gate_next gate_before(struct target_thread *thread, uint64_t flags);
 enum gate_next gate_after(struct target_thread *thread, int64_t result);
+enum gate_next gate_call_clone(struct target_thread *thread);
+/* The parent's side is over, with or without a child. */
+void gate_clone_over(struct target_thread *thread, bool born);
+/* The call is not made: that is its result. */
+static inline enum gate_next gate_leave_with(struct target_thread *thread, int64_t result)
+{
+	thread->regs.ax = (uint64_t)result;
+	return GATE_LEAVE;
+}
+
 /* A call that is not made after all, as a signal came first. */
 void gate_undo(struct target_thread *thread);
 void gate_cloned(struct target_thread *thread, int64_t result);

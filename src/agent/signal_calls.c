@@ -23,12 +23,6 @@
 			      SA_NODEFER | SA_RESETHAND | 0x800 /* SA_EXPOSE_TAGBITS */ |        \
 			      KERNEL_SA_RESTORER))
 
-static enum gate_next leave_with(struct target_thread *thread, int64_t result)
-{
-	thread->regs.ax = (uint64_t)result;
-	return GATE_LEAVE;
-}
-
 static bool get(void *to, uint64_t from, size_t size)
 {
 	return fault_copy(to, (const void *)(uintptr_t)from, size) == 0;
@@ -51,7 +45,7 @@ enum gate_next signal_call_sigaction(struct target_thread *thread)
 	    (regs->si && sig == SIGSTOP))
 		return GATE_CALL; /* an error, which the kernel names */
 	if (regs->si && !get(&set, regs->si, sizeof(set)))
-		return leave_with(thread, -EFAULT);
+		return gate_leave_with(thread, -EFAULT);
 	signal_lock(actions);
 	old = actions->app[sig];
 	if (regs->si) {
@@ -66,7 +60,7 @@ enum gate_next signal_call_sigaction(struct target_thread *thread)
 		thread->kept &= ~SIGNAL_BIT(sig);
 	if (result == 0 && regs->dx && !put(regs->dx, &old, sizeof(old)))
 		result = -EFAULT;
-	return leave_with(thread, result);
+	return gate_leave_with(thread, result);
 }
 
 /* The kernel has set its mask; a signal that this let through is at our heels. */
@@ -100,7 +94,7 @@ enum gate_next signal_call_sigprocmask(struct target_thread *thread)
 	if (regs->r10 != 8)
 		return GATE_CALL;
 	if (regs->si && !get(&thread->mask_set, regs->si, 8))
-		return leave_with(thread, -EFAULT);
+		return gate_leave_with(thread, -EFAULT);
 	thread->mask_set &= ~SIGNALS_OURS;
 	if (regs->si)
 		thread->call.arg[1] = (uint64_t)(uintptr_t)&thread->mask_set;
@@ -160,12 +154,12 @@ enum gate_next signal_call_sigaltstack(struct target_thread *thread)
 	else if (signal_on_stack(&thread->altstack, regs->sp))
 		old.flags |= SS_ONSTACK;
 	if (regs->di && !get(&set, regs->di, sizeof(set)))
-		return leave_with(thread, -EFAULT);
+		return gate_leave_with(thread, -EFAULT);
 	if (regs->di)
 		result = stack_set(thread, &set, regs->sp);
 	if (result == 0 && regs->si && !put(regs->si, &old, sizeof(old)))
 		result = -EFAULT;
-	return leave_with(thread, result);
+	return gate_leave_with(thread, result);
 }
 
 /* --- leaving a handler --- */
