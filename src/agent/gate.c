@@ -28,6 +28,7 @@
 #endif
 #define FLAGS_STATUS 0x8d5ull /* carry, parity, adjust, zero, sign, overflow */
 #define FLAGS_NOT_OURS 0x100ull /* a debugger's single step */
+enum { STOP_TRIES = 10000 }; /* a millisecond each: so long threads may take to leave */
 
 static const struct gate_ops no_ops;
 static const uint64_t nothing_wanted[GATE_CALLS / 64];
@@ -428,7 +429,7 @@ int gate_stop(void)
 
 	if (gate_ops == &no_ops)
 		return -EALREADY;
-	for (int i = 0; i < 2000 && thread_count() > (self != NULL); i++) {
+	for (int i = 0; i < STOP_TRIES && thread_count() > (self != NULL); i++) {
 		dismiss(self);
 		sys_call2(SYS_nanosleep, &pause, NULL);
 	}

@@ -14,7 +14,7 @@
 #include "hook/interrupted.h"
 #include "map/owner.h"
 
-enum { DETACH_NS = 2000000000 };
+#define DETACH_NS UINT64_C(15000000000) /* a busy machine may keep a thread from its end for long */
 
 /* All threads are held, told to leave, and let go, until none is in the agent. */
 static int take_out(struct follower *follower, const struct agent_at *at,
