@@ -49,9 +49,11 @@ static bool same(struct track a, struct track b)
 	       !memcmp(a.off, b.off, sizeof(a.off));
 }
 
-static uint16_t frames_of(struct track track)
+uint16_t track_frames(struct track track)
 {
-	return track.frame >= 0 ? (uint16_t)(1u << track.frame) : track.frames;
+	if (track.frame < 0)
+		return track.frames;
+	return (uint16_t)(1u << track.frame);
 }
 
 static const char *track_text(struct track track, char text[TEXT])
@@ -96,7 +98,7 @@ static struct track join(struct track a, struct track b)
 		return b;
 	if (a.frame == TRACK_VAGUE || b.frame == TRACK_VAGUE ||
 	    (a.frame >= 0 && b.frame >= 0 && a.frame != b.frame))
-		return vague(frames_of(a) | frames_of(b));
+		return vague(track_frames(a) | track_frames(b));
 	/* What is none counts as the upper end of the stack that the other points into. */
 	if (a.frame == TRACK_NONE)
 		a = place(b.frame, 0);
@@ -124,7 +126,7 @@ static struct track mixed(struct track a, struct track b)
 		return nowhere;
 	if (a.frame == TRACK_VAGUE || b.frame == TRACK_VAGUE ||
 	    (a.frame >= 0 && b.frame >= 0 && a.frame != b.frame))
-		return vague(frames_of(a) | frames_of(b));
+		return vague(track_frames(a) | track_frames(b));
 	return somewhere(a.frame >= 0 ? a.frame : b.frame);
 }
 
@@ -139,7 +141,7 @@ static struct track after_alu(const struct insn *insn, const struct track_row *r
 		return src;
 	if (insn->op != ALU_ADD && insn->op != ALU_SUB)
 		return dst.frame == TRACK_NONE && src.frame == TRACK_NONE
-			       ? nowhere : vague(frames_of(dst) | frames_of(src));
+			       ? nowhere : vague(track_frames(dst) | track_frames(src));
 	if (!insn->source_is_imm)
 		return mixed(dst, src);
 	return moved(dst, insn->op == ALU_ADD ? insn->imm : -insn->imm);
@@ -164,12 +166,12 @@ static struct track filled(struct look *look, const struct insn *insn, struct tr
 	if (insn->width != SLOT_SIZE || pointer.frame == TRACK_NONE)
 		return nowhere;
 	if (pointer.frame == TRACK_VAGUE || !pointer.count)
-		return vague(frames_of(pointer));
+		return vague(track_frames(pointer));
 	for (unsigned i = 0; i < pointer.count; i++) {
 		struct track *slot = slot_at(look, row, pointer.frame, pointer.off[i] + insn->off);
 
 		if (!slot)
-			return vague(frames_of(pointer));
+			return vague(track_frames(pointer));
 		value = join(value, *slot);
 	}
 	return value;

@@ -49,6 +49,9 @@ struct looks {
 	bool seen[SUBPROGS_MAX + 2];
 };
 
+/* The frames it may point into, a bit each (log_stack.c). */
+uint16_t track_frames(struct track track);
+
 /* log_use.c */
 int look_effects(struct env *env, struct look *look);
 void look_adds_callee(struct look *look, uint32_t callsite, const struct look *callee);

@@ -37,7 +37,7 @@ static struct place place_of(struct track track, struct place otherwise)
 
 	if (track.frame == TRACK_NONE)
 		return otherwise;
-	place.stacks = track.frame >= 0 ? (uint16_t)(1u << track.frame) : track.frames;
+	place.stacks = track_frames(track);
 	if (track.frame < 0 || !track.count)
 		return place;
 	place.kind = PLACE_KNOWN;
