@@ -2,13 +2,7 @@
 /*
  * patch.c - see patch.h. [runtime]
  *
- * Memory for stubs comes in areas, reserved near the code by asking the kernel for one address
- * after the other and never replacing what is there:
- *
- *      area: | stubs, executable | pages of this batch, writable | reserved, no access |
- *            base                sealed                          used              size
- *
- * Records are in pools that only grow, so that a signal handler can follow their lists.
+ * Sites are in a table by address, which only grows, so that a signal handler can look there.
  */
 #include "agent/patch.h"
 
@@ -17,184 +11,24 @@
 #include <linux/membarrier.h>
 #include <string.h>
 #include <sys/mman.h>
+#include "agent/patch_memory.h"
 #include "base/base.h"
 #include "map/sys.h"
 
 enum {
 	PAGE = 4096,
-	AREA_SIZE = 1 << 20,
-	POOL_SIZE = 1 << 16,
 	BUCKETS = 1 << 13,
 	JUMP = 0xe9,
 	TRAP = 0xcc,
 };
 
-/* Less than 2 GiB: the code itself and what it refers to must be in reach too. */
-#define REACH ((uint64_t)0x70000000)
-#define LOWEST ((uint64_t)0x10000)
-#define HIGHEST ((uint64_t)0x7ffffffff000)
-
-struct patch_area {
-	struct patch_area *next;
-	uint64_t base, size, used, sealed;
-};
-
-struct pool {
-	struct pool *next;
-	size_t used;
-};
-
 uint64_t patch_gate, patch_ways;
 bool (*patch_occupied)(uint64_t from, uint64_t to);
-static struct patch_area *areas;
-static struct pool *pools;
 static struct patch_site *buckets[BUCKETS];
 
 static void *at_address(uint64_t address)
 {
 	return (void *)(uintptr_t)address;
-}
-
-static int64_t map_pages(uint64_t address, uint64_t size, int prot, int flags)
-{
-	return sys_call(SYS_mmap, address, size, (uint64_t)prot,
-			(uint64_t)(MAP_PRIVATE | MAP_ANONYMOUS | flags), (uint64_t)-1, 0);
-}
-
-static void *pool_alloc(size_t size)
-{
-	struct pool *pool = pools;
-
-	size = (size + 15) & ~(size_t)15;
-	if (!pool || pool->used + size > POOL_SIZE) {
-		int64_t got = map_pages(0, POOL_SIZE, PROT_READ | PROT_WRITE, 0);
-
-		if (got <= 0)
-			return NULL;
-		pool = (struct pool *)(uintptr_t)got;
-		pool->used = (sizeof(*pool) + 15) & ~(size_t)15;
-		pool->next = pools;
-		pools = pool;
-	}
-	pool->used += size;
-	return (char *)pool + pool->used - size;
-}
-
-/* --- areas --- */
-
-/* The kernels that know MAP_FIXED_NOREPLACE answer -EEXIST; older ones go elsewhere. */
-static int64_t reserve_at(uint64_t address, uint64_t size)
-{
-	int64_t got = map_pages(address, size, PROT_NONE, MAP_NORESERVE | MAP_FIXED_NOREPLACE);
-
-	if (got >= 0 && (uint64_t)got != address) {
-		sys_call2(SYS_munmap, got, size);
-		return -EEXIST;
-	}
-	return got;
-}
-
-/*
- * Below the code first: above a program is its heap, which must be able to grow. Steps double
- * until they reach the distance of other mappings, so that a few dozen calls find a place.
- */
-static int64_t reserve_near(uint64_t address, uint64_t size)
-{
-	uint64_t page = address & ~(uint64_t)(AREA_SIZE - 1);
-
-	for (int up = 0; up < 2; up++) {
-		uint64_t step = AREA_SIZE, distance = step;
-
-		for (; distance < REACH; distance += step) {
-			uint64_t at = up ? page + distance : page - distance;
-			int64_t got;
-
-			if ((!up && distance + LOWEST > page) || at + size > HIGHEST)
-				break;
-			got = reserve_at(at, size);
-			if (got >= 0 || got == -ENOMEM)
-				return got;
-			if (step < 64u << 20 && distance >= 16 * step)
-				step *= 2;
-		}
-	}
-	return -ENOMEM;
-}
-
-static bool in_reach(const struct patch_area *area, uint64_t address)
-{
-	uint64_t end = area->base + area->size;
-
-	return address > area->base ? address - area->base < REACH : end - address < REACH;
-}
-
-static struct patch_area *area_for(uint64_t address, uint64_t need)
-{
-	struct patch_area *area;
-	int64_t base;
-
-	for (area = areas; area; area = area->next)
-		if (in_reach(area, address) && area->size - area->used >= need)
-			return area;
-	area = pool_alloc(sizeof(*area));
-	if (!area)
-		return NULL;
-	base = reserve_near(address, AREA_SIZE);
-	if (base < 0)
-		return NULL;
-	area->base = (uint64_t)base;
-	area->size = AREA_SIZE;
-	area->used = area->sealed = 0;
-	area->next = areas;
-	__atomic_store_n(&areas, area, __ATOMIC_RELEASE);
-	return area;
-}
-
-/* Writable memory for a stub; sealed pages stay as they are. */
-static uint64_t area_take(uint64_t address, uint64_t size)
-{
-	struct patch_area *area;
-	uint64_t at, end, open;
-
-	size = (size + 15) & ~(uint64_t)15;
-	area = area_for(address, size);
-	if (!area)
-		return 0;
-	at = area->base + area->used;
-	end = (area->used + size + PAGE - 1) & ~(uint64_t)(PAGE - 1);
-	open = (area->used + PAGE - 1) & ~(uint64_t)(PAGE - 1);
-	if (end > open && sys_call3(SYS_mprotect, area->base + open, end - open,
-				    PROT_READ | PROT_WRITE) < 0)
-		return 0;
-	area->used += size;
-	return at;
-}
-
-/* The batch's pages become executable. What is left of the last stays unused. */
-static int seal_areas(void)
-{
-	for (struct patch_area *area = areas; area; area = area->next) {
-		uint64_t end = (area->used + PAGE - 1) & ~(uint64_t)(PAGE - 1);
-		int64_t error = 0;
-
-		if (end > area->sealed)
-			error = sys_call3(SYS_mprotect, area->base + area->sealed,
-					  end - area->sealed, PROT_READ | PROT_EXEC);
-		if (error < 0)
-			return (int)error;
-		area->used = area->sealed = end;
-	}
-	return 0;
-}
-
-bool patch_is_stub(uint64_t address)
-{
-	const struct patch_area *area = __atomic_load_n(&areas, __ATOMIC_ACQUIRE);
-
-	for (; area; area = area->next)
-		if (address - area->base < area->size)
-			return true;
-	return false;
 }
 
 /* --- sites --- */
@@ -417,7 +251,7 @@ static int write_stub(struct patch_site *site, const struct patch *patch, const 
 	uint64_t code_size = (patch->code_size + 7u) & ~7u;
 	/* before: code, then the template, then the literals of before */
 	size_t literals = size ? 16 : 0;
-	uint64_t stub = area_take(site->address, size + code_size);
+	uint64_t stub = patch_room(site->address, size + code_size);
 	int32_t distance;
 
 	if (!stub)
@@ -458,7 +292,7 @@ struct patch_site *patch_add(struct patch_batch *batch, const struct patch *patc
 	if (!site) {
 		struct patch_site **bucket = bucket_of(address);
 
-		site = pool_alloc(sizeof(*site));
+		site = patch_record(sizeof(*site));
 		if (!site)
 			return NULL;
 		*site = (struct patch_site){ .address = address, .next = *bucket,
@@ -504,7 +338,7 @@ static int replace_page(uint64_t address, const void *bytes, size_t size)
 {
 	uint64_t page = address & ~(uint64_t)(PAGE - 1);
 	uint64_t length = (address + size - page + PAGE - 1) & ~(uint64_t)(PAGE - 1);
-	int64_t copy = map_pages(0, length, PROT_READ | PROT_WRITE, 0);
+	int64_t copy = patch_pages(0, length, PROT_READ | PROT_WRITE, 0);
 	int64_t error;
 
 	if (copy < 0)
@@ -657,7 +491,7 @@ static int64_t batch_array(const struct patch_batch *batch, size_t *count, uint6
 	for (site = batch->first; site; site = site->following)
 		++*count;
 	*size = (*count * sizeof(site) + PAGE) & ~(uint64_t)(PAGE - 1);
-	got = map_pages(0, *size, PROT_READ | PROT_WRITE, 0);
+	got = patch_pages(0, *size, PROT_READ | PROT_WRITE, 0);
 	if (got < 0)
 		return got;
 	sites = at_address((uint64_t)got);
@@ -682,7 +516,7 @@ int patch_commit(struct patch_batch *batch, enum patch_mode mode)
 	uint64_t size;
 	size_t count;
 	int64_t array;
-	int error = seal_areas();
+	int error = patch_seal();
 
 	if (error || !batch->first)
 		return error;
@@ -730,19 +564,7 @@ void patch_forget(uint64_t start, uint64_t end)
 
 void patch_free(bool stubs_stay)
 {
-	for (struct patch_area *area = areas; area; area = area->next) {
-		uint64_t kept = stubs_stay ? area->sealed : 0;
-
-		if (area->size > kept)
-			sys_call2(SYS_munmap, area->base + kept, area->size - kept);
-	}
-	areas = NULL;
 	for (unsigned i = 0; i < BUCKETS; i++)
 		buckets[i] = NULL;
-	while (pools) {
-		struct pool *next = pools->next;
-
-		sys_call2(SYS_munmap, (uintptr_t)pools, POOL_SIZE);
-		pools = next;
-	}
+	patch_memory_free(stubs_stay);
 }
