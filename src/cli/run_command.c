@@ -369,6 +369,13 @@ static void print_end(struct running *run)
 {
 	bool json = run->command->json;
 
+	if (run->show.lost && json) {
+		struct json line;
+
+		json_begin(&line, stdout);
+		json_uint(&line, "lost", run->show.lost);
+		json_end(&line);
+	}
 	if (run->show.lost && !json)
 		printf("lost: %llu events, as the buffer was full\n",
 		       (unsigned long long)run->show.lost);

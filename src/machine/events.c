@@ -53,6 +53,7 @@ static int poll_map(struct delivery *d, struct skep_map *map)
 	case BPF_MAP_TYPE_RINGBUF:
 		d->kind = SKEP_EVENT_RINGBUF;
 		ringbuf_consume(map->map, on_record, d);
+		lost = ringbuf_take_lost(map->map);
 		break;
 	case BPF_MAP_TYPE_PERF_EVENT_ARRAY:
 		d->kind = SKEP_EVENT_PERF;

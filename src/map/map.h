@@ -192,6 +192,8 @@ int64_t perf_output(struct map *map, uint32_t index, const void *head, uint64_t 
  * with its own size, where Linux's reader sees it padded. */
 typedef int ring_consume_fn(void *arg, uint32_t cpu, const void *data, size_t size);
 int ringbuf_consume(struct map *map, ring_consume_fn *fn, void *arg);
+/* How many records found no room since the last such question. */
+uint64_t ringbuf_take_lost(struct map *map);
 /* Returns when a record may be ready, a wake-up was sent, or the time is over. */
 void ringbuf_wait(struct map *map, uint32_t milliseconds);
 int perf_consume(struct map *map, ring_consume_fn *fn, void *arg, uint64_t *lost);

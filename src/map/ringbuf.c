@@ -48,6 +48,7 @@ struct ring {
 	size_t size;       /* of everything from here on */
 	uint32_t wakes;    /* futex: changes when the consumer should look */
 	uint32_t waiters;
+	uint64_t full;     /* records that found no room, since somebody asked */
 };
 
 static int ringbuf_check(const struct map_spec *spec, struct skep_diag *diag)
@@ -178,6 +179,7 @@ void *ringbuf_reserve(struct map *map, uint64_t size, struct vcpu *cpu)
 	end = producer + record_size((uint32_t)size);
 	if (!ring_has_room(ring, producer, end)) {
 		owner_unlock(&ring->lock);
+		__atomic_add_fetch(&ring->full, 1, __ATOMIC_RELAXED);
 		return NULL;
 	}
 	record = ring_record(ring, producer);
@@ -265,6 +267,13 @@ uint64_t ringbuf_query(struct map *map, uint64_t flags)
 }
 
 /* --- consuming --- */
+
+uint64_t ringbuf_take_lost(struct map *map)
+{
+	struct ring *ring = map->impl;
+
+	return __atomic_exchange_n(&ring->full, 0, __ATOMIC_RELAXED);
+}
 
 int ringbuf_consume(struct map *map, ring_consume_fn *fn, void *arg)
 {

@@ -178,3 +178,13 @@ opened() {
 	[ -d two ]
 	[[ "$output" != *'bytes:'* ]]
 }
+
+@test "command: records that found no room in a ring are told as lost" {
+	objects full
+	run skep run full.o -- mkdir one
+	[ "$status" = 0 ]
+	[ "$(grep -c '^small ' <<<"$output")" = 2 ]
+	[[ "$output" == *'lost: 1 events, as the buffer was full'* ]]
+	skep run -j -o events full.o -- mkdir two
+	[ "$(grep '"lost"' events | json lost)" = 1 ]
+}

@@ -69,6 +69,8 @@ static void ringbuf__holds_all_but_eight_bytes(void **state)
 	sample = ringbuf_reserve(map, 4080, cpu);
 	assert_non_null(sample);
 	assert_null(ringbuf_reserve(map, 0, cpu));
+	assert_int_equal(ringbuf_take_lost(map), 2); /* the first would fit no ring of this size */
+	assert_int_equal(ringbuf_take_lost(map), 0);
 	memset(sample, 0, 4080);
 	assert_int_equal(ringbuf_consume(map, check_sequence, &got), 0);
 	ringbuf_submit(sample, 0, false);
