@@ -10,13 +10,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 
 #include "map/sys.h"
 
-#define CGROUP2_MAGIC 0x63677270
 #define CGROUP_ROOT 1 /* the root's id */
 
 /* The current task's cgroup: its directory, of which the first `root` bytes are the root's. */
@@ -33,7 +33,7 @@ static const char *cgroup_mount(void)
 
 	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++)
 		if (sys_call4(SYS_statfs, (uintptr_t)mounts[i], (uintptr_t)&system, 0, 0) == 0 &&
-		    system.f_type == CGROUP2_MAGIC)
+		    system.f_type == CGROUP2_SUPER_MAGIC)
 			return mounts[i];
 	return NULL;
 }

@@ -29,6 +29,18 @@ int array_check(const struct map_spec *spec, struct skep_diag *diag)
 	return 0;
 }
 
+int array_check_fds(const struct map_spec *spec, struct skep_diag *diag)
+{
+	int error = array_check(spec, diag);
+
+	if (error < 0)
+		return error;
+	if (spec->value_size != 4)
+		return skep_fail(diag, SKEP_MAP_ATTR, NULL, "map '%s': value_size must be 4",
+				 spec->name);
+	return 0;
+}
+
 static int array_init(struct map *map, const struct map_spec *spec)
 {
 	size_t align = spec->flags & BPF_F_MMAPABLE ? 4096 : 64;

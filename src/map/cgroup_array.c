@@ -6,25 +6,12 @@
  * the number of that directory's inode, which never is 0: it means the same in every process.
  */
 #include <errno.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 
 #include "map/array.h"
 #include "map/sys.h"
-
-#define CGROUP2_MAGIC 0x63677270
-
-static int cgroup_array_check(const struct map_spec *spec, struct skep_diag *diag)
-{
-	int error = array_check(spec, diag);
-
-	if (error < 0)
-		return error;
-	if (spec->value_size != 4)
-		return skep_fail(diag, SKEP_MAP_ATTR, NULL, "map '%s': value_size must be 4",
-				 spec->name);
-	return 0;
-}
 
 static int cgroup_array_init(struct map *map, const struct map_spec *spec)
 {
@@ -71,7 +58,7 @@ static int cgroup_array_user_update(struct map *map, const void *key, const void
 		return -E2BIG;
 	memcpy(&fd, value, sizeof(fd));
 	if (sys_call4(SYS_fstatfs, fd, (uintptr_t)&system, 0, 0) < 0 ||
-	    system.f_type != CGROUP2_MAGIC ||
+	    system.f_type != CGROUP2_SUPER_MAGIC ||
 	    sys_call4(SYS_fstat, fd, (uintptr_t)&dir, 0, 0) < 0 || !S_ISDIR(dir.st_mode))
 		return -EBADF;
 	__atomic_store_n(&ids[index], dir.st_ino, __ATOMIC_RELAXED);
@@ -94,7 +81,7 @@ const struct map_type map_cgroup_array = {
 	.doc = "Cgroups by index, to compare a task's or socket's with.",
 	.flags = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY,
 	.no_btf = true,
-	.check = cgroup_array_check,
+	.check = array_check_fds,
 	.init = cgroup_array_init,
 	.done = cgroup_array_done,
 	.user_lookup = cgroup_array_user_lookup,

@@ -42,18 +42,6 @@ struct perf {
 	struct perf_ring ring[] __attribute__((aligned(64)));
 };
 
-static int perf_check(const struct map_spec *spec, struct skep_diag *diag)
-{
-	int error = array_check(spec, diag);
-
-	if (error < 0)
-		return error;
-	if (spec->value_size != 4)
-		return skep_fail(diag, SKEP_MAP_ATTR, NULL, "map '%s': value_size must be 4",
-				 spec->name);
-	return 0;
-}
-
 static int perf_init(struct map *map, const struct map_spec *spec)
 {
 	struct perf *perf = memory_alloc(
@@ -252,7 +240,7 @@ const struct map_type map_perf_event_array = {
 	.doc = "Records from programs to user space, a ring for each CPU.",
 	.flags = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_PRESERVE_ELEMS,
 	.no_btf = true,
-	.check = perf_check,
+	.check = array_check_fds,
 	.init = perf_init,
 	.done = perf_done,
 	.user_update = perf_user_update,

@@ -11,18 +11,6 @@
 
 #include "map/array.h"
 
-static int prog_array_check(const struct map_spec *spec, struct skep_diag *diag)
-{
-	int error = array_check(spec, diag);
-
-	if (error < 0)
-		return error;
-	if (spec->value_size != 4)
-		return skep_fail(diag, SKEP_MAP_ATTR, NULL, "map '%s': value_size must be 4",
-				 spec->name);
-	return 0;
-}
-
 static int prog_array_init(struct map *map, const struct map_spec *spec)
 {
 	(void)spec;
@@ -86,7 +74,7 @@ const struct map_type map_prog_array = {
 	.flags = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY,
 	.holds_progs = true,
 	.no_btf = true,
-	.check = prog_array_check,
+	.check = array_check_fds,
 	.init = prog_array_init,
 	.done = prog_array_done,
 	.user_lookup = prog_array_user_lookup,

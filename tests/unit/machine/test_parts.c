@@ -12,6 +12,7 @@
 
 #include "btf/btf.h"
 #include "machine/machine.h"
+#include "bss.h"
 
 struct seen {
 	uint64_t ino, size, pos, arg_start, arg_end, start;
@@ -20,12 +21,6 @@ struct seen {
 };
 
 static const enum skep_engine engines[] = { SKEP_ENGINE_INTERPRETER, SKEP_ENGINE_JIT };
-
-struct bench {
-	struct skep_object *object;
-	struct skep_machine *machine;
-	struct skep_diag *diag;
-};
 
 /* cmocka takes the signal for each test; the machine installs its handler once. */
 static void keep_fault_handler(void)
@@ -49,42 +44,6 @@ static struct bench bench_new(enum skep_engine engine)
 	if (skep_machine_load(b.machine, b.object, NULL, b.diag) < 0)
 		fail_msg("%s", skep_diag_text(b.diag, 0));
 	return b;
-}
-
-static void bench_free(struct bench *b)
-{
-	skep_machine_free(b->machine);
-	skep_object_free(b->object);
-	skep_diag_free(b->diag);
-}
-
-/* What a variable of .bss holds: read, or written. */
-static void variable(struct bench *b, const char *name, void *value, size_t size, bool write)
-{
-	struct skep_map *map = skep_machine_map(b->machine, map_named(b->object, ".bss"));
-	struct skep_map_info info;
-	uint32_t zero = 0;
-	uint8_t *bytes;
-
-	skep_map_info(map, &info);
-	bytes = malloc(info.value_size);
-	assert_int_equal(skep_map_lookup(map, &zero, bytes), 0);
-	for (uint32_t i = 1; i <= skep_btf_count(info.btf); i++) {
-		const struct btf_type *t = btf_type(info.btf, i);
-		const struct btf_secinfo *var = btf_data(t);
-
-		if (btf_kind(t) != BTF_DATASEC || strcmp(btf_name(info.btf, t), ".bss") != 0)
-			continue;
-		for (uint32_t n = 0; n < btf_vlen(t); n++) {
-			if (strcmp(skep_btf_type_name(info.btf, var[n].type), name) != 0)
-				continue;
-			memcpy(write ? bytes + var[n].offset : value,
-			       write ? value : bytes + var[n].offset, size);
-		}
-	}
-	if (write)
-		assert_int_equal(skep_map_update(map, &zero, bytes, 0), 0);
-	free(bytes);
 }
 
 static int64_t run(struct bench *b, const char *name, struct seen *seen)
