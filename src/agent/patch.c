@@ -431,7 +431,7 @@ static uint64_t run_end(struct patch_site *const *sites, size_t count)
 	for (size_t i = 1; i < count; i++) {
 		uint64_t at = sites[i]->address;
 
-		if (at < sites[0]->address || at > end + PAGE)
+		if (at < sites[0]->address || at > end + (4u << 20))
 			break;
 		end = MAX(end, page_end(sites[i]));
 	}
