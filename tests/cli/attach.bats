@@ -303,3 +303,43 @@ probed_by_name() {
 	# Whether it is followed is up to the kernel; process 1 of this namespace is nobody's target.
 	! grep '"process":1,' events
 }
+
+# Waits until the victim's loader has so many jumps in its code.
+loader_jumps() {
+	loader=$(basename "$(readlink -f /lib64/ld-linux-x86-64.so.2)")
+	for _ in $(seq 100); do
+		set -- "$1" $(python3 "$BATS_TEST_DIRNAME/patched.py" $victim "$loader" || true)
+		[ "${2:-0}" -ge "$1" ] && return
+		sleep 0.05
+	done
+	echo "${2:-0} jumps in $loader"
+	return 1
+}
+
+# Opens of libraries go through it.
+@test "attach: the loader's own system calls are patched, in a command and in a running process" {
+	[ -e /lib64/ld-linux-x86-64.so.2 ] || skip "not glibc"
+	snoop
+	# Its system calls, but for those that are left as they are for debuggers.
+	calls=$(objdump -d /lib64/ld-linux-x86-64.so.2 | grep -c '	syscall')
+	worker
+	mkfifo fifo
+	exec 9<>fifo
+	"$SKEP" run -o events opensnoop.o -- ./work fifo 3>&- 9>&- &
+	supervisor=$!
+	until victim=$(pgrep -P $supervisor -x work); do
+		sleep 0.05
+	done
+	loader_jumps $((calls - 2))
+	echo >&9
+	wait $supervisor
+	./work fifo 3>&- 9>&- &
+	victim=$!
+	"$SKEP" run -o events --pid $victim opensnoop.o 3>&- 9>&- &
+	supervisor=$!
+	loader_jumps $((calls - 2))
+	echo >&9
+	wait $victim
+	wait $supervisor
+	exec 9>&-
+}
