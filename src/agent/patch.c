@@ -7,20 +7,14 @@
 #include "agent/patch.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/membarrier.h>
 #include <string.h>
 #include <sys/mman.h>
 #include "agent/patch_memory.h"
+#include "agent/patch_write.h"
 #include "base/base.h"
 #include "map/sys.h"
 
-enum {
-	PAGE = 4096,
-	BUCKETS = 1 << 13,
-	JUMP = 0xe9,
-	TRAP = 0xcc,
-};
+enum { BUCKET_BITS = 13, BUCKETS = 1 << BUCKET_BITS, PAGE = 4096 };
 
 uint64_t patch_gate, patch_ways;
 bool (*patch_occupied)(uint64_t from, uint64_t to);
@@ -35,7 +29,7 @@ static void *at_address(uint64_t address)
 
 static struct patch_site **bucket_of(uint64_t address)
 {
-	return &buckets[(address * 0x9e3779b97f4a7c15u) >> (64 - 13)];
+	return &buckets[(address * 0x9e3779b97f4a7c15u) >> (64 - BUCKET_BITS)];
 }
 
 struct patch_site *patch_find(uint64_t address)
@@ -47,20 +41,12 @@ struct patch_site *patch_find(uint64_t address)
 	return site;
 }
 
-/* How many bytes of a site change: a jump and perhaps a trap behind it, or one of a trap. */
-static size_t change_size(const struct patch_site *site)
-{
-	if (site->state != SITE_JUMP)
-		return 1;
-	return site->trapped ? site->patch->call_from + 1u : (size_t)PATCH_JUMP_SIZE;
-}
-
 struct patch_site *patch_overlap(uint64_t start, uint64_t end)
 {
 	for (uint64_t at = start - PATCH_BYTES + 1; at < end; at++) {
 		struct patch_site *site = patch_find(at);
 
-		if (site && site->state != SITE_OUT && at + change_size(site) > start)
+		if (site && site->state != SITE_OUT && at + patch_change_size(site) > start)
 			return site;
 	}
 	return NULL;
@@ -271,10 +257,9 @@ static int write_stub(struct patch_site *site, const struct patch *patch, const 
 
 /* --- batches --- */
 
-void patch_begin(struct patch_batch *batch)
+void patch_begin(struct patch_batch *batch, uint64_t start, uint64_t end)
 {
-	batch->first = NULL;
-	batch->last = &batch->first;
+	*batch = (struct patch_batch){ .last = &batch->first, .start = start, .end = end };
 }
 
 struct patch_site *patch_add(struct patch_batch *batch, const struct patch *patch,
@@ -313,172 +298,7 @@ struct patch_site *patch_add(struct patch_batch *batch, const struct patch *patc
 	return site;
 }
 
-/* --- changing code --- */
-
-/* What a site's bytes become when it is patched (in), or when it is removed. */
-static void change_bytes(const struct patch_site *site, bool in, uint8_t bytes[PATCH_BYTES])
-{
-	int32_t distance = (int32_t)(site->stub - (site->address + PATCH_JUMP_SIZE));
-
-	memcpy(bytes, site->patch->original, PATCH_BYTES);
-	if (!in)
-		return;
-	bytes[0] = site->state == SITE_JUMP ? JUMP : TRAP;
-	memcpy(bytes + 1, &distance, sizeof(distance));
-	if (site->trapped)
-		bytes[site->patch->call_from] = TRAP;
-}
-
-/* /proc/self/mem writes what is not writable; without it the page is replaced by a copy. */
-struct writer {
-	int64_t fd;
-};
-
-static int replace_page(uint64_t address, const void *bytes, size_t size)
-{
-	uint64_t page = address & ~(uint64_t)(PAGE - 1);
-	uint64_t length = (address + size - page + PAGE - 1) & ~(uint64_t)(PAGE - 1);
-	int64_t copy = patch_pages(0, length, PROT_READ | PROT_WRITE, 0);
-	int64_t error;
-
-	if (copy < 0)
-		return (int)copy;
-	memcpy(at_address((uint64_t)copy), at_address(page), length);
-	memcpy(at_address((uint64_t)copy + (address - page)), bytes, size);
-	error = sys_call3(SYS_mprotect, copy, length, PROT_READ | PROT_EXEC);
-	if (error == 0)
-		error = sys_call(SYS_mremap, (uint64_t)copy, length, length,
-				 MREMAP_MAYMOVE | MREMAP_FIXED, page, 0);
-	if (error >= 0)
-		return 0;
-	sys_call2(SYS_munmap, copy, length);
-	return (int)error;
-}
-
-static int write_code(const struct writer *writer, uint64_t address, const void *bytes,
-		      size_t size)
-{
-	if (writer->fd >= 0 &&
-	    sys_call4(SYS_pwrite64, writer->fd, (uintptr_t)bytes, size, address) == (int64_t)size)
-		return 0;
-	return replace_page(address, bytes, size);
-}
-
-/* Every thread of the process sees what was written before, also where it executes. */
-static void sync_cores(void)
-{
-	static bool registered;
-
-	if (!registered) {
-		sys_call3(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, 0,
-			  0);
-		registered = true;
-	}
-	sys_call3(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0);
-}
-
-/* Three rounds over all sites: trap, tail, first byte. */
-static int change_live(struct patch_site *const *sites, size_t count, bool in,
-		       const struct writer *writer)
-{
-	static const uint8_t trap = TRAP;
-	int error = 0;
-
-	for (int round = 0; round < 3; round++) {
-		for (size_t i = 0; i < count && !error; i++) {
-			uint64_t at = sites[i]->address;
-			size_t size = change_size(sites[i]);
-			uint8_t bytes[PATCH_BYTES];
-
-			change_bytes(sites[i], in, bytes);
-			if (round == 2)
-				error = write_code(writer, at, bytes, 1);
-			else if (size > 1)
-				error = round ? write_code(writer, at + 1, bytes + 1, size - 1)
-					      : write_code(writer, at, &trap, 1);
-		}
-		sync_cores();
-	}
-	return error;
-}
-
-/* Nobody executes anything; what they had read of it is forgotten. */
-static int change_held(struct patch_site *const *sites, size_t count, bool in,
-		       const struct writer *writer)
-{
-	int error = 0;
-
-	for (size_t i = 0; i < count && !error; i++) {
-		uint8_t bytes[PATCH_BYTES];
-
-		change_bytes(sites[i], in, bytes);
-		error = write_code(writer, sites[i]->address, bytes, change_size(sites[i]));
-	}
-	sync_cores();
-	return error;
-}
-
-static uint64_t page_end(const struct patch_site *site)
-{
-	return (site->address + change_size(site) + PAGE - 1) & ~(uint64_t)(PAGE - 1);
-}
-
-/* The end of the pages of sites that lie close together, in order of address. */
-static uint64_t run_end(struct patch_site *const *sites, size_t count)
-{
-	uint64_t end = page_end(sites[0]);
-
-	for (size_t i = 1; i < count; i++) {
-		uint64_t at = sites[i]->address;
-
-		if (at < sites[0]->address || at > end + (4u << 20))
-			break;
-		end = MAX(end, page_end(sites[i]));
-	}
-	return end;
-}
-
-/* Nobody executes the pages: they are made writable, and executable again, in runs. */
-static int change_alone(struct patch_site *const *sites, size_t count, bool in)
-{
-	uint64_t low = 0, high = 0;
-	int64_t error = 0;
-
-	for (size_t i = 0; i < count && error >= 0; i++) {
-		uint64_t at = sites[i]->address;
-		uint8_t bytes[PATCH_BYTES];
-
-		if (at < low || page_end(sites[i]) > high) {
-			if (high)
-				sys_call3(SYS_mprotect, low, high - low, PROT_READ | PROT_EXEC);
-			low = at & ~(uint64_t)(PAGE - 1);
-			high = run_end(sites + i, count - i);
-			error = sys_call3(SYS_mprotect, low, high - low, PROT_READ | PROT_WRITE);
-		}
-		change_bytes(sites[i], in, bytes);
-		if (error >= 0)
-			memcpy(at_address(at), bytes, change_size(sites[i]));
-	}
-	if (high)
-		sys_call3(SYS_mprotect, low, high - low, PROT_READ | PROT_EXEC);
-	return error < 0 ? (int)error : 0;
-}
-
-static int change_all(struct patch_site *const *sites, size_t count, bool in,
-		      enum patch_mode mode)
-{
-	struct writer writer;
-	int error;
-
-	if (mode == PATCH_ALONE)
-		return change_alone(sites, count, in);
-	writer.fd = sys_call3(SYS_open, (uintptr_t)"/proc/self/mem", O_RDWR | O_CLOEXEC, 0);
-	error = mode == PATCH_HELD ? change_held(sites, count, in, &writer)
-				   : change_live(sites, count, in, &writer);
-	if (writer.fd >= 0)
-		sys_call1(SYS_close, writer.fd);
-	return error;
-}
+/* --- putting in, taking out --- */
 
 /* The batch as an array, in pages of its own. */
 static int64_t batch_array(const struct patch_batch *batch, size_t *count, uint64_t *size)
@@ -534,20 +354,21 @@ int patch_commit(struct patch_batch *batch, enum patch_mode mode)
 				 patch_jumps(patch, sites[i]->address, mode) ? SITE_JUMP : SITE_TRAP,
 				 __ATOMIC_RELEASE);
 	}
-	error = change_all(sites, count, true, mode);
+	error = patch_write(sites, count, true, mode, batch);
 	if (error) {
-		change_all(sites, count, false, mode);
+		patch_write(sites, count, false, mode, batch);
 		for (size_t i = 0; i < count; i++)
 			__atomic_store_n(&sites[i]->state, SITE_OUT, __ATOMIC_RELEASE);
 	}
 	sys_call2(SYS_munmap, array, size);
-	patch_begin(batch);
+	patch_begin(batch, batch->start, batch->end);
 	return error;
 }
 
 int patch_remove(struct patch_site *const *sites, size_t count, enum patch_mode mode)
 {
-	int error = change_all(sites, count, false, mode);
+	const struct patch_batch anywhere = { 0 };
+	int error = patch_write(sites, count, false, mode, &anywhere);
 
 	for (size_t i = 0; i < count && !error; i++)
 		__atomic_store_n(&sites[i]->state, SITE_OUT, __ATOMIC_RELEASE);

@@ -51,6 +51,7 @@ enum patch_mode {
 
 struct patch_batch {
 	struct patch_site *first, **last;
+	uint64_t start, end;        /* the mapping that all are in; 0: of several */
 };
 
 /* Where system calls of patched sites go, and where the address of their ways (board.h) is.
@@ -61,7 +62,7 @@ extern bool (*patch_occupied)(uint64_t from, uint64_t to);
 
 /* Whether a site there becomes a jump; else a trap. */
 bool patch_jumps(const struct patch *patch, uint64_t address, enum patch_mode mode);
-void patch_begin(struct patch_batch *batch);
+void patch_begin(struct patch_batch *batch, uint64_t start, uint64_t end);
 /*
  * Adds a site. before: position-independent code that the stub executes first, with two
  * literals: its last 16 bytes; may be empty. Returns NULL with a negative errno: -EILSEQ if

@@ -6,7 +6,7 @@
  * replacing what is there:
  *
  *      area: | stubs, executable | pages of this batch, writable | reserved, no access |
- *            base                sealed                          used              size
+ *            base                sealed                          used   opened     size
  */
 #include "agent/patch_memory.h"
 
@@ -19,6 +19,7 @@
 enum {
 	PAGE = 4096,
 	AREA_SIZE = 1 << 20,
+	OPENED = 1 << 16,      /* so much becomes writable at a time */
 	POOL_SIZE = 1 << 16,
 };
 
@@ -29,7 +30,7 @@ enum {
 
 struct patch_area {
 	struct patch_area *next;
-	uint64_t base, size, used, sealed;
+	uint64_t base, size, used, opened, sealed;
 };
 
 struct pool {
@@ -129,7 +130,7 @@ static struct patch_area *area_for(uint64_t address, uint64_t need)
 		return NULL;
 	area->base = (uint64_t)base;
 	area->size = AREA_SIZE;
-	area->used = area->sealed = 0;
+	area->used = area->opened = area->sealed = 0;
 	area->next = areas;
 	__atomic_store_n(&areas, area, __ATOMIC_RELEASE);
 	return area;
@@ -138,18 +139,20 @@ static struct patch_area *area_for(uint64_t address, uint64_t need)
 uint64_t patch_room(uint64_t address, uint64_t size)
 {
 	struct patch_area *area;
-	uint64_t at, end, open;
+	uint64_t at, end;
 
 	size = (size + 15) & ~(uint64_t)15;
 	area = area_for(address, size);
 	if (!area)
 		return 0;
 	at = area->base + area->used;
-	end = (area->used + size + PAGE - 1) & ~(uint64_t)(PAGE - 1);
-	open = (area->used + PAGE - 1) & ~(uint64_t)(PAGE - 1);
-	if (end > open && sys_call3(SYS_mprotect, area->base + open, end - open,
-				    PROT_READ | PROT_WRITE) < 0)
-		return 0;
+	end = (area->used + size + OPENED - 1) & ~(uint64_t)(OPENED - 1);
+	if (area->used + size > area->opened) {
+		if (sys_call3(SYS_mprotect, area->base + area->opened, end - area->opened,
+			      PROT_READ | PROT_WRITE) < 0)
+			return 0;
+		area->opened = end;
+	}
 	area->used += size;
 	return at;
 }
@@ -163,9 +166,12 @@ int patch_seal(void)
 		if (end > area->sealed)
 			error = sys_call3(SYS_mprotect, area->base + area->sealed,
 					  end - area->sealed, PROT_READ | PROT_EXEC);
+		/* Those that were opened too early are taken back. */
+		if (error == 0 && area->opened > end)
+			error = sys_call3(SYS_mprotect, area->base + end, area->opened - end, PROT_NONE);
 		if (error < 0)
 			return (int)error;
-		area->used = area->sealed = end;
+		area->used = area->opened = area->sealed = end;
 	}
 	return 0;
 }

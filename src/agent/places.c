@@ -353,6 +353,7 @@ static bool is_put(const struct patch *patch, uint64_t address, enum patch_mode 
 	return mode == PATCH_ALONE || patch_jumps(patch, address, mode);
 }
 
+/* Those of a file are never in each other's way, only probes are. */
 static void put_syscalls(struct mapping *mapping, struct patch_batch *batch, enum patch_mode mode)
 {
 	const struct patch_file *file = mapping->file;
@@ -365,7 +366,8 @@ static void put_syscalls(struct mapping *mapping, struct patch_batch *batch, enu
 
 		if (!in_mapping(mapping, patch))
 			continue;
-		if (!is_put(patch, address, mode) || patch_overlap(address, address + patch->length) ||
+		if (!is_put(patch, address, mode) ||
+		    (mapping->placed && patch_overlap(address, address + patch->length)) ||
 		    !patch_add(batch, patch, address, NULL, 0, &error))
 			all = false;
 	}
@@ -398,7 +400,7 @@ static void update(struct mapping *mapping, enum patch_mode mode)
 	/* Go keeps threads of its own, whose next instruction may be any. */
 	if (mode == PATCH_HELD && mapping->file->is_go)
 		mode = PATCH_LIVE;
-	patch_begin(&batch);
+	patch_begin(&batch, mapping->start, mapping->end);
 	remove_probes(mapping, mode);
 	add_probes(mapping, &batch, mode);
 	patch_commit(&batch, mode);

@@ -181,7 +181,7 @@ static int place_at(struct scan *in, uint64_t address, uint64_t at, probe_enter_
 	if (scan_probe(in, address, NULL, NULL, &templates[count], NULL) < 0)
 		return -EINVAL;
 	records[count] = (struct probe_record){ .enter = enter, .leave = left };
-	patch_begin(&batch);
+	patch_begin(&batch, 0, 0);
 	error = probe_add(&batch, &templates[count], at + address, &records[count], true);
 	if (!error)
 		error = patch_commit(&batch, mode);
@@ -333,7 +333,7 @@ static void code__that_is_not_what_was_scanned_is_refused(void **state)
 	(void)state;
 	assert_int_equal(scan_probe(scan, address_of("p_add"), NULL, NULL, &patch, NULL), 0);
 	patch.original[1] ^= 1;
-	patch_begin(&batch);
+	patch_begin(&batch, 0, 0);
 	assert_int_equal(probe_add(&batch, &patch, base + address_of("p_add"), &record, true), -EILSEQ);
 	assert_null(record.site);
 }
@@ -672,7 +672,7 @@ static void syscalls__of_the_c_library_go_through_the_gate(void **state)
 	assert_int_not_equal(dladdr((void *)(uintptr_t)getppid, &info), 0);
 	libc = open_library((void *)(uintptr_t)getppid, info.dli_fname);
 	n = scan_syscalls(libc.scan, &found);
-	patch_begin(&batch);
+	patch_begin(&batch, 0, 0);
 	for (size_t i = 0; i < n && patched < 4096; i++) {
 		if (!found[i].patched)
 			continue;
