@@ -4,9 +4,12 @@
  */
 #include "agent/agent.h"
 
+#include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "agent/places.h"
+#include "helper/task.h"
 #include "helper/vm.h"
 #include "hook/targets.h"
 #include "map/memory.h"
@@ -29,68 +32,156 @@ void agent_knows(struct process *process)
 	__atomic_store_n(&process->files_seen, places_seen, __ATOMIC_RELEASE);
 }
 
-void agent_forked(uint32_t pid, uint32_t ppid)
+int64_t agent_ask(enum mail_kind kind, struct task_facts *facts, uint64_t a, uint64_t b, uint64_t c)
+{
+	bool own = facts->abroad && !facts->named;
+	struct mail_message ask = {
+		.kind = kind, .abroad = own, .arg = { a, b, c },
+		.pid = own ? facts->own_pid : facts->pid, .tid = own ? facts->own_tid : facts->tid,
+	};
+
+	if (agent_self.silent)
+		return -EAGAIN;
+	return mail_ask(&agent_self.targets->mail, memory_owners(agent_self.memory), &ask);
+}
+
+/* --- names at home --- */
+
+/* Returns its parent's pid there. */
+static uint32_t ask_name(struct task_facts *facts, bool whole)
+{
+	struct mail_message ask = { .kind = MAIL_NAME, .pid = facts->own_pid, .tid = facts->own_tid,
+				    .abroad = true, .arg = { whole } };
+
+	if (agent_self.silent ||
+	    mail_ask(&agent_self.targets->mail, memory_owners(agent_self.memory), &ask) < 0)
+		return 0;
+	facts->pid = (uint32_t)ask.arg[0];
+	facts->tid = (uint32_t)ask.arg[1];
+	facts->named = true;
+	return (uint32_t)ask.arg[2];
+}
+
+static struct process *begin_record(uint32_t pid, uint32_t ppid, uint32_t host)
 {
 	struct process *process = process_claim(agent_self.targets, pid, ppid);
 
-	agent_self.pid = pid;
-	agent_self.process = process;
 	if (!process)
-		return;
-	process_describe(process);
+		return NULL;
+	process->host = host;
+	process_describe(process, true);
 	agent_knows(process);
 	process_set_state(process, PROCESS_FOLLOWED);
+	return process;
 }
 
-void agent_lodger(uint32_t pid, uint32_t ppid)
+/* By its own pid nobody would find it, or somebody another's. */
+static void begin_process(struct task_facts *facts, uint32_t ppid)
 {
-	struct process *process = process_claim(agent_self.targets, pid, ppid);
+	if (facts->abroad)
+		ppid = ask_name(facts, true);
+	agent_self.home_pid = facts->abroad && !facts->named ? 0 : facts->pid;
+	agent_self.process = agent_self.home_pid ? begin_record(facts->pid, ppid, 0) : NULL;
+}
 
-	if (!process)
+void agent_name(struct task_facts *facts)
+{
+	if (!facts->abroad || facts->named)
 		return;
-	process->host = agent_self.pid;
-	process_describe(process);
-	agent_knows(process);
-	process_set_state(process, PROCESS_FOLLOWED);
+	if (facts->own_pid == agent_self.pid && !agent_self.home_pid)
+		begin_process(facts, 0);
+	else
+		ask_name(facts, false);
 }
 
-void agent_left(uint32_t pid)
+void agent_forked(struct task_facts *facts, uint32_t ppid)
 {
-	struct process *process = pid == agent_self.pid ? agent_self.process
-							 : process_find(agent_self.targets, pid);
+	agent_self.pid = facts->own_pid;
+	begin_process(facts, ppid);
+}
+
+void agent_lodger(struct task_facts *facts, uint32_t ppid)
+{
+	if (facts->abroad)
+		ppid = ask_name(facts, false);
+	if (!facts->abroad || facts->named)
+		begin_record(facts->pid, ppid, agent_self.home_pid);
+}
+
+struct process *agent_process(const struct task_facts *facts)
+{
+	if (facts->pid == agent_self.home_pid)
+		return agent_self.process;
+	return facts->abroad && !facts->named ? NULL : process_find(agent_self.targets, facts->pid);
+}
+
+void agent_left(const struct task_facts *facts)
+{
+	struct process *process = agent_process(facts);
 
 	if (process)
 		process_leave(process);
 }
 
-static int64_t agent_ask(enum mail_kind kind, uint32_t pid, uint32_t tid, uint64_t a, uint64_t b,
-			 uint64_t c)
-{
-	const struct mail_message ask = { .kind = kind, .pid = pid, .tid = tid, .arg = { a, b, c } };
+/* --- what is seen from home only --- */
 
-	return mail_ask(&agent_self.targets->mail, memory_owners(agent_self.memory), &ask);
+static struct task_kin kin_known[TASK_FOREBEARS];
+static uint32_t kin_count;
+
+void agent_knows_kin(const struct task_kin *kin, uint32_t count)
+{
+	kin_count = count < TASK_FOREBEARS ? count : TASK_FOREBEARS;
+	memcpy(kin_known, kin, kin_count * sizeof(*kin));
 }
 
-bool agent_will_exec(uint32_t pid, uint32_t tid, int dirfd, const char *path, uint32_t nr)
+static uint32_t kin_ask(struct task_facts *facts, int64_t of, struct task_kin *kin, uint32_t count)
 {
-	int64_t answer = agent_ask(MAIL_WILL_EXEC, pid, tid, (uint64_t)dirfd, (uintptr_t)path,
-				   nr);
+	int64_t result;
+
+	if (agent_self.silent && of == MAIL_KIN_FOREBEARS) {
+		count = count < kin_count ? count : kin_count;
+		memcpy(kin, kin_known, count * sizeof(*kin));
+		return count;
+	}
+	result = agent_ask(MAIL_KIN, facts, (uintptr_t)kin, count, (uint64_t)of);
+	return result < 0 ? 0 : (uint32_t)result;
+}
+
+static bool gone_ask(struct task_facts *facts, uint32_t tid)
+{
+	return agent_ask(MAIL_GONE, facts, tid, 0, 0) == 1;
+}
+
+const struct task_outside agent_outside = { .kin = kin_ask, .gone = gone_ask };
+
+uint32_t agent_home_id(struct task_facts *facts, uint32_t id)
+{
+	struct task_kin kin;
+
+	return kin_ask(facts, id, &kin, 1) == 1 ? kin.pid : 0;
+}
+
+/* --- execs --- */
+
+bool agent_will_exec(struct task_facts *facts, int dirfd, const char *path, uint64_t nr)
+{
+	int64_t answer = agent_ask(MAIL_WILL_EXEC, facts, (uint64_t)dirfd, (uintptr_t)path, nr);
+	struct process *process = facts->own_pid == agent_self.pid ? agent_self.process : NULL;
 
 	/* Without a supervisor the new program runs on by itself, and the record says so. */
-	if (answer < 0 && agent_self.process && agent_self.pid == pid)
-		process_refuse(agent_self.process, WHYNOT_UNSERVED, (int)answer);
+	if (answer < 0 && process)
+		process_refuse(process, WHYNOT_UNSERVED, (int)answer);
 	return answer == MAIL_SEIZED;
 }
 
-void agent_exec_failed(uint32_t pid, uint32_t tid)
+void agent_exec_failed(struct task_facts *facts)
 {
-	agent_ask(MAIL_EXEC_FAILED, pid, tid, 0, 0, 0);
+	agent_ask(MAIL_EXEC_FAILED, facts, 0, 0, 0);
 }
 
-void agent_filtered(uint32_t pid, bool failed)
+void agent_filtered(const struct task_facts *facts, bool failed)
 {
-	struct process *process = pid == agent_self.pid ? agent_self.process
-							 : process_find(agent_self.targets, pid);
+	struct process *process = agent_process(facts);
 
 	if (process && failed)
 		process_set_state(process, PROCESS_FOLLOWED);

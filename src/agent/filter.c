@@ -12,6 +12,7 @@
 #include <linux/seccomp.h>
 #include <skep/cbpf.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 
 #include "base/fault.h"
 #include "map/sys.h"
@@ -127,6 +128,14 @@ bool filter_allows_all(void)
 		if (!filter_allows(needed[i], none))
 			return false;
 	return true;
+}
+
+bool filter_allows_sockets(void)
+{
+	const uint64_t pair[6] = { AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC };
+	const uint64_t receive[6] = { 0, 0, MSG_CMSG_CLOEXEC | MSG_DONTWAIT };
+
+	return filter_allows(SYS_socketpair, pair) && filter_allows(SYS_recvmsg, receive);
 }
 
 bool sys_filtered;

@@ -32,5 +32,7 @@ bool filter_allows(int64_t nr, const uint64_t arg[6]);
 bool filter_passes(int64_t nr, const uint64_t arg[6], uint64_t ip);
 /* May the agent make all that it takes to be brought into a program and to follow it? */
 bool filter_allows_all(void);
+/* Whether the process may receive descriptors by a pair of sockets. */
+bool filter_allows_sockets(void);
 
 #endif

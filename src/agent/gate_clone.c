@@ -52,6 +52,7 @@ static void vfork_save(struct target_thread *thread)
 	saved->aside = thread->aside;
 	saved->dispatched = thread->dispatched;
 	saved->settled = thread->settled;
+	saved->space = thread->space;
 	if (!thread->vfork_sighand)
 		signal_actions_copy(&saved->child, thread->actions);
 }
@@ -71,6 +72,8 @@ static void vfork_restore(struct target_thread *thread)
 	thread->aside = saved->aside;
 	thread->dispatched = saved->dispatched;
 	thread->settled = saved->settled;
+	thread->space = saved->space;
+	thread->facts.own_tid = 0; /* they are the child's */
 	thread->waiting = thread->exec_mask = false;
 }
 

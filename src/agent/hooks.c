@@ -32,18 +32,52 @@ static struct board *board; /* the machine's, which stays */
 /* What its parent was stays for the case that the kernel may not be asked. */
 static void facts_of_another(struct target_thread *thread)
 {
-	thread->facts.tid = thread->tid;
-	thread->facts.pid = thread->pid;
-	thread->facts.known = 0;
+	struct task_facts *facts = &thread->facts;
+
+	facts->tid = facts->own_tid = thread->tid;
+	facts->pid = facts->own_pid = thread->pid;
+	facts->abroad = thread->space == THREAD_OF_PROCESS ? agent_self.abroad
+							   : thread->space == THREAD_ABROAD;
+	facts->named = false;
+	facts->known = 0;
 }
 
 /* A vfork child runs on its parent's record under ids of its own. */
 struct task_facts *hooks_facts(struct target_thread *thread)
 {
-	if (thread->facts.tid != thread->tid || thread->facts.pid != thread->pid)
+	struct task_facts *facts = &thread->facts;
+
+	if (facts->own_tid != thread->tid || facts->own_pid != thread->pid)
 		facts_of_another(thread);
-	thread->facts.pointer = thread->key >> 16;
-	return &thread->facts;
+	if (facts->abroad && !facts->named)
+		agent_name(facts);
+	facts->pointer = thread->key >> 16;
+	return facts;
+}
+
+/* Of a thread without a record too. */
+void hooks_ids(struct task_facts *facts)
+{
+	struct target_thread *thread = thread_here();
+
+	*facts = (struct task_facts){ .tid = (uint32_t)sys_call0(SYS_gettid), .pid = agent_self.pid,
+				      .abroad = agent_self.abroad };
+	facts->own_tid = facts->tid;
+	facts->own_pid = facts->pid;
+	if (thread)
+		*facts = *hooks_facts(thread);
+}
+
+void hooks_named(uint32_t tid, uint32_t pid)
+{
+	struct target_thread *thread = thread_here();
+
+	if (!thread)
+		return;
+	facts_of_another(thread);
+	thread->facts.tid = tid;
+	thread->facts.pid = pid;
+	thread->facts.named = true;
 }
 
 static bool on_enter(struct target_thread *thread, struct target_regs *regs)
@@ -61,52 +95,84 @@ static void on_exit(struct target_thread *thread, struct target_regs *regs, int6
 	hook_sys_exit(board, hooks_facts(thread), regs, result);
 }
 
+static bool may_use_sockets(void)
+{
+	return !agent_self.filtered && filter_allows_sockets();
+}
+
 static void on_exec(struct target_thread *thread, struct target_regs *regs, int64_t result)
 {
 	bool at = regs->orig_ax == SYS_execveat;
 	const char *path = (const char *)(uintptr_t)(at ? regs->si : regs->di);
 
 	if (sys_filtered && !filter_allows_all())
-		agent_filtered(thread->pid, result < 0);
+		agent_filtered(hooks_facts(thread), result < 0);
 	else if (result < 0)
-		agent_exec_failed(thread->pid, thread->tid);
+		agent_exec_failed(hooks_facts(thread));
 	else
-		agent_will_exec(thread->pid, thread->tid, at ? (int)regs->di : AT_FDCWD, path,
-				(uint32_t)regs->orig_ax);
+		agent_will_exec(hooks_facts(thread), at ? (int)regs->di : AT_FDCWD, path,
+				regs->orig_ax | (may_use_sockets() ? MAIL_SOCKETS : 0));
 }
 
 static void on_forked(struct target_thread *thread, struct target_regs *regs, int32_t child,
 		      enum gate_child how)
 {
-	if (board)
-		hook_fork(board, hooks_facts(thread), regs, child, how == GATE_CHILD_THREAD);
+	struct task_facts *facts = hooks_facts(thread);
+
+	if (!board || !board_has(board, EVENT_FORK))
+		return;
+	if (facts->abroad)
+		child = (int32_t)agent_home_id(facts, (uint32_t)child);
+	hook_fork(board, facts, regs, child, how == GATE_CHILD_THREAD);
+}
+
+/* The parent may have made it in another namespace. */
+static enum thread_space space_of_lodger(const struct target_thread *thread, uint32_t ppid)
+{
+	const struct owner_table *owners = memory_owners(agent_self.memory);
+	uint64_t space = owner_space_read("self");
+	bool abroad = thread->space == THREAD_OF_PROCESS ? agent_self.abroad
+							 : thread->space == THREAD_ABROAD;
+
+	if (space)
+		abroad = owner_space_is_abroad(owners, space);
+	else if (ppid == 0)
+		abroad = true; /* whoever cannot see its parent is elsewhere */
+	return abroad ? THREAD_ABROAD : THREAD_AT_HOME;
 }
 
 static void on_child(struct target_thread *thread, enum gate_child how)
 {
 	uint32_t ppid = (uint32_t)sys_call0(SYS_getppid);
 
-	if (how == GATE_CHILD_FORK)
-		owner_known_as = 0;
+	if (how == GATE_CHILD_FORK) {
+		owner_known_as.pid = 0;
+		agent_self.abroad = owner_is_abroad(memory_owners(agent_self.memory));
+	}
+	thread->space = THREAD_OF_PROCESS;
+	if (how == GATE_CHILD_VFORK || (how == GATE_CHILD_SHARED && thread->pid != agent_self.pid))
+		thread->space = space_of_lodger(thread, ppid);
 	facts_of_another(thread);
 	if (how == GATE_CHILD_FORK) {
-		agent_forked(thread->pid, ppid);
+		agent_forked(&thread->facts, ppid);
 		space_forked();
-	} else if (thread->pid != agent_self.pid) {
-		agent_lodger(thread->pid, ppid);
+	} else if (thread->space != THREAD_OF_PROCESS) {
+		agent_lodger(&thread->facts, ppid);
 	}
 }
 
 static void on_leaving(struct target_thread *thread, struct target_regs *regs, int32_t status,
 		       bool whole)
 {
-	bool lodger = thread->pid != agent_self.pid;
+	struct task_facts *facts = hooks_facts(thread);
+	bool lodger = facts->abroad && !facts->named ? thread->pid != agent_self.pid
+						     : facts->pid != agent_self.home_pid;
 
 	if (board)
-		hook_exit(board, hooks_facts(thread), regs, (status & 0xff) << 8,
+		hook_exit(board, facts, regs, (status & 0xff) << 8,
 			  whole || lodger || thread_count() == 1);
 	if (whole || lodger)
-		agent_left(thread->pid);
+		agent_left(facts);
 }
 
 /* Of those that the kernel itself sends; the others are told where they are sent. */
@@ -122,7 +188,7 @@ static void on_signal(struct target_thread *thread, int sig, const siginfo_t *in
 
 static void on_aside(struct target_thread *thread, enum gate_aside why)
 {
-	struct process *process = process_find(agent_self.targets, thread->pid);
+	struct process *process = agent_process(hooks_facts(thread));
 
 	if (!process)
 		return;

@@ -21,6 +21,10 @@ int hooks_start(bool alone);
 int hooks_patch(bool shared);
 /* What programs may ask of a thread. */
 struct task_facts *hooks_facts(struct target_thread *thread);
+/* The calling thread's ids, to ask with. */
+void hooks_ids(struct task_facts *facts);
+/* The calling thread's ids at the machine's home. */
+void hooks_named(uint32_t tid, uint32_t pid);
 /* Code is put back and every thread is asked to leave the agent. How many have not yet. */
 uint32_t hooks_dismiss(void);
 /* They all have. */

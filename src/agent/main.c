@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 #include "agent/agent.h"
 #include "agent/gate.h"
@@ -35,7 +36,7 @@ __asm__(".pushsection .agent_table, \"a\"\n"
 	".hidden agent_table, agent_call, agent_main, agent_thread, agent_stop, agent_patch, agent_look, agent_leave\n"
 	".hidden agent_note, agent_stack_end, agent_text_end, agent_image_end\n"
 	"agent_table:\n"
-	"	.quad 0x35304147454b53\n"
+	"	.quad 0x36304147454b53\n"
 	"	.long agent_main - agent_table\n"
 	"	.long agent_thread - agent_table\n"
 	"	.long agent_leave - agent_table\n"
@@ -66,7 +67,7 @@ __asm__(".pushsection .agent_table, \"a\"\n"
 extern struct agent_start agent_note;
 struct agent_start agent_note;
 
-int64_t agent_main(struct agent_start *start);
+int64_t agent_main(struct agent_start *start, int64_t arena_fd);
 int64_t agent_thread(struct agent_start *start);
 int64_t agent_leave(struct agent_start *start);
 int64_t agent_stop(struct agent_start *start);
@@ -74,11 +75,12 @@ int64_t agent_patch(struct agent_start *start);
 int64_t agent_look(struct agent_start *start);
 
 /* Maps the arena's file where the supervisor has it and becomes a participant. */
-static int agent_join(const struct agent_start *start)
+static int agent_join(const struct agent_start *start, int64_t fd)
 {
-	int64_t fd = sys_call4(SYS_openat, AT_FDCWD, start->arena_path, O_RDWR | O_CLOEXEC, 0);
 	void *at = (void *)(uintptr_t)start->arena, *got;
 
+	if (fd < 0)
+		fd = sys_call4(SYS_openat, AT_FDCWD, start->arena_path, O_RDWR | O_CLOEXEC, 0);
 	if (fd < 0)
 		return (int)fd;
 	got = mmap(at, start->arena_size, PROT_READ | PROT_WRITE,
@@ -87,8 +89,13 @@ static int agent_join(const struct agent_start *start)
 	if (got == MAP_FAILED)
 		return -errno;
 	madvise(got, start->arena_size, MADV_DONTDUMP); /* see memory_file.c */
-	owner_known_as = start->pid;
+	owner_known_as = (struct owner_name){ start->pid, start->space, start->began, start->image };
 	return got == at ? memory_enter(at) : -EEXIST;
+}
+
+static void call_supervisor(void)
+{
+	mail_ring(&agent_self.targets->mail);
 }
 
 /* What this process is to the machine. */
@@ -100,8 +107,14 @@ static void agent_introduce(const struct agent_start *start)
 	agent_self = (struct agent){
 		.memory = (struct memory *)(uintptr_t)start->arena, .targets = targets,
 		.process = process, .pid = (uint32_t)sys_call0(SYS_getpid), .why = start->why,
+		.home_pid = start->pid, .silent = true,
+		.filtered = sys_call1(SYS_prctl, PR_GET_SECCOMP) != 0,
+		.abroad = owner_is_abroad(memory_owners((struct memory *)(uintptr_t)start->arena)),
 	};
-	process_describe(process);
+	owner_call = call_supervisor;
+	task_outside = &agent_outside;
+	agent_knows_kin(start->kin, (uint32_t)start->forebears);
+	process_describe(process, true);
 	process->execs += start->why != AGENT_ATTACHED;
 }
 
@@ -117,14 +130,17 @@ static void agent_clear(void)
 	munmap(agent_self.memory, size);
 }
 
-int64_t agent_main(struct agent_start *start)
+int64_t agent_main(struct agent_start *start, int64_t arena_fd)
 {
 	int error;
 
 	agent_auxv_set((const uint64_t(*)[2])start->auxv);
-	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE))
+	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE)) {
+		if (arena_fd >= 0)
+			sys_call1(SYS_close, arena_fd);
 		return -ENODEV; /* threads are found by it: owner_thread_pointer() */
-	error = agent_join(start);
+	}
+	error = agent_join(start, arena_fd);
 	if (error < 0)
 		return error;
 	agent_introduce(start);
@@ -137,9 +153,11 @@ int64_t agent_main(struct agent_start *start)
 	}
 	agent_knows(agent_self.process);
 	process_set_state(agent_self.process, PROCESS_FOLLOWED);
+	hooks_named(start->tid, start->pid);
 	if (start->why != AGENT_ATTACHED)
 		hooks_began(start->exec_nr, start->exec_tid, start->ip, start->sp);
 	space_start();
+	agent_self.silent = false;
 	return 0;
 }
 
@@ -155,6 +173,7 @@ int64_t agent_thread(struct agent_start *start)
 
 	if (error < 0 && error != -EALREADY)
 		return error;
+	hooks_named(start->tid, start->pid);
 	to = gate_resume(&regs);
 	held_note(thread_here(), to ? to : regs.ip, !to && gate_is_restart(&regs) ? regs.ip - 2 : 0,
 		  start->sp);

@@ -65,13 +65,10 @@ void probes_fork(bool held)
 
 static int ask_scan(const struct file_id *id, int fd)
 {
-	const struct mail_message ask = {
-		.kind = MAIL_SCAN_FILE, .pid = agent_self.pid,
-		.tid = (uint32_t)sys_call0(SYS_gettid),
-		.arg = { id->device, id->inode, (uint64_t)fd },
-	};
+	struct task_facts facts;
 
-	return (int)mail_ask(&agent_self.targets->mail, memory_owners(agent_self.memory), &ask);
+	hooks_ids(&facts);
+	return (int)agent_ask(MAIL_SCAN_FILE, &facts, id->device, id->inode, (uint64_t)fd);
 }
 
 static struct task_facts *facts(struct probe_thread *thread)

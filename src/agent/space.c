@@ -14,6 +14,8 @@
 #include <time.h>
 
 #include "agent/agent.h"
+#include "agent/hooks.h"
+#include "helper/task.h"
 #include "helper/unwind.h"
 #include "hook/targets.h"
 #include "map/memory.h"
@@ -56,12 +58,10 @@ static bool list_grow(struct space_list *list, uint32_t room)
 
 static int64_t ask(const struct space_list *list)
 {
-	const struct mail_message message = {
-		.kind = MAIL_SPACE, .pid = agent_self.pid, .tid = (uint32_t)sys_call0(SYS_gettid),
-		.arg = { (uintptr_t)list->modules->at, list->room, fresh },
-	};
+	struct task_facts facts;
 
-	return mail_ask(&agent_self.targets->mail, memory_owners(agent_self.memory), &message);
+	hooks_ids(&facts);
+	return agent_ask(MAIL_SPACE, &facts, (uintptr_t)list->modules->at, list->room, fresh);
 }
 
 /* Walks that began before the last turn have ended. */

@@ -182,6 +182,7 @@ struct target_thread *thread_new(void)
 	thread->altstack = before;
 	thread->user = NULL;
 	probe_calls_forget(&thread->probe);
+	thread->space = THREAD_OF_PROCESS;
 	thread->facts = (struct task_facts){ 0 };
 	return thread;
 }

@@ -74,6 +74,8 @@
 #include "hook/board.h"
 
 enum { THREAD_FREE, THREAD_USED };
+/* Where a thread's ids are from: only a process in another's memory differs from that. */
+enum thread_space { THREAD_OF_PROCESS, THREAD_AT_HOME, THREAD_ABROAD };
 /* The kernel's frame is in deferred_frame; signals are in `kept`. */
 enum { PENDING_DEFERRED = 1, PENDING_KEPT = 2 };
 enum { THREAD_SPAN = 256 << 10, THREAD_VFORKS = 4 };
@@ -92,7 +94,7 @@ struct thread_saved {
 	uint32_t tid, pid;
 	uint16_t status;
 	bool hooked, aside, dispatched;
-	uint8_t settled;
+	uint8_t settled, space;
 	struct signal_actions child; /* the child's: it may change them unseen */
 };
 
@@ -135,6 +137,7 @@ struct target_thread {
 	uint32_t left;           /* id of the thread that has left, and may have this stack still */
 	uint64_t held_ip, held_again, held_sp; /* of a thread that was attached to (held.h) */
 	void *user;              /* the hooks' own */
+	uint8_t space;           /* enum thread_space */
 	struct task_facts facts; /* what programs ask of the thread */
 	uint64_t stack_size;     /* bytes below stack */
 	/* signals */

@@ -13,6 +13,7 @@
 
 #include "helper/clock.h"
 #include "helper/format.h"
+#include "helper/task.h"
 #include "map/sys.h"
 #include "helper/trace.h"
 
@@ -27,8 +28,8 @@ static void trace_write(struct vm *vm, const char *text, uint32_t size)
 	if (!line)
 		return;
 	*line = (struct trace_line){ .time_ns = clock_ns(CLOCK_MONOTONIC), .cpu = vm->cpu->id };
-	line->pid = (uint32_t)sys_call4(SYS_getpid, 0, 0, 0, 0);
-	line->tid = (uint32_t)sys_call4(SYS_gettid, 0, 0, 0, 0);
+	line->pid = task_pid(vm->task);
+	line->tid = task_tid(vm->task);
 	sys_call4(SYS_prctl, PR_GET_NAME, (uintptr_t)line->comm, 0, 0);
 	line->size = size;
 	memcpy(line->text, text, size);

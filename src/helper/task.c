@@ -122,8 +122,8 @@ static uint64_t get_ns_current_pid_tgid(struct vm *vm, const uint64_t arg[5])
 	if (error < 0 || ns.st_ino != arg[1] ||
 	    (arg[0] != ns.st_dev && arg[0] != ((uint64_t)major(ns.st_dev) << 20 | minor(ns.st_dev))))
 		return (uint64_t)-EINVAL;
-	info->pid = task_tid(vm->task);
-	info->tgid = task_pid(vm->task);
+	info->pid = task_own_tid(vm->task);
+	info->tgid = task_own_pid(vm->task);
 	return 0;
 }
 

@@ -130,7 +130,10 @@ struct vcpu;
 enum { TASK_KNOWS_COMM = 1, TASK_KNOWS_IDS = 2, TASK_KNOWS_RECORD = 4 };
 
 struct task_facts {
-	uint32_t tid, pid;
+	uint32_t tid, pid;       /* as they are at the machine's home (map/owner.h) */
+	uint32_t own_tid, own_pid; /* as the thread sees them; of use if it is abroad */
+	bool abroad;             /* what /proc and ids say here is of another space than home */
+	bool named;              /* abroad: tid and pid are known; else they are its own still */
 	uint32_t known;          /* enum TASK_KNOWS_* */
 	uint32_t uid, gid;
 	char comm[16];
@@ -143,6 +146,29 @@ struct task_entry {
 	struct own_cred cred;
 };
 
+/* What is told of a process by who can see it. */
+struct task_kin {
+	uint32_t pid, ppid;
+	struct own_cred cred;
+	char comm[16];
+};
+
+/* A process or thread as /proc tells here. False: there is none. */
+bool task_kin_of(uint32_t pid, struct task_kin *kin);
+/* A process's parent and those above it; how many. */
+uint32_t task_kin_read(uint32_t pid, struct task_kin *kin, uint32_t count);
+
+/* Who is asked by threads that are abroad. */
+struct task_outside {
+	/* The forebears of the thread's process (of: 0), the process itself (-1), or the one that
+	 * has this id where the thread is. How many there are. */
+	uint32_t (*kin)(struct task_facts *facts, int64_t of, struct task_kin *kin, uint32_t count);
+	/* Whether there is no such thread at home. */
+	bool (*gone)(struct task_facts *facts, uint32_t tid);
+};
+
+extern const struct task_outside *task_outside; /* NULL: nobody */
+
 /* In the arena; NULL when that is full. */
 struct task_table *task_table_new(struct memory *memory, unsigned vcpus);
 /*
@@ -152,19 +178,30 @@ struct task_table *task_table_new(struct memory *memory, unsigned vcpus);
  */
 struct own_task *task_current(struct task_table *table, struct task_facts *facts,
 			      struct vcpu *cpu);
-/* Any process or thread, as /proc tells; without forebears. */
-void task_describe(struct task_entry *entry, uint32_t pid);
+/* Any process or thread, by the id it has for the thread of facts; without forebears. */
+void task_describe(struct task_entry *entry, struct task_facts *facts, uint32_t pid);
 
 /* Points the current task's mm, files, fs and nsproxy to where a look makes them. */
 /* No program runs in this process any more. */
 void task_parts_done(void);
-void task_parts_use(struct own_task *task, struct vcpu *cpu, unsigned vcpus, uint64_t machine);
+void task_parts_use(struct own_task *task, uint32_t own_tid, struct vcpu *cpu, unsigned vcpus,
+		    uint64_t machine);
 /* Reads fields of /proc/PID/stat, counted from 1, those behind the name. False: none. */
 bool task_stat(const char *path, const uint8_t *fields, uint64_t *values, unsigned count);
 
 /* Of the calling thread; facts may be NULL. */
 uint32_t task_tid(const struct task_facts *facts);
 uint32_t task_pid(const struct task_facts *facts);
+/* As the thread itself sees them. */
+static inline uint32_t task_own_tid(const struct task_facts *facts)
+{
+	return facts && facts->abroad ? facts->own_tid : task_tid(facts);
+}
+
+static inline uint32_t task_own_pid(const struct task_facts *facts)
+{
+	return facts && facts->abroad ? facts->own_pid : task_pid(facts);
+}
 const char *task_comm(struct task_facts *facts, char buffer[16]);
 uint64_t task_ids(struct task_facts *facts); /* gid << 32 | uid */
 

@@ -517,9 +517,9 @@ static struct parts *parts_of(uint32_t tid, const struct vcpu *cpu)
 	return parts;
 }
 
-void task_parts_use(struct own_task *task, struct vcpu *cpu, unsigned vcpus, uint64_t machine)
+void task_parts_use(struct own_task *task, uint32_t tid, struct vcpu *cpu, unsigned vcpus,
+		    uint64_t machine)
 {
-	uint32_t tid = (uint32_t)task->pid;
 	struct parts *parts = NULL;
 	struct files_page *files;
 

@@ -120,10 +120,16 @@ static void read_cred(const char *text, struct own_cred *cred)
 	cred->sgid = number_of(text, "\nGid:", 2, nobody);
 }
 
-/* Returns the parent's process id; 0 where there is none or /proc does not tell. */
-static uint32_t read_process(struct task_entry *entry, uint32_t pid)
+const struct task_outside *task_outside;
+
+static bool is_outside(const struct task_facts *facts)
 {
-	char path[32], text[512] = "", comm[16] = "";
+	return facts && facts->abroad && task_outside;
+}
+
+bool task_kin_of(uint32_t pid, struct task_kin *kin)
+{
+	char path[32], text[512] = "";
 	int64_t fd, got = 0;
 
 	make_path(path, pid);
@@ -133,33 +139,76 @@ static uint32_t read_process(struct task_entry *entry, uint32_t pid)
 		sys_call4(SYS_close, (uint64_t)fd, 0, 0, 0);
 	}
 	text[got > 0 ? got : 0] = '\0';
-	read_name(text, comm);
-	memcpy(entry->task.comm, comm, sizeof(comm));
-	read_cred(text, &entry->cred);
-	entry->task.pid = entry->task.tgid = (int32_t)pid;
-	entry->task.group_leader = &entry->task;
-	entry->task.real_cred = entry->task.cred = &entry->cred;
-	return number_of(text, "\nPPid:", 0, 0);
+	*kin = (struct task_kin){ .pid = pid };
+	read_name(text, kin->comm);
+	read_cred(text, &kin->cred);
+	kin->ppid = number_of(text, "\nPPid:", 0, 0);
+	return got > 0;
 }
 
-static void read_forebears(struct slot *slot, uint32_t pid)
+uint32_t task_kin_read(uint32_t pid, struct task_kin *kin, uint32_t count)
+{
+	struct task_kin self;
+	uint32_t n = 0;
+
+	if (!task_kin_of(pid, &self))
+		return 0;
+	for (pid = self.ppid; pid && n < count; pid = kin[n++].ppid)
+		task_kin_of(pid, &kin[n]);
+	return n;
+}
+
+static void fill_entry(struct task_entry *entry, const struct task_kin *kin)
+{
+	memcpy(entry->task.comm, kin->comm, sizeof(kin->comm));
+	entry->cred = kin->cred;
+	entry->task.pid = entry->task.tgid = (int32_t)kin->pid;
+	entry->task.group_leader = &entry->task;
+	entry->task.real_cred = entry->task.cred = &entry->cred;
+}
+
+static void read_leader(struct slot *slot, struct task_facts *facts)
+{
+	struct task_kin kin;
+	uint32_t tgid = (uint32_t)slot->self.task.tgid;
+
+	if (!is_outside(facts))
+		task_kin_of(tgid, &kin);
+	else if (task_outside->kin(facts, -1, &kin, 1) == 0)
+		kin = (struct task_kin){ .pid = tgid };
+	fill_entry(&slot->leader, &kin);
+}
+
+static void read_forebears(struct slot *slot, struct task_facts *facts, uint32_t pid)
 {
 	struct own_task *child = &slot->self.task;
+	struct task_kin kin[TASK_FOREBEARS];
+	bool outside = is_outside(facts);
+	uint32_t count = outside ? task_outside->kin(facts, 0, kin, TASK_FOREBEARS) : TASK_FOREBEARS;
 
-	for (unsigned i = 0; i < TASK_FOREBEARS && pid; i++) {
-		uint32_t above = read_process(&slot->forebears[i], pid);
-
+	for (unsigned i = 0; i < count && (outside || pid); i++) {
+		if (!outside)
+			task_kin_of(pid, &kin[i]);
+		fill_entry(&slot->forebears[i], &kin[i]);
 		child->real_parent = &slot->forebears[i].task;
 		child = child->real_parent;
-		pid = above;
+		pid = kin[i].ppid;
 	}
 	child->real_parent = NULL;
 }
 
-void task_describe(struct task_entry *entry, uint32_t pid)
+void task_describe(struct task_entry *entry, struct task_facts *facts, uint32_t pid)
 {
+	struct task_kin kin = { 0 };
+	bool self = pid == task_own_tid(facts);
+	int64_t of = self || pid == task_own_pid(facts) ? -1 : (int64_t)pid;
+
 	*entry = (struct task_entry){ 0 };
-	read_process(entry, pid);
+	if (!is_outside(facts))
+		task_kin_of(pid, &kin);
+	else if (task_outside->kin(facts, of, &kin, 1) && self)
+		kin.pid = facts->tid;
+	fill_entry(entry, &kin);
 }
 
 /* --- the thread itself --- */
@@ -247,7 +296,7 @@ static void read_self(struct slot *slot, struct task_facts *facts)
 		 (uintptr_t)&cred->sgid, 0);
 }
 
-static void read_others(struct slot *slot)
+static void read_others(struct slot *slot, struct task_facts *facts)
 {
 	struct own_task *task = &slot->self.task;
 	int32_t parent = (int32_t)sys_call4(SYS_getppid, 0, 0, 0, 0);
@@ -259,10 +308,10 @@ static void read_others(struct slot *slot)
 		return;
 	task->group_leader = task;
 	if (task->pid != task->tgid) {
-		read_process(&slot->leader, (uint32_t)task->tgid);
+		read_leader(slot, facts);
 		task->group_leader = &slot->leader.task;
 	}
-	read_forebears(slot, (uint32_t)parent);
+	read_forebears(slot, facts, (uint32_t)parent);
 	slot->leader.task.real_parent = task->real_parent;
 	slot->parent = parent;
 	slot->read_ns = now;
@@ -286,7 +335,14 @@ static struct slot *find_slot(struct task_table *table, uint32_t tid)
 	return NULL;
 }
 
-static struct slot *claim_slot(struct task_table *table, uint32_t tid)
+static bool is_gone(struct task_facts *facts, uint32_t tid)
+{
+	if (facts && facts->abroad)
+		return task_outside && task_outside->gone(facts, tid);
+	return sys_call4(SYS_kill, tid, 0, 0, 0) == -ESRCH;
+}
+
+static struct slot *claim_slot(struct task_table *table, struct task_facts *facts, uint32_t tid)
 {
 	for (unsigned pass = 0; pass < 2; pass++) {
 		for (unsigned i = 0; i < WINDOW; i++) {
@@ -294,7 +350,7 @@ static struct slot *claim_slot(struct task_table *table, uint32_t tid)
 			uint32_t owner = __atomic_load_n(&slot->owner, __ATOMIC_RELAXED);
 
 			/* Only when none is free is it asked who is gone. */
-			if (owner && (!pass || sys_call4(SYS_kill, owner, 0, 0, 0) != -ESRCH))
+			if (owner && (!pass || !is_gone(facts, owner)))
 				continue;
 			if (!__atomic_compare_exchange_n(&slot->owner, &owner, tid, false,
 							 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
@@ -314,7 +370,7 @@ struct own_task *task_current(struct task_table *table, struct task_facts *facts
 	struct slot *slot = find_slot(table, tid);
 
 	if (!slot)
-		slot = claim_slot(table, tid);
+		slot = claim_slot(table, facts, tid);
 	if (!slot)
 		return NULL;
 	/* The id may be that of a thread that was here before. */
@@ -323,7 +379,7 @@ struct own_task *task_current(struct task_table *table, struct task_facts *facts
 		slot->self.task.pid = 0;
 	}
 	read_self(slot, facts);
-	read_others(slot);
-	task_parts_use(&slot->self.task, cpu, table->vcpus, table->stamp);
+	read_others(slot, facts);
+	task_parts_use(&slot->self.task, task_own_tid(facts), cpu, table->vcpus, table->stamp);
 	return &slot->self.task;
 }

@@ -17,13 +17,16 @@
 
 #include <stdint.h>
 
+#include "helper/task.h"
+
 #define AGENT_SPAN (16ull << 20)
-#define AGENT_MAGIC 0x35304147454b53ull /* "SKEGA05" */
+#define AGENT_MAGIC 0x36304147454b53ull /* "SKEGA06" */
 
 /* The first bytes of the image; the entries are offsets from its start. */
 struct agent_table {
 	uint64_t magic;
-	uint32_t start;   /* int64_t (struct agent_start *): once per process */
+	uint32_t start;   /* int64_t (struct agent_start *, int64_t): once per process; with the
+			   * descriptor of the arena's file, to be closed; -1: it has a path */
 	uint32_t thread;  /* int64_t (struct agent_start *): in each thread at attach; where it goes
 			   * on, or 0: where it was */
 	uint32_t leave;   /* int64_t (struct agent_start *): in every thread between stop's two calls */
@@ -64,6 +67,10 @@ struct agent_start {
 	uint64_t shared;         /* patch: another process, not held, executes this memory */
 	uint64_t last;           /* stop: all have been through leave; else it is only asked */
 	uint64_t orphan;         /* stop: only if nobody serves its machine's targets; else -EBUSY */
+	uint64_t space;          /* where the process is, started, and the top of its stack, as the */
+	uint64_t began, image;   /* supervisor sees them; 0: as it finds (map/owner.h) */
+	uint64_t forebears;      /* how many of kin are known */
+	struct task_kin kin[TASK_FOREBEARS]; /* of a process abroad */
 	uint64_t auxv[AGENT_AUXV][2]; /* the process's own, ended by AT_NULL */
 	char arena_path[AGENT_PATH];  /* to open the arena's file by */
 };

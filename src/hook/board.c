@@ -218,7 +218,8 @@ static __attribute__((noinline)) void tell_signal_sent(struct board *board,
 
 	if (!context_sent_signal(regs, &signal))
 		return;
-	own = facts && (uint32_t)signal.pid == (signal.group ? facts->pid : facts->tid);
+	own = facts && (uint32_t)signal.pid == (signal.group ? task_own_pid(facts)
+							      : task_own_tid(facts));
 	if (own != leaving)
 		hook_signal(board, facts, regs, &signal);
 }
@@ -393,7 +394,7 @@ void hook_signal(struct board *board, struct task_facts *facts, struct target_re
 
 	if (!begin(&event, EVENT_SIGNAL))
 		return;
-	task_describe(&target, (uint32_t)signal->pid);
+	task_describe(&target, facts, (uint32_t)signal->pid);
 	context_signal(&record, signal, &target.task);
 	finish(&event, EVENT_SIGNAL);
 }

@@ -162,7 +162,7 @@ void context_signal(struct signal_record *record, const struct hook_signal *sign
 {
 	*record = (struct signal_record){
 		.sig = signal->sig, .error = signal->error, .code = signal->code,
-		.pid = signal->pid, .group = signal->group, .result = signal->result,
+		.pid = target->pid, .group = signal->group, .result = signal->result,
 	};
 	memcpy(record->comm, target->comm, sizeof(record->comm));
 }

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "helper/task.h"
 #include "hook/asker.h"
 #include "hook/gain.h"
 #include "hook/spaces.h"
@@ -55,34 +56,13 @@ struct spaces *follower_spaces(struct follower *follower)
 
 /* --- records --- */
 
-/* A number of /proc/PID/status; 0: it is not told. */
-static uint32_t status_of(pid_t tid, const char *field)
-{
-	size_t length = strlen(field);
-	char path[40], line[256];
-	uint32_t value = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file)) {
-		if (strncmp(line, field, length) != 0)
-			continue;
-		value = (uint32_t)strtoul(line + length, NULL, 10);
-		break;
-	}
-	if (file)
-		fclose(file);
-	return value;
-}
-
 /* NULL when all records are those of live targets. */
 struct process *follow_record(struct follower *follower, pid_t pid)
 {
 	struct process *process = process_find(follower->targets, (uint32_t)pid);
 
 	if (!process)
-		process = process_claim(follower->targets, (uint32_t)pid, status_of(pid, "PPid:"));
+		process = process_claim(follower->targets, (uint32_t)pid, trace_status(pid, "PPid:"));
 	return process;
 }
 
@@ -90,14 +70,14 @@ void follow_refuse(struct process *process, enum process_whynot whynot, int erro
 {
 	if (!process)
 		return;
-	process_describe(process);
+	process_describe(process, false);
 	process_refuse(process, whynot, error);
 }
 
 /* A thread could not be seized. */
 void follow_refuse_seize(struct process *process, pid_t tid, int error)
 {
-	uint32_t tracer = status_of(tid, "TracerPid:");
+	uint32_t tracer = trace_status(tid, "TracerPid:");
 
 	if (process && tracer)
 		process->tracer = tracer;
@@ -110,6 +90,7 @@ static enum process_whynot whynot_of(int error)
 	static const struct { int error; enum process_whynot whynot; } rows[] = {
 		{ -ENOEXEC, WHYNOT_32BIT }, { -ENODEV, WHYNOT_CPU },    { -EEXIST, WHYNOT_PLACE },
 		{ -EACCES, WHYNOT_ARENA },  { -ENOENT, WHYNOT_ARENA },  { -EPERM, WHYNOT_ARENA },
+		{ -ENOTSUP, WHYNOT_FILTER },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -183,7 +164,7 @@ static void watch_end(struct follower *follower, struct watch *watch)
 	follower->watched--;
 }
 
-static int64_t serve_will_exec(struct follower *follower, const struct mail_message *message)
+static int64_t serve_will_exec(struct follower *follower, struct mail_message *message)
 {
 	pid_t pid = (pid_t)message->pid, tid = (pid_t)message->tid;
 	struct watch *watch = watch_find(follower, 0);
@@ -206,13 +187,14 @@ static int64_t serve_will_exec(struct follower *follower, const struct mail_mess
 		return MAIL_NOT_FOLLOWED;
 	}
 	*watch = (struct watch){ .tid = tid, .pid = pid, .process = process,
-				 .nr = (uint32_t)message->arg[2], .since = owner_clock() };
+				 .nr = (uint32_t)(message->arg[2] & ~MAIL_SOCKETS),
+				 .sockets = message->arg[2] & MAIL_SOCKETS, .since = owner_clock() };
 	follower->watched++;
 	return MAIL_SEIZED;
 }
 
 /* The call returned: the process goes on as what it was. */
-static int64_t serve_exec_failed(struct follower *follower, const struct mail_message *message)
+static int64_t serve_exec_failed(struct follower *follower, struct mail_message *message)
 {
 	struct watch *watch = watch_find(follower, (pid_t)message->tid);
 	struct process *process = process_find(follower->targets, message->pid);
@@ -233,15 +215,51 @@ static int64_t serve_exec_failed(struct follower *follower, const struct mail_me
 	return 0;
 }
 
-static int64_t serve_scan_file(struct follower *follower, const struct mail_message *message)
+static int64_t serve_scan_file(struct follower *follower, struct mail_message *message)
 {
 	return scan_files(follower, (pid_t)message->tid, (int)message->arg[2]);
 }
 
-static int64_t serve_space(struct follower *follower, const struct mail_message *message)
+static int64_t serve_space(struct follower *follower, struct mail_message *message)
 {
 	return spaces_read(follower->spaces, (pid_t)message->pid, message->arg[0], message->arg[1],
 			   message->arg[2] != 0);
+}
+
+/* A process that begins abroad is known from now on by its pid here. */
+static int64_t serve_name(struct follower *follower, struct mail_message *message)
+{
+	if (message->arg[0])
+		owner_rename(memory_owners(follower->memory), follower->asker, message->pid);
+	message->arg[0] = message->pid;
+	message->arg[1] = message->tid;
+	message->arg[2] = trace_status((pid_t)message->pid, "PPid:");
+	return 0;
+}
+
+static int64_t serve_kin(struct follower *follower, struct mail_message *message)
+{
+	struct task_kin kin[TASK_FOREBEARS];
+	uint32_t room = (uint32_t)MIN(message->arg[1], (uint64_t)TASK_FOREBEARS), count;
+	int64_t of = (int64_t)message->arg[2];
+	int error;
+
+	(void)follower;
+	if (of == MAIL_KIN_FOREBEARS)
+		count = task_kin_read(message->pid, kin, room);
+	else if (of == MAIL_KIN_SELF)
+		count = task_kin_of(message->pid, kin);
+	else
+		count = task_kin_of((uint32_t)asker_knows((pid_t)message->pid, (uint32_t)of), kin);
+	count = MIN(count, room);
+	error = count ? trace_write((pid_t)message->pid, message->arg[0], kin, count * sizeof(*kin)) : 0;
+	return error < 0 ? error : (int64_t)count;
+}
+
+static int64_t serve_gone(struct follower *follower, struct mail_message *message)
+{
+	(void)follower;
+	return message->arg[0] > 0 && kill((pid_t)message->arg[0], 0) < 0 && errno == ESRCH;
 }
 
 /* Any thread may make the call; after it there is one, with the process's id. */
@@ -270,48 +288,41 @@ static void watch_look(struct follower *follower, struct watch *watch)
 		watch->process->host = 0;
 	follow_bring_in(follower, watch->process,
 		 (struct inject){ .why = AGENT_EXEC, .pid = tid, .exec_nr = watch->nr,
-				  .exec_tid = watch->tid });
+				  .exec_tid = watch->tid, .sockets = watch->sockets });
 	trace_detach(tid, 0);
 	watch_end(follower, watch);
 }
 
 /* --- the follower's thread: its round --- */
 
-typedef int64_t serve_fn(struct follower *follower, const struct mail_message *message);
+typedef int64_t serve_fn(struct follower *follower, struct mail_message *message);
 
 static serve_fn *const serve[MAIL_KINDS] = {
 	[MAIL_WILL_EXEC] = serve_will_exec,
 	[MAIL_EXEC_FAILED] = serve_exec_failed,
 	[MAIL_SCAN_FILE] = serve_scan_file,
 	[MAIL_SPACE] = serve_space,
+	[MAIL_NAME] = serve_name,
+	[MAIL_KIN] = serve_kin,
+	[MAIL_GONE] = serve_gone,
 };
 
-/* A record that an agent has made by what its process calls itself gets the id it has here. */
-static void rename_record(struct follower *follower, uint32_t own, uint32_t pid)
-{
-	struct process *process = process_find(follower->targets, own);
-
-	if (own == pid || !process || process_find(follower->targets, pid))
-		return;
-	process->pid = pid;
-	process->ppid = status_of((pid_t)pid, "PPid:");
-}
-
 /* Whoever is not found in its memory has not asked: nobody else is stopped in its place. */
-static int64_t serve_question(struct follower *follower, struct mail_message message)
+static int64_t serve_question(struct follower *follower, struct mail_message *message)
 {
-	uint32_t own = message.pid;
+	bool known = !message->abroad;
+	uint32_t pid = message->pid;
 
-	if (message.kind >= MAIL_KINDS || !serve[message.kind])
+	if (message->kind >= MAIL_KINDS || !serve[message->kind])
 		return -ENOSYS;
-	if (!asker_find(&message)) {
-		if (message.kind != MAIL_WILL_EXEC)
+	if (!asker_find(message)) {
+		if (message->kind != MAIL_WILL_EXEC)
 			return -EPERM;
-		follow_refuse(process_find(follower->targets, own), WHYNOT_DENIED, -EPERM);
+		follow_refuse(known ? process_find(follower->targets, pid) : NULL, WHYNOT_DENIED,
+			      -EPERM);
 		return MAIL_NOT_FOLLOWED;
 	}
-	rename_record(follower, own, message.pid);
-	return serve[message.kind](follower, &message);
+	return serve[message->kind](follower, message);
 }
 
 static void serve_mail(struct follower *follower)
@@ -319,19 +330,27 @@ static void serve_mail(struct follower *follower)
 	struct mail_slot *slot;
 
 	for (uint32_t at = 0; (slot = mail_next(&follower->targets->mail, &at)); at++) {
-		mail_answer(slot, serve_question(follower, slot->message));
+		struct mail_message message = slot->message;
+		int64_t answer;
+
+		follower->asker = __atomic_load_n(&slot->owner, __ATOMIC_ACQUIRE);
+		answer = serve_question(follower, &message);
+		memcpy(slot->message.arg, message.arg, sizeof(message.arg));
+		mail_answer(slot, answer);
 	}
 }
 
 /* Now and then: who ended without a word, and what they left behind. */
 static void sweep(struct follower *follower)
 {
+	struct owner_table *owners = memory_owners(follower->memory);
 	uint64_t now = owner_clock();
 
-	if (now - follower->swept < 100000000)
+	if (now - follower->swept < 100000000 && !__atomic_load_n(&owners->called, __ATOMIC_ACQUIRE))
 		return;
 	follower->swept = now;
-	mail_sweep(&follower->targets->mail, memory_owners(follower->memory));
+	owner_answer(owners, asker_is_gone, NULL);
+	mail_sweep(&follower->targets->mail, owners);
 	targets_sweep(follower->targets);
 }
 
@@ -378,6 +397,7 @@ static void *follower_main(void *arg)
 
 	prctl(PR_SET_NAME, "skep-follow");
 	prctl(PR_SET_TIMERSLACK, 1);
+	mail_live(mail, &follower->life);
 	while (!__atomic_load_n(&follower->stop, __ATOMIC_ACQUIRE)) {
 		uint32_t bell = __atomic_load_n(&mail->bell, __ATOMIC_ACQUIRE);
 
@@ -433,6 +453,7 @@ struct follower *follower_new(struct memory *memory, struct targets *targets, in
 		follower->device = status.st_dev;
 		follower->inode = status.st_ino;
 		targets->supervisor = (uint32_t)getpid();
+		owner_make_home(memory_owners(memory));
 		*error = injector_init(&follower->injector, memory, memory_size(memory), arena_file);
 		follower->injector.targets = (uintptr_t)targets;
 		if (*error == 0)

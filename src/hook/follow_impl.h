@@ -22,6 +22,7 @@ struct watch {
 	pid_t tid, pid;          /* tid 0: free */
 	struct process *process; /* may be NULL: there was no record left */
 	uint32_t nr;             /* of the system call */
+	bool sockets;            /* as of struct inject */
 	uint64_t since;
 };
 
@@ -40,6 +41,8 @@ struct follower {
 	struct reach reach;      /* the same */
 	pthread_mutex_t holding; /* a thread that attaches or detaches has it */
 	uint64_t swept;
+	struct mail_life life;   /* of the thread */
+	uint64_t asker;          /* owner word of whose question is being answered */
 	follower_scan_fn *scan;  /* NULL: nobody reads files */
 	void *scan_arg;
 };

@@ -18,34 +18,41 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/base.h"
 #include "hook/interrupted.h"
 #include "hook/trace.h"
+#include "map/owner.h"
 
 /*
- * rbx is the address of the struct loader; the result is in rax. The labels are
- * the ways in: map the image and call; unmap the image.
+ * rbx is the address of the struct loader, which may not be written; the result is in rax. The
+ * labels are the ways in: open the image, map it and call; make a struct parcel with a pair of
+ * sockets, whose address is the result; with that in rbp, take the image's and the arena's
+ * descriptors from there, if they have been sent, and go on as the first; unmap the image.
  */
-extern const uint8_t loader_map[], loader_unmap[], loader_end[];
+extern const uint8_t loader_map[], loader_pair[], loader_take[], loader_unmap[], loader_end[];
 __asm__(".pushsection .rodata\n"
-	".hidden loader_map, loader_unmap, loader_end\n"
+	".hidden loader_map, loader_pair, loader_take, loader_unmap, loader_end\n"
 	"loader_map:\n"
+	"	mov $-1, %r13\n"  /* the arena's descriptor: not known */
 	"	mov $257, %eax\n" /* openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC) */
 	"	mov $-100, %rdi\n"
-	"	lea 304(%rbx), %rsi\n"
+	"	lea 560(%rbx), %rsi\n"
 	"	mov $0x80000, %edx\n"
 	"	xor %r10d, %r10d\n"
 	"	syscall\n"
 	"	test %rax, %rax\n"
 	"	js 9f\n"
 	"	mov %rax, %rbp\n"
-	"	mov $9, %eax\n" /* mmap(base, size, R-X, PRIVATE | FIXED_NOREPLACE, fd, 0) */
-	"	mov 256(%rbx), %rdi\n"
-	"	mov 264(%rbx), %rsi\n"
+	"1:	mov $9, %eax\n" /* mmap(base, size, R-X, PRIVATE | FIXED_NOREPLACE, fd, 0) */
+	"	mov 512(%rbx), %rdi\n"
+	"	mov 520(%rbx), %rsi\n"
 	"	mov $5, %edx\n"
 	"	mov $0x100002, %r10d\n"
 	"	mov %rbp, %r8\n"
@@ -55,35 +62,96 @@ __asm__(".pushsection .rodata\n"
 	"	mov $3, %eax\n" /* close(fd) */
 	"	mov %rbp, %rdi\n"
 	"	syscall\n"
-	"	mov %r12, %rax\n"
-	"	test %rax, %rax\n"
-	"	js 9f\n"
+	"	test %r12, %r12\n"
+	"	js 7f\n"
 	"	mov $10, %eax\n" /* mprotect(data, its size, RW-) */
-	"	mov 272(%rbx), %rdi\n"
-	"	mov 280(%rbx), %rsi\n"
+	"	mov 528(%rbx), %rdi\n"
+	"	mov 536(%rbx), %rsi\n"
 	"	mov $3, %edx\n"
 	"	syscall\n"
 	"	test %rax, %rax\n"
-	"	js 8f\n"
-	"	mov 288(%rbx), %rsp\n"
-	"	lea 560(%rbx), %rdi\n"
+	"	js 6f\n"
+	"	mov 544(%rbx), %rsp\n"
+	"	lea 816(%rbx), %rdi\n"
+	"	mov %r13, %rsi\n"
+	"	mov $-1, %r13\n" /* it is closed there */
 	"	cld\n"
-	"	call *296(%rbx)\n"
+	"	call *552(%rbx)\n"
 	"	test %rax, %rax\n"
 	"	jns 9f\n"
-	"8:	mov %rax, %r12\n" /* leave nothing behind */
+	"6:	mov %rax, %r12\n" /* leave nothing behind */
 	"	mov $11, %eax\n"
-	"	mov 256(%rbx), %rdi\n"
-	"	mov 264(%rbx), %rsi\n"
+	"	mov 512(%rbx), %rdi\n"
+	"	mov 520(%rbx), %rsi\n"
 	"	syscall\n"
-	"	mov %r12, %rax\n"
+	"7:	mov $3, %eax\n" /* close(arena) */
+	"	mov %r13, %rdi\n"
+	"	test %r13, %r13\n"
+	"	js 8f\n"
+	"	syscall\n"
+	"8:	mov %r12, %rax\n"
 	"9:	int3\n"
+	"loader_pair:\n"
+	"	mov $9, %eax\n" /* mmap(NULL, 4096, RW-, PRIVATE | ANONYMOUS, -1, 0) */
+	"	xor %edi, %edi\n"
+	"	mov $4096, %esi\n"
+	"	mov $3, %edx\n"
+	"	mov $0x22, %r10d\n"
+	"	mov $-1, %r8\n"
+	"	xor %r9d, %r9d\n"
+	"	syscall\n"
+	"	mov %rax, %rbp\n"
+	"	test %rax, %rax\n"
+	"	js 9b\n"
+	"	mov $53, %eax\n" /* socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) */
+	"	mov $1, %edi\n"
+	"	mov $0x80001, %esi\n"
+	"	xor %edx, %edx\n"
+	"	mov %rbp, %r10\n"
+	"	syscall\n"
+	"	mov %rax, %r12\n"
+	"	mov %rbp, %rax\n"
+	"	test %r12, %r12\n"
+	"	jns 9b\n"
+	"	mov $11, %eax\n" /* munmap(parcel, 4096) */
+	"	mov %rbp, %rdi\n"
+	"	mov $4096, %esi\n"
+	"	syscall\n"
+	"	jmp 8b\n"
+	"loader_take:\n"
+	"	mov $47, %eax\n" /* recvmsg(pair[0], message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) */
+	"	mov (%rbp), %edi\n"
+	"	lea 8(%rbp), %rsi\n"
+	"	mov $0x40000040, %edx\n"
+	"	syscall\n"
+	"	mov %rax, %r12\n"
+	"	mov $3, %eax\n"
+	"	mov (%rbp), %edi\n"
+	"	syscall\n"
+	"	mov $3, %eax\n"
+	"	mov 4(%rbp), %edi\n"
+	"	syscall\n"
+	"	movslq 96(%rbp), %r14\n"
+	"	movslq 100(%rbp), %r13\n"
+	"	mov $11, %eax\n" /* munmap(parcel, 4096) */
+	"	mov %rbp, %rdi\n"
+	"	mov $4096, %esi\n"
+	"	syscall\n"
+	"	test %r12, %r12\n"
+	"	js 8b\n"
+	"	mov %r14, %rbp\n"
+	"	test %r13, %r13\n"
+	"	jns 1b\n"
+	"	mov $-24, %r12\n" /* EMFILE: there was no room for both */
+	"	mov %r14, %r13\n"
+	"	jmp 7b\n"
 	"loader_unmap:\n"
 	"	mov $11, %eax\n" /* munmap(base, size) */
-	"	mov 256(%rbx), %rdi\n"
-	"	mov 264(%rbx), %rsi\n"
+	"	mov 512(%rbx), %rdi\n"
+	"	mov 520(%rbx), %rsi\n"
 	"	syscall\n"
 	"	int3\n"
+	"	.org loader_map + 512\n" /* LOADER_CODE: an error here if it is longer */
 	"loader_end:\n"
 	".popsection\n");
 
@@ -96,8 +164,24 @@ __asm__(".pushsection .rodata\n"
 /* Were they blocked, the trap at the end of what is run would end their handlers. */
 #define SIGNALS_FAULTS (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGTRAP))
 
-#define LOADER_CODE 256
+#define LOADER_CODE 512
 #define IMAGE_NAME "skep-agent"
+
+/* In the target, or here: what comes by a pair of sockets is a byte and two descriptors. */
+struct parcel {
+	int32_t pair[2];
+	struct msghdr message;
+	struct iovec byte;
+	struct {
+		struct cmsghdr head;
+		int32_t image, arena;
+	} control;
+	uint64_t room;
+};
+
+_Static_assert(offsetof(struct parcel, message) == 8 &&
+	       offsetof(struct parcel, control.image) == 96 &&
+	       offsetof(struct parcel, control.arena) == 100, "the code above knows where things are");
 
 struct loader {
 	uint8_t code[LOADER_CODE];
@@ -109,13 +193,14 @@ struct loader {
 	struct agent_start start;
 };
 
-_Static_assert(offsetof(struct loader, base) == 256 && offsetof(struct loader, data) == 272 &&
-	       offsetof(struct loader, stack) == 288 && offsetof(struct loader, entry) == 296 &&
-	       offsetof(struct loader, path) == 304 && offsetof(struct loader, start) == 560 &&
+_Static_assert(offsetof(struct loader, base) == 512 && offsetof(struct loader, data) == 528 &&
+	       offsetof(struct loader, stack) == 544 && offsetof(struct loader, entry) == 552 &&
+	       offsetof(struct loader, path) == 560 && offsetof(struct loader, start) == 816 &&
 	       sizeof(struct loader) <= 4096, "the code above knows where things are");
 
 int injector_init(struct injector *injector, void *arena, uint64_t size, int arena_file)
 {
+	struct stat status;
 	int error;
 
 	*injector = (struct injector){ .image_file = -1, .arena = (uintptr_t)arena,
@@ -124,8 +209,11 @@ int injector_init(struct injector *injector, void *arena, uint64_t size, int are
 	if (error < 0)
 		return error;
 	injector->image_file = (int)syscall(SYS_memfd_create, IMAGE_NAME, 1u /* MFD_CLOEXEC */);
+	injector->arena_file = arena_file;
 	error = injector->image_file < 0 ? -errno
 					 : image_write(&injector->image, injector->image_file);
+	if (error == 0 && fstat(injector->image_file, &status) < 0)
+		error = -errno;
 	if (error < 0) {
 		injector_done(injector);
 		return error;
@@ -133,6 +221,8 @@ int injector_init(struct injector *injector, void *arena, uint64_t size, int are
 	snprintf(injector->arena_path, AGENT_PATH, "/proc/%d/fd/%d", (int)getpid(), arena_file);
 	snprintf(injector->image_path, AGENT_PATH, "/proc/%d/fd/%d", (int)getpid(),
 		 injector->image_file);
+	injector->image_device = status.st_dev;
+	injector->image_inode = status.st_ino;
 	return 0;
 }
 
@@ -230,34 +320,152 @@ static int loader_fill(struct loader *loader, const struct injector *injector,
 	return read_auxv(what->pid, &loader->start);
 }
 
-/* Runs the loader at one of its labels over the page the thread is in. */
-static int loader_run(pid_t tid, struct loader *loader, const uint8_t *label)
+/* What a process in another space cannot find out about itself. */
+static void fill_name(struct agent_start *start, pid_t pid)
 {
-	struct user_regs_struct saved, regs;
-	uint8_t bytes[sizeof(*loader)];
+	char digits[16];
+
+	snprintf(digits, sizeof(digits), "%d", (int)pid);
+	start->space = owner_space_read(digits);
+	if (start->space == owner_space())
+		return;
+	owner_describe((uint32_t)pid, &start->began, &start->image);
+	start->forebears = task_kin_read((uint32_t)pid, start->kin, TASK_FOREBEARS);
+}
+
+/* A loader over the page that the thread is in. */
+struct loading {
+	pid_t tid;
 	uint64_t at;
-	int error = trace_regs_read(tid, &saved), back;
+	struct user_regs_struct saved;
+	uint8_t bytes[sizeof(struct loader)];
+};
+
+static int loading_begin(struct loading *loading, pid_t tid, struct loader *loader)
+{
+	int error = trace_regs_read(tid, &loading->saved);
+	uint64_t at = loading->saved.rip & ~(uint64_t)4095;
 
 	if (error < 0)
 		return error;
-	loader->start.ip = saved.rip;
-	loader->start.sp = saved.rsp;
-	at = saved.rip & ~(uint64_t)4095;
-	error = trace_read(tid, at, bytes, sizeof(bytes));
-	if (error == 0)
-		error = trace_write(tid, at, loader, sizeof(*loader));
+	loading->tid = tid;
+	loading->at = at;
+	loader->start.ip = loading->saved.rip;
+	loader->start.sp = loading->saved.rsp;
+	error = trace_read(tid, at, loading->bytes, sizeof(loading->bytes));
+	return error < 0 ? error : trace_write(tid, at, loader, sizeof(*loader));
+}
+
+/* Runs it at one of its labels, with its parcel. The result, or an errno. */
+static int64_t loading_run(const struct loading *loading, const uint8_t *label, uint64_t parcel)
+{
+	struct user_regs_struct regs = loading->saved;
+	int error;
+
+	regs.rip = loading->at + (uint64_t)(label - loader_map);
+	regs.rbx = loading->at;
+	regs.rbp = parcel;
+	error = trace_run(loading->tid, &regs, SIGNALS_AGENTS);
+	return error < 0 ? error : (int64_t)regs.rax;
+}
+
+/* The result, as an errno or 0. */
+static int loading_end(const struct loading *loading, int64_t result)
+{
+	int back = trace_write(loading->tid, loading->at, loading->bytes, sizeof(loading->bytes));
+
+	if (back == 0)
+		back = trace_regs_write(loading->tid, &loading->saved);
+	return result < 0 ? (int)result : back;
+}
+
+static int loader_run(pid_t tid, struct loader *loader, const uint8_t *label)
+{
+	struct loading loading;
+	int error = loading_begin(&loading, tid, loader);
+
+	return error < 0 ? error : loading_end(&loading, loading_run(&loading, label, 0));
+}
+
+/* --- how it gets the two files --- */
+
+/* Whether a path leads to the image in the process's own tree of files. */
+static bool finds_image(const struct injector *injector, pid_t pid)
+{
+	char path[AGENT_PATH + 32];
+	struct stat status;
+
+	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)pid, injector->image_path);
+	return stat(path, &status) == 0 && status.st_dev == injector->image_device &&
+	       status.st_ino == injector->image_inode;
+}
+
+/* Puts both descriptors into one end of the target's pair. */
+static int send_files(const struct injector *injector, pid_t pid, int32_t end)
+{
+	struct parcel parcel = {
+		.byte = { .iov_base = &parcel.room, .iov_len = 1 },
+		.message = { .msg_iov = &parcel.byte, .msg_iovlen = 1, .msg_control = &parcel.control,
+			     .msg_controllen = sizeof(parcel.control) },
+		.control = { .head = { .cmsg_len = sizeof(parcel.control), .cmsg_level = SOL_SOCKET,
+				       .cmsg_type = SCM_RIGHTS },
+			     .image = injector->image_file, .arena = injector->arena_file },
+	};
+	int process = (int)syscall(SYS_pidfd_open, pid, 0), error = 0;
+	int own = process < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, process, end, 0);
+
+	if (own < 0 || sendmsg(own, &parcel.message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		error = -errno;
+	if (own >= 0)
+		close(own);
+	if (process >= 0)
+		close(process);
+	return error;
+}
+
+/* The parcel there, with what recvmsg() needs; pair is filled in. */
+static int prepare_parcel(pid_t tid, uint64_t at, struct parcel *parcel)
+{
+	int error = trace_read(tid, at, parcel->pair, sizeof(parcel->pair));
+
+	parcel->message.msg_iov = (void *)(uintptr_t)(at + offsetof(struct parcel, byte));
+	parcel->message.msg_iovlen = 1;
+	parcel->message.msg_control = (void *)(uintptr_t)(at + offsetof(struct parcel, control));
+	parcel->message.msg_controllen = sizeof(parcel->control);
+	parcel->byte.iov_base = (void *)(uintptr_t)(at + offsetof(struct parcel, room));
+	parcel->byte.iov_len = 1;
+	parcel->control.image = parcel->control.arena = -1;
+	return error < 0 ? error : trace_write(tid, at, parcel, sizeof(*parcel));
+}
+
+/*
+ * A process in a namespace of its own, or under another root, may not find or not open what
+ * we have open. It makes a pair of sockets, of which we take one end.
+ */
+static int start_by_socket(const struct injector *injector, pid_t tid, struct loader *loader,
+			   pid_t pid)
+{
+	struct parcel parcel = { 0 };
+	struct loading loading;
+	int64_t at, taken;
+	int error = loading_begin(&loading, tid, loader);
+
 	if (error < 0)
 		return error;
-	regs = saved;
-	regs.rip = at + (uint64_t)(label - loader_map);
-	regs.rbx = at;
-	error = trace_run(tid, &regs, SIGNALS_AGENTS);
-	back = trace_write(tid, at, bytes, sizeof(bytes));
-	if (back == 0)
-		back = trace_regs_write(tid, &saved);
-	if (error < 0 || back < 0)
-		return error < 0 ? error : back;
-	return (int64_t)regs.rax < 0 ? (int)regs.rax : 0;
+	at = loading_run(&loading, loader_pair, 0);
+	if (at < 0)
+		return loading_end(&loading, at);
+	error = prepare_parcel(tid, (uint64_t)at, &parcel);
+	if (error == 0)
+		error = send_files(injector, pid, parcel.pair[1]);
+	taken = loading_run(&loading, loader_take, (uint64_t)at); /* which closes in any case */
+	return loading_end(&loading, error < 0 ? error : taken);
+}
+
+/* Its filter of system calls may end it for a socket. */
+static bool may_use_sockets(const struct inject *what)
+{
+	return what->sockets || trace_status(what->pid, "Seccomp:") == 0;
 }
 
 static struct agent_at ours(const struct injector *injector)
@@ -271,7 +479,15 @@ int inject_start(const struct injector *injector, pid_t tid, const struct inject
 	struct loader loader;
 	int error = loader_fill(&loader, injector, &at, what, tid, at.table.start);
 
-	return error < 0 ? error : loader_run(tid, &loader, loader_map);
+	if (error < 0)
+		return error;
+	fill_name(&loader.start, what->pid);
+	if (finds_image(injector, what->pid)) {
+		error = loader_run(tid, &loader, loader_map);
+		if (error != -EACCES && error != -EPERM && error != -ENOENT)
+			return error;
+	}
+	return may_use_sockets(what) ? start_by_socket(injector, tid, &loader, what->pid) : -ENOTSUP;
 }
 
 /* Calls an entry of the agent that is there already. free: as of trace_run(). */

@@ -18,7 +18,9 @@
 /* What a supervisor needs to have agents started. */
 struct injector {
 	struct image image;
-	int image_file;           /* owned descriptor; targets open it as /proc/PID/fd/N */
+	int image_file;           /* owned descriptor; targets open it as /proc/PID/fd/N, or are sent it */
+	int arena_file;           /* borrowed; the same */
+	uint64_t image_device, image_inode;
 	uint64_t arena, arena_size;
 	uint64_t targets;         /* the address of their struct targets there */
 	char arena_path[AGENT_PATH];
@@ -42,6 +44,7 @@ struct inject {
 	pid_t pid;
 	uint32_t exec_nr;         /* at an exec: the system call's number */
 	pid_t exec_tid;           /* and who made it */
+	bool sockets;             /* its filters of system calls, if any, let it use sockets */
 	bool orphan;              /* inject_stop: only if the agent's supervisor is dead */
 };
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <stddef.h>
+#include <string.h>
 #include <time.h>
 
 #include "map/owner.h"
@@ -44,8 +45,11 @@ static struct mail_slot *slot_claim(struct mail *mail, uint64_t self)
 bool mail_served(struct mail *mail, struct owner_table *owners)
 {
 	uint64_t server = __atomic_load_n(&mail->server, __ATOMIC_ACQUIRE);
+	uint32_t life = __atomic_load_n(&mail->life, __ATOMIC_ACQUIRE);
 
-	return server != 0 && !owner_dead(owners, server);
+	if (server == 0 || life)
+		return server != 0 && !(life & FUTEX_OWNER_DIED);
+	return !owner_dead(owners, server);
 }
 
 static void slot_free(struct mail_slot *slot)
@@ -86,8 +90,7 @@ static bool slot_lost(const struct mail_slot *slot, uint64_t self)
 	       __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) == MAIL_EMPTY;
 }
 
-int64_t mail_ask(struct mail *mail, struct owner_table *owners,
-		 const struct mail_message *question)
+int64_t mail_ask(struct mail *mail, struct owner_table *owners, struct mail_message *question)
 {
 	struct mail_message own = *question, *volatile ask = &own; /* the server reads it here */
 	uint64_t self = owner_self(owners);
@@ -112,8 +115,10 @@ int64_t mail_ask(struct mail *mail, struct owner_table *owners,
 		if (!mail_served(mail, owners))
 			break;
 	}
-	if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) == MAIL_ANSWERED)
+	if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) == MAIL_ANSWERED) {
 		answer = slot->answer;
+		memcpy(question->arg, slot->message.arg, sizeof(question->arg));
+	}
 	slot_free(slot);
 	return answer;
 }
@@ -124,10 +129,22 @@ int mail_open(struct mail *mail, struct owner_table *owners)
 {
 	uint64_t self = owner_self(owners), seen = __atomic_load_n(&mail->server, __ATOMIC_ACQUIRE);
 
-	if (seen != 0 && !owner_dead(owners, seen))
+	if (mail_served(mail, owners))
 		return -EBUSY;
+	__atomic_store_n(&mail->life, 0, __ATOMIC_RELEASE);
 	return __atomic_compare_exchange_n(&mail->server, &seen, self, false, __ATOMIC_ACQ_REL,
 					   __ATOMIC_RELAXED) ? 0 : -EBUSY;
+}
+
+/* A list of one. The kernel looks for the word at a distance from the link. */
+void mail_live(struct mail *mail, struct mail_life *life)
+{
+	life->list = (uintptr_t)&mail->robust;
+	life->offset = (int64_t)offsetof(struct mail, life) - (int64_t)offsetof(struct mail, robust);
+	life->pending = 0;
+	mail->robust = (uintptr_t)life;
+	if (sys_call2(SYS_set_robust_list, life, sizeof(*life)) == 0)
+		__atomic_store_n(&mail->life, (uint32_t)sys_call0(SYS_gettid), __ATOMIC_RELEASE);
 }
 
 void mail_close(struct mail *mail)
@@ -175,7 +192,7 @@ static bool asker_gone(const struct mail_slot *slot, struct owner_table *owners,
 
 	if (owner_dead(owners, owner))
 		return true;
-	return state != MAIL_EMPTY &&
+	return state != MAIL_EMPTY && !slot->message.abroad &&
 	       sys_call3(SYS_tgkill, slot->message.pid, slot->message.tid, 0) == -ESRCH;
 }
 

@@ -4,7 +4,9 @@
  *
  * A slot of the arena holds one question. It is claimed by an owner word, so
  * that the slot of an asker who was killed is free again, and the answer is
- * waited for while the server lives; a server that died is an answer too.
+ * waited for while the server lives; a server that died is an answer too. Askers may be in
+ * pid namespaces where the server has no pid, so it is the kernel that says so: it marks the
+ * word of a robust futex when the thread that it names ends, however that comes about.
  *
  *   asker   owner: 0 -> self; fill in; state ASKED; ring      ... ANSWERED: read; owner 0
  *   server                     woken by the bell; SERVING ... answer; state ANSWERED
@@ -24,8 +26,19 @@ enum mail_kind {
 	MAIL_EXEC_FAILED, /* after an answer of MAIL_SEIZED */
 	MAIL_SCAN_FILE,   /* arg: device, inode, descriptor */
 	MAIL_SPACE,       /* arg: where modules go, how many do, whether it never asked so far */
+	MAIL_NAME,        /* arg: whether the asker is a whole process; they become its home's names
+			   * for it: pid, tid and its parent's pid */
+	MAIL_KIN,         /* arg: where struct task_kin go, how many, of whom (enum mail_kin; or the
+			   * id of a process or thread in the asker's space); how many there are */
+	MAIL_GONE,        /* arg: id of a thread at home: whether there is none such */
 	MAIL_KINDS,
 };
+
+/* Of MAIL_KIN: the asker's parent and those above it, or its process itself. */
+enum mail_kin { MAIL_KIN_FOREBEARS = 0, MAIL_KIN_SELF = -1 };
+
+/* In MAIL_WILL_EXEC's number of the call: sockets may be used in the process, as far as is known. */
+#define MAIL_SOCKETS 0x10000ull
 
 /* Answers of MAIL_WILL_EXEC. Otherwise: 0 or a negative errno. */
 enum { MAIL_NOT_FOLLOWED, MAIL_SEIZED };
@@ -33,7 +46,9 @@ enum { MAIL_NOT_FOLLOWED, MAIL_SEIZED };
 struct mail_message {
 	uint32_t kind;       /* enum mail_kind */
 	uint32_t pid, tid;   /* of who asks */
-	uint64_t arg[3];
+	uint32_t abroad;     /* they are those of its own space, not of the machine's home */
+	uint32_t reserved;
+	uint64_t arg[3];     /* the server may change them; the asker is shown what they are then */
 	uint64_t self, number; /* mail_ask()'s: where it lies in the asker, and one of its own */
 };
 
@@ -54,12 +69,14 @@ struct mail {
 	uint32_t reserved;
 	uint64_t numbers;    /* of questions so far */
 	uint64_t server;     /* owner word of who answers; 0: nobody does */
+	uint64_t robust;     /* the kernel's link, in the list of the thread that serves */
+	uint32_t life;       /* that thread's id, or FUTEX_OWNER_DIED; 0: not said */
+	uint32_t unused;
 	struct mail_slot slot[MAIL_SLOTS];
 };
 
 /* Asks and waits. -ESRCH: nobody answers (any more). */
-int64_t mail_ask(struct mail *mail, struct owner_table *owners,
-		 const struct mail_message *question);
+int64_t mail_ask(struct mail *mail, struct owner_table *owners, struct mail_message *question);
 
 /* Whether somebody alive answers. */
 bool mail_served(struct mail *mail, struct owner_table *owners);
@@ -68,6 +85,18 @@ bool mail_served(struct mail *mail, struct owner_table *owners);
 
 /* Who calls answers from now on. -EBUSY: somebody alive does already. */
 int mail_open(struct mail *mail, struct owner_table *owners);
+/* What the kernel is told to look at when a thread ends. */
+struct mail_life {
+	uint64_t list;
+	int64_t offset;
+	uint64_t pending;
+};
+
+/*
+ * The calling thread's end is the server's. *life must stay until then; the thread has no
+ * other robust futexes.
+ */
+void mail_live(struct mail *mail, struct mail_life *life);
 /* Nobody answers any more; whoever waits learns it. */
 void mail_close(struct mail *mail);
 /* The next question, to be answered; NULL: none. *at goes on after the last. */

@@ -139,7 +139,7 @@ void process_refuse(struct process *process, enum process_whynot whynot, int err
 
 /* --- what the kernel says --- */
 
-/* "/proc/PID/NAME" */
+/* "/proc/PID/NAME"; pid 0: "/proc/self/NAME" */
 static void proc_path(char *path, uint32_t pid, const char *name)
 {
 	static const char head[] = "/proc/";
@@ -148,21 +148,25 @@ static void proc_path(char *path, uint32_t pid, const char *name)
 
 	memcpy(path, head, sizeof(head) - 1);
 	path += sizeof(head) - 1;
-	do
+	if (pid == 0) {
+		memcpy(path, "self", 4);
+		path += 4;
+	}
+	for (; pid != 0; pid /= 10)
 		digits[n++] = (char)('0' + pid % 10);
-	while ((pid /= 10) != 0);
 	while (n > 0)
 		*path++ = digits[--n];
 	*path++ = '/';
 	memcpy(path, name, strlen(name) + 1);
 }
 
-void process_describe(struct process *process)
+void process_describe(struct process *process, bool self)
 {
+	uint32_t pid = self ? 0 : process->pid;
 	char path[64], link[1024];
 	int64_t fd, size;
 
-	proc_path(path, process->pid, "comm");
+	proc_path(path, pid, "comm");
 	fd = sys_call4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
 	if (fd >= 0) {
 		memset(process->comm, 0, sizeof(process->comm));
@@ -171,7 +175,7 @@ void process_describe(struct process *process)
 		if (size > 0)
 			process->comm[size - 1] = '\0'; /* where the newline was */
 	}
-	proc_path(path, process->pid, "exe");
+	proc_path(path, pid, "exe");
 	size = sys_call4(SYS_readlinkat, AT_FDCWD, path, link, sizeof(link) - 1);
 	if (size <= 0)
 		return;

@@ -53,7 +53,7 @@ struct process {
 	uint32_t state;       /* enum process_state */
 	uint32_t whynot;      /* enum process_whynot */
 	int32_t error;        /* negative errno that goes with it */
-	uint32_t pid, ppid;
+	uint32_t pid, ppid;   /* at the machine's home (map/owner.h) */
 	uint32_t execs;       /* images it has run with the agent */
 	uint32_t serial;      /* order of claiming, over all records */
 	uint32_t tracer;      /* WHYNOT_TRACED: by whom */
@@ -115,8 +115,8 @@ void process_leave(struct process *process);
 /* Finds those that ended without a word. */
 void targets_sweep(struct targets *targets);
 void process_refuse(struct process *process, enum process_whynot whynot, int error);
-/* Reads comm and exe from what the kernel says. */
-void process_describe(struct process *process);
+/* Reads comm and exe from what the kernel says; self: it is the calling process. */
+void process_describe(struct process *process, bool self);
 /* A sentence without its full stop. */
 const char *process_whynot_text(enum process_whynot whynot);
 

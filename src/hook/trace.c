@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -196,6 +197,26 @@ int trace_read_string(pid_t pid, uint64_t at, char *text, size_t size)
 		done += to.iov_len;
 	}
 	return -ENAMETOOLONG;
+}
+
+uint32_t trace_status(pid_t tid, const char *field)
+{
+	size_t length = strlen(field);
+	char path[40], line[256];
+	uint32_t value = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		if (strncmp(line, field, length) != 0)
+			continue;
+		value = (uint32_t)strtoul(line + length, NULL, 10);
+		break;
+	}
+	if (file)
+		fclose(file);
+	return value;
 }
 
 /* --- running code in it --- */

@@ -51,6 +51,8 @@ int trace_regs_write(pid_t tid, const struct user_regs_struct *regs);
 /* Memory, also where the thread itself may not write: then it becomes private. */
 int trace_read(pid_t tid, uint64_t at, void *bytes, size_t size);
 int trace_write(pid_t tid, uint64_t at, const void *bytes, size_t size);
+/* A number of a line of /proc/PID/status; 0: it is not told. */
+uint32_t trace_status(pid_t tid, const char *field);
 /* A string up to its NUL; needs no stop. -EFAULT, -ENAMETOOLONG. */
 int trace_read_string(pid_t pid, uint64_t at, char *text, size_t size);
 

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define OWNER_PATIENCE 1000000000ull /* ns that a live holder is waited for */
@@ -99,18 +100,23 @@ static void stat_parse(const char *text, size_t size, struct proc *proc)
 	proc->image = stat_field(p, end, 26);
 }
 
+static char *put_text(char *p, const char *text)
+{
+	while (*text)
+		*p++ = *text++;
+	*p = '\0';
+	return p;
+}
+
+/* pid 0: this process's own, whatever it is called there. */
 static struct proc proc_read(uint32_t pid)
 {
-	static const char head[] = "/proc/", tail[] = "/stat";
 	struct proc proc = { .state = PROC_UNKNOWN };
-	char path[40], text[1024], *p = path;
+	char path[40], text[1024], *p = put_text(path, "/proc/");
 	int64_t fd, size;
 
-	for (size_t i = 0; i < sizeof(head) - 1; i++)
-		*p++ = head[i];
-	p = put_decimal(p, pid);
-	for (size_t i = 0; i < sizeof(tail); i++)
-		*p++ = tail[i];
+	p = pid ? put_decimal(p, pid) : put_text(p, "self");
+	put_text(p, "/stat");
 	fd = sys_call4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
 	if (fd >= 0) {
 		size = sys_call3(SYS_read, fd, text, sizeof(text));
@@ -120,19 +126,130 @@ static struct proc proc_read(uint32_t pid)
 		else if (size == -ESRCH)
 			proc.state = PROC_GONE;
 	}
-	if (proc.state == PROC_UNKNOWN && sys_call2(SYS_kill, pid, 0) == -ESRCH)
+	if (proc.state == PROC_UNKNOWN && pid && sys_call2(SYS_kill, pid, 0) == -ESRCH)
 		proc.state = PROC_GONE;
 	return proc;
 }
 
+void owner_describe(uint32_t pid, uint64_t *start, uint64_t *image)
+{
+	struct proc proc = proc_read(pid);
+
+	*start = proc.start;
+	*image = proc.image;
+}
+
+/* --- spaces --- */
+
+struct owner_name owner_known_as;
+void (*owner_call)(void);
+
+static uint64_t inherited; /* the space of this process or, before it looked, its parent's */
+
+/* The number of a namespace; 0: not known. */
+static uint32_t namespace_of(const char *process, const char *name)
+{
+	char path[64];
+	struct stat status;
+
+	put_text(put_text(put_text(put_text(path, "/proc/"), process), "/ns/"), name);
+	return sys_call4(SYS_newfstatat, AT_FDCWD, path, &status, 0) == 0 ? (uint32_t)status.st_ino
+									   : 0;
+}
+
+uint64_t owner_space_read(const char *process)
+{
+	uint64_t pids = namespace_of(process, "pid");
+
+	return pids ? pids << 32 | namespace_of(process, "time") : 0;
+}
+
+/* Without /proc: where its parent was, unless that cannot be seen from here. */
+static uint64_t space_guess(void)
+{
+	if (!inherited)
+		return OWNER_ANYWHERE;
+	return sys_call0(SYS_getppid) == 0 ? OWNER_NOWHERE : inherited;
+}
+
+uint64_t owner_space(void)
+{
+	uint64_t space = owner_process ? owner_process->space : 0;
+
+	if (space)
+		return space;
+	space = owner_known_as.pid ? owner_known_as.space : 0;
+	if (!space)
+		space = owner_space_read("self");
+	if (!space)
+		space = space_guess();
+	inherited = space;
+	if (owner_process)
+		owner_process->space = space;
+	return space;
+}
+
+static bool is_home(const struct owner_table *table, uint64_t space)
+{
+	uint64_t home = __atomic_load_n(&table->home, __ATOMIC_ACQUIRE);
+
+	return space == home || space == OWNER_ANYWHERE || home == OWNER_ANYWHERE || home == 0;
+}
+
+bool owner_space_is_abroad(const struct owner_table *table, uint64_t space)
+{
+	return !is_home(table, space);
+}
+
+bool owner_is_abroad(const struct owner_table *table)
+{
+	return owner_space_is_abroad(table, owner_space());
+}
+
+void owner_make_home(struct owner_table *table)
+{
+	uint64_t before = __atomic_load_n(&table->home, __ATOMIC_ACQUIRE), now = owner_space();
+
+	if (before == now)
+		return;
+	for (uint32_t i = 0; before > OWNER_NOWHERE && i < OWNER_PARTICIPANTS; i++) {
+		struct participant *at = &table->at[i];
+		uint64_t word = __atomic_load_n(&at->word, __ATOMIC_ACQUIRE);
+
+		if ((uint32_t)word == 0 || word & OWNER_ABROAD)
+			continue;
+		__atomic_store_n(&at->space, before, __ATOMIC_RELEASE);
+		__atomic_compare_exchange_n(&at->word, &word, word | OWNER_ABROAD, false,
+					    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	}
+	__atomic_store_n(&table->home, now, __ATOMIC_RELEASE);
+}
+
+/* Whether what this process sees of the pid in a word says anything. */
+static bool may_judge(const struct owner_table *table, const struct participant *at, uint64_t word)
+{
+	uint64_t own = owner_space();
+
+	if (word & OWNER_ABROAD)
+		return own > OWNER_NOWHERE && __atomic_load_n(&at->space, __ATOMIC_ACQUIRE) == own;
+	return is_home(table, own);
+}
+
 /* --- participants --- */
 
-static bool participant_died(const struct participant *at, uint64_t word)
+static bool participant_died(struct owner_table *table, const struct participant *at,
+			     uint64_t word)
 {
 	uint64_t start = __atomic_load_n(&at->start, __ATOMIC_ACQUIRE);
 	uint64_t image = __atomic_load_n(&at->image, __ATOMIC_RELAXED);
-	struct proc proc = proc_read((uint32_t)word);
+	struct proc proc;
 
+	if (!may_judge(table, at, word)) {
+		if (owner_call && !__atomic_exchange_n(&table->called, 1, __ATOMIC_ACQ_REL))
+			owner_call();
+		return false;
+	}
+	proc = proc_read((uint32_t)word & OWNER_PID);
 	if (__atomic_load_n(&at->word, __ATOMIC_ACQUIRE) != word)
 		return false; /* another's by now: start and image may be theirs */
 	if (proc.state == PROC_GONE)
@@ -150,6 +267,7 @@ static void participant_bury(struct owner_table *table, struct participant *at, 
 
 	__atomic_store_n(&at->start, 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&at->image, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&at->space, 0, __ATOMIC_RELEASE);
 	if (__atomic_compare_exchange_n(&at->word, &expected, word & ~(uint64_t)0xffffffff, false,
 					__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		__atomic_fetch_add(&table->deaths, 1, __ATOMIC_ACQ_REL);
@@ -165,7 +283,7 @@ bool owner_dead(struct owner_table *table, uint64_t word)
 		return false;
 	if (((seen >> 32) & OWNER_GENERATION) != token >> 16 || (uint32_t)seen == 0)
 		return true;
-	if (!participant_died(at, seen))
+	if (!participant_died(table, at, seen))
 		return false;
 	participant_bury(table, at, seen);
 	return true;
@@ -177,7 +295,7 @@ uint32_t owner_pid(const struct owner_table *table, uint64_t word)
 	uint64_t seen = __atomic_load_n(&table->at[(token & 0xffff) % OWNER_PARTICIPANTS].word,
 					__ATOMIC_ACQUIRE);
 
-	return word != 0 && ((seen >> 32) & OWNER_GENERATION) == token >> 16 ? (uint32_t)seen : 0;
+	return word != 0 && ((seen >> 32) & OWNER_GENERATION) == token >> 16 ? (uint32_t)seen & OWNER_PID : 0;
 }
 
 uint64_t owner_participant(struct owner_table *table, uint32_t i)
@@ -188,24 +306,65 @@ uint64_t owner_participant(struct owner_table *table, uint32_t i)
 	return (uint32_t)seen == 0 || owner_dead(table, token) ? 0 : token;
 }
 
-uint64_t owner_reap(struct owner_table *table)
+static void reap(struct owner_table *table)
 {
-	uint64_t now = owner_clock(), last = __atomic_load_n(&table->checked, __ATOMIC_RELAXED);
 	uint32_t used = __atomic_load_n(&table->used, __ATOMIC_ACQUIRE);
 	uint64_t own = owner_token(table) >> 24;
 
-	if (now - last < 5000000 ||
-	    !__atomic_compare_exchange_n(&table->checked, &last, now, false, __ATOMIC_RELAXED,
-					 __ATOMIC_RELAXED))
-		return __atomic_load_n(&table->deaths, __ATOMIC_ACQUIRE);
 	for (uint32_t i = 0; i < used && i < OWNER_PARTICIPANTS; i++) {
 		uint64_t word = __atomic_load_n(&table->at[i].word, __ATOMIC_ACQUIRE);
 
 		if ((uint32_t)word != 0 && i != (own & 0xffff) &&
-		    participant_died(&table->at[i], word))
+		    participant_died(table, &table->at[i], word))
 			participant_bury(table, &table->at[i], word);
 	}
+}
+
+uint64_t owner_reap(struct owner_table *table)
+{
+	uint64_t now = owner_clock(), last = __atomic_load_n(&table->checked, __ATOMIC_RELAXED);
+
+	if (now - last >= 5000000 &&
+	    __atomic_compare_exchange_n(&table->checked, &last, now, false, __ATOMIC_RELAXED,
+					__ATOMIC_RELAXED))
+		reap(table);
 	return __atomic_load_n(&table->deaths, __ATOMIC_ACQUIRE);
+}
+
+void owner_answer(struct owner_table *table,
+		  bool (*gone)(void *arg, uint64_t space, uint32_t pid), void *arg)
+{
+	const uint32_t flags = OWNER_ABROAD | OWNER_TARGET;
+	uint32_t used = __atomic_load_n(&table->used, __ATOMIC_ACQUIRE);
+
+	if (__atomic_exchange_n(&table->called, 0, __ATOMIC_ACQ_REL))
+		reap(table);
+	for (uint32_t i = 0; i < used && i < OWNER_PARTICIPANTS; i++) {
+		struct participant *at = &table->at[i];
+		uint64_t word = __atomic_load_n(&at->word, __ATOMIC_ACQUIRE);
+		uint64_t space = __atomic_load_n(&at->space, __ATOMIC_ACQUIRE);
+
+		if ((word & flags) == flags && space && gone(arg, space, (uint32_t)word & OWNER_PID))
+			participant_bury(table, at, word);
+	}
+}
+
+/* What was known of it is as it saw it itself. */
+void owner_rename(struct owner_table *table, uint64_t token, uint32_t pid)
+{
+	struct participant *at = &table->at[(token >> 24 & 0xffff) % OWNER_PARTICIPANTS];
+	uint64_t word = __atomic_load_n(&at->word, __ATOMIC_ACQUIRE), start, image;
+
+	if (((word >> 32) & OWNER_GENERATION) != token >> 40 || !(word & OWNER_ABROAD))
+		return;
+	owner_describe(pid, &start, &image);
+	__atomic_store_n(&at->start, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&at->image, 0, __ATOMIC_RELEASE);
+	if (!__atomic_compare_exchange_n(&at->word, &word, (word & ~(uint64_t)0xffffffff) | pid,
+					 false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		return;
+	__atomic_store_n(&at->image, image, __ATOMIC_RELAXED);
+	__atomic_store_n(&at->start, start, __ATOMIC_RELEASE);
 }
 
 /* Claims slot i if it is free, or its process is dead or is this one before an
@@ -217,7 +376,7 @@ static uint64_t participant_claim(struct owner_table *table, uint32_t i, uint32_
 	uint64_t seen = __atomic_load_n(&at->word, __ATOMIC_ACQUIRE);
 	uint64_t generation = (seen >> 32) + 1;
 
-	if ((uint32_t)seen != 0 && check && participant_died(at, seen)) {
+	if ((uint32_t)seen != 0 && check && participant_died(table, at, seen)) {
 		participant_bury(table, at, seen);
 		seen = __atomic_load_n(&at->word, __ATOMIC_ACQUIRE);
 	}
@@ -232,27 +391,52 @@ static uint64_t participant_claim(struct owner_table *table, uint32_t i, uint32_
 	return ((generation & OWNER_GENERATION) << 16 | i) << 24;
 }
 
-uint32_t owner_known_as;
+/* Who joins: the pid, with its flags, and what is known of it. */
+static struct owner_name name_here(struct owner_table *table)
+{
+	struct owner_name name = owner_known_as;
+	uint64_t home = 0, space = owner_space();
+	struct proc proc = { 0 };
+
+	if (__atomic_load_n(&table->home, __ATOMIC_RELAXED) == 0)
+		__atomic_compare_exchange_n(&table->home, &home, space, false, __ATOMIC_ACQ_REL,
+					    __ATOMIC_RELAXED);
+	if (!name.pid || !name.start)
+		proc = proc_read(0);
+	if (!name.pid || (!name.start && is_home(table, space))) {
+		name.start = proc.start;
+		name.image = proc.image;
+	}
+	if (!name.pid) {
+		name.pid = (uint32_t)sys_call0(SYS_getpid);
+		name.pid |= is_home(table, space) ? 0 : OWNER_ABROAD;
+#ifdef SKEP_AGENT
+		name.pid |= OWNER_TARGET;
+#endif
+	}
+	name.space = space;
+	return name;
+}
 
 uint64_t owner_join(struct owner_table *table)
 {
-	uint32_t pid = owner_known_as ? owner_known_as : (uint32_t)sys_call0(SYS_getpid);
-	struct proc proc = proc_read(pid);
+	const struct owner_name name = name_here(table);
 	uint64_t token = 0, expected = 0;
 	uint32_t slot = 0;
 
 	/* The second round looks for slots of the dead; none at all: wait for one. */
 	for (int round = 0; token == 0; round++) {
 		for (slot = 0; slot < OWNER_PARTICIPANTS; slot++) {
-			token = participant_claim(table, slot, pid, round > 0);
+			token = participant_claim(table, slot, name.pid, round > 0);
 			if (token != 0)
 				break;
 		}
 		if (round > 0 && token == 0)
 			sys_yield();
 	}
-	__atomic_store_n(&table->at[slot].image, proc.image, __ATOMIC_RELAXED);
-	__atomic_store_n(&table->at[slot].start, proc.start, __ATOMIC_RELEASE);
+	__atomic_store_n(&table->at[slot].image, name.image, __ATOMIC_RELAXED);
+	__atomic_store_n(&table->at[slot].start, name.start, __ATOMIC_RELEASE);
+	__atomic_store_n(&table->at[slot].space, name.space, __ATOMIC_RELEASE);
 	for (uint32_t used = __atomic_load_n(&table->used, __ATOMIC_RELAXED); used <= slot;)
 		if (__atomic_compare_exchange_n(&table->used, &used, slot + 1, false,
 						__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))

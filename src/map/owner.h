@@ -16,9 +16,15 @@
  * What liveness rests on: a participant is dead when its pid is gone, is a
  * zombie, started at another time, or (where that may be seen) runs another
  * image than the one that joined. It needs /proc; without it only a pid that
- * is gone counts as dead. All participants must share one pid namespace. A
- * child made by fork() joins by itself at its first operation: the process's
- * own table is in memory that fork wipes.
+ * is gone counts as dead. A child made by fork() joins by itself at its first
+ * operation: the process's own table is in memory that fork wipes.
+ *
+ * A pid means something in its pid namespace, a start time in its time
+ * namespace; together they are a space. The table has one that is home, whose
+ * participants judge each other. One of another space joins as abroad, with the
+ * pid it has there: it is judged only from there, until somebody at home who
+ * knows its pid here says it (owner_rename()). Whoever meets a word that he
+ * cannot judge takes it for alive, and calls those who can (owner_call).
  *
  * Threads: any. Async-signal-safe, except owner_process_init().
  */
@@ -40,10 +46,19 @@ enum {
 
 #define OWNER_TOKEN(word) ((word) & ~(uint64_t)0xffffff)
 
+/* Flags of a pid in struct participant, above the highest that Linux gives. */
+#define OWNER_ABROAD 0x80000000u /* of another space than home */
+#define OWNER_TARGET 0x40000000u /* in a process that a supervisor looks after */
+#define OWNER_PID 0x3fffffffu
+
+#define OWNER_ANYWHERE 1ull /* a space that nothing is known of */
+#define OWNER_NOWHERE 2ull  /* one whose pids nobody knows */
+
 struct participant {
-	uint64_t word;  /* generation << 32 | pid; pid 0: free */
+	uint64_t word;  /* generation << 32 | flags | pid; 0 there: free */
 	uint64_t start; /* when it started, in ticks since boot; 0: not known */
 	uint64_t image; /* top of its stack when it joined; 0: not known */
+	uint64_t space; /* OWNER_ABROAD: which; 0: not said yet */
 };
 
 /* In the arena's header. */
@@ -52,6 +67,9 @@ struct owner_table {
 	uint64_t checked;   /* when all were last looked at, in ns; see owner_reap() */
 	uint32_t used;      /* slots ever used */
 	uint32_t arena;     /* which of OWNER_ARENAS this is */
+	uint64_t home;      /* the space of participants that are not abroad */
+	uint32_t called;    /* somebody met a word that he cannot judge */
+	uint32_t reserved;
 	struct participant at[OWNER_PARTICIPANTS];
 };
 
@@ -66,13 +84,44 @@ struct owner_thread {
 /* This process's own view; wiped by fork. */
 struct owner_process {
 	uint64_t token[OWNER_ARENAS];
+	uint64_t space; /* 0: not looked at yet */
 	struct owner_thread thread[OWNER_THREADS];
 };
 
 extern struct owner_process *owner_process;
 
-/* This process's id as the other participants see it; 0: as it does. Of no child. */
-extern uint32_t owner_known_as;
+/* What the other participants know of this process, and of no child. */
+struct owner_name {
+	uint32_t pid;          /* at home; 0: as it says itself */
+	uint64_t space;        /* where the process is; 0: as it finds */
+	uint64_t start, image; /* as home sees them; 0: as it finds */
+};
+
+extern struct owner_name owner_known_as;
+
+/* Rings for whoever can judge all participants; NULL: nobody to call. */
+extern void (*owner_call)(void);
+
+/* The space of the calling process: its namespaces' numbers, or OWNER_*. */
+uint64_t owner_space(void);
+/* Of a process as /proc tells; "self" or a pid in digits. 0: it does not. */
+uint64_t owner_space_read(const char *process);
+/* Whether its pids are others than those at home. */
+bool owner_is_abroad(const struct owner_table *table);
+/* The same of a space. */
+bool owner_space_is_abroad(const struct owner_table *table, uint64_t space);
+/* The calling process's space is home from now on. */
+void owner_make_home(struct owner_table *table);
+/* The participant of a token, abroad so far, is this process at home. */
+void owner_rename(struct owner_table *table, uint64_t token, uint32_t pid);
+/* When a process started, and the top of its stack, as this process sees it. 0: not known */
+void owner_describe(uint32_t pid, uint64_t *start, uint64_t *image);
+/*
+ * Looks at all participants if anybody called, and at those targets abroad that nobody has
+ * renamed: gone() says whether there is such a process any more.
+ */
+void owner_answer(struct owner_table *table,
+		  bool (*gone)(void *arg, uint64_t space, uint32_t pid), void *arg);
 
 /* Once per process, before its first arena. 0 or -ENOMEM. */
 int owner_process_init(void);

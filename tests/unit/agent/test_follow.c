@@ -681,7 +681,7 @@ static void follow__a_command_goes_on_without_its_supervisor(void **state)
 static void follow__nobody_is_stopped_for_what_another_asks(void **state)
 {
 	struct running running = running_start();
-	const struct mail_message ask = {
+	struct mail_message ask = {
 		.kind = MAIL_WILL_EXEC, .pid = (uint32_t)running.pid, .tid = (uint32_t)running.pid,
 		.arg = { (uint64_t)AT_FDCWD, (uintptr_t)"/bin/true", 59 },
 	};

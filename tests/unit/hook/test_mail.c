@@ -38,7 +38,7 @@ static pid_t asker(void)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		const struct mail_message ask = { .kind = MAIL_SCAN_FILE,
+		struct mail_message ask = { .kind = MAIL_SCAN_FILE,
 						  .pid = (uint32_t)getpid(),
 						  .tid = (uint32_t)getpid() };
 
