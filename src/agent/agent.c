@@ -62,14 +62,20 @@ static uint32_t ask_name(struct task_facts *facts, bool whole)
 	return (uint32_t)ask.arg[2];
 }
 
+/* The record of a child, which runs what its parent does. */
 static struct process *begin_record(uint32_t pid, uint32_t ppid, uint32_t host)
 {
 	struct process *process = process_claim(agent_self.targets, pid, ppid);
+	const struct process *parent = agent_self.process;
 
 	if (!process)
 		return NULL;
 	process->host = host;
 	process_describe(process, true);
+	if (!process->exe[0] && parent) {
+		memcpy(process->exe, parent->exe, sizeof(process->exe));
+		memcpy(process->comm, parent->comm, sizeof(process->comm));
+	}
 	agent_knows(process);
 	process_set_state(process, PROCESS_FOLLOWED);
 	return process;

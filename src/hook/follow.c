@@ -111,6 +111,8 @@ int follow_bring_in(struct follower *follower, struct process *process, struct i
 	what.process = process_index(follower->targets, process);
 	scan_files(follower, pid, -1);
 	error = inject_start(&follower->injector, pid, &what);
+	if (error == 0 && !process->exe[0])
+		process_describe(process, false); /* it has no /proc to look into */
 	if (error < 0 && error != -ESRCH)
 		follow_refuse(process, whynot_of(error), error);
 	return error;

@@ -167,9 +167,10 @@ void process_describe(struct process *process, bool self)
 	int64_t fd, size;
 
 	proc_path(path, pid, "comm");
+	process->exe[0] = '\0';
+	memset(process->comm, 0, sizeof(process->comm));
 	fd = sys_call4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
 	if (fd >= 0) {
-		memset(process->comm, 0, sizeof(process->comm));
 		size = sys_call3(SYS_read, fd, process->comm, sizeof(process->comm));
 		sys_call1(SYS_close, fd);
 		if (size > 0)

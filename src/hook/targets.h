@@ -115,7 +115,8 @@ void process_leave(struct process *process);
 /* Finds those that ended without a word. */
 void targets_sweep(struct targets *targets);
 void process_refuse(struct process *process, enum process_whynot whynot, int error);
-/* Reads comm and exe from what the kernel says; self: it is the calling process. */
+/* Reads comm and exe from what the kernel says; they are empty where it does not. self: it is
+ * the calling process. */
 void process_describe(struct process *process, bool self);
 /* A sentence without its full stop. */
 const char *process_whynot_text(enum process_whynot whynot);

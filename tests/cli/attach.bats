@@ -300,7 +300,7 @@ probed_by_name() {
 	skep run -j -o events opensnoop.o -- unshare -Urpf sh -c 'id -u; exit 4' >said || status=$?
 	[ "$status" = 4 ]
 	[ "$(cat said)" = 0 ]
-	# Whether it is followed is up to the kernel; process 1 of this namespace is nobody's target.
+	# Process 1 of this namespace is nobody's target.
 	! grep '"process":1,' events
 }
 
