@@ -33,7 +33,8 @@
  *   plain_leave .. plain_end        the result is in the record
  *   call_window .. call_found       the same, and all registers are in the record
  *   leave .. leave_end, quick .. quick_end  all is in the record
-  *   again .. again_loaded          the call is to wait on; its registers are in `resumed`
+ *   send .. sent                    the same, and `send` is still to be sent
+ *   again .. again_loaded          the call is to wait on; its registers are in `resumed`
  *   again_plain, again_call         ... and as in the plain or the other window
  * and anywhere else here the signal waits: `pending` is looked at in each window.
  *
@@ -325,6 +326,7 @@ pending_done:
 	mov 24 + THREAD_SEND(%r11), %r10
 	mov $SYS_rt_tgsigqueueinfo, %eax
 	syscall
+	label gate_sent
 	mov %rbx, %r11
 	test %r12d, %r12d
 	jz gate_leave

@@ -404,15 +404,16 @@ void gate_distrust(void)
 	__atomic_store_n(&gate_ways, &by_gate, __ATOMIC_RELEASE);
 }
 
-/* Tells all threads but one, once each. */
+/* Tells all threads but one, once each. One that is just being made known has no number yet. */
 static void dismiss(const struct target_thread *but)
 {
 	for (struct target_thread *thread = thread_list; thread; thread = thread->next) {
 		if (thread == but || thread->dismissed || thread->vforks > 0 ||
 		    __atomic_load_n(&thread->state, __ATOMIC_ACQUIRE) != THREAD_USED)
 			continue;
-		thread->dismissed = true;
-		signal_stop_thread(thread);
+		thread->dismissed = true; /* first, as it may say at once that it could not */
+		if (!signal_stop_thread(thread))
+			thread->dismissed = false;
 	}
 }
 

@@ -197,7 +197,7 @@ extern const char gate_call_window[], gate_call_syscall[], gate_call_after[];
 extern const char gate_call_found[], gate_leave[], gate_leave_end[], gate_quick[], gate_quick_end[];
 extern const char gate_clone_window[], gate_clone_syscall[], gate_clone_after[], gate_clone_end[];
 extern const char gate_poll[], gate_poll_lost[], gate_poll_found[], gate_poll_end[];
-extern const char gate_send[], gate_send_end[];
+extern const char gate_send[], gate_sent[], gate_send_end[];
 extern const char gate_again[], gate_again_loaded[], gate_again_plain[], gate_again_plain_after[];
 extern const char gate_again_call[], gate_again_call_after[];
 extern const char gate_signal[], gate_restorer[], gate_text_end[], gate_return[], gate_return_call[];

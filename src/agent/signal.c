@@ -166,7 +166,7 @@ static bool is_stop(int sig, const siginfo_t *info)
 	return sig == SIGNAL_AGENT && info->si_code == SI_QUEUE && info->si_value.sival_ptr == &gate_ops;
 }
 
-static void keep(struct target_thread *thread, int sig, const siginfo_t *info)
+void signal_keep(struct target_thread *thread, int sig, const siginfo_t *info)
 {
 	int at = 0;
 
@@ -235,16 +235,21 @@ static void leave_agent(struct target_thread *thread, struct signal_context *con
 	thread_free(thread);
 }
 
-void signal_stop_thread(struct target_thread *thread)
+bool signal_stop_thread(struct target_thread *thread)
 {
 	siginfo_t info = { .si_code = SI_QUEUE };
+	int64_t error;
 
 	info.si_value.sival_ptr = &gate_ops;
 	__atomic_store_n(&leaving, true, __ATOMIC_RELEASE);
-	if (sys_call4(SYS_rt_tgsigqueueinfo, thread->pid, thread->tid, SIGNAL_AGENT, &info) == -ESRCH) {
+	if (thread->tid == 0)
+		return false;
+	error = sys_call4(SYS_rt_tgsigqueueinfo, thread->pid, thread->tid, SIGNAL_AGENT, &info);
+	if (error == -ESRCH) {
 		sample_end(thread);
 		thread_free(thread);
 	}
+	return error == 0 || error == -ESRCH;
 }
 
 static void deliver(struct target_thread *thread, int sig, siginfo_t *info,
@@ -274,7 +279,7 @@ static void deliver(struct target_thread *thread, int sig, siginfo_t *info,
 		return;
 	}
 	if (!forced && (thread->blocked & SIGNAL_BIT(sig))) {
-		keep(thread, sig, info);
+		signal_keep(thread, sig, info);
 		return;
 	}
 	action = take_action(thread, sig);
@@ -301,7 +306,7 @@ static void defer(struct target_thread *thread, int sig, const siginfo_t *info,
 	uint64_t size = signal_fp_size(context);
 
 	if (SIGNALS_OURS & SIGNAL_BIT(sig)) { /* never blocked: it may be the second to wait */
-		keep(thread, sig, info);
+		signal_keep(thread, sig, info);
 		thread->pending |= PENDING_KEPT;
 		return;
 	}
@@ -342,16 +347,15 @@ static struct signal_context *send_later(struct target_thread *thread, bool rest
 	thread->send[2] = (uint64_t)sig; /* 0: sent in vain */
 	thread->send[3] = (uint64_t)(uintptr_t)&thread->send_info;
 	if (thread->kept & ~thread->blocked || thread->stopping)
-		thread->pending = PENDING_KEPT; /* after this one */
+		__atomic_or_fetch(&thread->pending, PENDING_KEPT, __ATOMIC_RELAXED); /* after this one */
 	return NULL;
 }
 
 struct signal_context *signal_deferred(struct target_thread *thread, bool restart)
 {
 	struct signal_context *context = &thread->deferred_frame.context;
-	uint8_t pending = thread->pending;
+	uint8_t pending = __atomic_exchange_n(&thread->pending, 0, __ATOMIC_RELAXED); /* others come */
 
-	thread->pending = 0;
 	if (!(pending & PENDING_DEFERRED))
 		return send_later(thread, restart);
 	if (restart) {
@@ -433,7 +437,7 @@ static void arrived(struct target_thread *thread, int sig, siginfo_t *info,
 	    gate_ops->trap(thread, context))
 		return;
 	if (sig == SIGSYS && dispatch_lost(thread, context)) {
-		keep(thread, sig, info);
+		signal_keep(thread, sig, info);
 		thread->pending |= PENDING_KEPT;
 		return;
 	}

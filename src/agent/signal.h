@@ -85,8 +85,8 @@ void signal_thread_stop(struct target_thread *thread);
  * runs on such a stack give it back as it returns.)
  */
 void signal_thread_left(struct target_thread *thread);
-/* Makes another thread leave the agent for good, by a signal. */
-void signal_stop_thread(struct target_thread *thread);
+/* Makes another thread leave the agent for good, by a signal. False: it is to be asked again. */
+bool signal_stop_thread(struct target_thread *thread);
 /* Dispatched calls do without rt_sigreturn. */
 void signal_go_directly(bool so);
 /* In a child: what it has of its parent's. */
@@ -142,6 +142,8 @@ int64_t signal_install(int sig, const struct kernel_sigaction *app);
 bool signal_on_stack(const struct signal_stack *stack, uint64_t sp);
 void signal_stack_ours(const struct target_thread *thread, struct signal_stack *ours);
 void signal_send_kept(struct target_thread *thread);
+/* One of SIGNALS_OURS that cannot be delivered now: it follows when the agent is left. */
+void signal_keep(struct target_thread *thread, int sig, const siginfo_t *info);
 
 /* By which the application's handlers return. */
 extern uint64_t signal_restorer;

@@ -166,7 +166,8 @@ enum gate_next signal_call_sigaltstack(struct target_thread *thread)
 
 /*
  * The frame's mask and stack become what the application thinks it has; the kernel,
- * which reads the frame again, is given what is really so.
+ * which reads the frame again, is given what is really so. A call that a signal had begun again
+ * finds its own work there: what the application thinks is known already.
  */
 enum gate_next signal_call_sigreturn(struct target_thread *thread)
 {
@@ -177,15 +178,17 @@ enum gate_next signal_call_sigreturn(struct target_thread *thread)
 
 	if (!get(&context, at, sizeof(context)))
 		return GATE_CALL; /* the kernel kills it for that */
-	if (gate_ops->unframed)
-		gate_ops->unframed(thread, &context);
-	thread->blocked = context.mask & SIGNALS_OURS;
-	stack_set(thread, &context.stack, context.sp);
+	signal_stack_ours(thread, &ours);
+	if (context.stack.sp != ours.sp) {
+		if (gate_ops->unframed)
+			gate_ops->unframed(thread, &context);
+		thread->blocked = context.mask & SIGNALS_OURS;
+		stack_set(thread, &context.stack, context.sp);
+	}
 	if (context.mask & SIGNALS_OURS) {
 		context.mask &= ~SIGNALS_OURS;
 		put(at + offsetof(struct signal_context, mask), &context.mask, 8);
 	}
-	signal_stack_ours(thread, &ours);
 	put(at + offsetof(struct signal_context, stack), &ours, sizeof(ours));
 	if (thread->kept & ~thread->blocked)
 		signal_send_kept(thread);

@@ -141,6 +141,8 @@ bool signal_convert(struct target_thread *thread, struct signal_context *context
 	} else if (gate_between(ip, gate_leave, gate_leave_end) || gate_between(ip, gate_quick, gate_quick_end)) {
 		signal_finish(thread, context);
 	} else if (gate_between(ip, gate_send, gate_send_end)) {
+		if (gate_until(ip, gate_send, gate_sent) && thread->send[2] != 0)
+			signal_keep(thread, (int)thread->send[2], &thread->send_info);
 		context_load(context, regs);
 		if (thread->restarting)
 			context_restart(context, regs);

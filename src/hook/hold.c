@@ -5,6 +5,9 @@
  * A thread that sleeps in the kernel where no signal wakes it (a disk, a frozen control
  * group, a parent of vfork) stops only when that is over, so that whoever cannot wait so long
  * must be able to go away and come back.
+ *
+ * A thread is held only when no fault of its own is about to come (a dispatched call is one): the
+ * agent is what answers it, and may be gone, or in another state, by then.
  */
 #include "hook/hold.h"
 
@@ -35,9 +38,12 @@ static int hold_look(pid_t tid, bool wait)
 		return 1;
 	if (event.stop == TRACE_GONE)
 		return -ESRCH;
-	if (event.stop != TRACE_SIGNAL)
+	if (event.stop != TRACE_SIGNAL && !trace_has_fault(tid))
 		return interrupted_repair(tid);
-	error = trace_continue(tid, event.signal); /* it has its handler's frame then */
+	/* A stop takes back what was asked for so far. */
+	error = event.stop == TRACE_SIGNAL ? trace_interrupt(tid) : 0;
+	if (error == 0) /* it has its handler's frame then */
+		error = trace_continue(tid, event.stop == TRACE_SIGNAL ? event.signal : 0);
 	return error < 0 ? error : 1;
 }
 

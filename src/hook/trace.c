@@ -19,6 +19,11 @@
 
 #define CS_32 0x23 /* the code segment of 32-bit programs */
 
+#define SIGNAL_BIT(n) (1ull << ((n) - 1))
+/* Those that an instruction causes. */
+#define SIGNALS_FAULTS (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | \
+			SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS))
+
 /* libc's prototype of ptrace() varies; the kernel's does not. */
 static int64_t trace_call(long request, pid_t tid, uint64_t address, uint64_t data)
 {
@@ -50,6 +55,30 @@ int trace_continue(pid_t tid, int signal)
 int trace_listen(pid_t tid)
 {
 	return (int)trace_call(PTRACE_LISTEN, tid, 0, 0);
+}
+
+/*
+ * What the kernel has already decided to send for an instruction that the thread executed. It
+ * comes before all else, whatever the thread is made to do meanwhile, and not where it belongs.
+ */
+bool trace_has_fault(pid_t tid)
+{
+	enum { CHUNK = 16 };
+	struct __ptrace_peeksiginfo_args args = { .nr = CHUNK };
+	siginfo_t infos[CHUNK];
+	uint64_t mask = 0;
+	int64_t count;
+
+	if (trace_call(PTRACE_GETSIGMASK, tid, sizeof(mask), (uintptr_t)&mask) < 0)
+		return false;
+	do {
+		count = trace_call(PTRACE_PEEKSIGINFO, tid, (uintptr_t)&args, (uintptr_t)infos);
+		for (int64_t i = 0; i < count; i++)
+			if (infos[i].si_code > 0 && (SIGNALS_FAULTS & ~mask & SIGNAL_BIT(infos[i].si_signo)))
+				return true;
+		args.off += CHUNK;
+	} while (count == CHUNK);
+	return false;
 }
 
 static struct trace_event trace_understand(const siginfo_t *info)
@@ -221,7 +250,15 @@ uint32_t trace_status(pid_t tid, const char *field)
 
 /* --- running code in it --- */
 
-static int trace_run_masked(pid_t tid, struct user_regs_struct *regs)
+/* Held back, it goes to the end of the queue when the thread is let go on with it. */
+static int trace_put_back(pid_t tid, const struct trace_event *event, uint64_t free)
+{
+	bool held = event->stop == TRACE_SIGNAL && !(free & SIGNAL_BIT(event->signal));
+
+	return trace_continue(tid, held ? event->signal : 0);
+}
+
+static int trace_run_masked(pid_t tid, struct user_regs_struct *regs, uint64_t free)
 {
 	struct trace_event event = { 0 };
 	int error = trace_regs_write(tid, regs);
@@ -234,9 +271,9 @@ static int trace_run_masked(pid_t tid, struct user_regs_struct *regs)
 			return error;
 		if (event.stop == TRACE_GONE)
 			return -ESRCH;
-		if (event.stop == TRACE_SIGNAL)
+		if (event.stop == TRACE_SIGNAL && ((free | SIGNAL_BIT(SIGTRAP)) & SIGNAL_BIT(event.signal)))
 			break;
-		error = trace_continue(tid, 0); /* its process is being stopped: later */
+		error = trace_put_back(tid, &event, free); /* or its process is being stopped: later */
 	}
 	if (error == 0)
 		error = trace_regs_read(tid, regs);
@@ -256,7 +293,7 @@ int trace_run(pid_t tid, struct user_regs_struct *regs, uint64_t free)
 	if (error < 0)
 		return (int)error;
 	regs->orig_rax = UINT64_MAX; /* no system call to begin again */
-	error = trace_run_masked(tid, regs);
+	error = trace_run_masked(tid, regs, free);
 	if (trace_call(PTRACE_GETSIGMASK, tid, sizeof(now), (uintptr_t)&now) == 0)
 		mask = (mask & ~free) | (now & free);
 	if (error != -ESRCH)

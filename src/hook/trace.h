@@ -44,6 +44,8 @@ int trace_listen(pid_t tid);
 /* The next stop; without wait TRACE_NONE when there is none. Never collects the
  * exit status of a child of this process: that is its parent's business. */
 int trace_wait(pid_t tid, bool wait, struct trace_event *event);
+/* Whether the stopped thread has a fault of its own to come, which its next step must be. */
+bool trace_has_fault(pid_t tid);
 
 /* The general registers. -ENOEXEC: they are those of 32-bit code. */
 int trace_regs_read(pid_t tid, struct user_regs_struct *regs);

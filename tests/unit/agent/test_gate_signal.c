@@ -2,6 +2,8 @@
 /* Signals: what the application sets it has, and its handlers find what they would find. */
 #include "signal_test.h"
 
+#include "map/sys.h"
+
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -70,6 +72,57 @@ static void signal__the_mask_is_what_was_set_though_dispatch_goes_on(void **stat
 
 /* --- handlers --- */
 
+static int handled_too;
+
+static void on_another(int sig)
+{
+	(void)sig;
+	handled_too++;
+}
+
+#pragma GCC push_options
+#pragma GCC target("general-regs-only")
+/* Another signal, while the call that leaves the handler is on its way. */
+static void exit_meets_signal(struct target_thread *thread, struct target_regs *regs, int64_t result)
+{
+	count_exit(thread, regs, result);
+	if (regs->orig_ax != SYS_rt_sigreturn || counts->left[SYS_rt_sigreturn] != 1)
+		return;
+	thread->selector = 0; /* not dispatched, as if it were the agent's code */
+	sys_make(SYS_tgkill, thread->pid, thread->tid, SIGUSR2, 0, 0, 0);
+	thread->selector = 1;
+}
+#pragma GCC pop_options
+
+static void signal__a_return_that_a_signal_meets_leaves_stack_and_mask(void **state)
+{
+	const stack_t stack = { .ss_sp = alternate, .ss_size = sizeof(alternate) };
+	const stack_t none = { .ss_flags = SS_DISABLE };
+	sigset_t ours = set_of(SIGTRAP, 0), before, now;
+	stack_t after;
+
+	(void)state;
+	assert_int_equal(sigaltstack(&stack, NULL), 0);
+	pthread_sigmask(SIG_BLOCK, &ours, &before);
+	install(SIGUSR1, 0, NULL);
+	signal(SIGUSR2, on_another);
+	handled_too = 0;
+	want(SYS_rt_sigreturn);
+	test_ops.exit = exit_meets_signal;
+	raise(SIGUSR1);
+	test_ops.exit = count_exit;
+	want_nothing();
+	assert_int_equal(handled, 1);
+	assert_int_equal(handled_too, 1);
+	assert_int_equal(sigaltstack(&none, &after), 0);
+	assert_ptr_equal(after.ss_sp, alternate);
+	assert_int_equal(after.ss_size, sizeof(alternate));
+	pthread_sigmask(SIG_SETMASK, &before, &now);
+	assert_true(sigismember(&now, SIGTRAP));
+	signal(SIGUSR1, SIG_DFL);
+	signal(SIGUSR2, SIG_DFL);
+}
+
 static void signal__a_handler_gets_information_context_and_mask(void **state)
 {
 	sigset_t mask = set_of(SIGUSR2, SIGSEGV), blocked = set_of(SIGHUP, 0), old;
@@ -90,6 +143,53 @@ static void signal__a_handler_gets_information_context_and_mask(void **state)
 	pthread_sigmask(SIG_SETMASK, &old, &mask);
 	assert_memory_equal(&mask, &blocked, 8);
 	signal(SIGUSR1, SIG_DFL);
+}
+
+/* A thread is about to send itself a signal that the agent kept when another one comes. */
+static void signal__one_that_was_kept_outlives_one_that_comes_first(void **state)
+{
+	static struct target_thread thread;
+	struct signal_context context = { .ip = (uint64_t)(uintptr_t)gate_send };
+	uint64_t mask = 0;
+
+	(void)state;
+	thread.send[2] = SIGRTMAX;
+	thread.send_info.si_code = SI_USER;
+	assert_true(signal_convert(&thread, &context, &mask));
+	assert_int_equal(thread.kept, SIGNAL_BIT(SIGRTMAX));
+	thread.kept = 0;
+	thread.send_info.si_code = SI_QUEUE;
+	thread.send_info.si_value.sival_ptr = &gate_ops;
+	context.ip = (uint64_t)(uintptr_t)gate_sent - 2;
+	assert_true(signal_convert(&thread, &context, &mask));
+	assert_true(thread.stopping);
+	thread.stopping = false;
+	context.ip = (uint64_t)(uintptr_t)gate_sent;
+	assert_true(signal_convert(&thread, &context, &mask));
+	assert_false(thread.stopping);
+	assert_int_equal(thread.kept, 0);
+}
+
+/* Its number is not known before the kernel has told it. */
+static void signal__a_thread_that_is_just_made_known_is_told_to_leave_later(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		struct target_thread *thread = thread_new();
+		bool early;
+
+		gate_dismiss();
+		early = thread->dismissed;
+		thread->pid = (uint32_t)getpid();
+		thread->tid = (uint32_t)gettid();
+		gate_dismiss();
+		_exit(!early && thread->dismissed ? 7 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WEXITSTATUS(status), 7);
 }
 
 static void signal__sa_nodefer_and_sa_resethand(void **state)
@@ -383,6 +483,9 @@ int main(void)
 		cmocka_unit_test(signal__actions_are_read_back_as_they_were_set),
 		cmocka_unit_test(signal__the_mask_is_what_was_set_though_dispatch_goes_on),
 		cmocka_unit_test(signal__a_handler_gets_information_context_and_mask),
+		cmocka_unit_test(signal__a_return_that_a_signal_meets_leaves_stack_and_mask),
+		cmocka_unit_test(signal__one_that_was_kept_outlives_one_that_comes_first),
+		cmocka_unit_test(signal__a_thread_that_is_just_made_known_is_told_to_leave_later),
 		cmocka_unit_test(signal__sa_nodefer_and_sa_resethand),
 		cmocka_unit_test(signal__alternate_stacks),
 		cmocka_unit_test(signal__on_the_alternate_stack_it_cannot_be_changed),
