@@ -47,6 +47,13 @@ int skep_target_attach(struct skep_machine *machine, int32_t pid, struct skep_di
 int skep_target_detach(struct skep_machine *machine, int32_t pid, struct skep_diag *diag);
 
 /*
+ * The same for all targets, also those that are being born or replace their programs at this
+ * moment. Returns how many are targets still when that much time has passed; 0: none.
+ */
+int skep_target_detach_all(struct skep_machine *machine, uint32_t timeout_ms,
+			   struct skep_diag *diag);
+
+/*
  * What is attached while targets run reaches each at its next call that is looked at. This makes
  * them look at once, also those that compute or sleep, and waits until they have, for at most
  * so long. Returns how many have not; skep_target_list() says why.

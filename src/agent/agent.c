@@ -100,10 +100,21 @@ void agent_name(struct task_facts *facts)
 		ask_name(facts, false);
 }
 
+void agent_forks(void)
+{
+	targets_birth_begins(agent_self.targets);
+}
+
+void agent_fork_failed(void)
+{
+	targets_birth_ends(agent_self.targets);
+}
+
 void agent_forked(struct task_facts *facts, uint32_t ppid)
 {
 	agent_self.pid = facts->own_pid;
 	begin_process(facts, ppid);
+	targets_birth_ends(agent_self.targets);
 }
 
 void agent_lodger(struct task_facts *facts, uint32_t ppid)

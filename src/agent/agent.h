@@ -34,6 +34,9 @@ struct agent {
 extern struct agent agent_self;
 extern const struct task_outside agent_outside;
 
+/* A fork is about to be made; there it ends in the child, or in vain. */
+void agent_forks(void);
+void agent_fork_failed(void);
 /* In the child of a fork that has memory of its own. ppid: as the child sees it. */
 void agent_forked(struct task_facts *facts, uint32_t ppid);
 /* In a child that lives in its parent's memory: it gets a record, and nothing here

@@ -40,6 +40,12 @@ enum gate_child {
 	GATE_CHILD_SHARED,       /* a process or thread in this memory, with the same fs base */
 };
 
+enum gate_fork {
+	GATE_FORK_BEGINS,
+	GATE_FORK_OVER,
+	GATE_FORK_FAILED,        /* over, and there is no child */
+};
+
 /* Why a thread is not followed any more. */
 enum gate_aside {
 	GATE_ASIDE_DISPATCH,     /* it uses Syscall User Dispatch itself */
@@ -69,8 +75,8 @@ struct gate_ops {
 	/* In the parent, once the child is (for vfork: was) there. */
 	void (*forked)(struct target_thread *thread, struct target_regs *regs, int32_t child,
 		       enum gate_child how);
-	/* Before a fork (held) and after it, there and in the child. */
-	void (*fork)(bool held);
+	/* Around a fork; after it there and in the child. */
+	void (*fork)(enum gate_fork what);
 	/* In the child, before it goes on. */
 	void (*child)(struct target_thread *thread, enum gate_child how);
 	/* The thread ends by exit() (whole: by exit_group) with this status. */

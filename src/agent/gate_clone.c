@@ -125,7 +125,7 @@ enum gate_next gate_call_clone(struct target_thread *thread)
 		vfork_save(thread);
 	} else if (thread->clone_kind == GATE_CHILD_FORK) {
 		if (gate_ops->fork)
-			gate_ops->fork(true);
+			gate_ops->fork(GATE_FORK_BEGINS);
 		signal_lock(thread->actions);
 		thread_lock();
 	} else {
@@ -144,7 +144,7 @@ void gate_clone_over(struct target_thread *thread, bool born)
 		thread_unlock();
 		signal_unlock(thread->actions);
 		if (gate_ops->fork)
-			gate_ops->fork(false);
+			gate_ops->fork(born ? GATE_FORK_OVER : GATE_FORK_FAILED);
 	} else if (!born) {
 		thread_free(thread->child);
 	}
@@ -174,7 +174,7 @@ void gate_child(struct target_thread *thread)
 		thread_unlock();
 		signal_unlock(thread->actions);
 		if (gate_ops->fork)
-			gate_ops->fork(false);
+			gate_ops->fork(GATE_FORK_OVER);
 		if (thread->key == 0 || thread->key >> 16 != thread_fs_base())
 			thread_bind(thread, thread_fs_base());
 		sample_forget(thread);

@@ -141,6 +141,15 @@ static enum thread_space space_of_lodger(const struct target_thread *thread, uin
 	return abroad ? THREAD_ABROAD : THREAD_AT_HOME;
 }
 
+static void on_fork(enum gate_fork what)
+{
+	if (what == GATE_FORK_BEGINS)
+		agent_forks();
+	probes_fork(what == GATE_FORK_BEGINS);
+	if (what == GATE_FORK_FAILED)
+		agent_fork_failed();
+}
+
 static void on_child(struct target_thread *thread, enum gate_child how)
 {
 	uint32_t ppid = (uint32_t)sys_call0(SYS_getppid);
@@ -230,7 +239,7 @@ static struct gate_ops ops = {
 	.enter = on_enter, .exit = on_exit, .exec = on_exec, .forked = on_forked,
 	.child = on_child, .leaving = on_leaving, .trap = probes_trap, .call = probes_call,
 	.signal = on_signal,
-	.aside = on_aside, .mapped = on_mapped, .fork = probes_fork, .left = probes_leave,
+	.aside = on_aside, .mapped = on_mapped, .fork = on_fork, .left = probes_leave,
 	.framed = probes_framed, .unframed = probes_unframed, .filtering = on_filtering, .sample = on_sample,
 };
 

@@ -24,7 +24,7 @@
 #include "cli/places.h"
 #include "cli/tree.h"
 
-enum { WAIT_MS = 10, REACH_MS = 1000, NOT_FOUND = 127, NOT_RUN = 126 };
+enum { WAIT_MS = 10, REACH_MS = 1000, LET_GO_MS = 15000, NOT_FOUND = 127, NOT_RUN = 126 };
 
 struct running {
 	const struct command *command;
@@ -336,16 +336,7 @@ static void watch(struct running *run)
 /* Who still runs goes on without us. */
 static void let_go(struct running *run)
 {
-	size_t room = skep_target_list(run->machine, NULL, 0) + 16, count;
-	struct skep_target_info *all = calloc(room, sizeof(*all));
-
-	if (!all)
-		return;
-	count = skep_target_list(run->machine, all, room);
-	for (size_t i = 0; i < count && i < room; i++)
-		if (all[i].state == SKEP_TARGET_FOLLOWED && kill(all[i].pid, 0) == 0)
-			skep_target_detach(run->machine, all[i].pid, run->diag);
-	free(all);
+	skep_target_detach_all(run->machine, LET_GO_MS, run->diag);
 	show_events(&run->show, 0);
 	/* One that ended meanwhile is no news. */
 	skep_diag_clear(run->diag);

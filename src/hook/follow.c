@@ -74,6 +74,14 @@ void follow_refuse(struct process *process, enum process_whynot whynot, int erro
 	process_refuse(process, whynot, error);
 }
 
+bool follow_holds(pid_t tid)
+{
+	char path[48];
+
+	snprintf(path, sizeof(path), "/proc/self/task/%u", status_of(tid, "TracerPid:")); /* a thread's */
+	return access(path, F_OK) == 0;
+}
+
 /* A thread could not be seized. */
 void follow_refuse_seize(struct process *process, pid_t tid, int error)
 {
@@ -184,6 +192,10 @@ static int64_t serve_will_exec(struct follower *follower, struct mail_message *m
 		return MAIL_NOT_FOLLOWED;
 	}
 	error = watch ? trace_seize(tid) : -EAGAIN;
+	if (error == -EPERM && process && follow_holds(tid)) { /* to take the agent out */
+		process_set_state(process, PROCESS_DETACHED);
+		return MAIL_NOT_FOLLOWED;
+	}
 	if (error < 0) {
 		follow_refuse_seize(process, tid, error);
 		return MAIL_NOT_FOLLOWED;

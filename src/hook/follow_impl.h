@@ -53,6 +53,8 @@ struct process *follow_record(struct follower *follower, pid_t pid);
 void follow_refuse(struct process *process, enum process_whynot whynot, int error);
 /* The same where a thread could not be seized. */
 void follow_refuse_seize(struct process *process, pid_t tid, int error);
+/* Whether another thread of ours traces that one. */
+bool follow_holds(pid_t tid);
 /* The agent into a process whose first thread is held. */
 int follow_bring_in(struct follower *follower, struct process *process, struct inject what);
 

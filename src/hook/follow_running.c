@@ -40,12 +40,29 @@ static int take_out(struct follower *follower, const struct agent_at *at,
 	return error == -EAGAIN ? -ETIMEDOUT : error;
 }
 
+/*
+ * Over an exec the agent is not there either, but our other thread holds the process, to bring
+ * it in again, and lets go only then: so a second look decides.
+ */
+static bool is_without_agent(pid_t pid)
+{
+	struct agent_at at;
+
+	return inject_find(pid, &at) <= 0 && !follow_holds(pid) && inject_find(pid, &at) <= 0;
+}
+
+/* -EAGAIN: it replaces its program; -ESRCH: it ended, or runs without the agent. */
 static int back_out(struct follower *follower, const struct inject *what)
 {
 	struct agent_at at;
-	int found = inject_find(what->pid, &at);
+	int error = -EAGAIN;
 
-	return found > 0 ? take_out(follower, &at, what) : found < 0 ? found : -ESRCH;
+	if (inject_find(what->pid, &at) > 0)
+		error = take_out(follower, &at, what);
+	/* One that was told to leave may have gone by an exec. */
+	if (error < 0 && is_without_agent(what->pid))
+		return -ESRCH;
+	return error == -EPERM && follow_holds(what->pid) ? -EAGAIN : error;
 }
 
 /*
@@ -123,14 +140,20 @@ int follower_attach(struct follower *follower, pid_t pid)
 int follower_detach(struct follower *follower, pid_t pid)
 {
 	struct process *process = process_find(follower->targets, (uint32_t)pid);
+	const struct timespec pause = { .tv_nsec = 500000 };
 	struct inject what = { .pid = pid };
+	uint64_t begin = owner_clock();
 	int error;
 
 	if (!process || process->state != PROCESS_FOLLOWED)
 		return -ESRCH;
 	what.process = process_index(follower->targets, process);
 	pthread_mutex_lock(&follower->holding);
-	error = back_out(follower, &what);
+	while ((error = back_out(follower, &what)) == -EAGAIN && owner_clock() - begin < DETACH_NS)
+		nanosleep(&pause, NULL);
 	pthread_mutex_unlock(&follower->holding);
-	return error;
+	if (error != -ESRCH || kill(pid, 0) < 0)
+		return error;
+	process_set_state(process, PROCESS_DETACHED);
+	return 0;
 }

@@ -8,6 +8,7 @@
 #include <skep/target.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -138,6 +139,53 @@ int skep_target_detach(struct skep_machine *machine, int32_t pid, struct skep_di
 		skep_report(diag, SKEP_TARGET_ATTACH, NULL, "process %d: the agent stays: %s", pid,
 			    strerror(-error));
 	return error;
+}
+
+/* How many there are still. */
+static int detach_each(struct follower *follower)
+{
+	struct targets *targets = follower_targets(follower);
+	uint32_t used = MIN(__atomic_load_n(&targets->used, __ATOMIC_ACQUIRE), (uint32_t)PROCESSES);
+	int left = 0;
+
+	targets_sweep(targets);
+	for (uint32_t i = 0; i < used; i++) {
+		struct process *process = &targets->process[i];
+
+		if (__atomic_load_n(&process->state, __ATOMIC_ACQUIRE) != PROCESS_FOLLOWED)
+			continue;
+		left += follower_detach(follower, (pid_t)process->pid) < 0 &&
+			__atomic_load_n(&process->state, __ATOMIC_ACQUIRE) == PROCESS_FOLLOWED &&
+			kill((pid_t)process->pid, 0) == 0;
+	}
+	return left;
+}
+
+int skep_target_detach_all(struct skep_machine *machine, uint32_t timeout_ms,
+			   struct skep_diag *diag)
+{
+	const uint64_t birth_ns = 100000000;
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	uint64_t end = owner_clock() + timeout_ms * UINT64_C(1000000);
+	struct targets *targets = machine->world->targets;
+	int error, left;
+	uint32_t seen;
+
+	if (!targets)
+		return 0;
+	error = machine_follow(machine, diag);
+	if (error < 0)
+		return error;
+	for (;;) {
+		seen = __atomic_load_n(&targets->serial, __ATOMIC_ACQUIRE);
+		targets_births_wait(targets, birth_ns);
+		left = detach_each(machine->follower);
+		if (left == 0 && !targets_are_born(targets, seen))
+			return 0;
+		if (owner_clock() >= end)
+			return left;
+		nanosleep(&pause, NULL);
+	}
 }
 
 static int count_behind(const struct targets *targets)

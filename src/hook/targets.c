@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 
 #include "map/memory.h"
 #include "map/owner.h"
@@ -114,6 +115,42 @@ void process_leave(struct process *process)
 {
 	process->end_ns = owner_clock();
 	process_set_state(process, PROCESS_LEFT);
+}
+
+void targets_birth_begins(struct targets *targets)
+{
+	__atomic_fetch_add(&targets->births, 1, __ATOMIC_ACQ_REL);
+}
+
+/* Not below zero: somebody may have stopped to wait for it. */
+void targets_birth_ends(struct targets *targets)
+{
+	uint32_t births = __atomic_load_n(&targets->births, __ATOMIC_ACQUIRE);
+
+	while (births > 0 &&
+	       !__atomic_compare_exchange_n(&targets->births, &births, births - 1, false,
+					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		continue;
+}
+
+void targets_births_wait(struct targets *targets, uint64_t ns)
+{
+	const struct timespec pause = { .tv_nsec = 100000 };
+	uint64_t begin = owner_clock();
+
+	while (__atomic_load_n(&targets->births, __ATOMIC_ACQUIRE) > 0) {
+		if (owner_clock() - begin > ns) {
+			__atomic_store_n(&targets->births, 0, __ATOMIC_RELEASE);
+			return;
+		}
+		sys_call2(SYS_nanosleep, &pause, NULL);
+	}
+}
+
+bool targets_are_born(const struct targets *targets, uint32_t serial)
+{
+	return __atomic_load_n(&targets->births, __ATOMIC_ACQUIRE) > 0 ||
+	       __atomic_load_n(&targets->serial, __ATOMIC_ACQUIRE) != serial;
 }
 
 void targets_sweep(struct targets *targets)

@@ -92,6 +92,7 @@ struct targets {
 	uint32_t used;        /* records ever in use */
 	uint32_t reused;      /* records lost to reuse */
 	uint32_t supervisor;  /* pid of who serves the mail */
+	uint32_t births;      /* forks begun whose child has no record yet */
 	struct unwind_file *unwind_files; /* made when first met */
 	struct process process[PROCESSES];
 };
@@ -112,6 +113,14 @@ void process_set_state(struct process *process, enum process_state state);
 bool process_is_behind(const struct process *process, const struct targets *targets);
 /* Its process has ended, or replaces its program without us. */
 void process_leave(struct process *process);
+/* A child of fork makes its record itself, some time after it was born. A child that is killed
+ * before that is waited for in vain, once. */
+void targets_birth_begins(struct targets *targets);
+void targets_birth_ends(struct targets *targets);
+/* Waits until those born have records. */
+void targets_births_wait(struct targets *targets, uint64_t ns);
+/* Whether there is one that had no record when `serial` was what it was, or is still to get it. */
+bool targets_are_born(const struct targets *targets, uint32_t serial);
 /* Finds those that ended without a word. */
 void targets_sweep(struct targets *targets);
 void process_refuse(struct process *process, enum process_whynot whynot, int error);

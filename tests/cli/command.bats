@@ -188,3 +188,19 @@ opened() {
 	skep run -j -o events full.o -- mkdir two
 	[ "$(grep '"lost"' events | json lost)" = 1 ]
 }
+
+@test "command: what goes on in the background when the command ends is let go, and named" {
+	snoop
+	for round in 1 2 3 4 5 6 7 8; do
+		skep run -j -o seen opensnoop.o -- sh -c "
+			for i in 1 2 3; do sh -c 'sleep 0.3; mkdir went_on_$round'\$i & done"
+		grep '"process"' seen | json state >states
+		[ "$(grep -cx 'left alone' states)" -ge 3 ] # and their own children, if they have any yet
+		[ "$(grep -cvx -e 'left alone' -e ended states)" = 0 ]
+	done
+	for i in $(seq 100); do
+		[ "$(ls -d went_on_* | wc -l)" = 24 ] && return
+		sleep 0.1
+	done
+	false
+}
