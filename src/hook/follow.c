@@ -76,9 +76,9 @@ void follow_refuse(struct process *process, enum process_whynot whynot, int erro
 
 bool follow_holds(pid_t tid)
 {
-	char path[48];
+	char path[48]; /* of the thread that traces it */
 
-	snprintf(path, sizeof(path), "/proc/self/task/%u", status_of(tid, "TracerPid:")); /* a thread's */
+	snprintf(path, sizeof(path), "/proc/self/task/%u", trace_status(tid, "TracerPid:"));
 	return access(path, F_OK) == 0;
 }
 
