@@ -180,7 +180,7 @@ void process_refuse(struct process *process, enum process_whynot whynot, int err
 static void proc_path(char *path, uint32_t pid, const char *name)
 {
 	static const char head[] = "/proc/";
-	char digits[10];
+	char digits[10] = "";
 	int n = 0;
 
 	memcpy(path, head, sizeof(head) - 1);
