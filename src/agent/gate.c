@@ -58,17 +58,19 @@ void gate_aside(struct target_thread *thread, enum gate_aside why)
 
 static enum gate_next call_exit(struct target_thread *thread)
 {
-	bool whole = thread->regs.orig_ax == SYS_exit_group;
-	uint64_t all = ~0ull;
+	bool whole = thread->regs.orig_ax == SYS_exit_group, ends = !whole && thread->vforks == 0;
+	uint64_t all = ~0ull, but_faults = ~(1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1));
 
-	if (!whole && thread->vforks == 0)
-		sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
+	/* What programs look at may fault, to be made. */
+	if (ends)
+		sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, &but_faults, NULL, 8);
 	if (thread->pending)
 		return GATE_CALL; /* the handler runs first, and exit comes again */
 	if (gate_ops->leaving && !thread->unseen)
 		gate_ops->leaving(thread, &thread->regs, (int32_t)thread->regs.di, whole);
-	if (whole || thread->vforks > 0)
+	if (!ends)
 		return GATE_CALL;
+	sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
 	sample_end(thread);
 	thread_unbind(thread);
 	thread->tid = 0;
@@ -224,10 +226,11 @@ static enum gate_next begin_call(struct target_thread *thread)
 enum gate_next gate_before(struct target_thread *thread, uint64_t flags)
 {
 	struct target_regs *regs = &thread->regs;
-	uint64_t nr = regs->orig_ax;
+	uint64_t nr = (uint64_t)(int64_t)(int32_t)regs->orig_ax;
 	bool call = true;
 
 	dispatch_settle(thread);
+	regs->orig_ax = nr;
 	regs->flags |= flags & ~(FLAGS_STATUS | FLAGS_NOT_OURS);
 	regs->cx = regs->ip;
 	regs->r11 = regs->flags;

@@ -16,6 +16,7 @@
 #include "agent/agent.h"
 #include "agent/filter.h"
 #include "agent/gate.h"
+#include "agent/patch.h"
 #include "agent/places.h"
 #include "agent/probes.h"
 #include "agent/space.h"
@@ -80,19 +81,40 @@ void hooks_named(uint32_t tid, uint32_t pid)
 	thread->facts.named = true;
 }
 
+/* A call that returns to its stub was made, as programs see it, where the stub is for. */
+static void show_site(struct target_regs *regs)
+{
+	if (patch_is_stub(regs->ip))
+		regs->cx = regs->ip = patch_returns_to(regs->ip);
+}
+
 static bool on_enter(struct target_thread *thread, struct target_regs *regs)
 {
+	uint64_t ip = regs->ip;
+	bool call;
+
 	if (places_stale())
 		probes_update();
-	if (!hook_sys_enter(board, hooks_facts(thread), regs))
-		return false;
-	thread->hooked = hook_wants_exit(board, regs->orig_ax);
-	return true;
+	show_site(regs);
+	call = hook_sys_enter(board, hooks_facts(thread), regs);
+	regs->cx = regs->ip = ip;
+	if (call)
+		thread->hooked = hook_wants_exit(board, regs->orig_ax);
+	return call;
 }
 
 static void on_exit(struct target_thread *thread, struct target_regs *regs, int64_t result)
 {
+	const uint64_t ip = regs->ip, cx = regs->cx;
+
+	/* What a handler returns to may be anywhere in a stub. */
+	if (regs->orig_ax == SYS_rt_sigreturn)
+		probes_unpatched(regs);
+	else
+		show_site(regs);
 	hook_sys_exit(board, hooks_facts(thread), regs, result);
+	regs->ip = ip;
+	regs->cx = cx;
 }
 
 static bool may_use_sockets(void)
@@ -176,10 +198,12 @@ static void on_leaving(struct target_thread *thread, struct target_regs *regs, i
 	struct task_facts *facts = hooks_facts(thread);
 	bool lodger = facts->abroad && !facts->named ? thread->pid != agent_self.pid
 						     : facts->pid != agent_self.home_pid;
+	bool last = whole || lodger || thread_count() == 1;
 
 	if (board)
-		hook_exit(board, facts, regs, (status & 0xff) << 8,
-			  whole || lodger || thread_count() == 1);
+		hook_exit(board, facts, regs, (status & 0xff) << 8, last);
+	if (board && last)
+		hook_child(board, hooks_facts(thread), regs, (int32_t)sys_call0(SYS_getppid));
 	if (whole || lodger)
 		agent_left(facts);
 }
@@ -191,6 +215,10 @@ static void on_signal(struct target_thread *thread, int sig, const siginfo_t *in
 		.sig = sig, .error = info->si_errno, .code = info->si_code,
 		.pid = (int32_t)thread->tid,
 	};
+	/* Children that are targets have told that they end. */
+	if (sig == SIGCHLD && info->si_code == CLD_EXITED &&
+	    process_was(agent_self.targets, (uint32_t)info->si_pid))
+		return;
 	if (board && info->si_code > 0)
 		hook_signal(board, hooks_facts(thread), &thread->regs, &signal);
 }
@@ -297,7 +325,7 @@ int hooks_stop(void)
 void hooks_began(uint32_t nr, int32_t old_tid, uint64_t ip, uint64_t sp)
 {
 	struct target_thread *thread = thread_here();
-	struct target_regs regs = { .ip = ip, .sp = sp, .flags = 0x200, .cs = 0x33, .ss = 0x2b,
+	struct target_regs regs = { .ip = ip, .sp = sp, .flags = 0x202, .cs = 0x33, .ss = 0x2b,
 				    .orig_ax = nr };
 
 	if (!board || !thread)

@@ -192,6 +192,15 @@ uint64_t patch_shown(uint64_t ip)
 	return to == site->address + site->patch->call_from ? site->code + site->patch->call_to : ip;
 }
 
+uint64_t patch_returns_to(uint64_t address)
+{
+	uint64_t end = address - 2; /* of the distance, at the instruction that makes the call */
+	int32_t distance;
+
+	memcpy(&distance, at_address(end - sizeof(distance)), sizeof(distance));
+	return end + (uint64_t)(int64_t)distance;
+}
+
 /* --- stubs --- */
 
 static int apply_fixups(const struct patch *patch, uint64_t site, uint64_t code)

@@ -94,6 +94,8 @@ uint64_t patch_moved(uint64_t ip, bool in);
 /* The same for an address in a system call's stub while the site is patched; the address stays
  * where the jump is in the way. */
 uint64_t patch_shown(uint64_t ip);
+/* Where a system call that returns to its stub would return to without it: the stub says it. */
+uint64_t patch_returns_to(uint64_t address);
 /* Whether an address is in the memory of stubs. */
 bool patch_is_stub(uint64_t address);
 /* The site whose stub an address is in; NULL: none. */

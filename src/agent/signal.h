@@ -114,6 +114,8 @@ void signal_actions_copy(struct signal_actions *to, struct signal_actions *from)
 
 /* --- between signal.c, signal_gate.c, signal_frame.c and signal_calls.c --- */
 
+/* All of a context's registers; which call they are of stays. */
+void signal_registers(const struct signal_context *context, struct target_regs *regs);
 /* Bytes of the extended state that context refers to. */
 uint64_t signal_fp_size(const struct signal_context *context);
 /* Makes context, which is the application's, its handler's first instruction. mask: what is

@@ -175,6 +175,7 @@ enum gate_next signal_call_sigreturn(struct target_thread *thread)
 	uint64_t at = regs->sp;
 	struct signal_context context;
 	struct signal_stack ours;
+	struct target_regs restored;
 
 	if (!get(&context, at, sizeof(context)))
 		return GATE_CALL; /* the kernel kills it for that */
@@ -193,7 +194,9 @@ enum gate_next signal_call_sigreturn(struct target_thread *thread)
 	if (thread->kept & ~thread->blocked)
 		signal_send_kept(thread);
 	if (thread->hooked && gate_ops->exit && !thread->pending) {
-		gate_ops->exit(thread, regs, (int64_t)context.ax);
+		restored.orig_ax = regs->orig_ax;
+		signal_registers(&context, &restored);
+		gate_ops->exit(thread, &restored, (int64_t)context.ax);
 		thread->hooked = false;
 	}
 	return GATE_CALL;

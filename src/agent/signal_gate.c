@@ -39,6 +39,18 @@ static void context_load(struct signal_context *context, const struct target_reg
 	context->sp = regs->sp;
 }
 
+void signal_registers(const struct signal_context *context, struct target_regs *regs)
+{
+	*regs = (struct target_regs){
+		.r8 = context->r8, .r9 = context->r9, .r10 = context->r10, .r11 = context->r11,
+		.r12 = context->r12, .r13 = context->r13, .r14 = context->r14, .r15 = context->r15,
+		.di = context->di, .si = context->si, .bp = context->bp, .bx = context->bx,
+		.dx = context->dx, .ax = context->ax, .cx = context->cx, .sp = context->sp,
+		.ip = context->ip, .flags = context->flags, .cs = context->cs, .ss = context->ss,
+		.orig_ax = regs->orig_ax,
+	};
+}
+
 /* Those that the call changes: the application is about to go on behind it. */
 static void context_done(struct signal_context *context, const struct target_regs *regs,
 			 uint64_t result)

@@ -6,6 +6,7 @@
  * of /proc/thread-self/cgroup, and those above it are the path's. A task whose cgroup cannot
  * be seen counts as in the root. In a cgroup namespace the root is the namespace's.
  */
+#include "helper/cgroup.h"
 #include "helper/list.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@
 #define CGROUP_ROOT 1 /* the root's id */
 
 /* The current task's cgroup: its directory, of which the first `root` bytes are the root's. */
-struct own_cgroup {
+struct cgroup_place {
 	char path[4200];
 	size_t root;
 };
@@ -61,7 +62,7 @@ static char *read_own(char *text, size_t room)
 	return line + 3;
 }
 
-static bool own_cgroup(struct own_cgroup *own)
+static bool own_cgroup(struct cgroup_place *own)
 {
 	char text[4096];
 	const char *mount = cgroup_mount(), *path = mount ? read_own(text, sizeof(text)) : NULL;
@@ -77,7 +78,7 @@ static bool own_cgroup(struct own_cgroup *own)
 }
 
 /* The id of the directory that the first `size` bytes of the path name; 0 when it has gone. */
-static uint64_t cgroup_id(struct own_cgroup *own, size_t size)
+static uint64_t cgroup_id(struct cgroup_place *own, size_t size)
 {
 	char end = own->path[size];
 	struct stat dir;
@@ -90,15 +91,36 @@ static uint64_t cgroup_id(struct own_cgroup *own, size_t size)
 }
 
 /* Where the path of the next cgroup below the first `size` bytes ends; 0 at the last. */
-static size_t cgroup_below(const struct own_cgroup *own, size_t size)
+static size_t cgroup_below(const struct cgroup_place *own, size_t size)
 {
 	return own->path[size] ? size + 1 + strcspn(own->path + size + 1, "/") : 0;
+}
+
+int32_t cgroup_describe(uint64_t *id, char *name, size_t size)
+{
+	struct cgroup_place own;
+	size_t last = 0;
+	int32_t level = 0;
+
+	*id = CGROUP_ROOT;
+	name[0] = '\0';
+	if (!own_cgroup(&own) || !own.path[own.root])
+		return 0;
+	*id = cgroup_id(&own, strlen(own.path));
+	for (size_t end = own.root; (end = cgroup_below(&own, end)) != 0;)
+		level++;
+	for (size_t i = 0; own.path[i]; i++)
+		last = own.path[i] == '/' ? i + 1 : last;
+	size = strnlen(own.path + last, size - 1);
+	memcpy(name, own.path + last, size);
+	name[size] = '\0';
+	return level;
 }
 
 static uint64_t current_task_under_cgroup(struct vm *vm, const uint64_t arg[5])
 {
 	int64_t id = cgroup_array_id((const struct map *)(uintptr_t)arg[0], (uint32_t)arg[1]);
-	struct own_cgroup own;
+	struct cgroup_place own;
 
 	(void)vm;
 	if (id < 0 || !own_cgroup(&own))
@@ -111,7 +133,7 @@ static uint64_t current_task_under_cgroup(struct vm *vm, const uint64_t arg[5])
 
 static uint64_t get_current_cgroup_id(struct vm *vm, const uint64_t arg[5])
 {
-	struct own_cgroup own;
+	struct cgroup_place own;
 	uint64_t id = own_cgroup(&own) ? cgroup_id(&own, strlen(own.path)) : 0;
 
 	(void)vm, (void)arg;
@@ -122,7 +144,7 @@ static uint64_t get_current_cgroup_id(struct vm *vm, const uint64_t arg[5])
 static uint64_t get_current_ancestor_cgroup_id(struct vm *vm, const uint64_t arg[5])
 {
 	int level = (int)arg[0];
-	struct own_cgroup own;
+	struct cgroup_place own;
 	size_t size;
 
 	(void)vm;

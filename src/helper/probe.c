@@ -34,7 +34,29 @@ static uint64_t probe_string(const uint64_t arg[5])
 	return (uint64_t)length;
 }
 
-/* Programs and what they watch live in one address space: user and kernel reads agree. */
+/*
+ * Programs and what they watch live in one address space: what can be read, both read. Of what
+ * cannot, the kernel's functions say which addresses are none of the kernel's.
+ */
+static uint64_t not_kernels(uint64_t address)
+{
+	return (uint64_t)(address >> 47 == 0x1ffff ? -EFAULT : -ERANGE);
+}
+
+static uint64_t probe_read_kernel(struct vm *vm, const uint64_t arg[5])
+{
+	(void)vm;
+	return probe(arg) ? not_kernels(arg[2]) : 0;
+}
+
+static uint64_t probe_read_kernel_str(struct vm *vm, const uint64_t arg[5])
+{
+	uint64_t length = probe_string(arg);
+
+	(void)vm;
+	return (int64_t)length < 0 ? not_kernels(arg[2]) : length;
+}
+
 static uint64_t probe_read(struct vm *vm, const uint64_t arg[5])
 {
 	(void)vm;
@@ -94,7 +116,7 @@ const struct helper helper_probe_read_kernel = {
 	.gpl_only = true,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_MEM, ARG_UNINIT }, { ARG_MEM_SIZE_OR_ZERO }, { ARG_ANYTHING } },
-	.call = probe_read,
+	.call = probe_read_kernel,
 };
 
 const struct helper helper_probe_read_user_str = {
@@ -122,7 +144,7 @@ const struct helper helper_probe_read_kernel_str = {
 	.gpl_only = true,
 	.ret = { RET_INTEGER },
 	.arg = { { ARG_MEM, ARG_UNINIT }, { ARG_MEM_SIZE_OR_ZERO }, { ARG_ANYTHING } },
-	.call = probe_read_str,
+	.call = probe_read_kernel_str,
 };
 
 static uint64_t probe_write_user(struct vm *vm, const uint64_t arg[5])

@@ -15,24 +15,29 @@
 #define HELPER_TASK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct own_cred {
-	uint32_t uid, gid, suid, sgid, euid, egid;
+	uint32_t uid, gid, suid, sgid, euid, egid, fsuid, fsgid;
+	uint64_t cap_inheritable, cap_permitted, cap_effective, cap_bset, cap_ambient;
 };
 
 /* --- what is made when a program first looks at it (task_parts.c) --- */
 
 struct own_super {
 	uint32_t s_dev;                      /* major << 20 | minor */
+	uint64_t s_magic;
 };
 
 struct own_inode {
 	struct own_super *i_sb;
 	uint64_t i_ino;
 	int64_t i_size;
+	uint64_t i_blocks;                   /* of 512 bytes */
 	uint32_t i_nlink, i_rdev, i_uid, i_gid;
 	uint16_t i_mode;
+	uint8_t i_blkbits;
 };
 
 struct own_name {
@@ -44,6 +49,7 @@ struct own_name {
 struct own_dentry {
 	struct own_dentry *d_parent;         /* its own address at the root */
 	struct own_inode *d_inode;           /* of the last name; NULL for those above */
+	struct own_super *d_sb;              /* the same */
 	struct own_name d_name;
 };
 
@@ -69,12 +75,14 @@ struct own_files {
 };
 
 struct own_fs {
+	int32_t umask;
 	struct own_path root, pwd;
 };
 
 struct own_mm {
-	uint64_t start_code, end_code, start_data, end_data, start_brk, start_stack;
+	uint64_t start_code, end_code, start_data, end_data, start_brk, brk, start_stack;
 	uint64_t arg_start, arg_end, env_start, env_end;
+	uint64_t task_size;
 	struct own_file *exe_file;
 };
 
@@ -87,6 +95,43 @@ struct own_nsproxy {
 		*cgroup_ns;
 };
 
+struct own_rlimit {
+	uint64_t rlim_cur, rlim_max;
+};
+
+struct own_signal {
+	int32_t nr_threads;
+	int16_t oom_score_adj;
+	struct own_rlimit rlim[16];          /* by RLIMIT_* */
+};
+
+/* A thread's ids, from its outermost pid namespace that /proc knows. */
+struct own_upid {
+	int32_t nr;
+	struct own_namespace *ns;            /* of the innermost */
+};
+
+#define PID_LEVELS 32
+
+struct own_pid {
+	uint32_t level;
+	struct own_upid numbers[PID_LEVELS + 1];
+};
+
+struct own_kernfs_node {
+	uint64_t id;
+	const char *name;                    /* "" for the root */
+};
+
+struct own_cgroup {
+	struct own_kernfs_node *kn;
+	int32_t level;
+};
+
+struct own_css_set {
+	struct own_cgroup *dfl_cgrp;         /* of the unified hierarchy */
+};
+
 /* --- a task --- */
 
 struct own_task {
@@ -94,11 +139,17 @@ struct own_task {
 	struct own_task *real_parent;        /* NULL above the last that is known */
 	struct own_task *group_leader;
 	const struct own_cred *real_cred, *cred;
+	struct own_task *parent;             /* real_parent: who is traced is no target */
 	/* Of the current task only; of others NULL, which reads as zeros. */
 	struct own_mm *mm;
 	struct own_files *files;
 	struct own_fs *fs;
 	struct own_nsproxy *nsproxy;
+	struct own_signal *signal;
+	struct own_pid *thread_pid;
+	struct own_css_set *cgroups;
+	uint32_t flags, policy, rt_priority, loginuid, sessionid;
+	int32_t prio, static_prio, normal_prio, exit_signal;
 	uint64_t start_time, start_boottime; /* ns, in steps of the clock of /proc: 10 ms */
 	int32_t exit_code;                   /* 0 until it ends */
 	char comm[16];
@@ -106,7 +157,7 @@ struct own_task {
 
 /* What tracepoints pass besides tasks. */
 struct own_binprm {
-	const char *filename;
+	const char *filename, *interp;       /* the same: scripts' interpreters are not told apart */
 	int32_t argc, envc;
 };
 
@@ -178,6 +229,11 @@ struct task_table *task_table_new(struct memory *memory, unsigned vcpus);
  */
 struct own_task *task_current(struct task_table *table, struct task_facts *facts,
 			      struct vcpu *cpu);
+/* What a thread does about signals: a bit for each, from 1. False: /proc does not tell. */
+struct task_signals {
+	uint64_t pending, pending_group, blocked, ignored, caught;
+};
+bool task_signals(struct task_signals *to, uint32_t tid);
 /* Any process or thread, by the id it has for the thread of facts; without forebears. */
 void task_describe(struct task_entry *entry, struct task_facts *facts, uint32_t pid);
 
@@ -186,6 +242,14 @@ void task_describe(struct task_entry *entry, struct task_facts *facts, uint32_t 
 void task_parts_done(void);
 void task_parts_use(struct own_task *task, uint32_t own_tid, struct vcpu *cpu, unsigned vcpus,
 		    uint64_t machine);
+/* A number in a file of /proc; none if it cannot be read. */
+int64_t task_number(const char *path, int64_t none);
+/* The beginning of a file of /proc as text; how long that is. */
+size_t task_text(const char *path, char *text, size_t size);
+/* Of the lines of a status file: real, effective, saved and file system ids, and capabilities. */
+void task_read_cred(const char *status, struct own_cred *cred);
+/* "\nThreads:\t5": the n-th number of a line; none if there is no such line. */
+uint32_t task_line(const char *text, const char *line, unsigned n, uint32_t none);
 /* Reads fields of /proc/PID/stat, counted from 1, those behind the name. False: none. */
 bool task_stat(const char *path, const uint8_t *fields, uint64_t *values, unsigned count);
 

@@ -8,7 +8,7 @@
  * faults, the fault handler (fault.h) has the page filled here, and the look is
  * repeated. A thread of a process has
  *
- *   | mm | namespaces | files | exe | cwd | root | pointers ... | file 0 ... | socket 0 ...
+ *   | mm | namespaces | files | exe | cwd | root | cred ... | pointers ... | file 0 ... | socket 0 ...
  *
  * of a page each, and the pointers to its files: for as long as it lives, so that an address that
  * one event keeps means the same thing in the next. Threads that come when all that is
@@ -22,9 +22,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 
 #include "base/fault.h"
+#include "helper/cgroup.h"
 #include "helper/socket.h"
 #include "map/sys.h"
 #include "map/vcpu.h"
@@ -35,11 +37,16 @@ enum {
 	FILES_AT_LEAST = 1024,   /* where addresses are limited, past these */
 	THREADS = 16, WINDOW = 4, /* that have their own pages; where to look for them */
 	VCPUS = 512,             /* of further ones no parts are shown */
-	PAGE_MM = 0, PAGE_NAMESPACES, PAGE_FILES, PAGE_EXE, PAGE_CWD, PAGE_ROOT, PAGE_POINTERS,
+	PAGE_MM = 0, PAGE_NAMESPACES, PAGE_FILES, PAGE_EXE, PAGE_CWD, PAGE_ROOT,
+	PAGE_CRED, PAGE_SIGNAL, PAGE_PID, PAGE_CGROUP, PAGE_POINTERS,
 	POINTERS = PAGE / sizeof(void *), /* of a page */
 	NAMES = 24,              /* of a path, counted from its end */
 	KEPT = 64,
+	STATUS_TEXT = 2048,
 };
+
+/* Where user space ends, and the last page is nobody's. */
+#define TASK_SIZE ((UINT64_C(1) << 47) - PAGE)
 
 /* Whose pages they are, for which of its events, and which of them are filled. */
 struct parts {
@@ -47,6 +54,8 @@ struct parts {
 	uint32_t cpu, tid;       /* 0: nobody's */
 	uint32_t count;          /* more than KEPT: not all are listed */
 	uint32_t filled[KEPT];
+	uint32_t known_as;       /* to the machine, in its own pid namespace */
+	const struct own_cred *cred; /* without capabilities */
 };
 
 /* A file's page. The path's text is cut into names where it lies. */
@@ -60,11 +69,18 @@ struct file_page {
 _Static_assert(sizeof(struct file_page) <= PAGE, "one page for each file");
 _Static_assert(sizeof(struct socket_parts) <= PAGE, "one page for each socket");
 
-enum { NAMESPACE_NET = 4, NAMESPACES = 7 };
+enum { NAMESPACE_PID = 3, NAMESPACE_NET = 4, NAMESPACES = 7 };
 
 struct names_page {
 	struct own_nsproxy proxy;
 	struct own_namespace all[NAMESPACES];
+};
+
+struct cgroup_page {
+	struct own_css_set set;
+	struct own_cgroup cgroup;
+	struct own_kernfs_node node;
+	char name[256];
 };
 
 struct files_page {
@@ -116,20 +132,37 @@ static size_t put_number(char *to, uint32_t number)
 	return len;
 }
 
+size_t task_text(const char *path, char *text, size_t size)
+{
+	int64_t fd = sys_call3(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC), got = 0;
+
+	if (fd >= 0) {
+		got = sys_call3(SYS_read, fd, text, size - 1);
+		sys_call1(SYS_close, fd);
+	}
+	got = got > 0 ? got : 0;
+	text[got] = '\0';
+	return (size_t)got;
+}
+
+int64_t task_number(const char *path, int64_t none)
+{
+	char text[24];
+	size_t size = task_text(path, text, sizeof(text)), at = text[0] == '-';
+	int64_t value = 0;
+
+	for (; text[at] >= '0' && text[at] <= '9'; at++)
+		value = value * 10 + (text[at] - '0');
+	return size == 0 ? none : text[0] == '-' ? -value : value;
+}
+
 bool task_stat(const char *path, const uint8_t *fields, uint64_t *values, unsigned count)
 {
 	char text[1024], *at = text, *end;
-	int64_t fd = sys_call3(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-	int64_t size = -1;
 	unsigned field = 2, found = 0;
 
-	if (fd >= 0) {
-		size = sys_call3(SYS_read, fd, text, sizeof(text) - 1);
-		sys_call1(SYS_close, fd);
-	}
-	if (size <= 0)
+	if (task_text(path, text, sizeof(text)) == 0)
 		return false;
-	text[size] = '\0';
 	/* A name may hold anything, also the bracket that ends it. */
 	for (end = text; *end; end++)
 		if (*end == ')')
@@ -137,10 +170,12 @@ bool task_stat(const char *path, const uint8_t *fields, uint64_t *values, unsign
 	while (*at && found < count) {
 		uint64_t value = 0;
 
+		bool negative = at[1] == '-';
+
 		for (at++, field++; *at && *at != ' '; at++)
 			value = *at >= '0' && *at <= '9' ? value * 10 + (uint64_t)(*at - '0') : value;
 		if (fields[found] == field)
-			values[found++] = value;
+			values[found++] = negative ? 0 - value : value;
 	}
 	return found == count;
 }
@@ -158,6 +193,7 @@ static void fill_mm(struct parts *parts, struct own_mm *mm)
 		.start_data = values[3], .end_data = values[4], .start_brk = values[5],
 		.arg_start = values[6], .arg_end = values[7],
 		.env_start = values[8], .env_end = values[9],
+		.brk = (uint64_t)sys_call1(SYS_brk, 0), .task_size = TASK_SIZE,
 		.exe_file = page_at(parts, PAGE_EXE),
 	};
 }
@@ -189,12 +225,70 @@ static void fill_namespaces(struct names_page *page)
 	}
 }
 
+/* Where a filter forbids to look, what was known stays. */
+static void fill_cred(const struct parts *parts, struct own_cred *cred)
+{
+	char status[STATUS_TEXT];
+
+	*cred = *parts->cred;
+	if (task_text("/proc/thread-self/status", status, sizeof(status)))
+		task_read_cred(status, cred);
+}
+
+static void fill_signal(struct own_signal *signal)
+{
+	static const uint8_t num_threads = 20;
+	uint64_t threads = 0;
+
+	task_stat("/proc/self/stat", &num_threads, &threads, 1);
+	signal->nr_threads = (int32_t)threads;
+	signal->oom_score_adj = (int16_t)task_number("/proc/self/oom_score_adj", 0);
+	for (unsigned i = 0; i < sizeof(signal->rlim) / sizeof(*signal->rlim); i++)
+		sys_call4(SYS_prlimit64, 0, i, 0, &signal->rlim[i]);
+}
+
+static void fill_pid(struct parts *parts, struct own_pid *pid)
+{
+	struct names_page *names = page_at(parts, PAGE_NAMESPACES);
+	char status[STATUS_TEXT];
+	uint32_t level = 0, nr;
+
+	task_text("/proc/thread-self/status", status, sizeof(status));
+	/* Of a namespace that is not the machine's it tells from that one on. */
+	if (parts->known_as != parts->tid)
+		pid->numbers[level++].nr = (int32_t)parts->known_as;
+	for (unsigned n = 0; level <= PID_LEVELS && (nr = task_line(status, "\nNSpid:", n, 0)) != 0; n++)
+		pid->numbers[level++].nr = (int32_t)nr;
+	if (level == 0)
+		pid->numbers[level++].nr = (int32_t)parts->tid;
+	pid->level = level - 1;
+	pid->numbers[pid->level].ns = &names->all[NAMESPACE_PID];
+}
+
+static void fill_cgroup(struct cgroup_page *page)
+{
+	page->set.dfl_cgrp = &page->cgroup;
+	page->cgroup.kn = &page->node;
+	page->cgroup.level = cgroup_describe(&page->node.id, page->name, sizeof(page->name));
+	page->node.name = page->name;
+}
+
 static void fill_files(struct parts *parts, struct files_page *page)
 {
-	page->table = (struct own_fdtable){ .fd = page_at(parts, PAGE_POINTERS), .max_fds = shown };
+	char status[STATUS_TEXT];
+	const char *umask;
+	uint32_t room;
+
+	task_text("/proc/thread-self/status", status, sizeof(status));
+	room = task_line(status, "\nFDSize:", 0, shown);
+	page->table = (struct own_fdtable){ .fd = page_at(parts, PAGE_POINTERS),
+					    .max_fds = room < shown ? room : shown };
 	page->files.fdt = &page->table;
 	page->fs.pwd.dentry = &((struct file_page *)page_at(parts, PAGE_CWD))->names[NAMES - 1];
 	page->fs.root.dentry = &((struct file_page *)page_at(parts, PAGE_ROOT))->names[NAMES - 1];
+	umask = strstr(status, "\nUmask:\t");
+	for (umask = umask ? umask + 8 : ""; *umask >= '0' && *umask <= '7'; umask++)
+		page->fs.umask = page->fs.umask << 3 | (*umask - '0');
 }
 
 struct dirent64 {
@@ -268,8 +362,6 @@ static char *name_without_path(char *text)
 
 	if (strncmp(text, "anon_inode:", 11) == 0)
 		return colon + 1;
-	if (strncmp(text, "memfd:", 6) == 0)
-		return text;
 	return colon ? colon + strlen(colon) : text;
 }
 
@@ -289,15 +381,19 @@ static char *last_slash(char *text)
 	return at;
 }
 
-/* Cuts the text at its slashes, from the end: the last name is the last in the array. */
-static void cut_path(struct file_page *page)
+/*
+ * Cuts the text at its slashes, from the end: the last name is the last in the array. A file that
+ * never had a name in a directory is told as "/memfd:name (deleted)".
+ */
+static void cut_path(struct file_page *page, bool deleted)
 {
+	bool nowhere = deleted && strncmp(page->text, "/memfd:", 7) == 0;
 	static char root[] = "/";
 	struct own_dentry *at = &page->names[NAMES - 1];
 	char *slash;
 
-	if (page->text[0] != '/') {
-		set_name(at, name_without_path(page->text), at);
+	if (page->text[0] != '/' || nowhere) {
+		set_name(at, nowhere ? page->text + 1 : name_without_path(page->text), at);
 		return;
 	}
 	while (at > page->names && (slash = last_slash(page->text))[0] == '/' && slash[1]) {
@@ -319,7 +415,17 @@ static void take_inode(struct own_inode *inode, const struct stat *st, struct ow
 		.i_sb = super, .i_ino = st->st_ino, .i_size = st->st_size,
 		.i_nlink = (uint32_t)st->st_nlink, .i_rdev = kernel_dev(st->st_rdev),
 		.i_uid = st->st_uid, .i_gid = st->st_gid, .i_mode = (uint16_t)st->st_mode,
+		.i_blocks = (uint64_t)st->st_blocks,
+		.i_blkbits = (uint8_t)(st->st_blksize ? __builtin_ctzl((unsigned long)st->st_blksize) : 0),
 	};
+}
+
+static void take_super(struct own_super *super, const char *path, uint64_t dev)
+{
+	struct statfs system = { 0 };
+
+	sys_call2(SYS_statfs, path, &system);
+	*super = (struct own_super){ .s_dev = kernel_dev(dev), .s_magic = (uint64_t)system.f_type };
 }
 
 static void fill_file(struct file_page *page, const char *path)
@@ -329,23 +435,28 @@ static void fill_file(struct file_page *page, const char *path)
 	int64_t size = sys_call4(SYS_readlinkat, AT_FDCWD, path, page->text,
 				 sizeof(page->text) - 1);
 
+	bool gone;
+
 	size = size < 0 ? 0 : size;
 	page->text[size] = '\0';
 	sys_call4(SYS_newfstatat, AT_FDCWD, path, &st, 0);
-	if (!st.st_nlink && size >= (int64_t)sizeof(deleted) &&
-	    strcmp(page->text + size - (sizeof(deleted) - 1), deleted) == 0)
+	gone = !st.st_nlink && size >= (int64_t)sizeof(deleted) &&
+	       strcmp(page->text + size - (sizeof(deleted) - 1), deleted) == 0;
+	if (gone)
 		page->text[size - (int64_t)(sizeof(deleted) - 1)] = '\0';
-	page->super.s_dev = kernel_dev(st.st_dev);
+	take_super(&page->super, path, st.st_dev);
 	take_inode(&page->inode, &st, &page->super);
-	cut_path(page);
+	cut_path(page, gone);
 	page->names[NAMES - 1].d_inode = &page->inode;
+	page->names[NAMES - 1].d_sb = &page->super;
 	page->file.f_path.dentry = &page->names[NAMES - 1];
 	page->file.f_inode = &page->inode;
 }
 
 static void fill_descriptor(struct parts *parts, struct file_page *page, uint32_t fd)
 {
-	enum { LARGEFILE = 0100000, MODES = 3 };
+	/* As in f_mode; O_PATH opens nothing. */
+	enum { MODES = 3, SEEKABLE = 4, PATH = 0x4000 };
 	char path[32] = "/proc/self/fd/";
 	int64_t flags = sys_call2(SYS_fcntl, fd, F_GETFL), pos;
 
@@ -356,9 +467,11 @@ static void fill_descriptor(struct parts *parts, struct file_page *page, uint32_
 	if (S_ISSOCK(page->inode.i_mode))
 		page->file.private_data = page_at(parts, page_socket(fd));
 	page->file.f_flags = (uint32_t)flags;
-	page->file.f_mode = ((uint32_t)flags + 1) & MODES;
+	page->file.f_mode = flags & O_PATH ? PATH : ((uint32_t)flags + 1) & MODES;
 	pos = sys_call3(SYS_lseek, fd, 0, SEEK_CUR);
 	page->file.f_pos = pos < 0 ? 0 : pos;
+	if (pos >= 0)
+		page->file.f_mode |= SEEKABLE;
 }
 
 static void fill_socket(struct parts *parts, struct socket_parts *socket, uint32_t fd)
@@ -392,6 +505,14 @@ static void fill_page(struct parts *parts, uint32_t page)
 		fill_file(at, "/proc/self/cwd");
 	else if (page == PAGE_ROOT)
 		fill_file(at, "/proc/self/root");
+	else if (page == PAGE_CRED)
+		fill_cred(parts, at);
+	else if (page == PAGE_SIGNAL)
+		fill_signal(at);
+	else if (page == PAGE_PID)
+		fill_pid(parts, at);
+	else if (page == PAGE_CGROUP)
+		fill_cgroup(at);
 	else if (page < page_file(0))
 		fill_pointers(parts, at, (page - PAGE_POINTERS) * POINTERS);
 	else if (page < page_socket(0))
@@ -532,6 +653,9 @@ void task_parts_use(struct own_task *task, uint32_t tid, struct vcpu *cpu, unsig
 		task->files = NULL;
 		task->fs = NULL;
 		task->nsproxy = NULL;
+		task->signal = NULL;
+		task->thread_pid = NULL;
+		task->cgroups = NULL;
 		return;
 	}
 	if (parts->machine != machine || parts->takes != cpu->takes || parts->cpu != cpu->id ||
@@ -541,9 +665,15 @@ void task_parts_use(struct own_task *task, uint32_t tid, struct vcpu *cpu, unsig
 	parts->takes = cpu->takes;
 	parts->cpu = cpu->id;
 	parts->tid = tid;
+	parts->known_as = (uint32_t)task->pid;
+	parts->cred = task->cred;
 	files = page_at(parts, PAGE_FILES);
 	task->mm = page_at(parts, PAGE_MM);
 	task->files = &files->files;
 	task->fs = &files->fs;
 	task->nsproxy = page_at(parts, PAGE_NAMESPACES);
+	task->real_cred = task->cred = page_at(parts, PAGE_CRED);
+	task->signal = page_at(parts, PAGE_SIGNAL);
+	task->thread_pid = page_at(parts, PAGE_PID);
+	task->cgroups = &((struct cgroup_page *)page_at(parts, PAGE_CGROUP))->set;
 }

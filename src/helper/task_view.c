@@ -79,18 +79,19 @@ static void make_path(char *path, uint32_t pid)
 }
 
 /* "\nUid:\t1000\t1000...": the n-th number of the line; none if there is no such line. */
-static uint32_t number_of(const char *text, const char *line, unsigned n, uint32_t none)
+uint32_t task_line(const char *text, const char *line, unsigned n, uint32_t none)
 {
 	const char *at = strstr(text, line);
 	uint32_t value = none;
+	unsigned i = 0;
 
 	if (!at)
 		return none;
 	at += strlen(line);
-	for (unsigned i = 0; i <= n && *at == '\t'; i++)
+	for (; i <= n && *at == '\t'; i++)
 		for (value = 0, at++; *at >= '0' && *at <= '9'; at++)
 			value = value * 10 + (uint32_t)(*at - '0');
-	return value;
+	return i > n ? value : none;
 }
 
 /* "Name:\tmy prog\n", where newlines and backslashes are escaped. */
@@ -108,16 +109,44 @@ static void read_name(const char *text, char comm[16])
 	}
 }
 
-static void read_cred(const char *text, struct own_cred *cred)
+/* "\nSigBlk:\t0000000000010000" */
+static uint64_t mask_of(const char *text, const char *line)
+{
+	const char *at = strstr(text, line);
+	uint64_t value = 0;
+
+	for (at = at ? at + strlen(line) : ""; *at == '\t'; at++)
+		;
+	for (; (*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'f'); at++)
+		value = value << 4 | (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
+	return value;
+}
+
+void task_read_cred(const char *text, struct own_cred *cred)
 {
 	static const uint32_t nobody = UINT32_MAX; /* no user at all */
 
-	cred->uid = number_of(text, "\nUid:", 0, nobody);
-	cred->euid = number_of(text, "\nUid:", 1, nobody);
-	cred->suid = number_of(text, "\nUid:", 2, nobody);
-	cred->gid = number_of(text, "\nGid:", 0, nobody);
-	cred->egid = number_of(text, "\nGid:", 1, nobody);
-	cred->sgid = number_of(text, "\nGid:", 2, nobody);
+	cred->uid = task_line(text, "\nUid:", 0, nobody);
+	cred->euid = task_line(text, "\nUid:", 1, nobody);
+	cred->suid = task_line(text, "\nUid:", 2, nobody);
+	cred->gid = task_line(text, "\nGid:", 0, nobody);
+	cred->egid = task_line(text, "\nGid:", 1, nobody);
+	cred->sgid = task_line(text, "\nGid:", 2, nobody);
+	cred->fsuid = task_line(text, "\nUid:", 3, nobody);
+	cred->fsgid = task_line(text, "\nGid:", 3, nobody);
+	cred->cap_inheritable = mask_of(text, "\nCapInh:");
+	cred->cap_permitted = mask_of(text, "\nCapPrm:");
+	cred->cap_effective = mask_of(text, "\nCapEff:");
+	cred->cap_bset = mask_of(text, "\nCapBnd:");
+	cred->cap_ambient = mask_of(text, "\nCapAmb:");
+}
+
+static size_t read_status(uint32_t pid, char *text, size_t size)
+{
+	char path[32];
+
+	make_path(path, pid);
+	return task_text(path, text, size);
 }
 
 const struct task_outside *task_outside;
@@ -127,23 +156,30 @@ static bool is_outside(const struct task_facts *facts)
 	return facts && facts->abroad && task_outside;
 }
 
+bool task_signals(struct task_signals *to, uint32_t tid)
+{
+	char text[2048];
+
+	if (read_status(tid, text, sizeof(text)) == 0 || !strstr(text, "\nSigCgt:"))
+		return false;
+	*to = (struct task_signals){
+		.pending = mask_of(text, "\nSigPnd:"), .pending_group = mask_of(text, "\nShdPnd:"),
+		.blocked = mask_of(text, "\nSigBlk:"), .ignored = mask_of(text, "\nSigIgn:"),
+		.caught = mask_of(text, "\nSigCgt:"),
+	};
+	return true;
+}
+
 bool task_kin_of(uint32_t pid, struct task_kin *kin)
 {
-	char path[32], text[512] = "";
-	int64_t fd, got = 0;
+	char text[2048];
+	size_t size = read_status(pid, text, sizeof(text));
 
-	make_path(path, pid);
-	fd = sys_call4(SYS_openat, (uint64_t)AT_FDCWD, (uintptr_t)path, O_RDONLY | O_CLOEXEC, 0);
-	if (fd >= 0) {
-		got = sys_call4(SYS_read, (uint64_t)fd, (uintptr_t)text, sizeof(text) - 1, 0);
-		sys_call4(SYS_close, (uint64_t)fd, 0, 0, 0);
-	}
-	text[got > 0 ? got : 0] = '\0';
 	*kin = (struct task_kin){ .pid = pid };
 	read_name(text, kin->comm);
-	read_cred(text, &kin->cred);
-	kin->ppid = number_of(text, "\nPPid:", 0, 0);
-	return got > 0;
+	task_read_cred(text, &kin->cred);
+	kin->ppid = task_line(text, "\nPPid:", 0, 0);
+	return size > 0;
 }
 
 uint32_t task_kin_read(uint32_t pid, struct task_kin *kin, uint32_t count)
@@ -190,11 +226,11 @@ static void read_forebears(struct slot *slot, struct task_facts *facts, uint32_t
 		if (!outside)
 			task_kin_of(pid, &kin[i]);
 		fill_entry(&slot->forebears[i], &kin[i]);
-		child->real_parent = &slot->forebears[i].task;
+		child->parent = child->real_parent = &slot->forebears[i].task;
 		child = child->real_parent;
 		pid = kin[i].ppid;
 	}
-	child->real_parent = NULL;
+	child->parent = child->real_parent = NULL;
 }
 
 void task_describe(struct task_entry *entry, struct task_facts *facts, uint32_t pid)
@@ -256,22 +292,43 @@ uint64_t task_ids(struct task_facts *facts)
 }
 
 /* /proc counts from boot, in hundredths of a second. */
-static void read_start(struct own_task *task)
+static void take_start(struct own_task *task, uint64_t ticks)
 {
-	enum { STARTTIME = 22, TICK_NS = 10000000 };
-	static const uint8_t field = STARTTIME;
+	enum { TICK_NS = 10000000 };
 	struct timespec boot = { 0 }, monotonic = { 0 };
-	uint64_t ticks = 0, asleep;
+	uint64_t asleep;
 
-	task_stat("/proc/thread-self/stat", &field, &ticks, 1);
 	sys_call4(SYS_clock_gettime, CLOCK_BOOTTIME, (uintptr_t)&boot, 0, 0);
 	sys_call4(SYS_clock_gettime, CLOCK_MONOTONIC, (uintptr_t)&monotonic, 0, 0);
 	asleep = (uint64_t)(boot.tv_sec - monotonic.tv_sec) * 1000000000u +
 		 (uint64_t)(boot.tv_nsec - monotonic.tv_nsec);
-	/* The clocks were read one after the other. */
-	asleep = asleep < TICK_NS ? 0 : asleep;
+	/* The clocks were read one after the other: no step is to depend on that. */
+	asleep = (asleep + TICK_NS / 2) / TICK_NS * TICK_NS;
 	task->start_boottime = ticks * TICK_NS;
 	task->start_time = task->start_boottime - asleep;
+}
+
+/* Priorities count from the highest real-time one in the kernel, from the lowest in /proc. */
+static void read_stat(struct own_task *task)
+{
+	enum { FLAGS = 9, PRIORITY = 18, NICE, STARTTIME = 22, EXIT_SIGNAL = 38, RT_PRIORITY = 40,
+	       POLICY, REAL_TIME = 100, NICE_0 = 120 };
+	static const uint8_t fields[] = { FLAGS, PRIORITY, NICE, STARTTIME, EXIT_SIGNAL,
+					  RT_PRIORITY, POLICY };
+	uint64_t values[sizeof(fields)] = { 0 };
+
+	if (!task_stat("/proc/thread-self/stat", fields, values, sizeof(fields)))
+		return; /* a filter forbids it */
+	task->flags = (uint32_t)values[0];
+	task->prio = task->normal_prio = (int32_t)values[1] + REAL_TIME;
+	task->static_prio = (int32_t)values[2] + NICE_0;
+	take_start(task, values[3]);
+	task->exit_signal = (int32_t)values[4];
+	task->rt_priority = (uint32_t)values[5];
+	task->policy = (uint32_t)values[6];
+	/* A session's, where audit knows of one. */
+	task->loginuid = (uint32_t)task_number("/proc/thread-self/loginuid", -1);
+	task->sessionid = (uint32_t)task_number("/proc/thread-self/sessionid", -1);
 }
 
 static void read_self(struct slot *slot, struct task_facts *facts)
@@ -286,7 +343,7 @@ static void read_self(struct slot *slot, struct task_facts *facts)
 	task->tgid = (int32_t)task_pid(facts);
 	task->real_cred = task->cred = cred;
 	task->exit_code = 0;
-	read_start(task);
+	read_stat(task);
 	memcpy(task->comm, task_comm(facts, name), sizeof(task->comm));
 	if (facts)
 		facts->known |= TASK_KNOWS_RECORD;
@@ -294,6 +351,8 @@ static void read_self(struct slot *slot, struct task_facts *facts)
 		 (uintptr_t)&cred->suid, 0);
 	sys_call4(SYS_getresgid, (uintptr_t)&cred->gid, (uintptr_t)&cred->egid,
 		 (uintptr_t)&cred->sgid, 0);
+	cred->fsuid = cred->euid;
+	cred->fsgid = cred->egid;
 }
 
 static void read_others(struct slot *slot, struct task_facts *facts)
@@ -312,7 +371,7 @@ static void read_others(struct slot *slot, struct task_facts *facts)
 		task->group_leader = &slot->leader.task;
 	}
 	read_forebears(slot, facts, (uint32_t)parent);
-	slot->leader.task.real_parent = task->real_parent;
+	slot->leader.task.parent = slot->leader.task.real_parent = task->real_parent;
 	slot->parent = parent;
 	slot->read_ns = now;
 }
@@ -380,6 +439,7 @@ struct own_task *task_current(struct task_table *table, struct task_facts *facts
 	}
 	read_self(slot, facts);
 	read_others(slot, facts);
+	slot->self.task.real_cred = slot->self.task.cred = &slot->self.cred;
 	task_parts_use(&slot->self.task, task_own_tid(facts), cpu, table->vcpus, table->stamp);
 	return &slot->self.task;
 }

@@ -13,6 +13,8 @@
 #include "hook/board.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
 
 #include "base/base.h"
 #include "hook/context.h"
@@ -21,10 +23,11 @@
 
 /* --- what calls do to what is known of a thread --- */
 
-/* setuid, setgid, setreuid, setregid, setresuid, setresgid, prctl, unshare, setns */
 const bool board_changers[BOARD_CALLS] = {
-	[105] = true, [106] = true, [113] = true, [114] = true, [117] = true,
-	[119] = true, [157] = true, [272] = true, [308] = true,
+	[SYS_setuid] = true, [SYS_setgid] = true, [SYS_setreuid] = true, [SYS_setregid] = true,
+	[SYS_setresuid] = true, [SYS_setresgid] = true, [SYS_prctl] = true, [SYS_unshare] = true,
+	[SYS_setns] = true, [SYS_setpriority] = true, [SYS_sched_setparam] = true,
+	[SYS_sched_setscheduler] = true, [SYS_sched_setattr] = true,
 };
 
 /* --- running programs --- */
@@ -220,8 +223,10 @@ static __attribute__((noinline)) void tell_signal_sent(struct board *board,
 		return;
 	own = facts && (uint32_t)signal.pid == (signal.group ? task_own_pid(facts)
 							      : task_own_tid(facts));
-	if (own != leaving)
-		hook_signal(board, facts, regs, &signal);
+	if (own == leaving)
+		return;
+	signal.result = context_signal_result(&signal, leaving);
+	hook_signal(board, facts, regs, &signal);
 }
 
 static inline void tell_signal(struct board *board, struct task_facts *facts,
@@ -286,24 +291,30 @@ bool hook_sys_enter(struct board *board, struct task_facts *facts, struct target
 	return !event.decided;
 }
 
-void hook_sys_exit(struct board *board, struct task_facts *facts, struct target_regs *regs,
-		   int64_t result)
+static void tell_exit(struct board *board, struct task_facts *facts, struct target_regs *regs,
+		      int64_t result)
 {
 	const struct board_list *const *all = &board->event[EVENT_SYS_EXIT];
-	const struct board_list *const *lists = board_lists(board, regs->orig_ax);
-	const struct board_list *const *function = &lists[CALL_EXIT];
-	const struct board_list *const *trace = &lists[CALL_TRACE_EXIT];
+	const struct board_list *const *function =
+		&board_lists(board, regs->orig_ax)[CALL_EXIT];
+	const struct board_list *const *trace;
 	uint64_t raw[2] = { (uintptr_t)regs, (uint64_t)result };
 	struct call_record record;
 	struct occasion_room room;
 	struct occasion event;
 	bool inside;
 
-	regs->ax = (uint64_t)result;
-	if (facts && board_changes_task((uint32_t)regs->orig_ax))
-		facts->known = 0;
 	if (result >= 0)
 		tell_signal(board, facts, regs, true);
+	if (result == -EINTR && regs->orig_ax != SYS_rt_sigreturn)
+		raw[1] = (uint64_t)(result = context_interrupted(regs));
+	regs->ax = (uint64_t)result;
+	/* With all other registers Linux restores which call it is in: none. */
+	if (regs->orig_ax == SYS_rt_sigreturn)
+		regs->orig_ax = UINT64_MAX;
+	trace = &board_lists(board, regs->orig_ax)[CALL_TRACE_EXIT];
+	if (facts && board_changes_task((uint32_t)regs->orig_ax))
+		facts->known = 0;
 	if (!list_at(all) && !list_at(function) && !list_at(trace))
 		return;
 	describe_call(&event, board, facts, regs, &record, &room);
@@ -320,6 +331,13 @@ void hook_sys_exit(struct board *board, struct task_facts *facts, struct target_
 	run_list(&event, list_at(all));
 	run_list(&event, list_at(trace));
 	vcpu_give(event.cpu);
+}
+
+void hook_sys_exit(struct board *board, struct task_facts *facts, struct target_regs *regs,
+		   int64_t result)
+{
+	tell_exit(board, facts, regs, result);
+	regs->ax = (uint64_t)result;
 }
 
 /* --- processes --- */
@@ -366,18 +384,37 @@ void hook_exit(struct board *board, struct task_facts *facts, struct target_regs
 	uint64_t raw[2] = { 0, group_dead };
 	struct occasion event = { .board = board, .facts = facts, .regs = regs, .record = &record,
 				  .raw = raw, .raw_count = 2 };
+	enum { ENDING = 4 | 8 };         /* PF_EXITING, PF_POSTCOREDUMP */
 	struct own_task *task;
 
 	if (!begin(&event, EVENT_EXIT))
 		return;
 	task = current(&event);
-	if (task)
+	if (task) {
 		task->exit_code = code;
+		task->flags |= ENDING;
+	}
 	raw[0] = (uintptr_t)task;
 	context_exit(&record, task, group_dead);
 	finish(&event, EVENT_EXIT);
 	if (facts)
 		facts->known = 0;
+}
+
+void hook_child(struct board *board, struct task_facts *facts, struct target_regs *regs,
+		int32_t parent)
+{
+	struct hook_signal signal = { .sig = SIGCHLD, .code = CLD_EXITED, .pid = parent,
+				      .group = true };
+	struct task_signals its;
+
+	if (!list_at(&board->event[EVENT_SIGNAL]) || parent <= 0)
+		return;
+	/* Who has said that it does not want to know is not told. */
+	if (task_signals(&its, (uint32_t)parent) && (its.ignored >> (SIGCHLD - 1) & 1))
+		return;
+	signal.result = context_signal_result(&signal, false);
+	hook_signal(board, facts, regs, &signal);
 }
 
 void hook_signal(struct board *board, struct task_facts *facts, struct target_regs *regs,

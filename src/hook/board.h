@@ -176,6 +176,10 @@ void hook_fork(struct board *board, struct task_facts *facts, struct target_regs
 void hook_exit(struct board *board, struct task_facts *facts, struct target_regs *regs,
 	       int32_t code, bool group_dead);
 
+/* After hook_exit() of a process that ends by itself: its parent gets SIGCHLD. */
+void hook_child(struct board *board, struct task_facts *facts, struct target_regs *regs,
+		int32_t parent);
+
 struct hook_signal {
 	int32_t sig, error, code; /* si_signo, si_errno, si_code */
 	int32_t pid;              /* who gets it: a process, or a thread */

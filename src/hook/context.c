@@ -4,6 +4,8 @@
  */
 #include "hook/context.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -99,7 +101,7 @@ void context_exec(struct exec_record *record, struct own_binprm *binprm,
 		record->data[size = 0] = '\0';
 	size = (int64_t)strnlen(record->data, sizeof(record->data) - 1) + 1;
 	record->filename = data_loc(record, record->data, (uint32_t)size);
-	binprm->filename = record->data;
+	binprm->filename = binprm->interp = record->data;
 	binprm->argc = (int32_t)count_words(&stack);
 	binprm->envc = (int32_t)count_words(&stack);
 }
@@ -107,6 +109,7 @@ void context_exec(struct exec_record *record, struct own_binprm *binprm,
 void context_fork(struct fork_record *record, struct own_task *task,
 		  const struct own_task *parent, int32_t child, bool thread)
 {
+	enum { FORKED_NO_EXEC = 0x40, USED_RIGHTS = 0x100 }; /* PF_FORKNOEXEC, PF_SUPERPRIV */
 	uint32_t size;
 
 	*record = (struct fork_record){ .child_pid = child };
@@ -118,7 +121,13 @@ void context_fork(struct fork_record *record, struct own_task *task,
 		task->files = NULL;
 		task->fs = NULL;
 		task->nsproxy = NULL;
+		task->signal = NULL;
+		task->thread_pid = NULL;
+		task->cgroups = NULL;
 		task->real_parent = thread ? parent->real_parent : (struct own_task *)(uintptr_t)parent;
+		task->parent = task->real_parent;
+		task->flags = (task->flags & ~(uint32_t)USED_RIGHTS) | FORKED_NO_EXEC;
+		task->exit_signal = thread ? -1 : SIGCHLD;
 	}
 	task->pid = child;
 	task->group_leader = thread && parent ? parent->group_leader : task;
@@ -169,6 +178,11 @@ void context_signal(struct signal_record *record, const struct hook_signal *sign
 
 /* --- signals --- */
 
+enum {
+	SIGNAL_REAL_TIME = 32, SIGNAL_LAST = 64,
+	SIGNAL_DELIVERED = 0, SIGNAL_IGNORED = 1, SIGNAL_PENDING = 2, /* results */
+};
+
 /* Calls that send one, and which of their arguments say what to whom. */
 static const struct {
 	uint16_t nr;
@@ -210,5 +224,65 @@ bool context_sent_signal(const struct target_regs *regs, struct hook_signal *sig
 		signal->code = head[2];
 	}
 	/* A group's members, and everybody, are not known here. */
-	return signal->pid > 0 && signal->sig > 0;
+	return signal->pid > 0 && signal->sig > 0 && signal->sig <= SIGNAL_LAST;
+}
+
+int32_t context_signal_result(const struct hook_signal *signal, bool sent)
+{
+	/* Those that nothing happens for: SIGCHLD, SIGCONT, SIGURG, SIGWINCH. */
+	static const uint64_t no_matter = 1ull << 16 | 1ull << 17 | 1ull << 22 | 1ull << 27;
+	const uint64_t bit = 1ull << (signal->sig - 1);
+	struct task_signals its;
+
+	if (!task_signals(&its, (uint32_t)signal->pid))
+		return SIGNAL_DELIVERED;
+	if (!(its.blocked & bit) &&
+	    ((its.ignored & bit) || ((no_matter & bit) && !(its.caught & bit))))
+		return SIGNAL_IGNORED;
+	/* Those below the real-time ones do not queue. */
+	if (!sent && signal->sig < SIGNAL_REAL_TIME &&
+	    ((signal->group ? its.pending_group : its.pending) & bit))
+		return SIGNAL_PENDING;
+	return SIGNAL_DELIVERED;
+}
+
+/* --- interrupted calls --- */
+
+/*
+ * The kernel's functions say by their result whether the call may begin again; what is made of it
+ * comes after whoever looks. Most calls may begin again if the handler is one for that.
+ */
+enum {
+	AS_HANDLER_SAYS = -512, NOT_AFTER_HANDLER = -514, REST_OF_TIME = -516,
+	TIMER_ABSOLUTE = 1,
+};
+
+static const struct {
+	uint16_t nr;
+	int16_t result;
+} interrupted[] = {
+	{ SYS_poll, REST_OF_TIME },          { SYS_nanosleep, REST_OF_TIME },
+	{ SYS_clock_nanosleep, REST_OF_TIME }, { SYS_pause, NOT_AFTER_HANDLER },
+	{ SYS_rt_sigsuspend, NOT_AFTER_HANDLER }, { SYS_select, NOT_AFTER_HANDLER },
+	{ SYS_pselect6, NOT_AFTER_HANDLER }, { SYS_ppoll, NOT_AFTER_HANDLER },
+	{ SYS_msgsnd, NOT_AFTER_HANDLER },   { SYS_msgrcv, NOT_AFTER_HANDLER },
+	{ SYS_epoll_wait, -EINTR },          { SYS_epoll_pwait, -EINTR },
+	{ SYS_epoll_pwait2, -EINTR },        { SYS_rt_sigtimedwait, -EINTR },
+	{ SYS_semop, -EINTR },               { SYS_semtimedop, -EINTR },
+	{ SYS_io_getevents, -EINTR },        { SYS_io_uring_enter, -EINTR },
+	{ SYS_close, -EINTR },
+};
+
+int64_t context_interrupted(const struct target_regs *regs)
+{
+	enum { FUTEX_WAIT = 0, FUTEX_COMMANDS = 127 };
+
+	if (regs->orig_ax == SYS_futex && (regs->si & FUTEX_COMMANDS) == FUTEX_WAIT && regs->r10)
+		return REST_OF_TIME;
+	if (regs->orig_ax == SYS_clock_nanosleep && (regs->si & TIMER_ABSOLUTE))
+		return NOT_AFTER_HANDLER;
+	for (size_t i = 0; i < ARRAY_SIZE(interrupted); i++)
+		if (interrupted[i].nr == regs->orig_ax)
+			return interrupted[i].result;
+	return AS_HANDLER_SAYS;
 }

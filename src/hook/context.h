@@ -129,5 +129,9 @@ void context_signal(struct signal_record *record, const struct hook_signal *sign
 /* Does this call send a signal, and which? To one process or thread, that is. */
 bool context_sent_signal(const struct target_regs *regs, struct hook_signal *signal);
 bool context_sends_signal(uint32_t nr);
+/* Whether it gets there, as the kernel's tracepoint says it: before (or after) it is sent. */
+int32_t context_signal_result(const struct hook_signal *signal, bool sent);
+/* The result of a call that a signal has interrupted, for whom the caller's is -EINTR. */
+int64_t context_interrupted(const struct target_regs *regs);
 
 #endif

@@ -72,6 +72,12 @@ static const struct {
 	{ "signal", "signal_generate", EVENT_SIGNAL, SIGNAL_SIZE, 5 },
 };
 
+/* Of one without arguments there is the number, in 4 bytes, and nothing behind it. */
+static uint32_t enter_size(const struct call_row *call)
+{
+	return call->args ? 16 + call->args * WORD : 12;
+}
+
 /* "syscalls/sys_enter_openat" */
 static int find_call_tracepoint(struct attaching *a, const char *name)
 {
@@ -86,7 +92,7 @@ static int find_call_tracepoint(struct attaching *a, const char *name)
 		return no_call(a, name);
 	return attach_call(a, call,
 			   (struct place){ .form = FORM_RECORD,
-					   .room = enters ? 16 + call->args * WORD : CALL_EXIT_SIZE },
+					   .room = enters ? enter_size(call) : CALL_EXIT_SIZE },
 			   enters ? CALL_TRACE_ENTER : CALL_TRACE_EXIT);
 }
 

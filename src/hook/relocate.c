@@ -181,7 +181,7 @@ static void put_ways(struct stub *stub)
 	put_literal(stub, FIXUP_WAYS64, 0);
 	put(stub, 0x1b8b4d, 3);         /* mov (%r11), %r11 */
 	put(stub, 0x190cb60f42, 5);     /* movzbl (%rcx,%r11), %ecx */
-	put(stub, 0x0de3, 2);           /* jrcxz over the next two */
+	put(stub, 0x11e3, 2);           /* jrcxz over the next two, and where it returns to */
 }
 
 void stub_add_syscall(struct stub *stub, bool returns_here, uint64_t address)
@@ -190,11 +190,12 @@ void stub_add_syscall(struct stub *stub, bool returns_here, uint64_t address)
 	put_ways(stub);
 	put(stub, 0x0d8d48, 3); /* lea return(%rip), %rcx */
 	if (returns_here)
-		put(stub, 6 + 2, 4);
+		put(stub, 6 + 4 + 2, 4);
 	else
 		put_rel32(stub, address);
 	put(stub, 0x25ff, 2);   /* jmp *literal(%rip) */
 	put_literal(stub, FIXUP_GATE64, 0);
+	put_rel32(stub, address); /* for patch_returns_to() */
 	/* A thread that slept in the call when the window was patched goes on behind this one
 	 * too, or at it if the kernel restarts the call. */
 	stub->patch->call_at = stub->patch->code_size;

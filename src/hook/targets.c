@@ -106,6 +106,17 @@ struct process *process_find(struct targets *targets, uint32_t pid)
 	return NULL;
 }
 
+bool process_was(const struct targets *targets, uint32_t pid)
+{
+	uint32_t used = __atomic_load_n(&targets->used, __ATOMIC_ACQUIRE);
+
+	for (uint32_t i = 0; i < used && i < PROCESSES; i++)
+		if (targets->process[i].pid == pid &&
+		    __atomic_load_n(&targets->process[i].state, __ATOMIC_ACQUIRE) != PROCESS_FREE)
+			return true;
+	return false;
+}
+
 void process_set_state(struct process *process, enum process_state state)
 {
 	__atomic_store_n(&process->state, state, __ATOMIC_RELEASE);

@@ -250,6 +250,30 @@ uint32_t trace_status(pid_t tid, const char *field)
 
 /* --- running code in it --- */
 
+/* /proc tells it as a mask: the signals that there are handlers for. */
+static bool trace_catches(pid_t tid, int signal)
+{
+	char path[40], line[128];
+	unsigned long long mask = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (strncmp(line, "SigCgt:", 7) == 0)
+			mask = strtoull(line + 7, NULL, 16);
+	if (file)
+		fclose(file);
+	return mask >> (signal - 1) & 1;
+}
+
+/* What programs look at may fault, to be made: for that the agent has handlers. */
+static bool is_for_the_agent(pid_t tid, const struct trace_event *event)
+{
+	return (event->signal == SIGSEGV || event->signal == SIGBUS) &&
+	       trace_catches(tid, event->signal);
+}
+
 /* Held back, it goes to the end of the queue when the thread is let go on with it. */
 static int trace_put_back(pid_t tid, const struct trace_event *event, uint64_t free)
 {
@@ -271,6 +295,10 @@ static int trace_run_masked(pid_t tid, struct user_regs_struct *regs, uint64_t f
 			return error;
 		if (event.stop == TRACE_GONE)
 			return -ESRCH;
+		if (event.stop == TRACE_SIGNAL && is_for_the_agent(tid, &event)) {
+			error = trace_continue(tid, event.signal);
+			continue;
+		}
 		if (event.stop == TRACE_SIGNAL && ((free | SIGNAL_BIT(SIGTRAP)) & SIGNAL_BIT(event.signal)))
 			break;
 		error = trace_put_back(tid, &event, free); /* or its process is being stopped: later */

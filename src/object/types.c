@@ -31,6 +31,9 @@ enum own {
 	OWN_ADDRESSES, OWN_ADDRESS_PAIR, OWN_PORTS, OWN_PORT_PAIR, OWN_NET_RECORD, OWN_POSSIBLE_NET,
 	OWN_SOCK_COMMON, OWN_SOCK, OWN_SOCK_POINTER, OWN_SOCKET, OWN_SOCKET_POINTER, OWN_PINFO,
 	OWN_PINFO_POINTER, OWN_INET_SOCK, OWN_INET_CONNECTION_SOCK, OWN_TCP_SOCK, OWN_UDP_SOCK,
+	OWN_CAP_RECORD, OWN_KCAP, OWN_RLIMIT, OWN_RLIMITS, OWN_SIGNAL, OWN_SIGNAL_POINTER, OWN_UPID,
+	OWN_UPIDS, OWN_PID_RECORD, OWN_PID_POINTER, OWN_KERNFS_NODE, OWN_KERNFS_NODE_POINTER,
+	OWN_CGROUP, OWN_CGROUP_POINTER, OWN_CSS_SET, OWN_CSS_SET_POINTER,
 	OWN_SUN_PATH, OWN_SOCKADDR_UN, OWN_UNIX_NAMES, OWN_UNIX_ADDRESS, OWN_UNIX_ADDRESS_POINTER,
 	OWN_UNIX_SOCK, OWN_S16, OWN_SOCKET_ALLOC,
 	OWN_COUNT,
@@ -52,17 +55,24 @@ static const struct own_member task_members[] = {
 	TASK(real_parent, OWN_TASK_POINTER), TASK(group_leader, OWN_TASK_POINTER),
 	TASK(real_cred, OWN_CRED_POINTER), TASK(cred, OWN_CRED_POINTER),
 	TASK(mm, OWN_MM_POINTER), TASK(files, OWN_FILES_POINTER), TASK(fs, OWN_FS_POINTER),
-	TASK(nsproxy, OWN_NSPROXY_POINTER), TASK(start_time, OWN_U64),
+	TASK(nsproxy, OWN_NSPROXY_POINTER), TASK(parent, OWN_TASK_POINTER),
+	TASK(signal, OWN_SIGNAL_POINTER), TASK(thread_pid, OWN_PID_POINTER),
+	TASK(cgroups, OWN_CSS_SET_POINTER), TASK(flags, OWN_UINT), TASK(policy, OWN_UINT),
+	TASK(rt_priority, OWN_UINT), TASK(loginuid, OWN_KUID), TASK(sessionid, OWN_UINT),
+	TASK(prio, OWN_INT), TASK(static_prio, OWN_INT), TASK(normal_prio, OWN_INT),
+	TASK(exit_signal, OWN_INT), TASK(start_time, OWN_U64),
 	TASK(start_boottime, OWN_U64), TASK(exit_code, OWN_INT), TASK(comm, OWN_COMM), { 0 },
 };
 
 static const struct own_member cred_members[] = {
 	CRED(uid, OWN_KUID), CRED(gid, OWN_KGID), CRED(suid, OWN_KUID), CRED(sgid, OWN_KGID),
-	CRED(euid, OWN_KUID), CRED(egid, OWN_KGID), { 0 },
+	CRED(euid, OWN_KUID), CRED(egid, OWN_KGID), CRED(fsuid, OWN_KUID), CRED(fsgid, OWN_KGID),
+	CRED(cap_inheritable, OWN_KCAP), CRED(cap_permitted, OWN_KCAP),
+	CRED(cap_effective, OWN_KCAP), CRED(cap_bset, OWN_KCAP), CRED(cap_ambient, OWN_KCAP), { 0 },
 };
 
 static const struct own_member binprm_members[] = {
-	BINPRM(filename, OWN_STRING), BINPRM(argc, OWN_INT), BINPRM(envc, OWN_INT), { 0 },
+	BINPRM(filename, OWN_STRING), BINPRM(interp, OWN_STRING), BINPRM(argc, OWN_INT), BINPRM(envc, OWN_INT), { 0 },
 };
 
 static const struct own_member siginfo_members[] = {
@@ -74,15 +84,16 @@ static const struct own_member siginfo_members[] = {
 	static const struct own_member list##_members[] = { __VA_ARGS__ { 0 } };
 #define M(record, field, type) { #field, type, offsetof(struct record, field) },
 
-MEMBERS(super, M(own_super, s_dev, OWN_UINT))
+MEMBERS(super, M(own_super, s_dev, OWN_UINT) M(own_super, s_magic, OWN_ULONG))
 MEMBERS(inode,
 	M(own_inode, i_sb, OWN_SUPER_POINTER) M(own_inode, i_ino, OWN_ULONG)
 	M(own_inode, i_size, OWN_S64) M(own_inode, i_nlink, OWN_UINT) M(own_inode, i_rdev, OWN_UINT)
-	M(own_inode, i_uid, OWN_KUID) M(own_inode, i_gid, OWN_KGID) M(own_inode, i_mode, OWN_U16))
+	M(own_inode, i_uid, OWN_KUID) M(own_inode, i_gid, OWN_KGID) M(own_inode, i_mode, OWN_U16)
+	M(own_inode, i_blocks, OWN_U64) M(own_inode, i_blkbits, OWN_UCHAR))
 MEMBERS(name, M(own_name, len, OWN_UINT) M(own_name, name, OWN_NAME_TEXT))
 MEMBERS(dentry,
 	M(own_dentry, d_parent, OWN_DENTRY_POINTER) M(own_dentry, d_inode, OWN_INODE_POINTER)
-	M(own_dentry, d_name, OWN_NAME))
+	M(own_dentry, d_name, OWN_NAME) M(own_dentry, d_sb, OWN_SUPER_POINTER))
 MEMBERS(path, M(own_path, dentry, OWN_DENTRY_POINTER))
 MEMBERS(file,
 	M(own_file, f_path, OWN_PATH) M(own_file, f_inode, OWN_INODE_POINTER)
@@ -91,14 +102,24 @@ MEMBERS(file,
 MEMBERS(fdtable,
 	M(own_fdtable, fd, OWN_FILE_ARRAY) M(own_fdtable, max_fds, OWN_UINT))
 MEMBERS(files, M(own_files, fdt, OWN_FDTABLE_POINTER))
-MEMBERS(fs, M(own_fs, root, OWN_PATH) M(own_fs, pwd, OWN_PATH))
+MEMBERS(fs, M(own_fs, umask, OWN_INT) M(own_fs, root, OWN_PATH) M(own_fs, pwd, OWN_PATH))
 MEMBERS(mm,
 	M(own_mm, start_code, OWN_ULONG) M(own_mm, end_code, OWN_ULONG)
 	M(own_mm, start_data, OWN_ULONG) M(own_mm, end_data, OWN_ULONG)
-	M(own_mm, start_brk, OWN_ULONG) M(own_mm, start_stack, OWN_ULONG)
+	M(own_mm, start_brk, OWN_ULONG) M(own_mm, brk, OWN_ULONG) M(own_mm, task_size, OWN_ULONG)
+	M(own_mm, start_stack, OWN_ULONG)
 	M(own_mm, arg_start, OWN_ULONG) M(own_mm, arg_end, OWN_ULONG)
 	M(own_mm, env_start, OWN_ULONG) M(own_mm, env_end, OWN_ULONG)
 	M(own_mm, exe_file, OWN_FILE_POINTER))
+MEMBERS(rlimit, M(own_rlimit, rlim_cur, OWN_ULONG) M(own_rlimit, rlim_max, OWN_ULONG))
+MEMBERS(signal,
+	M(own_signal, nr_threads, OWN_INT) M(own_signal, oom_score_adj, OWN_S16)
+	M(own_signal, rlim, OWN_RLIMITS))
+MEMBERS(upid, M(own_upid, nr, OWN_INT) M(own_upid, ns, OWN_PIDNS_POINTER))
+MEMBERS(pid, M(own_pid, level, OWN_UINT) M(own_pid, numbers, OWN_UPIDS))
+MEMBERS(kernfs_node, M(own_kernfs_node, id, OWN_U64) M(own_kernfs_node, name, OWN_STRING))
+MEMBERS(cgroup, M(own_cgroup, kn, OWN_KERNFS_NODE_POINTER) M(own_cgroup, level, OWN_INT))
+MEMBERS(css_set, M(own_css_set, dfl_cgrp, OWN_CGROUP_POINTER))
 MEMBERS(ns_common, M(own_namespace, inum, OWN_UINT))
 MEMBERS(nsproxy,
 	M(own_nsproxy, uts_ns, OWN_UTS_POINTER) M(own_nsproxy, ipc_ns, OWN_IPC_POINTER)
@@ -160,6 +181,7 @@ MEMBERS(socket_alloc,
 	M(own_socket_alloc, socket, OWN_SOCKET) M(own_socket_alloc, vfs_inode, OWN_INODE))
 
 static const struct own_member uid_members[] = { { "val", OWN_UID, 0 }, { 0 } };
+static const struct own_member cap_members[] = { { "val", OWN_U64, 0 }, { 0 } };
 static const struct own_member gid_members[] = { { "val", OWN_GID, 0 }, { 0 } };
 
 struct own_row {
@@ -187,6 +209,24 @@ static const struct own_row rows[OWN_COUNT] = {
 	[OWN_KUID] = { BTF_TYPEDEF, "kuid_t", OWN_UID_RECORD },
 	[OWN_GID_RECORD] = RECORD(NULL, sizeof(uint32_t), gid_members),
 	[OWN_KGID] = { BTF_TYPEDEF, "kgid_t", OWN_GID_RECORD },
+	[OWN_CAP_RECORD] = RECORD(NULL, sizeof(uint64_t), cap_members),
+	[OWN_KCAP] = { BTF_TYPEDEF, "kernel_cap_t", OWN_CAP_RECORD },
+	[OWN_RLIMIT] = RECORD("rlimit", sizeof(struct own_rlimit), rlimit_members),
+	[OWN_RLIMITS] = { BTF_ARRAY, NULL, OWN_RLIMIT,
+			  .count = ARRAY_SIZE(((struct own_signal *)0)->rlim) },
+	[OWN_SIGNAL] = RECORD("signal_struct", sizeof(struct own_signal), signal_members),
+	[OWN_SIGNAL_POINTER] = { BTF_PTR, NULL, OWN_SIGNAL },
+	[OWN_UPID] = RECORD("upid", sizeof(struct own_upid), upid_members),
+	[OWN_UPIDS] = { BTF_ARRAY, NULL, OWN_UPID, .count = PID_LEVELS + 1 },
+	[OWN_PID_RECORD] = RECORD("pid", sizeof(struct own_pid), pid_members),
+	[OWN_PID_POINTER] = { BTF_PTR, NULL, OWN_PID_RECORD },
+	[OWN_KERNFS_NODE] = RECORD("kernfs_node", sizeof(struct own_kernfs_node),
+				   kernfs_node_members),
+	[OWN_KERNFS_NODE_POINTER] = { BTF_PTR, NULL, OWN_KERNFS_NODE },
+	[OWN_CGROUP] = RECORD("cgroup", sizeof(struct own_cgroup), cgroup_members),
+	[OWN_CGROUP_POINTER] = { BTF_PTR, NULL, OWN_CGROUP },
+	[OWN_CSS_SET] = RECORD("css_set", sizeof(struct own_css_set), css_set_members),
+	[OWN_CSS_SET_POINTER] = { BTF_PTR, NULL, OWN_CSS_SET },
 	[OWN_TASK] = RECORD("task_struct", sizeof(struct own_task), task_members),
 	[OWN_TASK_POINTER] = { BTF_PTR, NULL, OWN_TASK },
 	[OWN_CRED] = RECORD("cred", sizeof(struct own_cred), cred_members),

@@ -159,7 +159,7 @@ static void probe__bad_addresses_give_zeros_and_an_error(void **state)
 	assert_int_equal(CALL(probe_read_user, ADDRESS(to), 8, ADDRESS(page + 4088)), 0);
 	assert_memory_equal(to, "abcdefgh", 8);
 	memset(to, 1, sizeof(to));
-	assert_int_equal(CALL(probe_read_kernel, ADDRESS(to), 16, ADDRESS(page + 4088)), -EFAULT);
+	assert_int_equal(CALL(probe_read_kernel, ADDRESS(to), 16, ADDRESS(page + 4088)), -ERANGE);
 	for (int i = 0; i < 16; i++)
 		assert_int_equal(to[i], 0);
 	assert_int_equal(to[16], 1);
@@ -168,6 +168,10 @@ static void probe__bad_addresses_give_zeros_and_an_error(void **state)
 	assert_int_equal(CALL(probe_read_user_str, ADDRESS(to), 16, ADDRESS(page + 4088)), -EFAULT);
 	assert_int_equal(CALL(probe_read_user_str, ADDRESS(to), 4, ADDRESS("hello")), 4);
 	assert_string_equal(to, "hel");
+	/* Only the kernel's half has addresses that are the kernel's and bad. */
+	assert_int_equal(CALL(probe_read_kernel, ADDRESS(to), 8, UINT64_C(1) << 63), -ERANGE);
+	assert_int_equal(CALL(probe_read_kernel, ADDRESS(to), 8, 0xffff800000000000), -EFAULT);
+	assert_int_equal(CALL(probe_read_kernel_str, ADDRESS(to), 8, 0), -ERANGE);
 	assert_int_equal(CALL(probe_read_kernel_str, ADDRESS(to), 32, ADDRESS("hello")), 6);
 	assert_int_equal(CALL(probe_write_user, ADDRESS(page), ADDRESS("xy"), 2), 0);
 	assert_memory_equal(page, "xy", 2);

@@ -2,10 +2,12 @@
 /* test_board.c - what programs attached to each kind of place see, with made-up events. */
 #include "../object/fixture.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <skep/link.h>
 
@@ -325,6 +327,47 @@ static void board__exec_fork_and_exit_are_laid_out_as_on_linux(void **state)
 	}
 }
 
+static void board__an_interrupted_call_is_left_with_what_the_kernel_makes_eintr_of(void **state)
+{
+	static const char *const names[] = { "raw_exit", NULL };
+	static const struct {
+		uint32_t nr;
+		uint64_t si, r10;
+		int64_t seen;
+	} calls[] = {
+		{ SYS_read, 0, 0, -512 },          { SYS_pause, 0, 0, -514 },
+		{ SYS_poll, 0, 0, -516 },          { SYS_epoll_wait, 0, 0, -EINTR },
+		{ SYS_futex, 128, 0, -512 },       { SYS_futex, 128, 1, -516 },
+		{ SYS_clock_nanosleep, 0, 0, -516 }, { SYS_clock_nanosleep, 1, 0, -514 },
+	};
+	struct bench b = bench_new(SKEP_ENGINE_AUTO, FIXTURE("attach"), names);
+
+	(void)state;
+	attach(&b, "raw_exit");
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		struct target_regs regs = { .orig_ax = calls[i].nr, .si = calls[i].si,
+					    .r10 = calls[i].r10 };
+
+		hook_sys_exit(b.board, &b.facts, &regs, -EINTR);
+		assert_values(row(&b, 3), i + 1, (uint64_t)calls[i].seen, calls[i].nr);
+		assert_int_equal(regs.ax, (uint64_t)-EINTR);
+	}
+	bench_free(&b);
+}
+
+static void board__rt_sigreturn_restores_that_there_is_no_call(void **state)
+{
+	static const char *const names[] = { "raw_exit", NULL };
+	struct bench b = bench_new(SKEP_ENGINE_AUTO, FIXTURE("attach"), names);
+	struct target_regs regs = { .orig_ax = SYS_rt_sigreturn };
+
+	(void)state;
+	attach(&b, "raw_exit");
+	hook_sys_exit(b.board, &b.facts, &regs, -EINTR);
+	assert_values(row(&b, 3), 1, (uint64_t)-EINTR, UINT64_MAX);
+	bench_free(&b);
+}
+
 static void board__signals_that_calls_send_are_told_once(void **state)
 {
 	static const char *const names[] = { "tp_signal", "raw_signal", NULL };
@@ -548,6 +591,8 @@ int main(void)
 		cmocka_unit_test(board__a_detached_program_runs_no_more),
 		cmocka_unit_test(board__calls_past_the_table_are_seen_by_raw_programs),
 		cmocka_unit_test(board__exec_fork_and_exit_are_laid_out_as_on_linux),
+		cmocka_unit_test(board__an_interrupted_call_is_left_with_what_the_kernel_makes_eintr_of),
+		cmocka_unit_test(board__rt_sigreturn_restores_that_there_is_no_call),
 		cmocka_unit_test(board__signals_that_calls_send_are_told_once),
 		cmocka_unit_test(board__samples_are_taken_at_one_rate),
 		cmocka_unit_test(board__whether_there_is_a_place_is_known_before_loading),

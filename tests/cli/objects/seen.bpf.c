@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* seen.bpf.c - looks at what may not be there, wherever that may be. */
+#define __VMLINUX_H__ /* registers by the kernel's names */
+#include <linux/bpf.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct mm_struct { unsigned long arg_start; };
+struct task_struct { int pid, prio, exit_signal; struct mm_struct *mm; struct task_struct *parent; };
+struct pt_regs { unsigned long ip, cx, orig_ax; };
+#pragma clang attribute pop
+
+struct signal_record { __u64 common; int sig, error, code; char comm[16]; int pid, group, result; };
+
+static __always_inline long look(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	long number = 1, error = bpf_probe_read_kernel(&number, sizeof(number), 0);
+
+	return error + number + !BPF_CORE_READ(task, mm, arg_start) + !BPF_CORE_READ(task, parent, pid);
+}
+
+SEC("tracepoint/sched/sched_process_exec") int begins(void *ctx)
+{
+	bpf_printk("begins %ld", look());
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit") int BPF_PROG(ends, struct task_struct *task)
+{
+	bpf_printk("ends %ld %d %d", look(), task->prio, task->exit_signal);
+	return 0;
+}
+
+SEC("raw_tp/sys_enter") int call(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct pt_regs *regs = (struct pt_regs *)ctx->args[0];
+
+	if (ctx->args[1] == 121)
+		bpf_printk("call %lx %d", BPF_CORE_READ(regs, ip),
+			   BPF_CORE_READ(regs, cx) == BPF_CORE_READ(regs, ip));
+	return 0;
+}
+
+SEC("tracepoint/signal/signal_generate") int signalled(struct signal_record *ctx)
+{
+	bpf_printk("signal %d %d", ctx->sig, ctx->result);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

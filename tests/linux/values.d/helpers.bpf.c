@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* helpers.bpf.c - what helpers say of a thread, at each kind of place. */
+#include "values.h"
+#include "kernel.h"
+
+struct sys_enter {
+	__u64 common;
+	long number;
+	unsigned long args[6];
+};
+
+/* Set by the driver: the machine's device and inode of the pid namespace. */
+const volatile __u64 ns_dev, ns_ino;
+
+enum { SECOND = 1000000000, USER_STACK = 256 };
+
+static __noinline int ids(const char *place)
+{
+	__u64 pid_tgid = bpf_get_current_pid_tgid(), uid_gid = bpf_get_current_uid_gid();
+	struct bpf_pidns_info ns = { 0 };
+	char comm[16], shorter[5];
+
+	NUMBER("tgid", pid_tgid >> 32);
+	NUMBER("pid", (__u32)pid_tgid);
+	NUMBER("uid", (__u32)uid_gid);
+	NUMBER("gid", uid_gid >> 32);
+	NUMBER("comm error", bpf_get_current_comm(comm, sizeof(comm)));
+	TEXT_AT("comm", comm);
+	NUMBER("shorter error", bpf_get_current_comm(shorter, sizeof(shorter)));
+	TEXT_AT("shorter", shorter);
+	NUMBER("ns error", bpf_get_ns_current_pid_tgid(ns_dev, ns_ino, &ns, sizeof(ns)));
+	NUMBER("ns pid", ns.pid);
+	NUMBER("ns tgid", ns.tgid);
+	NUMBER("other ns error", bpf_get_ns_current_pid_tgid(ns_dev, ns_ino + 1, &ns, sizeof(ns)));
+	NUMBER("other ns pid", ns.pid);
+	return 0;
+}
+
+static __noinline int groups(const char *place)
+{
+	NUMBER("cgroup", bpf_get_current_cgroup_id());
+	NUMBER("ancestor 0", bpf_get_current_ancestor_cgroup_id(0));
+	NUMBER("ancestor 1", bpf_get_current_ancestor_cgroup_id(1));
+	NUMBER("ancestor 20", bpf_get_current_ancestor_cgroup_id(20));
+	NUMBER("ancestor -1", bpf_get_current_ancestor_cgroup_id(-1));
+	NUMBER("node", bpf_get_numa_node_id());
+	NUMBER("cpu in range", bpf_get_smp_processor_id() < 4096);
+	NUMBER("jiffies", bpf_jiffies64() > 1000);
+	return 0;
+}
+
+static __noinline int same_task(const char *place)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct task_struct *typed = bpf_get_current_task_btf();
+
+	NUMBER("same task", task == typed);
+	NUMBER("typed pid", typed->pid);
+	NUMBER("typed tgid", typed->tgid);
+	TEXT_AT("typed comm", typed->comm);
+	NUMBER("typed parent", typed->real_parent->tgid);
+	NUMBER("typed leader", typed->group_leader->pid);
+	NUMBER("typed uid", typed->cred->uid.val);
+	NUMBER("under task's own", BPF_CORE_READ(task, real_parent, real_parent, tgid));
+	return 0;
+}
+
+static __noinline int signals(const char *place)
+{
+	NUMBER("signal 0", bpf_send_signal(0));
+	NUMBER("signal 65", bpf_send_signal(65));
+	NUMBER("SIGURG", bpf_send_signal(23));
+	NUMBER("thread's SIGURG", bpf_send_signal_thread(23));
+	return 0;
+}
+
+static __noinline int reads(const char *place, const void *bad)
+{
+	long room = 5;
+
+	NUMBER("kernel read of NULL", bpf_probe_read_kernel(&room, sizeof(room), 0));
+	NUMBER("room", room);
+	room = 6;
+	NUMBER("kernel read of user's", bpf_probe_read_kernel(&room, sizeof(room), bad));
+	NUMBER("room", room);
+	NUMBER("user read of no address", bpf_probe_read_user(&room, sizeof(room), (void *)1));
+	NUMBER("strncmp", bpf_strncmp("abc", 3, "abd"));
+	return 0;
+}
+
+#define EVERYWHERE(place) \
+	do {              \
+		ids(place); \
+		groups(place); \
+		same_task(place); \
+		signals(place); \
+		reads(place, 0); \
+	} while (0)
+
+static __always_inline int stack(const char *place, void *ctx)
+{
+	__u64 addresses[8] = { 0 };
+
+	NUMBER("stack size", bpf_get_stack(ctx, addresses, sizeof(addresses), USER_STACK));
+	NUMBER("stack[0]", addresses[0]);
+	NUMBER("stack[1]", addresses[1]);
+	NUMBER("stack[2]", addresses[2]);
+	NUMBER("skipping", bpf_get_stack(ctx, addresses, 16, USER_STACK | 1));
+	NUMBER("skipping[0]", addresses[0]);
+	NUMBER("odd size", bpf_get_stack(ctx, addresses, 15, USER_STACK));
+	return 0;
+}
+
+SEC("raw_tp/sys_enter") int raw(struct bpf_raw_tracepoint_args *ctx)
+{
+	const char *place = "raw_tp";
+	struct pt_regs *regs = (struct pt_regs *)ctx->args[0];
+	__u64 now[3] = { bpf_ktime_get_ns(), bpf_ktime_get_boot_ns(), bpf_ktime_get_tai_ns() };
+
+	if (is_mark(regs, ctx->args[1], MARK_CLOCKS)) {
+		/* What the command has read just before. */
+		NUMBER("monotonic", now[0] - BPF_CORE_READ(regs, si) < SECOND);
+		NUMBER("boottime", now[1] - BPF_CORE_READ(regs, dx) < SECOND);
+		NUMBER("tai", now[2] - BPF_CORE_READ(regs, r10) < SECOND);
+	}
+	if (!is_mark(regs, ctx->args[1], MARK_TASK))
+		return 0;
+	EVERYWHERE("raw_tp");
+	return stack(place, ctx);
+}
+
+SEC("tp_btf/sys_enter") int BPF_PROG(typed, struct pt_regs *regs, long id)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (!is_mark(regs, id, MARK_TASK))
+		return 0;
+	EVERYWHERE("tp_btf");
+	return 0;
+}
+
+SEC("tracepoint/syscalls/sys_enter_process_vm_readv") int record(struct sys_enter *ctx)
+{
+	const char *place = "tracepoint";
+
+	if (ctx->args[0] != MARK_TASK)
+		return 0;
+	EVERYWHERE("tracepoint");
+	stack(place, ctx);
+	NUMBER("cookie", bpf_get_attach_cookie(ctx));
+	return 0;
+}
+
+SEC("uprobe/./calls:probed_int") int probe(struct pt_regs *ctx)
+{
+	const char *place = "uprobe";
+
+	EVERYWHERE("uprobe");
+	return stack(place, ctx);
+}
+
+SEC("uretprobe/./calls:probed_int") int probe_returns(struct pt_regs *ctx)
+{
+	const char *place = "uretprobe";
+
+	EVERYWHERE("uretprobe");
+	return stack(place, ctx);
+}
+
+SEC("tracepoint/sched/sched_process_exec") int exec(void *ctx)
+{
+	EVERYWHERE("exec");
+	return 0;
+}
+
+SEC("tracepoint/sched/sched_process_exit") int ended(void *ctx)
+{
+	ids("exit");
+	groups("exit");
+	same_task("exit");
+	return 0;
+}
+
+SEC("tracepoint/sched/sched_process_fork") int forked(void *ctx)
+{
+	ids("fork");
+	groups("fork");
+	same_task("fork");
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
