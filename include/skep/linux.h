@@ -59,6 +59,9 @@ int skep_linux_attach(struct skep_linux *kernel, const struct skep_object_prog *
  * reports nothing. Negative errno; EINVAL without opts.tree.
  */
 int skep_linux_follow(struct skep_linux *kernel);
+/* A process that runs is of the tree too, with all its threads and all they start from now on.
+ * ESRCH; EINVAL: no opts.tree, or this process is in another pid namespace than the kernel's. */
+int skep_linux_follow_pid(struct skep_linux *kernel, int32_t pid, struct skep_diag *diag);
 
 /* --- events --- */
 

@@ -46,7 +46,7 @@ static const struct opt opts[] = {
 	OPT(OPT_NUMBER, 't', "time", seconds, "N", "stop after N seconds (targets, --on linux)"),
 	OPT(OPT_TEXT, 0, "flame", flame, "FILE", "counted stacks as a flame graph, an SVG image"),
 	OPT(OPT_TEXT, 0, "folded", folded, "FILE", "counted stacks as lines: 'comm;outer;inner count'"),
-	OPT(OPT_LIST, 0, "pid", pids, "PID", "run programs in this running process (repeatable)"),
+	OPT(OPT_LIST, 0, "pid", pids, "PID", "run programs in this running process (repeatable; -p PID does too)"),
 	OPT(OPT_NUMBER, 0, "sample", sample_hz, "HZ", "how often perf_event programs run (default 99)"),
 	OPT(OPT_TEXT, 'm', "machine", machine, "NAME", "load into this machine, where maps stay"),
 	OPT(OPT_TEXT, 0, "btf", btf, "FILE", "kernel types to relocate against"),
@@ -421,7 +421,7 @@ static int run_attached(struct session *session, char **argv)
 	struct live live = {
 		.loaded = &session->loaded, .programs = &args->programs,
 		.attach = &args->attach, .event_types = &args->events, .command = argv[1] ? argv + 1 : NULL,
-		.seconds = args->seconds, .sample_hz = args->sample_hz, .json = args->json,
+		.pids = &args->pids, .seconds = args->seconds, .sample_hz = args->sample_hz, .json = args->json,
 		.all = args->all, .no_maps = args->no_maps, .output = args->output,
 		.flame = args->flame, .folded = args->folded,
 	};
@@ -463,12 +463,37 @@ static int run_in_targets(struct session *session, char **argv)
 	return status >= RUN_SIGNALLED ? end_by_signal(status - RUN_SIGNALLED) : status;
 }
 
+/* -p 4711 is what users of other tools say for a process: no program's name is a number. */
+static bool tell_processes(struct args *args)
+{
+	struct list *programs = &args->programs, *pids = &args->pids;
+	size_t kept = 0;
+
+	if (!programs->count)
+		return true;
+	pids->items = realloc(pids->items, (pids->count + programs->count) * sizeof(*pids->items));
+	if (!pids->items)
+		return false;
+	for (size_t i = 0; i < programs->count; i++) {
+		const char *word = programs->items[i];
+
+		if (*word && word[strspn(word, "0123456789")] == '\0')
+			pids->items[pids->count++] = word;
+		else
+			programs->items[kept++] = word;
+	}
+	programs->count = kept;
+	return true;
+}
+
 static int run(const struct verb *verb, void *arg, int argc, char **argv)
 {
 	struct session session = { .args = arg };
 	int status = EXIT_DONE;
 	bool good;
 
+	if (!tell_processes(arg))
+		return usage(verb, "no memory for so many programs");
 	if (argc == 0)
 		return usage(verb, "which object?");
 	if (session.args->on && strcmp(session.args->on, "linux") != 0)
@@ -528,7 +553,8 @@ const struct verb verb_run = {
 		"--on linux loads the object into the running kernel instead, if it lets this user. With -r,\n"
 		"its programs get the packets one by one. Without, they are attached where their\n"
 		"sections say, and their events printed: of COMMAND and all it starts, until it ends\n"
-		"(its exit status becomes skep's); or of the whole system, until an interrupt.\n"
+		"(its exit status becomes skep's), of --pid's processes and what they start; or of the\n"
+		"whole system, until an interrupt.\n"
 		"\n"
 		"--attach gives a program another place than its section, or several: a section\n"
 		"(uprobe/FILE:FUNCTION) or what would follow its own section's prefix.\n"

@@ -228,20 +228,27 @@ static int open_out(const struct command *command, struct skep_diag *diag)
 	return fd;
 }
 
+bool pid_of(const char *word, int32_t *pid, struct skep_diag *diag)
+{
+	char *end;
+	long number = strtol(word, &end, 10);
+
+	*pid = (int32_t)number;
+	if (!*end && end != word && number > 0 && number <= INT32_MAX)
+		return true;
+	skep_report(diag, SKEP_ARG, NULL, "--pid '%s' is no process id", word);
+	return false;
+}
+
 static bool attach_running(struct running *run)
 {
 	const struct list *pids = run->command->pids;
 
 	for (size_t i = 0; i < pids->count; i++) {
-		char *end;
-		long pid = strtol(pids->items[i], &end, 10);
+		int32_t pid;
 
-		if (*end || end == pids->items[i] || pid <= 0 || pid > INT32_MAX) {
-			skep_report(run->diag, SKEP_ARG, NULL, "--pid '%s' is no process id",
-				    pids->items[i]);
-			return false;
-		}
-		if (skep_target_attach(run->machine, (int32_t)pid, run->diag) < 0)
+		if (!pid_of(pids->items[i], &pid, run->diag) ||
+		    skep_target_attach(run->machine, pid, run->diag) < 0)
 			return false;
 	}
 	return true;

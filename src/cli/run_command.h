@@ -31,4 +31,7 @@ int run_command(const struct command *command, struct skep_diag *diag);
  * Returns the status that shells give to that, should the signal not end it. */
 int end_by_signal(int number);
 
+/* --pid's word as a number; false: it is none, which is reported. */
+bool pid_of(const char *word, int32_t *pid, struct skep_diag *diag);
+
 #endif

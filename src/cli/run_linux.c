@@ -8,6 +8,7 @@
 #include "cli/run_linux.h"
 #include "cli/fold.h"
 #include "cli/places.h"
+#include "cli/run_command.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -170,6 +171,28 @@ static pid_t start(const struct live *live, int output, struct skep_diag *diag)
 	_exit(errno == ENOENT ? NOT_FOUND : NOT_RUN);
 }
 
+static bool follow_running(const struct live *live, struct skep_diag *diag)
+{
+	for (size_t i = 0; i < live->pids->count; i++) {
+		int32_t pid;
+
+		if (!pid_of(live->pids->items[i], &pid, diag) ||
+		    skep_linux_follow_pid(live->loaded->world.kernel, pid, diag) < 0)
+			return false;
+	}
+	return true;
+}
+
+/* Does any of the processes that were given still run? */
+static bool any_runs(const struct live *live)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < live->pids->count && !any; i++)
+		any = kill((pid_t)atoi(live->pids->items[i]), 0) == 0 || errno == EPERM;
+	return any;
+}
+
 static int64_t now_ms(void)
 {
 	struct timespec now;
@@ -189,6 +212,8 @@ static int watch(const struct live *live, struct show *show, pid_t child, bool *
 			*ended = true;
 			break;
 		}
+		if (!child && live->pids->count && !any_runs(live))
+			break;
 		show_events(show, WAIT_MS);
 		if (child && stopped) {
 			/* The command has got an interrupt of the terminal itself. */
@@ -214,7 +239,8 @@ static int end_of(pid_t child, bool ended, int status)
 
 static int run_with(const struct live *live, struct skep_stacks *stacks, struct skep_diag *diag)
 {
-	struct skep_linux_opts opts = { .tree = live->command != NULL, .stacks = stacks,
+	struct skep_linux_opts opts = { .tree = live->command || live->pids->count,
+				        .stacks = stacks,
 					.sample_hz = (uint32_t)live->sample_hz };
 	struct show show = { .object = live->loaded->object, .world = &live->loaded->world,
 			     .stacks = stacks,
@@ -229,6 +255,8 @@ static int run_with(const struct live *live, struct skep_stacks *stacks, struct 
 		return -1;
 	catch_signals();
 	if (!attach(live, diag))
+		return -1;
+	if (!follow_running(live, diag))
 		return -1;
 	output = divert(live, diag);
 	if (output < 0)

@@ -12,6 +12,7 @@ struct live {
 	const struct list *attach;    /* --attach: PROGRAM=PLACE */
 	const struct list *event_types;
 	char **command;               /* ends with NULL; NULL: until an interrupt */
+	const struct list *pids;      /* --pid: in these and the command only; neither: everywhere */
 	uint64_t seconds;             /* at most so long; 0: no limit */
 	uint64_t sample_hz;
 	const char *flame, *folded;   /* files for the stacks that programs counted; or NULL */

@@ -34,6 +34,7 @@ struct linux_tree {
 	int map;                 /* -1: no tree */
 	uint32_t size;           /* bytes of the bits */
 	int arm;                 /* the program that skep_linux_follow() runs */
+	int add;                 /* the one that skep_linux_follow_pid() runs */
 	int progs[2], links[2];  /* on fork and exec */
 };
 

@@ -345,7 +345,7 @@ struct skep_linux *skep_linux_load(struct skep_object *object, const struct skep
 	kernel->opts = opts ? *opts : (struct skep_linux_opts){ 0 };
 	kernel->possible = sys_possible_cpus();
 	kernel->btf = kernel->epoll = kernel->trace = -1;
-	kernel->tree = (struct linux_tree){ -1, 0, -1, { -1, -1 }, { -1, -1 } };
+	kernel->tree = (struct linux_tree){ -1, 0, -1, -1, { -1, -1 }, { -1, -1 } };
 	for (size_t i = 0; i < object->maps.count; i++)
 		kernel->maps[i] = (struct skep_linux_map){ .from = object->maps.items[i], .fd = -1 };
 	for (size_t i = 0; i < object->prog_count; i++)

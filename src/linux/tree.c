@@ -9,15 +9,19 @@
  *
  * A program of ours on fork gives each new thread the bit of the one that made
  * it (so a number that is used again is right again), another on exec sets the
- * bit of the process that begins the tree. In front of every tracing program
+ * bit of the process that begins the tree, a third is run for each thread of a process that
+ * is made one of the tree. In front of every tracing program
  * stand the instructions below, which leave it if this thread's bit is not set.
  * Bits stay when a thread ends: its last events come after its exit.
  */
 #include "linux/impl.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { HEAD = 8, CALL_PID_TGID = 14 };
@@ -109,6 +113,23 @@ static const char arm_text[] =
 	"w2 = w0\n"
 	"r1 = map[fd:$map][0]+0\n"
 	"*(u64 *)(r1 +0) = r2\n"
+	"r0 = 0\n"
+	"exit\n";
+
+/* Run once for each thread that is of the tree from now on: its id is the first argument. */
+static const char add_text[] =
+	"r2 = *(u64 *)(r1 +0)\n"
+	"w3 = w2\n"
+	"w3 >>= 6\n"
+	"w3 <<= 3\n"
+	"if r3 >= $end goto leave\n"
+	"r1 = map[fd:$map][0]+8\n"
+	"r1 += r3\n"
+	"w2 &= 63\n"
+	"r4 = 1\n"
+	"r4 <<= r2\n"
+	"lock *(u64 *)(r1 +0) |= r4\n"
+	"leave:\n"
 	"r0 = 0\n"
 	"exit\n";
 
@@ -212,35 +233,42 @@ static int attach_own(struct linux_tree *tree, int n, const struct skep_btf *btf
 	return 0;
 }
 
+/* A program that is run by hand. */
+static int load_own(struct linux_tree *tree, const char *text, int *prog, struct skep_diag *diag)
+{
+	struct skep_insn *insns;
+	size_t count;
+	int error = assemble(tree, text, 0, &insns, &count, diag);
+
+	if (error)
+		return error;
+	*prog = linux_load_plain(BPF_PROG_TYPE_RAW_TRACEPOINT, 0, 0, "skep_follow", insns, count);
+	free(insns);
+	if (*prog < 0)
+		return skep_fail(diag, SKEP_LINUX_ATTACH, NULL, "following a tree of processes: %s",
+				 strerror(-*prog));
+	return 0;
+}
+
 int linux_tree_start(struct skep_linux *kernel, struct skep_diag *diag)
 {
 	const struct skep_btf *btf = object_kernel_btf(kernel->object);
 	struct linux_tree *tree = &kernel->tree;
 	int error = make_map(tree, diag);
-	struct skep_insn *insns;
-	size_t count;
 
 	if (!error)
 		error = attach_own(tree, 0, btf, "sched_process_fork", fork_text, diag);
 	if (!error)
 		error = attach_own(tree, 1, btf, "sched_process_exec", exec_text, diag);
 	if (!error)
-		error = assemble(tree, arm_text, 0, &insns, &count, diag);
-	if (error)
-		return error;
-	tree->arm = linux_load_plain(BPF_PROG_TYPE_RAW_TRACEPOINT, 0, 0, "skep_follow", insns,
-				     count);
-	free(insns);
-	if (tree->arm < 0)
-		return skep_fail(diag, SKEP_LINUX_ATTACH, NULL, "following a tree of processes: %s",
-				 strerror(-tree->arm));
-	return 0;
+		error = load_own(tree, arm_text, &tree->arm, diag);
+	return error ? error : load_own(tree, add_text, &tree->add, diag);
 }
 
 void linux_tree_stop(struct linux_tree *tree)
 {
 	const int fds[] = { tree->links[0], tree->links[1], tree->progs[0], tree->progs[1],
-			    tree->arm, tree->map };
+			    tree->arm, tree->add, tree->map };
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		if (fds[i] >= 0)
@@ -284,4 +312,76 @@ int skep_linux_follow(struct skep_linux *kernel)
 
 	return kernel->tree.arm < 0 ? -EINVAL
 				    : (int)sys_bpf(BPF_PROG_TEST_RUN, &attr, sizeof(attr));
+}
+
+/* Process ids are those that the programs see only where nobody has given out others. */
+static bool is_initial_namespace(void)
+{
+	enum { INITIAL = 0xeffffffc }; /* its number, the same on every Linux */
+	struct stat status;
+
+	return stat("/proc/self/ns/pid", &status) == 0 && status.st_ino == (ino_t)(uint32_t)INITIAL;
+}
+
+static int add_thread(const struct linux_tree *tree, uint64_t tid)
+{
+	struct sys_test_run attr = {
+		.fd = (uint32_t)tree->add, .ctx_in = (uintptr_t)&tid, .ctx_size_in = sizeof(tid),
+	};
+
+	return (int)sys_bpf(BPF_PROG_TEST_RUN, &attr, sizeof(attr));
+}
+
+/* Until a look finds no thread that is new: what one of the tree makes is of it by itself. */
+static int add_process(const struct linux_tree *tree, int32_t pid)
+{
+	VEC(int) known = { 0 };
+	char path[40];
+	bool again = true;
+	int error = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	while (!error && again) {
+		DIR *dir = opendir(path);
+		struct dirent *entry;
+
+		again = false;
+		error = dir ? 0 : -ESRCH;
+		while (!error && (entry = readdir(dir))) {
+			int tid = atoi(entry->d_name), *place;
+			bool has = tid <= 0;
+
+			for (size_t i = 0; i < known.count; i++)
+				has |= known.items[i] == tid;
+			if (has)
+				continue;
+			again = true;
+			place = vec_push(&known);
+			error = place ? add_thread(tree, (uint64_t)tid) : -ENOMEM;
+			if (place)
+				*place = tid;
+		}
+		if (dir)
+			closedir(dir);
+	}
+	vec_done(&known);
+	return error;
+}
+
+int skep_linux_follow_pid(struct skep_linux *kernel, int32_t pid, struct skep_diag *diag)
+{
+	int error;
+
+	if (kernel->tree.add < 0)
+		return -EINVAL;
+	if (!is_initial_namespace())
+		return skep_fail(diag, SKEP_LINUX_ATTACH, NULL, "process %d: ids here are those of a "
+				 "namespace, and programs in the kernel see others", pid);
+	error = pid > 0 ? add_process(&kernel->tree, pid) : -ESRCH;
+	if (error == -ESRCH)
+		return skep_fail(diag, SKEP_TARGET_NONE, NULL, "there is no process %d", pid);
+	if (error < 0)
+		return skep_fail(diag, SKEP_LINUX_ATTACH, NULL, "following process %d: %s", pid,
+				 strerror(-error));
+	return 0;
 }

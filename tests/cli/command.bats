@@ -121,6 +121,9 @@ opened() {
 	skep run -t 2 -j -o events --pid $victim opensnoop.o
 	[ "$(opened | grep -cx opensnoop.bpf.c)" -ge 1 ]
 	kill -0 $victim
+	skep run -p $victim -t 1 -j -o again -p enter_openat -p exit_openat opensnoop.o
+	[ "$(grep '"event":"ringbuf"' again | json data.name | grep -cx opensnoop.bpf.c)" -ge 1 ]
+	! grep '"program":"enter_open"' again
 	touch stop
 	wait $victim
 	run skep run --pid 999999999 opensnoop.o

@@ -299,3 +299,21 @@ wait_loaded() {
 		{ grep -q 'not permitted\|denied' why && skip "$(head -n 1 why)"; cat why; false; }
 	[ "$(grep '"map":"seen"' out | python3 -c 'import json,sys; print(json.loads(sys.stdin.readline())["value"] > 0)')" = True ]
 }
+
+@test "on linux: a running process, its threads and what it starts, and nobody else" {
+	may_load
+	objects execs
+	(while :; do /bin/true; done) 3>&- & # somebody else's
+	other=$!
+	sh -c 'while [ ! -e stop ]; do /bin/echo one >/dev/null; sleep 0.1; done' 3>&- &
+	victim=$!
+	skep run -j --on linux -p $victim -t 1 execs.o >out
+	kill $other $victim
+	[ "$(grep '"ringbuf"' out | json data.comm | sort -u | tr '\n' ' ')" = 'echo sleep ' ]
+	sleep 0.3 &
+	victim=$!
+	skep run --on linux --pid $victim -t 100 execs.o # ends with it
+	run skep run --on linux --pid 999999999 execs.o
+	[ "$status" = 1 ]
+	[[ "$output" == *'there is no process 999999999'* ]]
+}
