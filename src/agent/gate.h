@@ -97,6 +97,12 @@ struct gate_ops {
 	bool (*left)(struct target_thread *thread, struct signal_context *context);
 	/* The application gets this signal now. */
 	void (*signal)(struct target_thread *thread, int sig, const siginfo_t *info);
+	/* Or NULL. Whether the end of the process by a signal is to be told: asked when it begins,
+	 * and when it changes what it does about one. */
+	bool (*wants_end)(void);
+	/* It ends by this signal, at once. regs are a copy. */
+	void (*ending)(struct target_thread *thread, int sig, const siginfo_t *info,
+		       struct target_regs *regs);
 	/* The thread has used that much CPU time; regs are a copy. missed: samples before this
 	 * one that could not be taken. A thread learns of another sample_ns with its next
 	 * sample, or its next call that is looked at. */

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "agent/agent.h"
 #include "agent/filter.h"
@@ -22,6 +23,7 @@
 #include "agent/space.h"
 #include "helper/vm.h"
 #include "hook/board.h"
+#include "hook/context.h"
 #include "hook/targets.h"
 #include "map/owner.h"
 #include "map/sys.h"
@@ -192,8 +194,9 @@ static void on_child(struct target_thread *thread, enum gate_child how)
 	}
 }
 
-static void on_leaving(struct target_thread *thread, struct target_regs *regs, int32_t status,
-		       bool whole)
+/* code: its status as wait() has it, for SIGCHLD with this si_code. */
+static void leave(struct target_thread *thread, struct target_regs *regs, int32_t code, bool whole,
+		  int32_t how)
 {
 	struct task_facts *facts = hooks_facts(thread);
 	bool lodger = facts->abroad && !facts->named ? thread->pid != agent_self.pid
@@ -201,11 +204,34 @@ static void on_leaving(struct target_thread *thread, struct target_regs *regs, i
 	bool last = whole || lodger || thread_count() == 1;
 
 	if (board)
-		hook_exit(board, facts, regs, (status & 0xff) << 8, last);
+		hook_exit(board, facts, regs, code, last);
 	if (board && last)
-		hook_child(board, hooks_facts(thread), regs, (int32_t)sys_call0(SYS_getppid));
+		hook_child(board, hooks_facts(thread), regs, (int32_t)sys_call0(SYS_getppid), how);
 	if (whole || lodger)
 		agent_left(facts);
+}
+
+static void on_leaving(struct target_thread *thread, struct target_regs *regs, int32_t status,
+		       bool whole)
+{
+	leave(thread, regs, (status & 0xff) << 8, whole, CLD_EXITED);
+}
+
+static bool ends_wanted; /* as the program begins */
+
+/* To the first of a pid namespace signals that it does not handle do nothing. */
+static bool wants_end(void)
+{
+	return ends_wanted && sys_call0(SYS_getpid) != 1;
+}
+
+/* Whether the kernel is likely to write a core. */
+static bool dumps_core(int sig)
+{
+	uint64_t limit[2] = { 0 };
+
+	return context_wants_core(sig) &&
+	       sys_call4(SYS_prlimit64, 0, RLIMIT_CORE, 0, limit) == 0 && limit[0] > 0;
 }
 
 /* Of those that the kernel itself sends; the others are told where they are sent. */
@@ -216,11 +242,21 @@ static void on_signal(struct target_thread *thread, int sig, const siginfo_t *in
 		.pid = (int32_t)thread->tid,
 	};
 	/* Children that are targets have told that they end. */
-	if (sig == SIGCHLD && info->si_code == CLD_EXITED &&
+	if (sig == SIGCHLD && info->si_code <= CLD_DUMPED &&
 	    process_was(agent_self.targets, (uint32_t)info->si_pid))
 		return;
 	if (board && info->si_code > 0)
 		hook_signal(board, hooks_facts(thread), &thread->regs, &signal);
+}
+
+static void on_ending(struct target_thread *thread, int sig, const siginfo_t *info,
+		      struct target_regs *regs)
+{
+	enum { CORE = 0x80 };
+	bool core = dumps_core(sig);
+
+	on_signal(thread, sig, info);
+	leave(thread, regs, sig | (core ? CORE : 0), true, core ? CLD_DUMPED : CLD_KILLED);
 }
 
 static void on_aside(struct target_thread *thread, enum gate_aside why)
@@ -266,7 +302,7 @@ static void on_sample(struct target_thread *thread, struct target_regs *regs, ui
 static struct gate_ops ops = {
 	.enter = on_enter, .exit = on_exit, .exec = on_exec, .forked = on_forked,
 	.child = on_child, .leaving = on_leaving, .trap = probes_trap, .call = probes_call,
-	.signal = on_signal,
+	.signal = on_signal, .wants_end = wants_end, .ending = on_ending,
 	.aside = on_aside, .mapped = on_mapped, .fork = on_fork, .left = probes_leave,
 	.framed = probes_framed, .unframed = probes_unframed, .filtering = on_filtering, .sample = on_sample,
 };
@@ -284,6 +320,7 @@ int hooks_start(bool alone)
 	ops.wants_all = &board->wants_all;
 	ops.sample_ns = &board->sample_ns;
 	ops.ways = &board->ways;
+	ends_wanted = board_wants_ends(board);
 	error = gate_start(&ops);
 	if (error < 0)
 		return error;

@@ -67,6 +67,22 @@ static int64_t kernel_mask(int how, uint64_t set, uint64_t *old)
 	return sys_make(SYS_rt_sigprocmask, (uint64_t)how, (uintptr_t)&set, (uintptr_t)old, 8, 0, 0);
 }
 
+/* Nothing but an end comes of it where nobody handles it. */
+static bool is_fatal(int sig)
+{
+	enum { SIGNAL_CHLD = 17, SIGNAL_CONT, SIGNAL_STOP, SIGNAL_TSTP, SIGNAL_TTIN, SIGNAL_TTOU,
+	       SIGNAL_URG, SIGNAL_WINCH = 28 };
+
+	return (sig < SIGNAL_CHLD || sig > SIGNAL_URG) && sig != SIGNAL_WINCH;
+}
+
+/* Then it has a handler of ours where the application has none. */
+static bool is_told(int sig, const struct kernel_sigaction *app)
+{
+	return app->handler == (uint64_t)(uintptr_t)SIG_DFL && is_fatal(sig) &&
+	       gate_ops->wants_end && gate_ops->wants_end();
+}
+
 int64_t signal_install(int sig, const struct kernel_sigaction *app)
 {
 	const uint64_t kept = SA_RESTART | SA_NOCLDSTOP | SA_NOCLDWAIT;
@@ -81,7 +97,7 @@ int64_t signal_install(int sig, const struct kernel_sigaction *app)
 		ours.mask |= SIGNAL_BIT(sig);
 	else if (SIGNALS_OURS & SIGNAL_BIT(sig))
 		ours.flags |= SA_NODEFER;
-	else if (!is_handler(app))
+	else if (!is_handler(app) && !is_told(sig, app))
 		return kernel_action(sig, app, NULL);
 	if (sig == SIGNAL_AGENT) /* calls are not to know of ours; see end_restarted() */
 		ours.flags |= SA_RESTART;
@@ -255,6 +271,26 @@ bool signal_stop_thread(struct target_thread *thread)
 static void deliver(struct target_thread *thread, int sig, siginfo_t *info,
 		    struct signal_context *context, uint64_t mask);
 
+/* Nobody handles it, or nobody may. */
+static void end_by(struct target_thread *thread, int sig, const siginfo_t *info,
+		   const struct signal_context *context, const struct kernel_sigaction *action)
+{
+	bool forced = is_synchronous(sig, info), ours = SIGNALS_OURS & SIGNAL_BIT(sig);
+	struct target_regs regs = { .orig_ax = UINT64_MAX };
+
+	if (!forced && action->handler != (uint64_t)(uintptr_t)SIG_DFL)
+		return;
+	if (!ours && !is_told(sig, action)) {
+		send_again(thread, sig, info); /* it was changed just now */
+		return;
+	}
+	if (gate_ops->ending && is_fatal(sig)) {
+		signal_registers(context, &regs);
+		gate_ops->ending(thread, sig, info, &regs);
+	}
+	die(thread, sig, info, is_repeated(sig, info));
+}
+
 /* As the kernel: no room for a frame is a SIGSEGV, which may have a stack of its own. */
 static void frame_failed(struct target_thread *thread, int sig, const siginfo_t *info,
 			 struct signal_context *context, uint64_t mask)
@@ -271,7 +307,7 @@ static void frame_failed(struct target_thread *thread, int sig, const siginfo_t 
 static void deliver(struct target_thread *thread, int sig, siginfo_t *info,
 		    struct signal_context *context, uint64_t mask)
 {
-	bool forced = is_synchronous(sig, info), ours = SIGNALS_OURS & SIGNAL_BIT(sig);
+	bool forced = is_synchronous(sig, info);
 	struct kernel_sigaction action;
 
 	if (is_stop(sig, info)) {
@@ -284,10 +320,7 @@ static void deliver(struct target_thread *thread, int sig, siginfo_t *info,
 	}
 	action = take_action(thread, sig);
 	if (!is_handler(&action) || (forced && (thread->blocked & SIGNAL_BIT(sig)))) {
-		if (ours && (forced || action.handler == (uint64_t)(uintptr_t)SIG_DFL))
-			die(thread, sig, info, is_repeated(sig, info));
-		else if (!ours && action.handler == (uint64_t)(uintptr_t)SIG_DFL)
-			send_again(thread, sig, info); /* it was changed just now */
+		end_by(thread, sig, info, context, &action);
 		return;
 	}
 	if (gate_ops->signal)
@@ -532,7 +565,7 @@ void signal_start(void)
 
 		if ((SIGNALS_UNBLOCKABLE & SIGNAL_BIT(sig)) || kernel_action(sig, NULL, action) < 0)
 			continue;
-		if (is_handler(action) || (SIGNALS_OURS & SIGNAL_BIT(sig)))
+		if (is_handler(action) || (SIGNALS_OURS & SIGNAL_BIT(sig)) || is_told(sig, action))
 			signal_install(sig, action);
 	}
 }

@@ -30,6 +30,16 @@ const bool board_changers[BOARD_CALLS] = {
 	[SYS_sched_setscheduler] = true, [SYS_sched_setattr] = true,
 };
 
+bool board_wants_ends(const struct board *board)
+{
+	bool wants = board->event[EVENT_EXIT] || board->event[EVENT_SIGNAL] ||
+		     board->event[EVENT_SYS_EXIT];
+
+	for (uint32_t nr = 0; nr < BOARD_CALLS && !wants; nr++)
+		wants = board->call[nr][CALL_EXIT] || board->call[nr][CALL_TRACE_EXIT];
+	return wants;
+}
+
 /* --- running programs --- */
 
 const struct board_list *const board_no_lists[CALL_STAGES];
@@ -384,7 +394,8 @@ void hook_exit(struct board *board, struct task_facts *facts, struct target_regs
 	uint64_t raw[2] = { 0, group_dead };
 	struct occasion event = { .board = board, .facts = facts, .regs = regs, .record = &record,
 				  .raw = raw, .raw_count = 2 };
-	enum { ENDING = 4 | 8 };         /* PF_EXITING, PF_POSTCOREDUMP */
+	/* PF_EXITING, PF_POSTCOREDUMP; PF_SIGNALED; PF_DUMPCORE */
+	enum { ENDING = 4 | 8, BY_SIGNAL = 0x400, WITH_CORE = 0x200 };
 	struct own_task *task;
 
 	if (!begin(&event, EVENT_EXIT))
@@ -392,7 +403,8 @@ void hook_exit(struct board *board, struct task_facts *facts, struct target_regs
 	task = current(&event);
 	if (task) {
 		task->exit_code = code;
-		task->flags |= ENDING;
+		task->flags |= ENDING | (code & 0x7f ? BY_SIGNAL : 0) |
+			       (context_wants_core(code & 0x7f) ? WITH_CORE : 0);
 	}
 	raw[0] = (uintptr_t)task;
 	context_exit(&record, task, group_dead);
@@ -402,9 +414,9 @@ void hook_exit(struct board *board, struct task_facts *facts, struct target_regs
 }
 
 void hook_child(struct board *board, struct task_facts *facts, struct target_regs *regs,
-		int32_t parent)
+		int32_t parent, int32_t how)
 {
-	struct hook_signal signal = { .sig = SIGCHLD, .code = CLD_EXITED, .pid = parent,
+	struct hook_signal signal = { .sig = SIGCHLD, .code = how, .pid = parent,
 				      .group = true };
 	struct task_signals its;
 

@@ -121,6 +121,9 @@ static inline bool board_wants(const struct board *board, uint32_t nr)
 	return __atomic_load_n(&board->wanted[nr / 64], __ATOMIC_RELAXED) >> nr % 64 & 1;
 }
 
+/* Does anything wait for the end of processes, signals, or calls to be left? Not cheap. */
+bool board_wants_ends(const struct board *board);
+
 /* Does the call change what task.h keeps of a thread? */
 extern const bool board_changers[BOARD_CALLS];
 static inline bool board_changes_task(uint32_t nr)
@@ -176,9 +179,9 @@ void hook_fork(struct board *board, struct task_facts *facts, struct target_regs
 void hook_exit(struct board *board, struct task_facts *facts, struct target_regs *regs,
 	       int32_t code, bool group_dead);
 
-/* After hook_exit() of a process that ends by itself: its parent gets SIGCHLD. */
+/* After hook_exit() of a process: its parent gets SIGCHLD. how: CLD_EXITED ... */
 void hook_child(struct board *board, struct task_facts *facts, struct target_regs *regs,
-		int32_t parent);
+		int32_t parent, int32_t how);
 
 struct hook_signal {
 	int32_t sig, error, code; /* si_signo, si_errno, si_code */

@@ -246,6 +246,17 @@ int32_t context_signal_result(const struct hook_signal *signal, bool sent)
 	return SIGNAL_DELIVERED;
 }
 
+bool context_wants_core(int sig)
+{
+	static const uint64_t all = 1ull << (SIGQUIT - 1) | 1ull << (SIGILL - 1) |
+				    1ull << (SIGTRAP - 1) | 1ull << (SIGABRT - 1) |
+				    1ull << (SIGBUS - 1) | 1ull << (SIGFPE - 1) |
+				    1ull << (SIGSEGV - 1) | 1ull << (SIGXCPU - 1) |
+				    1ull << (SIGXFSZ - 1) | 1ull << (SIGSYS - 1);
+
+	return sig > 0 && all >> (sig - 1) & 1;
+}
+
 /* --- interrupted calls --- */
 
 /*

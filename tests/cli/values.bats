@@ -37,3 +37,26 @@ seen() {
 	seen signalled
 	[ "$(grep '^signal' said | head -n 4)" = "$(printf 'signal %s\n' '10 0' '10 2' '23 1' '17 1')" ]
 }
+
+@test "values: a process that a signal ends is seen to end, and ends by it" {
+	objects seen
+	while read -r status signal command; do
+		run -"$status" skep run -o said -p ends seen.o -- sh -c "ulimit -c 0; $command"
+		[ "$(grep -c '^ended' said)" = 1 ]
+		grep -q "^ended $signal\$" said
+	done <<-'END'
+		143 15 kill -TERM $$
+		139 11 kill -SEGV $$
+		134 6 kill -ABRT $$
+		141 13 kill -PIPE $$
+		139 11 exec python3 -c 'import ctypes; ctypes.string_at(8)'
+		124 15 timeout 0.1 sleep 60
+	END
+}
+
+@test "values: signals that are ignored, or end nothing, end nothing" {
+	objects seen
+	run -0 skep run -o said -p ends seen.o -- \
+		sh -c 'trap "" TERM; kill -TERM $$; kill -URG $$; kill -CONT $$; kill -WINCH $$'
+	run ! grep '^ended' said
+}

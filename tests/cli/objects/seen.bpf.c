@@ -8,7 +8,7 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 struct mm_struct { unsigned long arg_start; };
-struct task_struct { int pid, prio, exit_signal; struct mm_struct *mm; struct task_struct *parent; };
+struct task_struct { int pid, prio, exit_signal, exit_code; struct mm_struct *mm; struct task_struct *parent; };
 struct pt_regs { unsigned long ip, cx, orig_ax; };
 #pragma clang attribute pop
 
@@ -31,6 +31,8 @@ SEC("tracepoint/sched/sched_process_exec") int begins(void *ctx)
 SEC("tp_btf/sched_process_exit") int BPF_PROG(ends, struct task_struct *task)
 {
 	bpf_printk("ends %ld %d %d", look(), task->prio, task->exit_signal);
+	if (task->exit_code & 0x7f)
+		bpf_printk("ended %d", task->exit_code & 0x7f);
 	return 0;
 }
 
