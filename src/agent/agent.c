@@ -17,10 +17,17 @@
 
 struct agent agent_self;
 
-void agent_looked(void)
+void agent_looked(uint32_t waiting, uint32_t trapped)
 {
-	if (agent_self.process)
-		__atomic_store_n(&agent_self.process->files_seen, places_seen, __ATOMIC_RELEASE);
+	struct process *process = agent_self.process;
+
+	if (!process)
+		return;
+	__atomic_store_n(&process->waiting, waiting, __ATOMIC_RELAXED);
+	__atomic_store_n(&process->trapped, trapped, __ATOMIC_RELAXED);
+	__atomic_store_n(&process->files_seen, places_seen, __ATOMIC_RELEASE);
+	if (waiting)
+		mail_ring(&agent_self.targets->mail);
 }
 
 void agent_knows(struct process *process)

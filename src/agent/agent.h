@@ -49,8 +49,8 @@ uint32_t agent_home_id(struct task_facts *facts, uint32_t id);
 /* What a process that has just begun knows of its forebears, being silent. */
 void agent_knows_kin(const struct task_kin *kin, uint32_t count);
 int64_t agent_ask(enum mail_kind kind, struct task_facts *facts, uint64_t a, uint64_t b, uint64_t c);
-/* The process has looked at its code, as places_seen says ... */
-void agent_looked(void);
+/* The process has looked at its code, as places_seen says, and places are left (targets.h) ... */
+void agent_looked(uint32_t waiting, uint32_t trapped);
 /* ... or has just begun, by what the board says. */
 void agent_knows(struct process *process);
 /* The thread's process ends now. */

@@ -33,16 +33,17 @@
  * and the stack ends the image, so that it grows away from what is in use. */
 __asm__(".pushsection .agent_table, \"a\"\n"
 	".globl agent_table\n"
-	".hidden agent_table, agent_call, agent_main, agent_thread, agent_stop, agent_patch, agent_look, agent_leave\n"
+	".hidden agent_table, agent_call, agent_main, agent_thread, agent_stop, agent_patch, agent_look, agent_settle, agent_leave\n"
 	".hidden agent_note, agent_stack_end, agent_text_end, agent_image_end\n"
 	"agent_table:\n"
-	"	.quad 0x36304147454b53\n"
+	"	.quad 0x37304147454b53\n"
 	"	.long agent_main - agent_table\n"
 	"	.long agent_thread - agent_table\n"
 	"	.long agent_leave - agent_table\n"
 	"	.long agent_stop - agent_table\n"
 	"	.long agent_patch - agent_table\n"
 	"	.long agent_look - agent_table\n"
+	"	.long agent_settle - agent_table\n"
 	"	.long agent_stack_end - agent_table\n"
 	"	.long agent_note - agent_table\n"
 	"	.long agent_text_end - agent_table\n"
@@ -73,6 +74,7 @@ int64_t agent_leave(struct agent_start *start);
 int64_t agent_stop(struct agent_start *start);
 int64_t agent_patch(struct agent_start *start);
 int64_t agent_look(struct agent_start *start);
+int64_t agent_settle(struct agent_start *start);
 
 /* Maps the arena's file where the supervisor has it and becomes a participant. */
 static int agent_join(const struct agent_start *start, int64_t fd)
@@ -193,10 +195,16 @@ int64_t agent_patch(struct agent_start *start)
 /* The thread may be anywhere, in the agent too: nothing is waited for. */
 int64_t agent_look(struct agent_start *start)
 {
-	if (!probes_try_update())
+	if (!probes_try_update(start->at_once != 0))
 		return -EAGAIN;
 	gate_look(start->ip);
 	return 0;
+}
+
+/* All threads are stopped, anywhere. Those that are to go on elsewhere find it in their entries. */
+int64_t agent_settle(struct agent_start *start)
+{
+	return probes_try_settle((struct agent_held *)(uintptr_t)start->threads, start->thread_count);
 }
 
 /* What the thread's way out did not give back. */

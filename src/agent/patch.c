@@ -17,7 +17,7 @@
 enum { BUCKET_BITS = 13, BUCKETS = 1 << BUCKET_BITS, PAGE = 4096 };
 
 uint64_t patch_gate, patch_ways;
-bool (*patch_occupied)(uint64_t from, uint64_t to);
+bool (*patch_occupied)(const struct patch *patch, uint64_t address);
 static struct patch_site *buckets[BUCKETS];
 
 static void *at_address(uint64_t address)
@@ -301,6 +301,7 @@ struct patch_site *patch_add(struct patch_batch *batch, const struct patch *patc
 		return NULL;
 	site->patch = patch;
 	site->owner = NULL;
+	site->stays = false;
 	site->following = NULL;
 	*batch->last = site;
 	batch->last = &site->following;
@@ -336,7 +337,20 @@ bool patch_jumps(const struct patch *patch, uint64_t address, enum patch_mode mo
 		return false;
 	if (mode == PATCH_ALONE || patch_is_whole(patch))
 		return true;
-	return mode == PATCH_HELD && !patch_occupied(address + 1, address + PATCH_JUMP_SIZE);
+	return mode == PATCH_HELD && !patch_occupied(patch, address);
+}
+
+/*
+ * Two places of one batch, the second inside the window of the first, whose maker did not know of
+ * it: the first is to be a trap. Whether the site itself is that.
+ */
+static bool yield(struct patch_site *site)
+{
+	struct patch_site *other = patch_overlap(site->address, site->address + 1);
+
+	if (other && other != site && other->state == SITE_JUMP)
+		__atomic_store_n(&other->state, SITE_TRAP, __ATOMIC_RELEASE);
+	return patch_overlap(site->address + 1, site->address + PATCH_JUMP_SIZE) != NULL;
 }
 
 int patch_commit(struct patch_batch *batch, enum patch_mode mode)
@@ -357,6 +371,10 @@ int patch_commit(struct patch_batch *batch, enum patch_mode mode)
 	for (size_t i = 0; i < count; i++) {
 		const struct patch *patch = sites[i]->patch;
 
+		if (sites[i]->owner && yield(sites[i])) {
+			__atomic_store_n(&sites[i]->state, SITE_TRAP, __ATOMIC_RELEASE);
+			continue;
+		}
 		sites[i]->trapped = mode == PATCH_ALONE && is_call(sites[i]) &&
 				    patch->method == PATCH_JUMP && patch->call_from >= PATCH_JUMP_SIZE;
 		__atomic_store_n(&sites[i]->state,
@@ -382,6 +400,50 @@ int patch_remove(struct patch_site *const *sites, size_t count, enum patch_mode 
 	for (size_t i = 0; i < count && !error; i++)
 		__atomic_store_n(&sites[i]->state, SITE_OUT, __ATOMIC_RELEASE);
 	return error;
+}
+
+/* --- traps that become jumps --- */
+
+static bool is_unfinished(const struct patch_site *site)
+{
+	return site->state == SITE_TRAP && site->patch->method == PATCH_JUMP && !site->stays;
+}
+
+uint32_t patch_unfinished(void)
+{
+	uint32_t count = 0;
+
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (const struct patch_site *site = buckets[i]; site; site = site->next)
+			count += is_unfinished(site);
+	return count;
+}
+
+/* The bytes behind the trap may be another site's by now. */
+static void finish(struct patch_site *site)
+{
+	const struct patch_batch anywhere = { 0 };
+	uint64_t inside = site->address + 1, end = site->address + PATCH_JUMP_SIZE;
+
+	if (!patch_jumps(site->patch, site->address, PATCH_HELD) || patch_overlap(inside, end) ||
+	    memcmp(at_address(inside), site->patch->original + 1, PATCH_JUMP_SIZE - 1) != 0)
+		return;
+	site->state = SITE_JUMP;
+	if (patch_write(&site, 1, true, PATCH_HELD, &anywhere) < 0)
+		site->state = SITE_TRAP;
+}
+
+uint32_t patch_finish(void)
+{
+	uint32_t left = 0;
+
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (struct patch_site *site = buckets[i]; site; site = site->next) {
+			if (is_unfinished(site))
+				finish(site);
+			left += is_unfinished(site);
+		}
+	return left;
 }
 
 void patch_forget(uint64_t start, uint64_t end)

@@ -38,6 +38,7 @@ struct patch_site {
 	void *owner;                /* of the caller */
 	uint32_t state;             /* enum patch_state */
 	bool trapped;               /* a system call behind the jump: a trap is on it */
+	bool stays;                 /* a trap for good */
 	struct patch_site *next;    /* in its bucket */
 	struct patch_site *following; /* in its batch */
 };
@@ -57,8 +58,8 @@ struct patch_batch {
 /* Where system calls of patched sites go, and where the address of their ways (board.h) is.
  * Set before any site with a call is added. */
 extern uint64_t patch_gate, patch_ways;
-/* Whether a stopped thread may go on at an address of [from, to). */
-extern bool (*patch_occupied)(uint64_t from, uint64_t to);
+/* Whether a stopped thread may go on inside the jump of a patch, and cannot be moved. */
+extern bool (*patch_occupied)(const struct patch *patch, uint64_t address);
 
 /* Whether a site there becomes a jump; else a trap. */
 bool patch_jumps(const struct patch *patch, uint64_t address, enum patch_mode mode);
@@ -75,6 +76,11 @@ struct patch_site *patch_add(struct patch_batch *batch, const struct patch *patc
 int patch_commit(struct patch_batch *batch, enum patch_mode mode);
 /* Puts the code back as it was. */
 int patch_remove(struct patch_site *const *sites, size_t count, enum patch_mode mode);
+/* Traps that could be jumps become jumps, where no thread is in their way. PATCH_HELD. Returns how
+ * many are left. */
+uint32_t patch_finish(void);
+/* How many it would try. */
+uint32_t patch_unfinished(void);
 /* All sites of [start, end) are gone with their mapping. */
 void patch_forget(uint64_t start, uint64_t end);
 

@@ -46,6 +46,7 @@ static struct mapping mappings[MAPPINGS_MAX];
 static uint32_t mapping_count;
 const struct board *places_board;
 uint64_t places_seen;
+uint32_t places_waiting;
 static uint32_t pending;           /* semaphores that could not be raised yet */
 static char *pool;
 static size_t pool_left;
@@ -216,6 +217,8 @@ static int put(struct mapping *mapping, struct patch_batch *batch, struct placed
 		  patch->method == PATCH_TRAP ? 1 : (unsigned)PATCH_JUMP_SIZE, mode);
 	error = probe_add(batch, patch, placed->address, &placed->record, !mapping->file->is_go);
 	placed->failed = error != 0;
+	if (error == 0)
+		placed->record.site->stays = mapping->file->is_go;
 	return error;
 }
 
@@ -245,6 +248,13 @@ static uint64_t here(const struct mapping *mapping, const struct probe *probe, u
 	return address_in(mapping, probe->at) + (linked - probe->address);
 }
 
+/* Rather than to take what a trap costs. Go's threads may be anywhere, also when they are held. */
+static bool waits(const struct mapping *mapping, const struct patch *patch, enum patch_mode mode)
+{
+	return mode == PATCH_LIVE && patch->method == PATCH_JUMP && !patch_is_whole(patch) &&
+	       !mapping->file->is_go && opts->waits && opts->waits();
+}
+
 static void put_probe(struct mapping *mapping, struct patch_batch *batch, struct probe *probe,
 		      struct placed *placed, enum patch_mode mode)
 {
@@ -257,6 +267,10 @@ static void put_probe(struct mapping *mapping, struct patch_batch *batch, struct
 		placed->also = placed->record.enter;
 		placed->probe = probe;
 		__atomic_store_n(&placed->record.enter, run_enter, __ATOMIC_RELEASE);
+		return;
+	}
+	if (waits(mapping, patch, mode)) {
+		places_waiting++;
 		return;
 	}
 	if (!placed || placed->probe != probe)
@@ -476,6 +490,7 @@ void places_unmapped(uint64_t start, uint64_t length)
 void places_update(enum patch_mode mode)
 {
 	places_seen = __atomic_load_n(&opts->board->files_changed, __ATOMIC_ACQUIRE);
+	places_waiting = 0;
 	if (!files())
 		return;
 	for (uint32_t i = 0; i < mapping_count; i++)

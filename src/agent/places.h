@@ -22,12 +22,16 @@ struct places_opts {
 	void (*unknown)(void);
 	/* Asks that an open file be scanned; 0, or a negative errno. NULL: nobody can be asked. */
 	int (*scan)(const struct file_id *id, int fd);
+	/* Whether somebody will hold all threads to have PATCH_HELD done, so that a jump over several
+	 * instructions may wait for it. NULL: nobody. */
+	bool (*waits)(void);
 	/* What is known of a thread; NULL: nothing. */
 	struct task_facts *(*facts)(struct probe_thread *thread);
 };
 
 extern const struct board *places_board; /* NULL before the start */
 extern uint64_t places_seen;             /* its files_changed at the latest look */
+extern uint32_t places_waiting;          /* places that wait, since then */
 
 /* Patches what is mapped now. opts must stay. */
 int places_start(const struct places_opts *opts, enum patch_mode mode);

@@ -71,6 +71,12 @@ static int ask_scan(const struct file_id *id, int fd)
 	return (int)agent_ask(MAIL_SCAN_FILE, &facts, id->device, id->inode, (uint64_t)fd);
 }
 
+static bool supervisor_waits(void)
+{
+	return agent_self.process &&
+	       mail_served(&agent_self.targets->mail, memory_owners(agent_self.memory));
+}
+
 static struct task_facts *facts(struct probe_thread *thread)
 {
 	return hooks_facts(container_of(thread, struct target_thread, probe));
@@ -98,36 +104,15 @@ static struct target_thread *find_thread(void)
 	return thread || gate_adopt() < 0 ? thread : thread_here();
 }
 
-static bool is_gate(uint64_t ip)
-{
-	return ip - (uintptr_t)gate_ops->text < gate_ops->text_size;
-}
-
-/* Whether a jump has taken an address in its middle. */
-static bool is_covered(uint64_t ip)
-{
-	const struct patch_site *site = patch_overlap(ip, ip + 1);
-
-	return site && site->address != ip && site->state == SITE_JUMP;
-}
-
-/* Who sleeps in the gate returns to where the code is now. */
-static void move_returns(void)
-{
-	for (struct target_thread *thread = thread_list; thread; thread = thread->next)
-		if (thread->state == THREAD_USED && is_gate(thread->held_ip) && is_covered(thread->regs.ip))
-			thread->regs.ip = patch_moved(thread->regs.ip, true);
-}
-
 static int start_held(enum patch_mode mode)
 {
 	int error;
 
-	patch_occupied = held_in;
+	patch_occupied = held_blocks;
 	if (mode == PATCH_HELD)
 		held_begin();
 	error = places_start(&opts, mode);
-	move_returns();
+	held_move();
 	if (mode == PATCH_HELD)
 		held_end();
 	return error;
@@ -147,8 +132,10 @@ int probes_start(struct board *board, enum patch_mode mode)
 	opts.unknown = gate_distrust;
 	/* The supervisor has scanned what is mapped now, and waits for us. */
 	opts.scan = NULL;
+	opts.waits = NULL;
 	error = mode == PATCH_ALONE ? places_start(&opts, mode) : start_held(mode);
 	opts.scan = ask_scan;
+	opts.waits = supervisor_waits;
 	started = error == 0;
 	return error;
 }
@@ -169,12 +156,16 @@ void probes_done(void)
 		places_free();
 }
 
+static void look(enum patch_mode mode)
+{
+	places_update(mode);
+	agent_looked(places_waiting, patch_unfinished());
+}
+
 static void update(void)
 {
-	if (!started || !places_stale())
-		return;
-	places_update(PATCH_LIVE);
-	agent_looked();
+	if (started && places_stale())
+		look(PATCH_LIVE);
 }
 
 void probes_update(void)
@@ -184,16 +175,44 @@ void probes_update(void)
 	probes_unlock();
 }
 
-bool probes_try_update(void)
+static bool probes_try_lock(void)
 {
 	uint32_t self = (uint32_t)sys_call0(SYS_gettid), nobody = 0;
 
-	if (!__atomic_compare_exchange_n(&lock, &nobody, self, false, __ATOMIC_ACQUIRE,
-					 __ATOMIC_RELAXED))
+	return __atomic_compare_exchange_n(&lock, &nobody, self, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
+
+bool probes_try_update(bool at_once)
+{
+	if (!probes_try_lock())
 		return false;
-	update();
+	opts.waits = at_once ? NULL : supervisor_waits;
+	if (at_once && started)
+		look(PATCH_LIVE);
+	else
+		update();
+	opts.waits = supervisor_waits;
 	probes_unlock();
 	return true;
+}
+
+int probes_try_settle(struct agent_held *threads, uint64_t count)
+{
+	int error;
+
+	if (!probes_try_lock())
+		return -EAGAIN;
+	error = started ? held_begin_at(threads, count) : -EAGAIN;
+	if (error == 0) {
+		patch_occupied = held_blocks;
+		places_update(PATCH_HELD);
+		agent_looked(places_waiting, patch_finish());
+		held_move();
+	}
+	held_end();
+	probes_unlock();
+	return error;
 }
 
 /* --- what the gate tells --- */

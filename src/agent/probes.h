@@ -11,6 +11,7 @@
 #include "agent/patch.h"
 #include "agent/thread.h"
 
+struct agent_held;
 struct board;
 
 /* After the gate has started. PATCH_HELD: all threads have been noted (held.h). */
@@ -21,8 +22,14 @@ void probes_stop(void);
 void probes_done(void);
 /* Something has been attached or detached. */
 void probes_update(void);
-/* The same if nobody is at it; the thread may have been stopped in the middle. */
-bool probes_try_update(void);
+/* The same if nobody is at it; the thread may have been stopped in the middle. at_once: nothing
+ * waits until all threads are held. */
+bool probes_try_update(bool at_once);
+/*
+ * All threads are held: what waited for it is patched. Whoever is in the way goes on elsewhere, as
+ * its entry says then. 0, or -EAGAIN: somebody is at it, or where it cannot be known.
+ */
+int probes_try_settle(struct agent_held *threads, uint64_t count);
 
 /* Registers as they would be were the code as it was. */
 void probes_unpatched(struct target_regs *regs);

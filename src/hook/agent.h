@@ -20,7 +20,7 @@
 #include "helper/task.h"
 
 #define AGENT_SPAN (16ull << 20)
-#define AGENT_MAGIC 0x36304147454b53ull /* "SKEGA06" */
+#define AGENT_MAGIC 0x37304147454b53ull /* "SKEGA07" */
 
 /* The first bytes of the image; the entries are offsets from its start. */
 struct agent_table {
@@ -34,6 +34,7 @@ struct agent_table {
 			   * image may be unmapped; -EAGAIN: once threads have run on */
 	uint32_t patch;   /* int64_t (struct agent_start *): once after that, in one; 0 or an errno */
 	uint32_t look;    /* int64_t (struct agent_start *): in any thread; 0, or -EAGAIN: not just now */
+	uint32_t settle;  /* int64_t (struct agent_start *): in one, with all stopped; 0, or -EAGAIN */
 	uint32_t stack;   /* end of the stack these run on; it grows down into data */
 	uint32_t note;    /* where a struct agent_start may be written; in data */
 	uint32_t text;    /* bytes from the start that are R-X; the rest is RW- */
@@ -50,6 +51,11 @@ enum agent_why {
 
 enum { AGENT_AUXV = 24, AGENT_PATH = 256 };
 
+/* A thread that is stopped, with no fault of its own to come (hold.c). */
+struct agent_held {
+	uint64_t ip, sp, ax, bx, cx, fs_base;
+};
+
 /* What it is told. Written by the supervisor into the image's data. */
 struct agent_start {
 	uint64_t arena;          /* its address */
@@ -65,6 +71,8 @@ struct agent_start {
 	int32_t exec_tid;        /* and the thread that made it */
 	uint64_t inside;         /* stop: threads that are in the agent's text */
 	uint64_t shared;         /* patch: another process, not held, executes this memory */
+	uint64_t at_once;        /* look: not even what would wait for all threads waits */
+	uint64_t threads, thread_count; /* settle: struct agent_held of all, in the arena */
 	uint64_t last;           /* stop: all have been through leave; else it is only asked */
 	uint64_t orphan;         /* stop: only if nobody serves its machine's targets; else -EBUSY */
 	uint64_t space;          /* where the process is, started, and the top of its stack, as the */

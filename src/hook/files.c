@@ -259,7 +259,7 @@ static struct scanned_file *scanned_new(struct skep_machine *machine, const char
 	scanned->file = (struct patch_file *)(uintptr_t)patch_file_find(machine_files(machine), id);
 	if (!scanned->file)
 		scanned->file = write_file(machine, scanned, id);
-	listed = scanned->file ? vec_push(&machine->scanned) : NULL;
+	listed = scanned->file && list_all(scanned) == 0 ? vec_push(&machine->scanned) : NULL;
 	if (!listed) {
 		arena_full(diag);
 		scanned_free(scanned);

@@ -174,6 +174,16 @@ static void watch_end(struct follower *follower, struct watch *watch)
 	follower->watched--;
 }
 
+/* Of a thread that we are about to hold for something else. */
+static void let_go(struct follower *follower, pid_t pid, pid_t tid)
+{
+	bool held = follower->reach.settle.pid != 0;
+
+	reach_let_go(&follower->reach, pid, tid);
+	if (held && !follower->reach.settle.pid)
+		pthread_mutex_unlock(&follower->holding);
+}
+
 static int64_t serve_will_exec(struct follower *follower, struct mail_message *message)
 {
 	pid_t pid = (pid_t)message->pid, tid = (pid_t)message->tid;
@@ -191,6 +201,7 @@ static int64_t serve_will_exec(struct follower *follower, struct mail_message *m
 		follow_refuse(process, WHYNOT_PRIVILEGE, 0);
 		return MAIL_NOT_FOLLOWED;
 	}
+	let_go(follower, pid, tid);
 	error = watch ? trace_seize(tid) : -EAGAIN;
 	if (error == -EPERM && process && follow_holds(tid)) { /* to take the agent out */
 		process_set_state(process, PROCESS_DETACHED);
@@ -222,8 +233,9 @@ static int64_t serve_exec_failed(struct follower *follower, struct mail_message 
 	if (!watch)
 		return 0;
 	if (trace_interrupt(watch->tid) == 0)
-		while (trace_wait(watch->tid, true, &event) == 0 && event.stop == TRACE_SIGNAL)
-			trace_continue(watch->tid, event.signal);
+		while (trace_wait(watch->tid, true, &event) == 0 && event.stop == TRACE_SIGNAL &&
+		       trace_continue(watch->tid, event.signal) == 0)
+			trace_interrupt(watch->tid); /* that stop has taken its place */
 	trace_detach(watch->tid, 0);
 	watch_end(follower, watch);
 	return 0;
@@ -381,12 +393,15 @@ static bool is_watched(void *arg, pid_t pid)
 
 static void reach(struct follower *follower)
 {
-	if (!follower->reach.late.count && !reach_is_due(follower->targets))
+	if (!follower->reach.late.count && !follower->reach.settle.pid &&
+	    !reach_is_due(&follower->reach, follower->targets))
 		return;
-	if (pthread_mutex_trylock(&follower->holding) != 0)
+	/* It is kept while a process is being held. */
+	if (!follower->reach.settle.pid && pthread_mutex_trylock(&follower->holding) != 0)
 		return;
 	reach_round(&follower->reach, follower->targets, &follower->injector, is_watched, follower);
-	pthread_mutex_unlock(&follower->holding);
+	if (!follower->reach.settle.pid)
+		pthread_mutex_unlock(&follower->holding);
 }
 
 /* How long to sleep when there may be stops to see. */
@@ -394,8 +409,10 @@ static uint64_t round_length(const struct follower *follower)
 {
 	uint64_t since = 0, age;
 
+	if (follower->reach.settle.pid)
+		return 60000;
 	if (follower->watched == 0)
-		return follower->reach.late.count || reach_is_due(follower->targets) ? 1000000
+		return follower->reach.late.count || reach_is_due(&follower->reach, follower->targets) ? 1000000
 										    : 100000000;
 	for (unsigned i = 0; i < WATCHED; i++)
 		if (follower->watch[i].tid)
@@ -453,6 +470,7 @@ struct follower *follower_new(struct memory *memory, struct targets *targets, in
 		return NULL;
 	follower->memory = memory;
 	follower->targets = targets;
+	follower->reach.memory = memory;
 	follower->began = owner_clock();
 	follower->injector.image_file = -1;
 	pthread_mutex_init(&follower->holding, NULL);

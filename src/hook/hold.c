@@ -27,10 +27,10 @@
 enum { LOOK_NS = 50000 };
 
 /* The next look at a thread that is being stopped. 0: it is; 1: not yet. */
-static int hold_look(pid_t tid, bool wait)
+static int hold_look(pid_t tid)
 {
 	struct trace_event event;
-	int error = trace_wait(tid, wait, &event);
+	int error = trace_wait(tid, false, &event);
 
 	if (error < 0)
 		return error;
@@ -53,12 +53,11 @@ int hold_one(pid_t tid, uint64_t ns)
 	uint64_t began = owner_clock();
 	int state = trace_seize(tid);
 
+	if (state == 0)
+		state = trace_interrupt(tid);
 	if (state < 0)
 		return state;
-	state = trace_interrupt(tid);
-	if (state < 0)
-		return state;
-	while ((state = hold_look(tid, false)) > 0) {
+	while ((state = hold_look(tid)) > 0) {
 		if (owner_clock() - began > ns)
 			return -ETIMEDOUT;
 		nanosleep(&pause, NULL);
@@ -68,7 +67,7 @@ int hold_one(pid_t tid, uint64_t ns)
 
 bool hold_late(pid_t tid)
 {
-	int state = hold_look(tid, false);
+	int state = hold_look(tid);
 
 	if (state == 0)
 		trace_detach(tid, 0);
@@ -80,63 +79,134 @@ static bool hold_has(const struct hold *hold, pid_t tid)
 	for (size_t i = 0; i < hold->tids.count; i++)
 		if (hold->tids.items[i] == tid)
 			return true;
+	for (size_t i = 0; i < hold->asked.count; i++)
+		if (hold->asked.items[i] == tid)
+			return true;
 	return false;
 }
 
-static int hold_thread(struct hold *hold, pid_t tid)
+/* Seizes a thread and asks it to stop. */
+static int hold_ask(struct hold *hold, pid_t tid)
 {
-	pid_t *place = vec_push(&hold->tids);
-	int state = place ? trace_seize(tid) : -ENOMEM;
+	pid_t *place = vec_push(&hold->asked);
+	int error = place ? trace_seize(tid) : -ENOMEM;
 
-	if (state < 0) {
-		hold->tids.count -= place != NULL;
-		return state;
+	if (error < 0) {
+		hold->asked.count -= place != NULL;
+		return error;
 	}
 	*place = tid;
-	state = trace_interrupt(tid);
-	if (state == 0)
-		while ((state = hold_look(tid, true)) > 0)
+	return trace_interrupt(tid);
+}
+
+/* Those of the process that were not asked yet. 1: there were some. */
+static int hold_ask_others(struct hold *hold, pid_t pid)
+{
+	char path[40];
+	struct dirent *entry;
+	int error = 0, found = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	if (!dir)
+		return errno == ENOENT ? -ESRCH : -errno;
+	while (error == 0 && (entry = readdir(dir))) {
+		pid_t tid = (pid_t)atoi(entry->d_name);
+
+		if (tid <= 0 || hold_has(hold, tid))
 			continue;
-	if (state == -ESRCH)
-		hold->tids.count--;
+		found = 1;
+		error = hold_ask(hold, tid);
+		if (error == -ESRCH && tid != pid)
+			error = 0; /* it ended meanwhile */
+	}
+	closedir(dir);
+	return error < 0 ? error : found;
+}
+
+/* Who has stopped since, or ended. */
+static int hold_collect(struct hold *hold)
+{
+	size_t kept = 0;
+	int error = 0;
+
+	for (size_t i = 0; i < hold->asked.count; i++) {
+		pid_t tid = hold->asked.items[i], *place;
+		int state = error == 0 ? hold_look(tid) : 1;
+
+		if (state == -ESRCH)
+			continue;
+		place = state == 0 ? vec_push(&hold->tids) : NULL;
+		if (place)
+			*place = tid;
+		else
+			hold->asked.items[kept++] = tid;
+		if (state <= 0 && !place)
+			error = state < 0 ? state : -ENOMEM;
+	}
+	hold->asked.count = kept;
+	return error;
+}
+
+/* A look that finds no thread that is not held ends it: new ones come from running ones. */
+int hold_step(struct hold *hold, pid_t pid)
+{
+	int found = hold_ask_others(hold, pid);
+	int error = hold_collect(hold);
+
+	if (found < 0 || error < 0)
+		return found < 0 ? found : error;
+	if (hold->tids.count + hold->asked.count == 0)
+		return -ESRCH;
+	return found || hold->asked.count;
+}
+
+int hold_all(struct hold *hold, pid_t pid)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_NS };
+	int state;
+
+	while ((state = hold_step(hold, pid)) > 0)
+		if (hold->asked.count)
+			nanosleep(&pause, NULL);
 	return state;
 }
 
-void hold_release(struct hold *hold)
+/* Who was asked to stop, and has not, has to do so before it can be let go of. */
+static void hold_give_up(struct hold *hold)
 {
-	for (size_t i = 0; i < hold->tids.count; i++)
-		trace_detach(hold->tids.items[i], 0);
-	vec_done(&hold->tids);
+	const struct timespec pause = { .tv_nsec = LOOK_NS };
+
+	while (hold->asked.count) {
+		size_t last = hold->asked.count - 1;
+
+		if (hold_late(hold->asked.items[last]))
+			hold->asked.count = last;
+		else
+			nanosleep(&pause, NULL);
+	}
 }
 
-/* Until a look finds no thread that is not held: new ones come from running ones. */
-int hold_all(struct hold *hold, pid_t pid)
+/*
+ * A thread that was killed while it was held is to be collected by us, or its process would never
+ * be gone. The first of a process ends last: that is its parent's business.
+ */
+void hold_release(struct hold *hold)
 {
-	char path[40];
-	bool again = true;
-	int error = hold_thread(hold, pid);
+	struct trace_event event;
+	size_t dying = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	while (error == 0 && again) {
-		DIR *dir = opendir(path);
-		struct dirent *entry;
-
-		again = false;
-		if (!dir)
-			return -errno;
-		while (error == 0 && (entry = readdir(dir))) {
-			pid_t tid = (pid_t)atoi(entry->d_name);
-
-			if (tid <= 0 || hold_has(hold, tid))
-				continue;
-			again = true;
-			error = hold_thread(hold, tid);
-			if (error == -ESRCH)
-				error = 0; /* it ended meanwhile */
-		}
-		closedir(dir);
-	}
-	return error;
+	for (size_t i = 0; i < hold->tids.count; i++)
+		if (trace_detach(hold->tids.items[i], 0) == -ESRCH)
+			hold->tids.items[dying++] = hold->tids.items[i];
+	for (size_t i = 0; i < dying; i++)
+		if (trace_wait(hold->tids.items[i], !trace_is_first(hold->tids.items[i]), &event) == 0 &&
+		    event.stop == TRACE_SIGNAL)
+			trace_detach(hold->tids.items[i], event.signal);
+	hold_give_up(hold);
+	vec_done(&hold->tids);
+	vec_done(&hold->asked);
 }
 
 /* The kernel answers for processes of this user; those of others share no memory with ours. */

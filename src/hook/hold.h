@@ -14,11 +14,15 @@
 #include "base/base.h"
 
 struct hold {
-	VEC(pid_t) tids;         /* seized and stopped; the first is the process's first */
+	VEC(pid_t) tids;         /* seized and stopped */
+	VEC(pid_t) asked;        /* seized, and asked to stop */
 };
 
-/* Every thread of a process. On failure some may be held. */
+/* Every thread of a process, however long that takes. On failure some may be held. */
 int hold_all(struct hold *hold, pid_t pid);
+/* The same without waiting. 0: all are held; 1: again, a little later. */
+int hold_step(struct hold *hold, pid_t pid);
+/* Lets go of all; of one that was asked to stop, when it does. */
 void hold_release(struct hold *hold);
 
 /* Whether another process has the same memory, or may have. */

@@ -310,7 +310,8 @@ static int loader_fill(struct loader *loader, const struct injector *injector,
 		.start = { .arena = injector->arena, .arena_size = injector->arena_size,
 			   .pid = (uint32_t)what->pid, .tid = (uint32_t)tid, .why = what->why,
 			   .exec_nr = what->exec_nr, .exec_tid = what->exec_tid,
-			   .orphan = what->orphan,
+			   .orphan = what->orphan, .at_once = what->at_once,
+			   .threads = (uintptr_t)what->threads, .thread_count = what->thread_count,
 			   .process = what->process, .targets = injector->targets },
 	};
 	_Static_assert(AGENT_PATH == sizeof(loader->path), "both hold a path");
@@ -576,24 +577,38 @@ int inject_patch(const struct injector *injector, pid_t tid, const struct inject
 					     &result);
 }
 
-int inject_look(const struct injector *injector, pid_t tid, const struct inject *what)
+/* In a process that goes on; entry: of its agent's table, which may be of another build of this
+ * version, if its supervisor is not us. */
+static int call_there(const struct injector *injector, pid_t tid, const struct inject *what,
+		      size_t entry)
 {
 	struct user_regs_struct regs;
 	struct loader loader;
 	struct agent_at at;
 	uint64_t result;
+	uint32_t offset;
 	int error = inject_find(what->pid, &at);
 
-	/* Of another build of this version, perhaps, if its supervisor is not us. */
 	if (error <= 0 || at.base != injector->image.base)
 		return error < 0 ? error : -ESRCH;
-	error = loader_fill(&loader, injector, &at, what, tid, at.table.look);
+	memcpy(&offset, (const char *)&at.table + entry, sizeof(offset));
+	error = loader_fill(&loader, injector, &at, what, tid, offset);
 	if (error == 0)
 		error = trace_regs_read(tid, &regs);
 	if (error < 0)
 		return error;
 	loader.start.ip = regs.rip;
-	return agent_run(&at, tid, at.table.look, &loader.start, SIGNALS_FAULTS, &result);
+	return agent_run(&at, tid, offset, &loader.start, SIGNALS_FAULTS, &result);
+}
+
+int inject_look(const struct injector *injector, pid_t tid, const struct inject *what)
+{
+	return call_there(injector, tid, what, offsetof(struct agent_table, look));
+}
+
+int inject_settle(const struct injector *injector, pid_t tid, const struct inject *what)
+{
+	return call_there(injector, tid, what, offsetof(struct agent_table, settle));
 }
 
 int inject_stop(const struct injector *injector, const struct agent_at *at, const pid_t *tids,

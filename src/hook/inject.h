@@ -46,6 +46,9 @@ struct inject {
 	pid_t exec_tid;           /* and who made it */
 	bool sockets;             /* its filters of system calls, if any, let it use sockets */
 	bool orphan;              /* inject_stop: only if the agent's supervisor is dead */
+	bool at_once;             /* inject_look: nothing waits for inject_settle */
+	struct agent_held *threads; /* inject_settle: all of the process, in the arena */
+	size_t thread_count;
 };
 
 /*
@@ -62,6 +65,9 @@ int inject_patch(const struct injector *injector, pid_t tid, const struct inject
 		 bool shared);
 /* In one thread: the agent looks at what has been attached. -EAGAIN: not just now. */
 int inject_look(const struct injector *injector, pid_t tid, const struct inject *what);
+/* In one, when all are held: what waited for that is patched. Threads are to go on where their
+ * entries say then. -EAGAIN: not just now. */
+int inject_settle(const struct injector *injector, pid_t tid, const struct inject *what);
 /* The agent that a process has. 1, 0 (it has none of this version) or a negative errno. */
 int inject_find(pid_t pid, struct agent_at *at);
 /*

@@ -11,14 +11,23 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "helper/vm.h"
 #include "hook/hold.h"
 #include "hook/inject.h"
+#include "hook/settle.h"
 #include "hook/trace.h"
 #include "map/owner.h"
 
-enum { STOP_NS = 10000000, FIRST_NS = 1000000, LAST_NS = 1000000000, THREADS_TRIED = 3 };
+enum {
+	STOP_NS = 10000000,
+	FIRST_NS = 1000000,
+	LAST_NS = 1000000000,
+	THREADS_TRIED = 3,
+	SETTLES_TRIED = 3,     /* then a trap is better than nothing, */
+	SETTLES_MAX = 16,      /* and then it stays */
+};
 
 static const struct board *board_of(const struct targets *targets)
 {
@@ -44,15 +53,32 @@ bool process_is_behind(const struct process *process, const struct targets *targ
 	const struct board *board = board_of(targets);
 
 	return board && __atomic_load_n(&process->state, __ATOMIC_ACQUIRE) == PROCESS_FOLLOWED &&
-	       !(knows_files(process, board) && knows_samples(process, board));
+	       !(knows_files(process, board) && knows_samples(process, board) &&
+		 __atomic_load_n(&process->waiting, __ATOMIC_RELAXED) == 0);
 }
 
-bool reach_is_due(const struct targets *targets)
+/* Traps are jumps enough after a while. Not for a process in another's memory, whose agent keeps
+ * only the other's record. */
+static bool is_unsettled(const struct reach *reach, const struct process *process, uint32_t i)
+{
+	return __atomic_load_n(&process->state, __ATOMIC_ACQUIRE) == PROCESS_FOLLOWED &&
+	       !process->host && (__atomic_load_n(&process->waiting, __ATOMIC_RELAXED) ||
+				  (__atomic_load_n(&process->trapped, __ATOMIC_RELAXED) &&
+				   reach->process[i].settles < SETTLES_MAX));
+}
+
+static bool is_due(const struct reach *reach, const struct targets *targets, uint32_t i)
+{
+	return process_is_behind(&targets->process[i], targets) ||
+	       is_unsettled(reach, &targets->process[i], i);
+}
+
+bool reach_is_due(const struct reach *reach, const struct targets *targets)
 {
 	uint32_t used = MIN(__atomic_load_n(&targets->used, __ATOMIC_ACQUIRE), (uint32_t)PROCESSES);
 
 	for (uint32_t i = 0; i < used; i++)
-		if (process_is_behind(&targets->process[i], targets))
+		if (is_due(reach, targets, i))
 			return true;
 	return false;
 }
@@ -95,9 +121,10 @@ static int try_thread(struct reach *reach, const struct injector *injector, pid_
 }
 
 /* One thread does for the code; timers are each thread's own. */
-static int try_process(struct reach *reach, const struct injector *injector, pid_t pid, bool every)
+static int try_process(struct reach *reach, const struct injector *injector, pid_t pid, bool every,
+		       bool at_once)
 {
-	const struct inject what = { .pid = pid };
+	const struct inject what = { .pid = pid, .at_once = at_once };
 	int tried = 0, result = -ESRCH;
 	struct dirent *entry;
 	char path[40];
@@ -122,6 +149,46 @@ static int try_process(struct reach *reach, const struct injector *injector, pid
 	return result;
 }
 
+static bool may_all_stop(pid_t pid)
+{
+	struct dirent *entry;
+	char path[40];
+	bool may = true;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	while (dir && may && (entry = readdir(dir)))
+		may = atoi(entry->d_name) <= 0 || may_stop(pid, (pid_t)atoi(entry->d_name));
+	if (dir)
+		closedir(dir);
+	return dir && may;
+}
+
+static void settle_begin(struct reach *reach, const struct process *process, uint32_t i)
+{
+	if (reach->settle.pid || !may_all_stop((pid_t)process->pid))
+		return;
+	reach->settle.pid = (pid_t)process->pid;
+	reach->settle.began = owner_clock();
+	reach->settled = i;
+}
+
+/* What cannot be settled soon is done with traps, which become jumps when they can. */
+static void settle(struct reach *reach, struct targets *targets, const struct injector *injector)
+{
+	struct process *process = &targets->process[reach->settled];
+	pid_t pid = reach->settle.pid;
+	int state = pid ? settle_step(&reach->settle, reach->memory, injector) : 1;
+	uint32_t *settles = &reach->process[reach->settled].settles;
+
+	if (state <= 0)
+		++*settles;
+	if (state < 0 && *settles >= SETTLES_TRIED && process->pid == (uint32_t)pid &&
+	    __atomic_load_n(&process->waiting, __ATOMIC_RELAXED))
+		try_process(reach, injector, pid, false, true);
+}
+
 static void reach_one(struct reach *reach, struct targets *targets, const struct injector *injector,
 		      uint32_t i)
 {
@@ -130,21 +197,24 @@ static void reach_one(struct reach *reach, struct targets *targets, const struct
 	uint64_t changed = __atomic_load_n(&board->files_changed, __ATOMIC_ACQUIRE);
 	uint64_t ns = __atomic_load_n(&board->sample_ns, __ATOMIC_ACQUIRE), now = owner_clock();
 	bool every = !knows_samples(process, board);
-	int error;
+	int error = 0;
 
 	if (reach->process[i].changed != changed) {
 		reach->process[i].changed = changed;
-		reach->process[i].tries = 0;
+		reach->process[i].tries = reach->process[i].settles = 0;
 		reach->process[i].next = 0;
 	}
 	if (reach->process[i].next > now)
 		return;
-	error = try_process(reach, injector, (pid_t)process->pid, every);
+	if (every || !knows_files(process, board))
+		error = try_process(reach, injector, (pid_t)process->pid, every, false);
 	if (error == 0) {
 		/* Who lives in another's memory has no record that the agent there knows. */
 		__atomic_store_n(&process->files_seen, changed, __ATOMIC_RELEASE);
 		__atomic_store_n(&process->sample_seen, ns, __ATOMIC_RELEASE);
 	}
+	if (error == 0 && is_unsettled(reach, process, i))
+		settle_begin(reach, process, i);
 	process->unreached = error;
 	reach->process[i].next = now + MIN((uint64_t)FIRST_NS << MIN(reach->process[i].tries, 10u),
 					   (uint64_t)LAST_NS);
@@ -162,13 +232,32 @@ void reach_round(struct reach *reach, struct targets *targets, const struct inje
 		else
 			i++;
 	}
-	for (uint32_t i = 0; i < used; i++)
-		if (process_is_behind(&targets->process[i], targets) &&
+	settle(reach, targets, injector);
+	for (uint32_t i = 0; i < used && !reach->settle.pid; i++)
+		if (is_due(reach, targets, i) &&
 		    !busy(arg, (pid_t)targets->process[i].pid))
 			reach_one(reach, targets, injector, i);
 }
 
+void reach_let_go(struct reach *reach, pid_t pid, pid_t tid)
+{
+	const struct timespec pause = { .tv_nsec = 50000 };
+
+	if (reach->settle.pid == pid)
+		settle_end(&reach->settle);
+	for (size_t i = 0; i < reach->late.count;) {
+		if (reach->late.items[i] != tid) {
+			i++;
+		} else if (hold_late(tid)) {
+			reach->late.items[i] = reach->late.items[--reach->late.count];
+		} else {
+			nanosleep(&pause, NULL);
+		}
+	}
+}
+
 void reach_done(struct reach *reach)
 {
+	settle_end(&reach->settle);
 	vec_done(&reach->late);
 }

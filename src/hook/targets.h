@@ -64,6 +64,8 @@ struct process {
 	uint32_t host;        /* the process whose memory it shares; 0: none */
 	uint64_t missed;      /* events its agent could not pass on */
 	uint64_t files_seen, sample_seen; /* the board's, at its latest look */
+	uint32_t waiting;     /* places that are patched once all its threads are held (settle.h) */
+	uint32_t trapped;     /* traps that could be jumps then */
 	char comm[16];
 	char exe[128];        /* the end of it, if it is longer */
 };

@@ -97,21 +97,19 @@ static struct trace_event trace_understand(const siginfo_t *info)
 	}
 }
 
+bool trace_is_first(pid_t tid)
+{
+	uint32_t first = trace_status(tid, "Tgid:");
+
+	return first == 0 || first == (uint32_t)tid;
+}
+
+/* What is not known is left alone. A thread is nobody's child but its process's first one is. */
 static bool trace_is_child(pid_t tid)
 {
-	char path[40], text[512], *after;
-	FILE *file;
-	int parent = 0;
+	uint32_t parent = trace_status(tid, "PPid:");
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)tid);
-	file = fopen(path, "re");
-	if (!file)
-		return true; /* what is not known is left alone */
-	after = fgets(text, sizeof(text), file) ? strrchr(text, ')') : NULL;
-	if (after && sscanf(after + 1, " %*c %d", &parent) != 1)
-		parent = getpid();
-	fclose(file);
-	return parent == getpid();
+	return trace_is_first(tid) && (parent == 0 || parent == (uint32_t)getpid());
 }
 
 int trace_wait(pid_t tid, bool wait, struct trace_event *event)
@@ -313,7 +311,9 @@ static int trace_run_masked(pid_t tid, struct user_regs_struct *regs, uint64_t f
 int trace_run(pid_t tid, struct user_regs_struct *regs, uint64_t free)
 {
 	uint64_t mask = 0, now = 0, held;
-	int64_t error = trace_call(PTRACE_GETSIGMASK, tid, sizeof(mask), (uintptr_t)&mask);
+	int64_t error;
+
+	error = trace_call(PTRACE_GETSIGMASK, tid, sizeof(mask), (uintptr_t)&mask);
 
 	held = ~free | (mask & free);
 	if (error == 0)

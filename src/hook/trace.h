@@ -41,6 +41,8 @@ int trace_detach(pid_t tid, int signal);
 int trace_continue(pid_t tid, int signal);
 /* Leaves it stopped with its process, until that is continued. */
 int trace_listen(pid_t tid);
+/* Whether it is the first thread of its process, or gone. */
+bool trace_is_first(pid_t tid);
 /* The next stop; without wait TRACE_NONE when there is none. Never collects the
  * exit status of a child of this process: that is its parent's business. */
 int trace_wait(pid_t tid, bool wait, struct trace_event *event);

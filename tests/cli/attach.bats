@@ -343,3 +343,58 @@ loader_jumps() {
 	wait $supervisor
 	exec 9>&-
 }
+
+# late ARG...: the program runs for the machine $name, and its threads call g(), h() and k().
+late() {
+	gcc -O1 -o late "$BATS_TEST_DIRNAME/objects/late.c" -lpthread
+	clang -O2 -g -target bpf -D__TARGET_ARCH_x86 "-I/usr/include/$(uname -m)-linux-gnu" \
+		"-DEXE=\"$PWD/late\"" -c "$BATS_TEST_DIRNAME/objects/late.bpf.c" -o late.o
+	name=late-$BATS_TEST_NUMBER-$$
+	skep machine create "$name"
+	"$SKEP" run --machine "$name" -o first opensnoop.o -- ./late "$@" >said 3>&- &
+	supervisor=$!
+	until [ -s said ]; do
+		sleep 0.05
+	done
+	victim=$(head -n 1 said)
+}
+
+# Jumps over several instructions, while threads run through them.
+@test "attach: what is attached late is jumps, and no call is missed" {
+	snoop
+	for how in '' alternate; do
+		late 20000 $how
+		"$SKEP" run --machine "$name" -o second late.o 3>&- &
+		second=$!
+		for _ in $(seq 400); do
+			patched=$(python3 "$BATS_TEST_DIRNAME/patched.py" $victim late)
+			[ "$patched" = "3 0" ] && break
+			sleep 0.05
+		done
+		[ "$patched" = "3 0" ]
+		touch go
+		wait $supervisor
+		kill -INT $second 2>/dev/null || true
+		wait $second || true
+		cat said second
+		calls=$(tail -n 1 said)
+		[ "$(value_of second 0)" = "$calls" ]
+		[ "$(value_of second 1)" = "$calls" ]
+		[ "$(value_of second 2)" = "$calls" ]
+		[ "$(value_of second 3)" = $((calls * 2)) ]
+		skep machine remove "$name"
+		rm go said
+	done
+}
+
+@test "attach: probes come and go while threads run through them, and do not show" {
+	snoop
+	late 1000
+	for _ in $(seq 12); do
+		timeout -s INT 0.3 "$SKEP" run --machine "$name" -o second late.o || true
+	done
+	touch go
+	wait $supervisor
+	[ "$(tail -n 1 said)" -ge 4000 ]
+	skep machine remove "$name"
+}
