@@ -76,6 +76,7 @@ struct skep_participant {
 	unsigned cpus;            /* virtual CPUs it holds: programs it is running */
 	bool holds_memory;        /* what is freed waits for one of them */
 	bool holds_lock;
+	bool abroad;              /* pid is what it calls itself, in a namespace of its own */
 };
 
 /* Those alive; returns their number, of which the first count are stored. */

@@ -4,7 +4,6 @@
  */
 #include "agent/agent.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -47,8 +46,6 @@ int64_t agent_ask(enum mail_kind kind, struct task_facts *facts, uint64_t a, uin
 		.pid = own ? facts->own_pid : facts->pid, .tid = own ? facts->own_tid : facts->tid,
 	};
 
-	if (agent_self.silent)
-		return -EAGAIN;
 	return mail_ask(&agent_self.targets->mail, memory_owners(agent_self.memory), &ask);
 }
 
@@ -60,8 +57,7 @@ static uint32_t ask_name(struct task_facts *facts, bool whole)
 	struct mail_message ask = { .kind = MAIL_NAME, .pid = facts->own_pid, .tid = facts->own_tid,
 				    .abroad = true, .arg = { whole } };
 
-	if (agent_self.silent ||
-	    mail_ask(&agent_self.targets->mail, memory_owners(agent_self.memory), &ask) < 0)
+	if (mail_ask(&agent_self.targets->mail, memory_owners(agent_self.memory), &ask) < 0)
 		return 0;
 	facts->pid = (uint32_t)ask.arg[0];
 	facts->tid = (uint32_t)ask.arg[1];
@@ -149,25 +145,10 @@ void agent_left(const struct task_facts *facts)
 
 /* --- what is seen from home only --- */
 
-static struct task_kin kin_known[TASK_FOREBEARS];
-static uint32_t kin_count;
-
-void agent_knows_kin(const struct task_kin *kin, uint32_t count)
-{
-	kin_count = count < TASK_FOREBEARS ? count : TASK_FOREBEARS;
-	memcpy(kin_known, kin, kin_count * sizeof(*kin));
-}
-
 static uint32_t kin_ask(struct task_facts *facts, int64_t of, struct task_kin *kin, uint32_t count)
 {
-	int64_t result;
+	int64_t result = agent_ask(MAIL_KIN, facts, (uintptr_t)kin, count, (uint64_t)of);
 
-	if (agent_self.silent && of == MAIL_KIN_FOREBEARS) {
-		count = count < kin_count ? count : kin_count;
-		memcpy(kin, kin_known, count * sizeof(*kin));
-		return count;
-	}
-	result = agent_ask(MAIL_KIN, facts, (uintptr_t)kin, count, (uint64_t)of);
 	return result < 0 ? 0 : (uint32_t)result;
 }
 

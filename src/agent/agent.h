@@ -16,7 +16,6 @@ struct memory;
 struct process;
 struct targets;
 struct task_facts;
-struct task_kin;
 struct task_outside;
 
 struct agent {
@@ -27,7 +26,6 @@ struct agent {
 	uint32_t home_pid;        /* ... and at the machine's home (map/owner.h); 0: not known */
 	bool abroad;              /* which is elsewhere */
 	bool filtered;            /* its system calls were, before the agent knew of filters */
-	bool silent;              /* whoever would answer waits for us */
 	uint32_t why;             /* enum agent_why */
 };
 
@@ -46,8 +44,6 @@ void agent_lodger(struct task_facts *facts, uint32_t ppid);
 void agent_name(struct task_facts *facts);
 /* The id at home of a thread or process that the asker's space has by this one; 0: not known. */
 uint32_t agent_home_id(struct task_facts *facts, uint32_t id);
-/* What a process that has just begun knows of its forebears, being silent. */
-void agent_knows_kin(const struct task_kin *kin, uint32_t count);
 int64_t agent_ask(enum mail_kind kind, struct task_facts *facts, uint64_t a, uint64_t b, uint64_t c);
 /* The process has looked at its code, as places_seen says, and places are left (targets.h) ... */
 void agent_looked(uint32_t waiting, uint32_t trapped);

@@ -207,6 +207,7 @@ static void leave(struct target_thread *thread, struct target_regs *regs, int32_
 		hook_exit(board, facts, regs, code, last);
 	if (board && last)
 		hook_child(board, hooks_facts(thread), regs, (int32_t)sys_call0(SYS_getppid), how);
+	task_leave(agent_self.targets->world->tasks, facts);
 	if (whole || lodger)
 		agent_left(facts);
 }

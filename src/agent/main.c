@@ -18,6 +18,7 @@
 #include "agent/held.h"
 #include "agent/hooks.h"
 #include "agent/libc.h"
+#include "agent/maps.h"
 #include "agent/probes.h"
 #include "agent/space.h"
 #include "helper/task.h"
@@ -95,9 +96,12 @@ static int agent_join(const struct agent_start *start, int64_t fd)
 	return got == at ? memory_enter(at) : -EEXIST;
 }
 
-static void call_supervisor(void)
+static int64_t ask_maps(char *text, size_t size)
 {
-	mail_ring(&agent_self.targets->mail);
+	struct task_facts facts;
+
+	hooks_ids(&facts);
+	return agent_ask(MAIL_MAPS, &facts, (uintptr_t)text, size, 0);
 }
 
 /* What this process is to the machine. */
@@ -109,13 +113,12 @@ static void agent_introduce(const struct agent_start *start)
 	agent_self = (struct agent){
 		.memory = (struct memory *)(uintptr_t)start->arena, .targets = targets,
 		.process = process, .pid = (uint32_t)sys_call0(SYS_getpid), .why = start->why,
-		.home_pid = start->pid, .silent = true,
+		.home_pid = start->pid,
 		.filtered = sys_call1(SYS_prctl, PR_GET_SECCOMP) != 0,
 		.abroad = owner_is_abroad(memory_owners((struct memory *)(uintptr_t)start->arena)),
 	};
-	owner_call = call_supervisor;
 	task_outside = &agent_outside;
-	agent_knows_kin(start->kin, (uint32_t)start->forebears);
+	maps_ask = ask_maps;
 	process_describe(process, true);
 	process->execs += start->why != AGENT_ATTACHED;
 }
@@ -132,17 +135,10 @@ static void agent_clear(void)
 	munmap(agent_self.memory, size);
 }
 
-int64_t agent_main(struct agent_start *start, int64_t arena_fd)
+static int agent_begin(const struct agent_start *start, int64_t arena_fd)
 {
-	int error;
+	int error = agent_join(start, arena_fd);
 
-	agent_auxv_set((const uint64_t(*)[2])start->auxv);
-	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE)) {
-		if (arena_fd >= 0)
-			sys_call1(SYS_close, arena_fd);
-		return -ENODEV; /* threads are found by it: owner_thread_pointer() */
-	}
-	error = agent_join(start, arena_fd);
 	if (error < 0)
 		return error;
 	agent_introduce(start);
@@ -159,8 +155,17 @@ int64_t agent_main(struct agent_start *start, int64_t arena_fd)
 	if (start->why != AGENT_ATTACHED)
 		hooks_began(start->exec_nr, start->exec_tid, start->ip, start->sp);
 	space_start();
-	agent_self.silent = false;
 	return 0;
+}
+
+int64_t agent_main(struct agent_start *start, int64_t arena_fd)
+{
+	agent_auxv_set((const uint64_t(*)[2])start->auxv);
+	if (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE)
+		return agent_begin(start, arena_fd);
+	if (arena_fd >= 0)
+		sys_call1(SYS_close, arena_fd);
+	return -ENODEV; /* threads are found by it: owner_thread_pointer() */
 }
 
 int64_t agent_thread(struct agent_start *start)

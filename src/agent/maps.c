@@ -78,22 +78,33 @@ static void each_line(char *text, size_t size, void (*call)(void *, const struct
 	}
 }
 
+int64_t (*maps_ask)(char *text, size_t size);
+
+/* Its length, or a negative errno. */
+static int64_t read_text(char *text, size_t size)
+{
+	int64_t fd = sys_call3(SYS_open, (uintptr_t)"/proc/self/maps", O_RDONLY | O_CLOEXEC, 0), got;
+	size_t held = 0;
+
+	if (fd < 0)
+		return maps_ask ? maps_ask(text, size) : fd;
+	while ((got = sys_call3(SYS_read, fd, text + held, size - held)) > 0)
+		held += (size_t)got;
+	sys_call1(SYS_close, fd);
+	return got < 0 ? got : (int64_t)held;
+}
+
 int maps_each(void (*call)(void *arg, const struct maps_line *line), void *arg)
 {
 	int64_t got = sys_call(SYS_mmap, 0, TEXT_SIZE, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, (uint64_t)-1, 0);
-	int64_t fd, size = 0;
-	size_t held = 0;
+	int64_t size;
 
 	if (got < 0)
 		return (int)got;
-	fd = sys_call3(SYS_open, (uintptr_t)"/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
-	while (fd >= 0 && held < TEXT_SIZE - 1 &&
-	       (size = sys_call3(SYS_read, fd, (uint64_t)got + held, TEXT_SIZE - 1 - held)) > 0)
-		held += (size_t)size;
-	if (fd >= 0)
-		sys_call1(SYS_close, fd);
-	each_line((char *)(uintptr_t)got, held, call, arg);
+	size = read_text((char *)(uintptr_t)got, TEXT_SIZE - 1);
+	if (size > 0)
+		each_line((char *)(uintptr_t)got, (size_t)size, call, arg);
 	sys_call2(SYS_munmap, got, TEXT_SIZE);
-	return (int)(fd < 0 ? fd : size < 0 ? size : 0);
+	return size < 0 ? (int)size : 0;
 }

@@ -8,6 +8,7 @@
 #define AGENT_MAPS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct maps_line {
@@ -17,6 +18,10 @@ struct maps_line {
 	bool shared;
 	const char *path;         /* of its file, or what it is; "": neither. Good until the call returns */
 };
+
+/* For a process without /proc: who has the text of its mappings, told where it goes and how much
+ * does. Its length, or a negative errno. */
+extern int64_t (*maps_ask)(char *text, size_t size);
 
 /* Calls each mapping, in order of address. The list is read as a whole before: mappings may be
  * changed. 0 or a negative errno. */

@@ -88,6 +88,14 @@ static struct process process_read(uint32_t pid)
 	return process;
 }
 
+/* A pid of another namespace is somebody else's here. */
+static struct process participant_read(const struct skep_participant *in)
+{
+	const struct process elsewhere = { .name = "in another namespace" };
+
+	return in->abroad ? elsewhere : process_read(in->pid);
+}
+
 static bool is_stopped(const struct process *process)
 {
 	return process->state == 'T' || process->state == 't';
@@ -153,7 +161,7 @@ static size_t others(struct skep_machine *machine, struct skep_participant *in)
 	size_t count = skep_machine_participants(machine, in, PARTICIPANTS), kept = 0;
 
 	for (size_t i = 0; i < count && i < PARTICIPANTS; i++)
-		if (in[i].pid != (uint32_t)getpid())
+		if (in[i].pid != (uint32_t)getpid() || in[i].abroad)
 			in[kept++] = in[i];
 	return kept;
 }
@@ -281,13 +289,14 @@ static void show_json(const struct skep_machine_info *info, const struct skep_pa
 	json_uint(&json, "programs", info->progs);
 	json_open(&json, "processes", '[');
 	for (size_t i = 0; i < count; i++) {
-		struct process process = process_read(in[i].pid);
+		struct process process = participant_read(&in[i]);
 
 		json_open(&json, NULL, '{');
 		json_uint(&json, "pid", in[i].pid);
 		json_text(&json, "name", process.name);
 		json_bool(&json, "stopped", is_stopped(&process));
 		json_uint(&json, "cpus", in[i].cpus);
+		json_bool(&json, "abroad", in[i].abroad);
 		json_bool(&json, "holds_memory", in[i].holds_memory);
 		json_bool(&json, "holds_lock", in[i].holds_lock);
 		json_close(&json, '}');
@@ -298,7 +307,7 @@ static void show_json(const struct skep_machine_info *info, const struct skep_pa
 
 static void show_process(const struct skep_participant *in)
 {
-	struct process process = process_read(in->pid);
+	struct process process = participant_read(in);
 
 	printf("    %-8u %s", in->pid, process.name);
 	if (is_stopped(&process))

@@ -197,11 +197,18 @@ struct task_entry {
 	struct own_cred cred;
 };
 
+/* What a thread does about signals: a bit for each, from 1. */
+struct task_signals {
+	uint64_t pending, pending_group, blocked, ignored, caught;
+};
+
 /* What is told of a process by who can see it. */
 struct task_kin {
 	uint32_t pid, ppid;
 	struct own_cred cred;
 	char comm[16];
+	struct task_signals signals;
+	bool tells_signals;
 };
 
 /* A process or thread as /proc tells here. False: there is none. */
@@ -222,6 +229,10 @@ extern const struct task_outside *task_outside; /* NULL: nobody */
 
 /* In the arena; NULL when that is full. */
 struct task_table *task_table_new(struct memory *memory, unsigned vcpus);
+/* The thread has ended, or is about to: its record is free. Of no table, none is. */
+void task_leave(struct task_table *table, const struct task_facts *facts);
+/* The records of those that are gone are free. For who is at home. */
+void task_table_tidy(struct task_table *table);
 /*
  * The record of the calling thread, as things are now; NULL when more threads than
  * records are alive. facts may be NULL. What it points to besides tasks and cred is
@@ -229,12 +240,10 @@ struct task_table *task_table_new(struct memory *memory, unsigned vcpus);
  */
 struct own_task *task_current(struct task_table *table, struct task_facts *facts,
 			      struct vcpu *cpu);
-/* What a thread does about signals: a bit for each, from 1. False: /proc does not tell. */
-struct task_signals {
-	uint64_t pending, pending_group, blocked, ignored, caught;
-};
-bool task_signals(struct task_signals *to, uint32_t tid);
-/* Any process or thread, by the id it has for the thread of facts; without forebears. */
+/* What a process or thread does about signals, by the id it has for the thread of facts. False: that
+ * is not told. */
+bool task_signals(struct task_signals *to, struct task_facts *facts, uint32_t id);
+/* Any such; without forebears. For a thread abroad, 0 is the parent of its process. */
 void task_describe(struct task_entry *entry, struct task_facts *facts, uint32_t pid);
 
 /* Points the current task's mm, files, fs and nsproxy to where a look makes them. */

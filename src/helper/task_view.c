@@ -156,20 +156,6 @@ static bool is_outside(const struct task_facts *facts)
 	return facts && facts->abroad && task_outside;
 }
 
-bool task_signals(struct task_signals *to, uint32_t tid)
-{
-	char text[2048];
-
-	if (read_status(tid, text, sizeof(text)) == 0 || !strstr(text, "\nSigCgt:"))
-		return false;
-	*to = (struct task_signals){
-		.pending = mask_of(text, "\nSigPnd:"), .pending_group = mask_of(text, "\nShdPnd:"),
-		.blocked = mask_of(text, "\nSigBlk:"), .ignored = mask_of(text, "\nSigIgn:"),
-		.caught = mask_of(text, "\nSigCgt:"),
-	};
-	return true;
-}
-
 bool task_kin_of(uint32_t pid, struct task_kin *kin)
 {
 	char text[2048];
@@ -179,7 +165,31 @@ bool task_kin_of(uint32_t pid, struct task_kin *kin)
 	read_name(text, kin->comm);
 	task_read_cred(text, &kin->cred);
 	kin->ppid = task_line(text, "\nPPid:", 0, 0);
+	kin->tells_signals = strstr(text, "\nSigCgt:") != NULL;
+	kin->signals = (struct task_signals){
+		.pending = mask_of(text, "\nSigPnd:"), .pending_group = mask_of(text, "\nShdPnd:"),
+		.blocked = mask_of(text, "\nSigBlk:"), .ignored = mask_of(text, "\nSigIgn:"),
+		.caught = mask_of(text, "\nSigCgt:"),
+	};
 	return size > 0;
+}
+
+/* By the id it has for the thread of facts. */
+static bool find_kin(uint32_t id, struct task_facts *facts, struct task_kin *kin)
+{
+	if (!is_outside(facts))
+		return task_kin_of(id, kin);
+	return task_outside->kin(facts, id == task_own_pid(facts) ? -1 : (int64_t)id, kin, 1) == 1;
+}
+
+bool task_signals(struct task_signals *to, struct task_facts *facts, uint32_t id)
+{
+	struct task_kin kin;
+	bool told = find_kin(id, facts, &kin) && kin.tells_signals;
+
+	if (told)
+		*to = kin.signals;
+	return told;
 }
 
 uint32_t task_kin_read(uint32_t pid, struct task_kin *kin, uint32_t count)
@@ -236,14 +246,10 @@ static void read_forebears(struct slot *slot, struct task_facts *facts, uint32_t
 void task_describe(struct task_entry *entry, struct task_facts *facts, uint32_t pid)
 {
 	struct task_kin kin = { 0 };
-	bool self = pid == task_own_tid(facts);
-	int64_t of = self || pid == task_own_pid(facts) ? -1 : (int64_t)pid;
 
 	*entry = (struct task_entry){ 0 };
-	if (!is_outside(facts))
-		task_kin_of(pid, &kin);
-	else if (task_outside->kin(facts, of, &kin, 1) && self)
-		kin.pid = facts->tid;
+	if (!find_kin(pid, facts, &kin) && !is_outside(facts))
+		kin.pid = pid;
 	fill_entry(entry, &kin);
 }
 
@@ -420,6 +426,30 @@ static struct slot *claim_slot(struct task_table *table, struct task_facts *fact
 		}
 	}
 	return NULL;
+}
+
+static void free_slot(struct slot *slot, uint32_t owner)
+{
+	__atomic_compare_exchange_n(&slot->owner, &owner, 0, false, __ATOMIC_ACQ_REL,
+				    __ATOMIC_RELAXED);
+}
+
+void task_leave(struct task_table *table, const struct task_facts *facts)
+{
+	struct slot *slot = table ? find_slot(table, task_tid(facts)) : NULL;
+
+	if (slot)
+		free_slot(slot, task_tid(facts));
+}
+
+void task_table_tidy(struct task_table *table)
+{
+	for (unsigned i = 0; table && i < SLOTS; i++) {
+		uint32_t owner = __atomic_load_n(&table->slots[i].owner, __ATOMIC_RELAXED);
+
+		if (owner && sys_call4(SYS_kill, owner, 0, 0, 0) == -ESRCH)
+			free_slot(&table->slots[i], owner);
+	}
 }
 
 struct own_task *task_current(struct task_table *table, struct task_facts *facts,

@@ -17,8 +17,6 @@
 
 #include <stdint.h>
 
-#include "helper/task.h"
-
 #define AGENT_SPAN (16ull << 20)
 #define AGENT_MAGIC 0x37304147454b53ull /* "SKEGA07" */
 
@@ -77,8 +75,6 @@ struct agent_start {
 	uint64_t orphan;         /* stop: only if nobody serves its machine's targets; else -EBUSY */
 	uint64_t space;          /* where the process is, started, and the top of its stack, as the */
 	uint64_t began, image;   /* supervisor sees them; 0: as it finds (map/owner.h) */
-	uint64_t forebears;      /* how many of kin are known */
-	struct task_kin kin[TASK_FOREBEARS]; /* of a process abroad */
 	uint64_t auxv[AGENT_AUXV][2]; /* the process's own, ended by AT_NULL */
 	char arena_path[AGENT_PATH];  /* to open the arena's file by */
 };

@@ -235,7 +235,7 @@ static __attribute__((noinline)) void tell_signal_sent(struct board *board,
 							      : task_own_tid(facts));
 	if (own == leaving)
 		return;
-	signal.result = context_signal_result(&signal, leaving);
+	signal.result = context_signal_result(&signal, facts, leaving);
 	hook_signal(board, facts, regs, &signal);
 }
 
@@ -420,12 +420,14 @@ void hook_child(struct board *board, struct task_facts *facts, struct target_reg
 				      .group = true };
 	struct task_signals its;
 
-	if (!list_at(&board->event[EVENT_SIGNAL]) || parent <= 0)
+	/* Abroad, none is one that is elsewhere. */
+	if (!list_at(&board->event[EVENT_SIGNAL]) || parent < 0 ||
+	    (parent == 0 && !(facts && facts->abroad)))
 		return;
 	/* Who has said that it does not want to know is not told. */
-	if (task_signals(&its, (uint32_t)parent) && (its.ignored >> (SIGCHLD - 1) & 1))
+	if (task_signals(&its, facts, (uint32_t)parent) && (its.ignored >> (SIGCHLD - 1) & 1))
 		return;
-	signal.result = context_signal_result(&signal, false);
+	signal.result = context_signal_result(&signal, facts, false);
 	hook_signal(board, facts, regs, &signal);
 }
 

@@ -227,14 +227,15 @@ bool context_sent_signal(const struct target_regs *regs, struct hook_signal *sig
 	return signal->pid > 0 && signal->sig > 0 && signal->sig <= SIGNAL_LAST;
 }
 
-int32_t context_signal_result(const struct hook_signal *signal, bool sent)
+int32_t context_signal_result(const struct hook_signal *signal, struct task_facts *facts,
+			      bool sent)
 {
 	/* Those that nothing happens for: SIGCHLD, SIGCONT, SIGURG, SIGWINCH. */
 	static const uint64_t no_matter = 1ull << 16 | 1ull << 17 | 1ull << 22 | 1ull << 27;
 	const uint64_t bit = 1ull << (signal->sig - 1);
 	struct task_signals its;
 
-	if (!task_signals(&its, (uint32_t)signal->pid))
+	if (!task_signals(&its, facts, (uint32_t)signal->pid))
 		return SIGNAL_DELIVERED;
 	if (!(its.blocked & bit) &&
 	    ((its.ignored & bit) || ((no_matter & bit) && !(its.caught & bit))))

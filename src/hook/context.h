@@ -130,7 +130,8 @@ void context_signal(struct signal_record *record, const struct hook_signal *sign
 bool context_sent_signal(const struct target_regs *regs, struct hook_signal *signal);
 bool context_sends_signal(uint32_t nr);
 /* Whether it gets there, as the kernel's tracepoint says it: before (or after) it is sent. */
-int32_t context_signal_result(const struct hook_signal *signal, bool sent);
+int32_t context_signal_result(const struct hook_signal *signal, struct task_facts *facts,
+			      bool sent);
 /* Those that are meant to leave a core behind. */
 bool context_wants_core(int sig);
 /* The result of a call that a signal has interrupted, for whom the caller's is -EINTR. */

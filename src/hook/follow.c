@@ -23,8 +23,6 @@
 #include <unistd.h>
 
 #include "base/base.h"
-#include "helper/task.h"
-#include "hook/asker.h"
 #include "hook/gain.h"
 #include "hook/spaces.h"
 #include "hook/trace.h"
@@ -82,6 +80,14 @@ bool follow_holds(pid_t tid)
 	return access(path, F_OK) == 0;
 }
 
+bool follow_is_over(pid_t pid)
+{
+	char path[40], link[2];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	return readlink(path, link, sizeof(link)) < 0 && errno == ENOENT;
+}
+
 /* A thread could not be seized. */
 void follow_refuse_seize(struct process *process, pid_t tid, int error)
 {
@@ -89,7 +95,10 @@ void follow_refuse_seize(struct process *process, pid_t tid, int error)
 
 	if (process && tracer)
 		process->tracer = tracer;
-	follow_refuse(process, tracer ? WHYNOT_TRACED : WHYNOT_DENIED, error);
+	if (!follow_is_over(tid))
+		follow_refuse(process, tracer ? WHYNOT_TRACED : WHYNOT_DENIED, error);
+	else if (process && process->pid == (uint32_t)tid)
+		process_leave(process);
 }
 
 /* What inject_start() said, as a reason. */
@@ -184,7 +193,8 @@ static void let_go(struct follower *follower, pid_t pid, pid_t tid)
 		pthread_mutex_unlock(&follower->holding);
 }
 
-static int64_t serve_will_exec(struct follower *follower, struct mail_message *message)
+static int64_t serve_will_exec(struct follower *follower, struct mail_message *message,
+			       uint64_t asker)
 {
 	pid_t pid = (pid_t)message->pid, tid = (pid_t)message->tid;
 	struct watch *watch = watch_find(follower, 0);
@@ -192,6 +202,7 @@ static int64_t serve_will_exec(struct follower *follower, struct mail_message *m
 	char name[4096] = "", path[4200];
 	int error;
 
+	(void)asker;
 	if (trace_read_string(pid, message->arg[1], name, sizeof(name)) < 0)
 		return MAIL_NOT_FOLLOWED; /* the call will fail of it */
 	program_path(path, sizeof(path), pid, (int)message->arg[0], name);
@@ -219,12 +230,14 @@ static int64_t serve_will_exec(struct follower *follower, struct mail_message *m
 }
 
 /* The call returned: the process goes on as what it was. */
-static int64_t serve_exec_failed(struct follower *follower, struct mail_message *message)
+static int64_t serve_exec_failed(struct follower *follower, struct mail_message *message,
+				 uint64_t asker)
 {
 	struct watch *watch = watch_find(follower, (pid_t)message->tid);
 	struct process *process = process_find(follower->targets, message->pid);
 	struct trace_event event;
 
+	(void)asker;
 	if (process) {
 		process->whynot = WHYNOT_NONE;
 		process->error = 0;
@@ -241,51 +254,11 @@ static int64_t serve_exec_failed(struct follower *follower, struct mail_message 
 	return 0;
 }
 
-static int64_t serve_scan_file(struct follower *follower, struct mail_message *message)
+static int64_t serve_scan_file(struct follower *follower, struct mail_message *message,
+			       uint64_t asker)
 {
+	(void)asker;
 	return scan_files(follower, (pid_t)message->tid, (int)message->arg[2]);
-}
-
-static int64_t serve_space(struct follower *follower, struct mail_message *message)
-{
-	return spaces_read(follower->spaces, (pid_t)message->pid, message->arg[0], message->arg[1],
-			   message->arg[2] != 0);
-}
-
-/* A process that begins abroad is known from now on by its pid here. */
-static int64_t serve_name(struct follower *follower, struct mail_message *message)
-{
-	if (message->arg[0])
-		owner_rename(memory_owners(follower->memory), follower->asker, message->pid);
-	message->arg[0] = message->pid;
-	message->arg[1] = message->tid;
-	message->arg[2] = trace_status((pid_t)message->pid, "PPid:");
-	return 0;
-}
-
-static int64_t serve_kin(struct follower *follower, struct mail_message *message)
-{
-	struct task_kin kin[TASK_FOREBEARS];
-	uint32_t room = (uint32_t)MIN(message->arg[1], (uint64_t)TASK_FOREBEARS), count;
-	int64_t of = (int64_t)message->arg[2];
-	int error;
-
-	(void)follower;
-	if (of == MAIL_KIN_FOREBEARS)
-		count = task_kin_read(message->pid, kin, room);
-	else if (of == MAIL_KIN_SELF)
-		count = task_kin_of(message->pid, kin);
-	else
-		count = task_kin_of((uint32_t)asker_knows((pid_t)message->pid, (uint32_t)of), kin);
-	count = MIN(count, room);
-	error = count ? trace_write((pid_t)message->pid, message->arg[0], kin, count * sizeof(*kin)) : 0;
-	return error < 0 ? error : (int64_t)count;
-}
-
-static int64_t serve_gone(struct follower *follower, struct mail_message *message)
-{
-	(void)follower;
-	return message->arg[0] > 0 && kill((pid_t)message->arg[0], 0) < 0 && errno == ESRCH;
 }
 
 /* Any thread may make the call; after it there is one, with the process's id. */
@@ -321,62 +294,21 @@ static void watch_look(struct follower *follower, struct watch *watch)
 
 /* --- the follower's thread: its round --- */
 
-typedef int64_t serve_fn(struct follower *follower, struct mail_message *message);
-
 static serve_fn *const serve[MAIL_KINDS] = {
 	[MAIL_WILL_EXEC] = serve_will_exec,
 	[MAIL_EXEC_FAILED] = serve_exec_failed,
 	[MAIL_SCAN_FILE] = serve_scan_file,
-	[MAIL_SPACE] = serve_space,
-	[MAIL_NAME] = serve_name,
-	[MAIL_KIN] = serve_kin,
-	[MAIL_GONE] = serve_gone,
 };
-
-/* Whoever is not found in its memory has not asked: nobody else is stopped in its place. */
-static int64_t serve_question(struct follower *follower, struct mail_message *message)
-{
-	bool known = !message->abroad;
-	uint32_t pid = message->pid;
-
-	if (message->kind >= MAIL_KINDS || !serve[message->kind])
-		return -ENOSYS;
-	if (!asker_find(message)) {
-		if (message->kind != MAIL_WILL_EXEC)
-			return -EPERM;
-		follow_refuse(known ? process_find(follower->targets, pid) : NULL, WHYNOT_DENIED,
-			      -EPERM);
-		return MAIL_NOT_FOLLOWED;
-	}
-	return serve[message->kind](follower, message);
-}
-
-static void serve_mail(struct follower *follower)
-{
-	struct mail_slot *slot;
-
-	for (uint32_t at = 0; (slot = mail_next(&follower->targets->mail, &at)); at++) {
-		struct mail_message message = slot->message;
-		int64_t answer;
-
-		follower->asker = __atomic_load_n(&slot->owner, __ATOMIC_ACQUIRE);
-		answer = serve_question(follower, &message);
-		memcpy(slot->message.arg, message.arg, sizeof(message.arg));
-		mail_answer(slot, answer);
-	}
-}
 
 /* Now and then: who ended without a word, and what they left behind. */
 static void sweep(struct follower *follower)
 {
-	struct owner_table *owners = memory_owners(follower->memory);
 	uint64_t now = owner_clock();
 
-	if (now - follower->swept < 100000000 && !__atomic_load_n(&owners->called, __ATOMIC_ACQUIRE))
+	if (now - follower->swept < 100000000)
 		return;
 	follower->swept = now;
-	owner_answer(owners, asker_is_gone, NULL);
-	mail_sweep(&follower->targets->mail, owners);
+	mail_sweep(&follower->targets->mail, memory_owners(follower->memory));
 	targets_sweep(follower->targets);
 }
 
@@ -425,6 +357,7 @@ static void *follower_main(void *arg)
 {
 	struct follower *follower = arg;
 	struct mail *mail = &follower->targets->mail;
+	bool settled;
 
 	prctl(PR_SET_NAME, "skep-follow");
 	prctl(PR_SET_TIMERSLACK, 1);
@@ -432,14 +365,16 @@ static void *follower_main(void *arg)
 	while (!__atomic_load_n(&follower->stop, __ATOMIC_ACQUIRE)) {
 		uint32_t bell = __atomic_load_n(&mail->bell, __ATOMIC_ACQUIRE);
 
-		serve_mail(follower);
+		follow_serve(follower, serve, ~ANSWERED);
 		for (unsigned i = 0; follower->watched && i < WATCHED; i++)
 			if (follower->watch[i].tid)
 				watch_look(follower, &follower->watch[i]);
 		sweep(follower);
 		reach(follower);
-		mail_wait(mail, bell, round_length(follower));
+		settled = trace_settle();
+		mail_wait(mail, bell, settled ? round_length(follower) : 1000000);
 	}
+	trace_settle_for(100);
 	return NULL; /* the kernel lets go of whom this thread holds */
 }
 
@@ -453,7 +388,12 @@ static int follower_start_thread(struct follower *follower)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&follower->thread, NULL, follower_main, follower);
+	error = -answers_begin(follower);
+	if (error == 0) {
+		error = pthread_create(&follower->thread, NULL, follower_main, follower);
+		if (error != 0)
+			answers_end(follower);
+	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	follower->started = error == 0;
 	return -error;
@@ -508,6 +448,7 @@ void follower_free(struct follower *follower)
 	__atomic_store_n(&follower->stop, 1, __ATOMIC_RELEASE);
 	mail_ring(&follower->targets->mail);
 	pthread_join(follower->thread, NULL);
+	answers_end(follower);
 	mail_close(&follower->targets->mail);
 	reach_done(&follower->reach);
 	pthread_mutex_destroy(&follower->holding);
@@ -595,6 +536,7 @@ pid_t follower_spawn(struct follower *follower, char *const argv[])
 				 (struct inject){ .why = AGENT_SPAWNED, .pid = pid,
 						  .exec_nr = SYS_execve, .exec_tid = pid });
 			trace_detach(pid, 0);
+			trace_settle_for(100);
 		}
 		if (error == 0)
 			error = spawn_result(told[0], pid);

@@ -33,7 +33,7 @@ struct follower {
 	struct spaces *spaces;
 	uint64_t device, inode;  /* of the arena's file */
 	uint64_t began;          /* whom records before that are of, others followed */
-	pthread_t thread;
+	pthread_t thread, answers, judge;
 	bool started;
 	uint32_t stop;           /* atomic */
 	struct watch watch[WATCHED]; /* the thread's own */
@@ -42,7 +42,6 @@ struct follower {
 	pthread_mutex_t holding; /* a thread that attaches or detaches has it */
 	uint64_t swept;
 	struct mail_life life;   /* of the thread */
-	uint64_t asker;          /* owner word of whose question is being answered */
 	follower_scan_fn *scan;  /* NULL: nobody reads files */
 	void *scan_arg;
 };
@@ -55,7 +54,25 @@ void follow_refuse(struct process *process, enum process_whynot whynot, int erro
 void follow_refuse_seize(struct process *process, pid_t tid, int error);
 /* Whether another thread of ours traces that one. */
 bool follow_holds(pid_t tid);
+/* It has ended, or is about to: it has no memory any more. */
+bool follow_is_over(pid_t pid);
 /* The agent into a process whose first thread is held. */
 int follow_bring_in(struct follower *follower, struct process *process, struct inject what);
+
+/* --- questions --- */
+
+/* asker: the owner word of who asks, whose pid and tid in the message are those here. */
+typedef int64_t serve_fn(struct follower *follower, struct mail_message *message, uint64_t asker);
+
+/* Those that answer.c has a thread for. */
+#define ANSWERED (MAIL_BIT(MAIL_SPACE) | MAIL_BIT(MAIL_NAME) | MAIL_BIT(MAIL_KIN) | \
+		  MAIL_BIT(MAIL_MAPS) | MAIL_BIT(MAIL_GONE))
+
+/* Answers what has been asked of these kinds, by the table's rows. */
+void follow_serve(struct follower *follower, serve_fn *const *table, uint32_t kinds);
+
+/* The threads of answer.c. 0 or a negative errno; and their end, which stops all. */
+int answers_begin(struct follower *follower);
+void answers_end(struct follower *follower);
 
 #endif

@@ -24,7 +24,7 @@
 #include "hook/trace.h"
 #include "map/owner.h"
 
-enum { LOOK_NS = 50000 };
+enum { LOOK_NS = 50000, SETTLE_MS = 100 };
 
 /* The next look at a thread that is being stopped. 0: it is; 1: not yet. */
 static int hold_look(pid_t tid)
@@ -62,6 +62,8 @@ int hold_one(pid_t tid, uint64_t ns)
 			return -ETIMEDOUT;
 		nanosleep(&pause, NULL);
 	}
+	if (state < 0)
+		trace_detach(tid, 0);
 	return state;
 }
 
@@ -205,6 +207,7 @@ void hold_release(struct hold *hold)
 		    event.stop == TRACE_SIGNAL)
 			trace_detach(hold->tids.items[i], event.signal);
 	hold_give_up(hold);
+	trace_settle_for(SETTLE_MS);
 	vec_done(&hold->tids);
 	vec_done(&hold->asked);
 }

@@ -40,7 +40,7 @@ extern const uint8_t loader_map[], loader_pair[], loader_take[], loader_unmap[],
 __asm__(".pushsection .rodata\n"
 	".hidden loader_map, loader_pair, loader_take, loader_unmap, loader_end\n"
 	"loader_map:\n"
-	"	mov $-1, %r13\n"  /* the arena's descriptor: not known */
+	"	mov $-1, %r13\n"  /* no descriptor of the arena's */
 	"	mov $257, %eax\n" /* openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC) */
 	"	mov $-100, %rdi\n"
 	"	lea 560(%rbx), %rsi\n"
@@ -100,50 +100,50 @@ __asm__(".pushsection .rodata\n"
 	"	mov $-1, %r8\n"
 	"	xor %r9d, %r9d\n"
 	"	syscall\n"
-	"	mov %rax, %rbp\n"
 	"	test %rax, %rax\n"
 	"	js 9b\n"
+	"	mov %rax, %r15\n"
 	"	mov $53, %eax\n" /* socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) */
 	"	mov $1, %edi\n"
 	"	mov $0x80001, %esi\n"
 	"	xor %edx, %edx\n"
-	"	mov %rbp, %r10\n"
+	"	mov %r15, %r10\n"
 	"	syscall\n"
 	"	mov %rax, %r12\n"
-	"	mov %rbp, %rax\n"
+	"	mov %r15, %rax\n"
 	"	test %r12, %r12\n"
 	"	jns 9b\n"
 	"	mov $11, %eax\n" /* munmap(parcel, 4096) */
-	"	mov %rbp, %rdi\n"
+	"	mov %r15, %rdi\n"
 	"	mov $4096, %esi\n"
 	"	syscall\n"
 	"	jmp 8b\n"
 	"loader_take:\n"
+	"	mov %rbp, %r15\n"
 	"	mov $47, %eax\n" /* recvmsg(pair[0], message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) */
-	"	mov (%rbp), %edi\n"
-	"	lea 8(%rbp), %rsi\n"
+	"	mov (%r15), %edi\n"
+	"	lea 8(%r15), %rsi\n"
 	"	mov $0x40000040, %edx\n"
 	"	syscall\n"
 	"	mov %rax, %r12\n"
 	"	mov $3, %eax\n"
-	"	mov (%rbp), %edi\n"
+	"	mov (%r15), %edi\n"
 	"	syscall\n"
 	"	mov $3, %eax\n"
-	"	mov 4(%rbp), %edi\n"
+	"	mov 4(%r15), %edi\n"
 	"	syscall\n"
-	"	movslq 96(%rbp), %r14\n"
-	"	movslq 100(%rbp), %r13\n"
+	"	movslq 96(%r15), %rbp\n"
+	"	movslq 100(%r15), %r13\n"
 	"	mov $11, %eax\n" /* munmap(parcel, 4096) */
-	"	mov %rbp, %rdi\n"
+	"	mov %r15, %rdi\n"
 	"	mov $4096, %esi\n"
 	"	syscall\n"
 	"	test %r12, %r12\n"
 	"	js 8b\n"
-	"	mov %r14, %rbp\n"
 	"	test %r13, %r13\n"
 	"	jns 1b\n"
 	"	mov $-24, %r12\n" /* EMFILE: there was no room for both */
-	"	mov %r14, %r13\n"
+	"	mov %rbp, %r13\n"
 	"	jmp 7b\n"
 	"loader_unmap:\n"
 	"	mov $11, %eax\n" /* munmap(base, size) */
@@ -328,10 +328,8 @@ static void fill_name(struct agent_start *start, pid_t pid)
 
 	snprintf(digits, sizeof(digits), "%d", (int)pid);
 	start->space = owner_space_read(digits);
-	if (start->space == owner_space())
-		return;
-	owner_describe((uint32_t)pid, &start->began, &start->image);
-	start->forebears = task_kin_read((uint32_t)pid, start->kin, TASK_FOREBEARS);
+	if (start->space != owner_space())
+		owner_describe((uint32_t)pid, &start->began, &start->image);
 }
 
 /* A loader over the page that the thread is in. */
@@ -429,6 +427,7 @@ static int prepare_parcel(pid_t tid, uint64_t at, struct parcel *parcel)
 {
 	int error = trace_read(tid, at, parcel->pair, sizeof(parcel->pair));
 
+
 	parcel->message.msg_iov = (void *)(uintptr_t)(at + offsetof(struct parcel, byte));
 	parcel->message.msg_iovlen = 1;
 	parcel->message.msg_control = (void *)(uintptr_t)(at + offsetof(struct parcel, control));
@@ -440,8 +439,8 @@ static int prepare_parcel(pid_t tid, uint64_t at, struct parcel *parcel)
 }
 
 /*
- * A process in a namespace of its own, or under another root, may not find or not open what
- * we have open. It makes a pair of sockets, of which we take one end.
+ * A process in a namespace of its own, or under another root, or of another user, may not find
+ * or not open what we have open. It makes a pair of sockets, of which we take one end.
  */
 static int start_by_socket(const struct injector *injector, pid_t tid, struct loader *loader,
 			   pid_t pid)

@@ -61,7 +61,7 @@ static void slot_free(struct mail_slot *slot)
 void mail_ring(struct mail *mail)
 {
 	__atomic_fetch_add(&mail->bell, 1, __ATOMIC_ACQ_REL);
-	word_wake(&mail->bell);
+	sys_call3(SYS_futex, &mail->bell, FUTEX_WAKE, INT32_MAX); /* whoever it is for */
 }
 
 /* NULL: nobody answers. */
@@ -154,16 +154,22 @@ void mail_close(struct mail *mail)
 		word_wake(&mail->slot[i].state);
 }
 
-struct mail_slot *mail_next(struct mail *mail, uint32_t *at)
+struct mail_slot *mail_next(struct mail *mail, uint32_t *at, uint32_t kinds)
 {
 	for (; *at < MAIL_SLOTS; ++*at) {
 		struct mail_slot *slot = &mail->slot[*at];
 		uint32_t asked = MAIL_ASKED;
 
-		if (__atomic_load_n(&slot->state, __ATOMIC_RELAXED) == MAIL_ASKED &&
-		    __atomic_compare_exchange_n(&slot->state, &asked, MAIL_SERVING, false,
-						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) != MAIL_ASKED ||
+		    !(MAIL_BIT(slot->message.kind) & kinds) ||
+		    !__atomic_compare_exchange_n(&slot->state, &asked, MAIL_SERVING, false,
+						 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			continue;
+		if (MAIL_BIT(slot->message.kind) & kinds)
 			return slot;
+		/* It is another's by now, who asks something else. */
+		__atomic_store_n(&slot->state, MAIL_ASKED, __ATOMIC_RELEASE);
+		mail_ring(mail);
 	}
 	return NULL;
 }

@@ -30,6 +30,7 @@ enum mail_kind {
 			   * for it: pid, tid and its parent's pid */
 	MAIL_KIN,         /* arg: where struct task_kin go, how many, of whom (enum mail_kin; or the
 			   * id of a process or thread in the asker's space); how many there are */
+	MAIL_MAPS,        /* arg: where the text of /proc/PID/maps goes, how much does: its length */
 	MAIL_GONE,        /* arg: id of a thread at home: whether there is none such */
 	MAIL_KINDS,
 };
@@ -99,10 +100,12 @@ struct mail_life {
 void mail_live(struct mail *mail, struct mail_life *life);
 /* Nobody answers any more; whoever waits learns it. */
 void mail_close(struct mail *mail);
-/* The next question, to be answered; NULL: none. *at goes on after the last. */
-struct mail_slot *mail_next(struct mail *mail, uint32_t *at);
+/* The next question of these kinds, to be answered; NULL: none. *at goes on after the last. */
+#define MAIL_BIT(kind) (UINT32_C(1) << ((kind) < 31u ? (kind) : 31u))
+#define MAIL_ANY UINT32_MAX
+struct mail_slot *mail_next(struct mail *mail, uint32_t *at, uint32_t kinds);
 void mail_answer(struct mail_slot *slot, int64_t answer);
-/* Waits until the bell is no longer as seen, at most for so long. */
+/* Several threads may wait. Waits until the bell is no longer as seen, at most for so long. */
 void mail_wait(struct mail *mail, uint32_t seen, uint64_t ns);
 /* Ends the wait. */
 void mail_ring(struct mail *mail);

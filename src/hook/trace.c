@@ -15,7 +15,10 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "base/base.h"
 
 #define CS_32 0x23 /* the code segment of 32-bit programs */
 
@@ -42,9 +45,53 @@ int trace_interrupt(pid_t tid)
 	return (int)trace_call(PTRACE_INTERRUPT, tid, 0, 0);
 }
 
+/* Those of this thread that it could not let go of. */
+static _Thread_local struct {
+	VEC(pid_t) tids;
+} late;
+
 int trace_detach(pid_t tid, int signal)
 {
-	return (int)trace_call(PTRACE_DETACH, tid, 0, (uint64_t)signal);
+	int error = (int)trace_call(PTRACE_DETACH, tid, 0, (uint64_t)signal);
+	pid_t *place = error == -ESRCH ? vec_push(&late.tids) : NULL;
+
+	if (place)
+		*place = tid;
+	return error;
+}
+
+/* Whether it need not be looked at again. A stop that comes after all is let go of. */
+static bool late_look(pid_t tid)
+{
+	struct trace_event event;
+	int error = trace_wait(tid, false, &event);
+
+	if (error < 0 || event.stop == TRACE_GONE)
+		return true;
+	return event.stop != TRACE_NONE &&
+	       trace_call(PTRACE_DETACH, tid, 0,
+			  event.stop == TRACE_SIGNAL ? (uint64_t)event.signal : 0) == 0;
+}
+
+bool trace_settle(void)
+{
+	for (size_t i = 0; i < late.tids.count;) {
+		if (late_look(late.tids.items[i]))
+			late.tids.items[i] = late.tids.items[--late.tids.count];
+		else
+			i++;
+	}
+	if (late.tids.count == 0)
+		vec_done(&late.tids);
+	return late.tids.count == 0;
+}
+
+void trace_settle_for(uint32_t ms)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	for (; !trace_settle() && ms > 0; ms--)
+		nanosleep(&pause, NULL);
 }
 
 int trace_continue(pid_t tid, int signal)
@@ -224,6 +271,53 @@ int trace_read_string(pid_t pid, uint64_t at, char *text, size_t size)
 		done += to.iov_len;
 	}
 	return -ENAMETOOLONG;
+}
+
+static bool append(struct text *text, const char *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		char *place = vec_push(text);
+
+		if (!place)
+			return false;
+		*place = bytes[i];
+	}
+	return true;
+}
+
+/* The kernel writes names of files as this process would find them; the target finds them
+ * without what its root is called here. */
+static bool append_line(struct text *text, const char *line, const char *root, size_t length)
+{
+	const char *path = strchr(line, '/');
+	size_t head = path ? (size_t)(path - line) : strlen(line);
+
+	if (path && strncmp(path, root, length) == 0 && path[length] == '/')
+		path += length;
+	return append(text, line, head) && (!path || append(text, path, strlen(path)));
+}
+
+int trace_maps(pid_t pid, struct text *text)
+{
+	char path[40], root[4096], *line = NULL;
+	ssize_t length;
+	size_t size = 0;
+	bool good = true;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)pid);
+	length = readlink(path, root, sizeof(root));
+	length = length <= 1 ? 0 : length;
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	while (good && getline(&line, &size, file) >= 0)
+		good = append_line(text, line, root, (size_t)length);
+	good = good && append(text, "", 1);
+	free(line);
+	fclose(file);
+	return good ? 0 : -ENOMEM;
 }
 
 uint32_t trace_status(pid_t tid, const char *field)

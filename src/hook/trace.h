@@ -35,8 +35,14 @@ struct trace_event {
 /* Begins; the thread runs on. -EPERM: not ours, or traced already. */
 int trace_seize(pid_t tid);
 int trace_interrupt(pid_t tid);
-/* Ends, with the signal it was stopped for, or 0. Only of a stopped thread. */
+/*
+ * Ends, with the signal it was stopped for, or 0. A thread that is not stopped (-ESRCH) has been
+ * killed, and is not over for its parent until its tracer has seen its end: trace_settle().
+ */
 int trace_detach(pid_t tid, int signal);
+/* Looks at those of the calling thread, now or for so long; whether there are none left. */
+bool trace_settle(void);
+void trace_settle_for(uint32_t ms);
 /* Lets it run to its next stop. */
 int trace_continue(pid_t tid, int signal);
 /* Leaves it stopped with its process, until that is continued. */
@@ -57,6 +63,14 @@ int trace_read(pid_t tid, uint64_t at, void *bytes, size_t size);
 int trace_write(pid_t tid, uint64_t at, const void *bytes, size_t size);
 /* A number of a line of /proc/PID/status; 0: it is not told. */
 uint32_t trace_status(pid_t tid, const char *field);
+struct text {
+	char *items;
+	size_t count, size;
+};
+
+/* The text of /proc/PID/maps as the process itself would read it, with a NUL; to be given back by
+ * vec_done(). */
+int trace_maps(pid_t pid, struct text *text);
 /* A string up to its NUL; needs no stop. -EFAULT, -ENAMETOOLONG. */
 int trace_read_string(pid_t pid, uint64_t at, char *text, size_t size);
 

@@ -237,6 +237,7 @@ size_t skep_machine_participants(struct skep_machine *machine, struct skep_parti
 		if (token == 0 || it.pid == 0)
 			continue;
 		it.holds_lock = OWNER_TOKEN(lock) == token;
+		it.abroad = owner_pid_is_abroad(owners, token);
 		for (unsigned id = 0; id < vcpu_count(machine->vcpus); id++) {
 			const struct vcpu *cpu = vcpu_at(machine->vcpus, id);
 			uint64_t owner = __atomic_load_n(&cpu->owner, __ATOMIC_ACQUIRE);
@@ -288,7 +289,7 @@ static int check_unused(const char *name, struct skep_diag *diag)
 		return 0;
 	count = skep_machine_participants(machine, other, 8);
 	for (size_t i = 0; i < count && i < 8; i++)
-		if (other[i].pid != (uint32_t)getpid())
+		if (other[i].pid != (uint32_t)getpid() || other[i].abroad)
 			snprintf(pids + strlen(pids), sizeof(pids) - strlen(pids), "%s%u",
 				 others++ ? ", " : "", other[i].pid);
 	skep_machine_free(machine);

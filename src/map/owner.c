@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -142,7 +143,6 @@ void owner_describe(uint32_t pid, uint64_t *start, uint64_t *image)
 /* --- spaces --- */
 
 struct owner_name owner_known_as;
-void (*owner_call)(void);
 
 static uint64_t inherited; /* the space of this process or, before it looked, its parent's */
 
@@ -237,6 +237,20 @@ static bool may_judge(const struct owner_table *table, const struct participant 
 
 /* --- participants --- */
 
+void owner_call(struct owner_table *table)
+{
+	if (!__atomic_exchange_n(&table->called, 1, __ATOMIC_ACQ_REL))
+		sys_call3(SYS_futex, &table->called, FUTEX_WAKE, 1);
+}
+
+void owner_await_call(struct owner_table *table, uint64_t ns)
+{
+	const struct timespec time = { .tv_sec = (time_t)(ns / 1000000000u),
+				       .tv_nsec = (long)(ns % 1000000000u) };
+
+	sys_call4(SYS_futex, &table->called, FUTEX_WAIT, 0, &time);
+}
+
 static bool participant_died(struct owner_table *table, const struct participant *at,
 			     uint64_t word)
 {
@@ -245,8 +259,7 @@ static bool participant_died(struct owner_table *table, const struct participant
 	struct proc proc;
 
 	if (!may_judge(table, at, word)) {
-		if (owner_call && !__atomic_exchange_n(&table->called, 1, __ATOMIC_ACQ_REL))
-			owner_call();
+		owner_call(table);
 		return false;
 	}
 	proc = proc_read((uint32_t)word & OWNER_PID);
@@ -287,6 +300,14 @@ bool owner_dead(struct owner_table *table, uint64_t word)
 		return false;
 	participant_bury(table, at, seen);
 	return true;
+}
+
+bool owner_pid_is_abroad(const struct owner_table *table, uint64_t word)
+{
+	uint64_t token = word >> 24;
+
+	return __atomic_load_n(&table->at[(token & 0xffff) % OWNER_PARTICIPANTS].word,
+			       __ATOMIC_ACQUIRE) & OWNER_ABROAD;
 }
 
 uint32_t owner_pid(const struct owner_table *table, uint64_t word)

@@ -24,7 +24,7 @@
  * participants judge each other. One of another space joins as abroad, with the
  * pid it has there: it is judged only from there, until somebody at home who
  * knows its pid here says it (owner_rename()). Whoever meets a word that he
- * cannot judge takes it for alive, and calls those who can (owner_call).
+ * cannot judge takes it for alive, and calls whoever can (owner_await_call()).
  *
  * Threads: any. Async-signal-safe, except owner_process_init().
  */
@@ -68,7 +68,7 @@ struct owner_table {
 	uint32_t used;      /* slots ever used */
 	uint32_t arena;     /* which of OWNER_ARENAS this is */
 	uint64_t home;      /* the space of participants that are not abroad */
-	uint32_t called;    /* somebody met a word that he cannot judge */
+	uint32_t called;    /* somebody met a word that he cannot judge; waited for */
 	uint32_t reserved;
 	struct participant at[OWNER_PARTICIPANTS];
 };
@@ -99,9 +99,6 @@ struct owner_name {
 
 extern struct owner_name owner_known_as;
 
-/* Rings for whoever can judge all participants; NULL: nobody to call. */
-extern void (*owner_call)(void);
-
 /* The space of the calling process: its namespaces' numbers, or OWNER_*. */
 uint64_t owner_space(void);
 /* Of a process as /proc tells; "self" or a pid in digits. 0: it does not. */
@@ -116,6 +113,9 @@ void owner_make_home(struct owner_table *table);
 void owner_rename(struct owner_table *table, uint64_t token, uint32_t pid);
 /* When a process started, and the top of its stack, as this process sees it. 0: not known */
 void owner_describe(uint32_t pid, uint64_t *start, uint64_t *image);
+/* Waits until somebody calls for a judge, at most for so long; and ends that wait. */
+void owner_await_call(struct owner_table *table, uint64_t ns);
+void owner_call(struct owner_table *table);
 /*
  * Looks at all participants if anybody called, and at those targets abroad that nobody has
  * renamed: gone() says whether there is such a process any more.
@@ -135,6 +135,8 @@ struct owner_thread *owner_thread_add(uint64_t key);
 bool owner_dead(struct owner_table *table, uint64_t word);
 /* The process of a word, dead or alive; 0: its slot has another by now, or the word is 0. */
 uint32_t owner_pid(const struct owner_table *table, uint64_t word);
+/* Whether that is what the process calls itself, elsewhere. */
+bool owner_pid_is_abroad(const struct owner_table *table, uint64_t word);
 /* The token of the i-th participant if it lives, with a look at its process; else 0. */
 uint64_t owner_participant(struct owner_table *table, uint32_t i);
 /* Looks at every participant, at most once in 5 ms; returns table->deaths. */

@@ -70,6 +70,34 @@ followed() {
 	followed bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev sh -c 'cat mark; true'
 }
 
+@test "namespaces: a program under a root without /proc is followed" {
+	objects spaces
+	mkdir root
+	echo marked >root/mark
+	cat >three.c <<-'END'
+		#include <fcntl.h>
+		#include <unistd.h>
+		#include <sys/wait.h>
+		int main(void)
+		{
+			if (fork() == 0)
+				return open("mark", O_RDONLY) < 0;
+			wait(NULL);
+			execl("/two", "two", NULL);
+			return 1;
+		}
+	END
+	echo 'int main(void) { return 3; }' >two.c
+	cc -static -o root/three three.c || skip "no static libc here"
+	cc -static -o root/two two.c
+	for way in -Ur -Urpf; do
+		run -3 skep run -j -o events spaces.o -- unshare $way -R root /three
+		[[ "$(exe_of "$(opener_of mark | cut -d' ' -f1)")" == */three*ended ]]
+		grep -q '/two".*"state":"ended"' events
+		run ! grep -q '"state":"not followed"' events
+	done
+}
+
 @test "namespaces: threads, children and signals have the ids that the kernel gives them" {
 	objects spaces
 	skep run --on linux spaces.o -- true >/dev/null 2>why || skip "$(head -n 1 why)"
@@ -83,4 +111,174 @@ followed() {
 		diff tree "tree--on linux"
 		[ "$(grep -c 'getpid' tree)" -ge 3 ]
 	done
+}
+
+# start_victim: a shell in a container that opens `mark` again and again, until there is `stop`; its
+# number here is in $victim.
+start_victim() {
+	echo marked >mark
+	unshare -Urpf --mount-proc sh -c \
+		'while [ ! -e stop ]; do : <mark; cat mark >>alive; sleep 0.05; done' 3>&- &
+	container=$!
+	victim=
+	until [ -n "$victim" ]; do
+		victim=$(pgrep -P $container) || sleep 0.01
+	done
+	# It has become the shell, and not only been forked.
+	until [ "$(cat /proc/$victim/comm)" = sh ]; do
+		sleep 0.01
+	done
+}
+
+end_victim() {
+	touch stop
+	wait $container
+	victim=
+}
+
+# opened_by EXPRESSION: whether what opened `mark` is so, for a pid and the one above it.
+opened_by() {
+	opener_of mark | awk "$1 { found = 1 } END { exit !found }"
+}
+
+@test "namespaces: a process that runs in one is followed, and let go" {
+	objects spaces
+	start_victim
+	for _ in 1 2; do
+		skep run -t 1 -j -o events --pid $victim spaces.o
+		opened_by "\$1 == $victim"      # itself,
+		opened_by "\$2 == $victim"      # and what it starts
+		[[ "$(exe_of $victim)" == *" $container left alone" ]]
+		run ! grep -q '"state":"not followed"' events
+		run ! grep -q skep-agent /proc/$victim/maps
+	done
+	end_victim
+}
+
+@test "namespaces: what a killed supervisor followed goes on, and is taken over" {
+	objects spaces
+	start_victim
+	name=spaces-$$
+	skep machine create "$name"
+	"$SKEP" run -o killed --machine "$name" --pid $victim spaces.o 3>&- &
+	supervisor=$!
+	for _ in $(seq 400); do
+		grep -qs '"mark"' killed && break
+		sleep 0.05
+	done
+	kill -KILL $supervisor
+	wait $supervisor || true
+	grep -q skep-agent /proc/$victim/maps
+	# What it starts runs by itself meanwhile: nobody waits for an answer that does not come.
+	: >alive
+	until [ "$(grep -cx marked alive)" -ge 3 ]; do
+		sleep 0.05
+	done
+	skep run -t 1 -j -o events --machine "$name" --pid $victim spaces.o
+	opened_by "\$1 == $victim"
+	opened_by "\$2 == $victim"
+	run ! grep -q skep-agent /proc/$victim/maps
+	end_victim
+	skep machine remove "$name"
+}
+
+@test "namespaces: one's sudden end takes its targets, and leaves nothing held" {
+	objects spaces
+	cat >storm.sh <<-'END'
+		for i in 1 2 3 4 5 6 7 8; do
+			unshare -Urpf --mount-proc sh -c '(while :; do /bin/true; done) &
+				(while :; do (:); done) & while :; do : <mark; done' 2>/dev/null &
+			container=$!
+			first=
+			until [ -n "$first" ]; do first=$(pgrep -P $container); done
+			sleep 0.2
+			kill -KILL $first
+			wait $container
+		done
+		cat mark
+	END
+	echo marked >mark
+	name=storm-$$
+	skep machine create "$name"
+	# Once more in the same machine: its memory is as good as new.
+	for _ in 1 2; do
+		timeout 100 "$SKEP" run -j -o events --machine "$name" spaces.o -- sh storm.sh >said
+		[ "$(cat said)" = marked ]
+		! grep '"state":"\(runs\|left alone\|not followed\)"' events || false
+		grep -q '"missed_busy":0' events
+		opened_by 1
+	done
+	[ "$(skep machine show -j "$name" | json processes)" = '[]' ]
+	[ "$(skep machine show -j "$name" | json cpus_busy)" = 0 ]
+	skep machine remove "$name"
+}
+
+counts() {
+	awk '/^processes/ { exit } /^seen/ { on = 1 } on && $1 != 12' "$1"
+}
+
+@test "namespaces: probes and samples are those of the program anywhere" {
+	command -v g++ >/dev/null || skip "no g++"
+	here=$BATS_TEST_DIRNAME/objects
+	g++ -O1 -o probed "$here/probed.cc" -ldl -lpthread
+	echo 'long in_library(long n) { return n + 7; }' >library.c
+	gcc -O1 -shared -fPIC -o library.so library.c
+	clang -O2 -g -target bpf -D__TARGET_ARCH_x86 "-I/usr/include/$(uname -m)-linux-gnu" \
+		"-DEXE=\"$PWD/probed\"" "-DLIB=\"$PWD/library.so\"" '-DOFFSET="0"' \
+		-c "$here/probes.bpf.c" -o probes.o
+	for what in threads fork throw "library $PWD/library.so"; do
+		skep run -o here probes.o -- ./probed $what >alone
+		skep run -o there probes.o -- unshare -Urpf --mount-proc ./probed $what >with
+		diff alone with
+		# How often getenv() is called depends on where a program is.
+		diff <(counts here) <(counts there)
+	done
+	cp "$BATS_TEST_DIRNAME/../../examples/profile.bpf.c" .
+	clang -O2 -g -target bpf "-I/usr/include/$(uname -m)-linux-gnu" -c profile.bpf.c -o profile.o
+	gcc -O2 -fomit-frame-pointer -o shares "$BATS_TEST_DIRNAME/targets/shares.c" -pthread -ldl
+	skep run -o out --folded folded profile.o -- unshare -Urpf --mount-proc ./shares 1.2
+	[ "$(grep -c '^shares;_start;.*;main;until_done;work;often ' folded)" -ge 1 ]
+}
+
+# as_nobody COMMAND...
+as_nobody() {
+	setpriv --reuid 65534 --regid 65534 --clear-groups -- "$@"
+}
+
+@test "namespaces: what gives its rights up is followed" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	objects spaces
+	chmod 755 .
+	as_nobody test -r . || skip "this directory is not for other users"
+	followed setpriv --reuid 65534 --regid 65534 --clear-groups sh -c 'cat mark; true'
+	if command -v su >/dev/null; then
+		followed su nobody -s /bin/sh -c 'cat mark; true'
+	fi
+}
+
+@test "namespaces: what gains rights is left alone, with them" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	objects spaces
+	cat >gains.c <<-'END'
+		#include <stdio.h>
+		#include <unistd.h>
+		int main(void)
+		{
+			printf("%d\n", geteuid());
+			fflush(stdout);
+			execl("/bin/cat", "cat", "mark", NULL);
+			return 1;
+		}
+	END
+	echo marked >mark
+	cc -o gains gains.c
+	chmod 755 .
+	chmod 4755 gains
+	as_nobody test -r mark || skip "this directory is not for other users"
+	as_nobody ./gains >said 2>/dev/null || true
+	[ "$(head -n 1 said)" = 0 ] || skip "no program gains rights here"
+	install -d -o nobody out
+	as_nobody "$SKEP" run -j -o out/events spaces.o -- sh -c './gains; true' >said
+	[ "$(cat said)" = "$(printf '0\nmarked')" ]
+	grep -q '"state":"not followed","reason":"its program gains privilege"' out/events
 }

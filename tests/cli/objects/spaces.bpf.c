@@ -82,7 +82,9 @@ int on_signal(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *task = (struct task_struct *)ctx->args[2];
 
-	return ctx->args[0] == 10 ? tell(SIGNAL, BPF_CORE_READ(task, pid), 0) : 0;
+	/* USR1, USR2 and CHLD */
+	return ctx->args[0] == 10 || ctx->args[0] == 12 || ctx->args[0] == 17 ?
+		       tell(SIGNAL, BPF_CORE_READ(task, pid), 0) : 0;
 }
 
 SEC("tracepoint/syscalls/sys_exit_getpid")

@@ -7,11 +7,13 @@
 #include <cmocka.h>
 
 #include <signal.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "hook/mail.h"
 #include "map/memory.h"
+#include "map/owner.h"
 
 static struct memory *memory;
 static struct mail *mail;
@@ -54,7 +56,7 @@ static struct mail_slot *next_question(void)
 	for (int i = 0; i < 1000 && !slot; i++) {
 		uint32_t bell = __atomic_load_n(&mail->bell, __ATOMIC_ACQUIRE), at = 0;
 
-		slot = mail_next(mail, &at);
+		slot = mail_next(mail, &at, MAIL_ANY);
 		if (!slot)
 			mail_wait(mail, bell, 10000000);
 	}
@@ -112,11 +114,45 @@ static void mail__slots_of_the_dead_are_swept_and_no_others(void **state)
 	assert_int_equal(end_of(alive), 9 << 8);
 }
 
+static void mail__a_server_is_dead_when_its_thread_is_wherever_that_was(void **state)
+{
+	static struct mail_life life;
+	struct mail *other = memory_alloc(memory, sizeof(*other), 64);
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	(void)state;
+	assert_non_null(other);
+	memset(other, 0, sizeof(*other));
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	if (pid == 0) {
+		mail_live(other, &life);
+		if (write(ready[1], "", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	/* As an asker sees it to whom the server's pid says nothing: it is taken for alive. */
+	other->server = owner_self(memory_owners(memory));
+	assert_true(mail_served(other, memory_owners(memory)));
+	kill(pid, SIGKILL);
+	end_of(pid);
+	assert_false(mail_served(other, memory_owners(memory)));
+	assert_int_equal(mail_open(other, memory_owners(memory)), 0);
+	mail_close(other);
+	close(ready[0]);
+	close(ready[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mail__a_question_is_answered),
 		cmocka_unit_test(mail__who_loses_the_slot_asks_again),
+		cmocka_unit_test(mail__a_server_is_dead_when_its_thread_is_wherever_that_was),
 		cmocka_unit_test(mail__slots_of_the_dead_are_swept_and_no_others),
 	};
 
