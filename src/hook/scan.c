@@ -199,6 +199,11 @@ bool scan_is_start(const struct scan *scan, uint64_t address)
 	return range && range->start == address;
 }
 
+enum return_use scan_return_use(const struct scan *scan, uint64_t address)
+{
+	return sweep_return_use(&scan->sweep, address);
+}
+
 /* mov or lea that sets the stack pointer. */
 static bool sets_stack_pointer(const ZydisDecodedInstruction *insn)
 {

@@ -46,6 +46,14 @@ int scan_probe(struct scan *scan, uint64_t address, scan_taken_fn *taken, void *
 /* Whether a function begins there, as far as symbols and frame descriptions tell. */
 bool scan_is_start(const struct scan *scan, uint64_t address);
 
+/* What a function does with its own return address, which a return probe replaces. */
+enum return_use {
+	RETURN_UNUSED,
+	RETURN_READ,        /* it looks who called it: another answer may be another result */
+	RETURN_KEPT,        /* it keeps it, to come back by it later */
+};
+enum return_use scan_return_use(const struct scan *scan, uint64_t address);
+
 /*
  * The system calls of the file's code, in order of address. There is a patch where a window
  * was found; without one, a trap that takes its first byte.

@@ -8,6 +8,7 @@
 #define HOOK_SWEEP_H
 
 #include <Zydis/Zydis.h>
+#include "hook/scan.h"
 #include "hook/symbols.h"
 
 /* A stretch of code that begins at a function's start and ends at the next. */
@@ -52,6 +53,9 @@ bool insn_branch(const ZydisDecodedInstruction *insn, uint64_t address, uint64_t
 bool insn_rip_relative(const ZydisDecodedInstruction *insn, uint64_t address, uint64_t *target);
 /* Whether execution never continues behind it. */
 bool insn_ends(const ZydisDecodedInstruction *insn);
+
+/* returns.c: what the function at an address does with its return address. */
+enum return_use sweep_return_use(const struct sweep *sweep, uint64_t address);
 
 /* frames.c: starts of functions and landing pads, from .eh_frame. */
 typedef int frame_fn(void *arg, uint64_t start, uint64_t size);

@@ -47,6 +47,11 @@ static int check_return(const struct attaching *a, const struct scanned_file *sc
 		return skep_fail(a->diag, SKEP_PROBE_RETURN, &a->where,
 				 "0x%llx of %s is not the start of a function",
 				 (unsigned long long)address, scanned->binary->path);
+	if (scan_return_use(scanned->scan, address) == RETURN_KEPT)
+		return skep_fail(a->diag, SKEP_PROBE_RETURN, &a->where,
+				 "the function at 0x%llx of %s keeps its return address and returns by "
+				 "it again, as setjmp and vfork do", (unsigned long long)address,
+				 scanned->binary->path);
 	return 0;
 }
 
@@ -92,6 +97,10 @@ static int add_match(void *arg, const struct function *function)
 {
 	struct matching *m = arg;
 
+	/* Whoever asks for all functions has not asked for those that it would change. */
+	if (m->row->stage != PROBE_ENTER &&
+	    scan_return_use(m->scanned->scan, function->address) != RETURN_UNUSED)
+		return 0;
 	return add_place(m->a, m->row, m->scanned, function->address, 0, (struct place){ 0 });
 }
 

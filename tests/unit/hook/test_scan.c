@@ -35,6 +35,11 @@ FUNCTION("scan_into_call", "mov $39,%eax\ntest %edi,%edi\njz 1f\nmov $40,%eax\n1
 __asm__(".text\n.p2align 4\nnop\nnop\n.cfi_startproc\n.cfi_signal_frame\nnop\n"
 	".Lrestorer: mov $15,%rax\nsyscall\nnop\nnop\nnop\nnop\n.cfi_endproc\n"
 	".data\n.p2align 3\nscan_restorer: .quad .Lrestorer\n.text\n");
+FUNCTION("scan_keeps", "mov %rbx,(%rdi)\nlea 8(%rsp),%rdx\nmov (%rsp),%rax\nmov %rax,8(%rdi)\nxor %eax,%eax\nret");
+FUNCTION("scan_pops", "endbr64\npop %rdi\nmov $58,%eax\nsyscall\npush %rdi\nret");
+FUNCTION("scan_asks", "push %rbx\nsub $16,%rsp\ntest %edi,%edi\nje 1f\nmov 24(%rsp),%rax\n1: add $16,%rsp\npop %rbx\nret");
+FUNCTION("scan_asks_by_base", "push %rbp\nmov %rsp,%rbp\nsub $16,%rsp\nmov 8(%rbp),%rax\nleave\nret");
+FUNCTION("scan_has_arguments", "push %rbx\nmov 16(%rsp),%rax\nmov (%rsp),%rdx\nlea 8(%rsp),%rcx\npop %rbx\nret");
 FUNCTION("scan_trap", "int3\nnop\nnop\nnop\nnop\nret");
 
 static struct binary *binary;
@@ -304,11 +309,27 @@ static void syscalls__of_the_c_library_are_nearly_all_patched(void **state)
 	free(path);
 }
 
+/* A return probe changes what these find. */
+static void function__that_looks_at_its_return_address_is_known(void **state)
+{
+	static const struct { const char *name; enum return_use use; } rows[] = {
+		{ "scan_keeps", RETURN_KEPT },         { "scan_pops", RETURN_KEPT },
+		{ "scan_asks", RETURN_READ },          { "scan_asks_by_base", RETURN_READ },
+		{ "scan_has_arguments", RETURN_UNUSED }, { "scan_plain", RETURN_UNUSED },
+		{ "scan_call", RETURN_UNUSED },        { "scan_switch", RETURN_UNUSED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(scan_return_use(scan, address(rows[i].name)), rows[i].use);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(window__takes_whole_instructions),
 		cmocka_unit_test(window__has_nothing_inside_that_is_jumped_to),
+		cmocka_unit_test(function__that_looks_at_its_return_address_is_known),
 		cmocka_unit_test(window__may_reach_into_padding),
 		cmocka_unit_test(window__is_not_believed_where_an_indirect_jump_is_not_understood),
 		cmocka_unit_test(window__does_not_reach_over_another_probe),
