@@ -100,7 +100,12 @@ enum return_use sweep_return_use(const struct sweep *sweep, uint64_t address)
 		ZydisDecodedInstruction insn;
 		int64_t at;
 
-		if (!sweep_decode(sweep, address, &insn) || insn_ends(&insn))
+		if (!sweep_decode(sweep, address, &insn))
+			break;
+		/* What it goes on in returns in its place. */
+		if (insn.mnemonic == ZYDIS_MNEMONIC_JMP && insn_branch(&insn, address, &address))
+			continue;
+		if (insn_ends(&insn))
 			break;
 		if (is_plain(&insn) && insn.opcode >= 0x58 && insn.opcode <= 0x5f && frame.depth == 0)
 			return RETURN_KEPT;

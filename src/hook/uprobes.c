@@ -91,23 +91,27 @@ struct matching {
 	struct attaching *a;
 	const struct attach_row *row;
 	struct scanned_file *scanned;
+	size_t count;
 };
 
 static int add_match(void *arg, const struct function *function)
 {
 	struct matching *m = arg;
 
-	/* Whoever asks for all functions has not asked for those that it would change. */
+	/* Whoever asks for all functions has not asked for those that it would change, or that are
+	 * none. */
 	if (m->row->stage != PROBE_ENTER &&
-	    scan_return_use(m->scanned->scan, function->address) != RETURN_UNUSED)
+	    (!scan_is_start(m->scanned->scan, function->address) ||
+	     scan_return_use(m->scanned->scan, function->address) != RETURN_UNUSED))
 		return 0;
+	m->count++;
 	return add_place(m->a, m->row, m->scanned, function->address, 0, (struct place){ 0 });
 }
 
 int find_uprobes(struct attaching *a, const struct attach_row *row)
 {
 	const char *pattern;
-	struct matching m = { a, row, open_target(a, &pattern) };
+	struct matching m = { a, row, open_target(a, &pattern), 0 };
 	uint64_t address;
 	int count;
 
@@ -123,6 +127,10 @@ int find_uprobes(struct attaching *a, const struct attach_row *row)
 		return skep_fail(a->diag, SKEP_TARGET_FUNCTION, &a->where,
 				 "no function of %s matches '%s'", m.scanned->binary->path,
 				 pattern);
+	if (count > 0 && m.count == 0)
+		return skep_fail(a->diag, SKEP_PROBE_RETURN, &a->where,
+				 "of no function of %s that matches '%s' can the return be watched",
+				 m.scanned->binary->path, pattern);
 	return count < 0 ? count : 0;
 }
 
@@ -203,7 +211,7 @@ static int add_all(struct describing *d, const char *target)
 int find_usdt(struct attaching *a, const struct attach_row *row)
 {
 	const char *rest;
-	struct describing d = { .m = { a, row, open_target(a, &rest) }, .map = specs_of(a) };
+	struct describing d = { .m = { a, row, open_target(a, &rest), 0 }, .map = specs_of(a) };
 	int error;
 
 	if (!d.m.scanned)

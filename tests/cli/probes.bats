@@ -141,3 +141,45 @@ seen() {
 	[ "$status" = 1 ]
 	[[ "$output" == *"no function 'no_such_function'"* ]]
 }
+
+# every LIB COMMAND...: the command alone, and with probes at all functions of a library.
+every() {
+	local library=$1
+	shift
+	clang -O2 -g -target bpf -D__TARGET_ARCH_x86 "-I/usr/include/$(uname -m)-linux-gnu" \
+		"-DLIB=\"$library\"" -c "$BATS_TEST_DIRNAME/objects/every.bpf.c" -o every.o
+	"$@" >alone
+	skep run -o text every.o -- "$@" >with
+	diff alone with
+	[ "$(seen 0)" -ge 50 ]
+	[ "$(seen 1)" -ge 20 ]
+}
+
+# Among them are setjmp(), vfork() and getcontext(), which return twice, functions of one
+# instruction, resolvers, and all that throws and catches.
+@test "probes: every function of the C library, the loader and C++'s, and their returns" {
+	local libraries
+	libraries=$(ldd "$BATS_FILE_TMPDIR/probed" | awk '/libc\.so/ { print $3 } /ld-linux/ { print $1 }
+		/libstdc|libgcc/ { print $3 }')
+	[ "$(wc -w <<<"$libraries")" -ge 2 ]
+	for library in $libraries; do
+		every "$library" "$BATS_FILE_TMPDIR/probed" throw
+	done
+	for library in $(grep -E 'libc\.|ld-linux' <<<"$libraries"); do
+		every "$library" sh -c 'for i in 1 2 3; do echo $i | cat; done; ls /etc/passwd | wc -l'
+		every "$library" bash -c 'for i in 1 2 3; do (echo $i) | cat; done; trap "echo bye" EXIT'
+		! command -v perl >/dev/null || every "$library" perl -e 'print join(",", map { $_ * 2 } 1 .. 100)'
+		every "$library" gcc -E -x c -P /dev/null
+	done
+}
+
+@test "probes: a function that returns twice has no return to be watched" {
+	sed 's|uretprobe.multi/" LIB ":\*"|uretprobe/" LIB ":_setjmp"|' \
+		"$BATS_TEST_DIRNAME/objects/every.bpf.c" >twice.bpf.c
+	library=$(ldd "$BATS_FILE_TMPDIR/probed" | awk '/libc\.so/ { print $3 }')
+	clang -O2 -g -target bpf "-DLIB=\"$library\"" "-I/usr/include/$(uname -m)-linux-gnu" \
+		-c twice.bpf.c -o twice.o
+	run skep run twice.o:on_return -- true
+	[ "$status" = 1 ]
+	[[ "$output" == *'keeps its return address'* ]]
+}

@@ -36,6 +36,7 @@ __asm__(".text\n.p2align 4\nnop\nnop\n.cfi_startproc\n.cfi_signal_frame\nnop\n"
 	".Lrestorer: mov $15,%rax\nsyscall\nnop\nnop\nnop\nnop\n.cfi_endproc\n"
 	".data\n.p2align 3\nscan_restorer: .quad .Lrestorer\n.text\n");
 FUNCTION("scan_keeps", "mov %rbx,(%rdi)\nlea 8(%rsp),%rdx\nmov (%rsp),%rax\nmov %rax,8(%rdi)\nxor %eax,%eax\nret");
+FUNCTION("scan_goes_on", "xor %esi,%esi\njmp scan_keeps");
 FUNCTION("scan_pops", "endbr64\npop %rdi\nmov $58,%eax\nsyscall\npush %rdi\nret");
 FUNCTION("scan_asks", "push %rbx\nsub $16,%rsp\ntest %edi,%edi\nje 1f\nmov 24(%rsp),%rax\n1: add $16,%rsp\npop %rbx\nret");
 FUNCTION("scan_asks_by_base", "push %rbp\nmov %rsp,%rbp\nsub $16,%rsp\nmov 8(%rbp),%rax\nleave\nret");
@@ -314,6 +315,7 @@ static void function__that_looks_at_its_return_address_is_known(void **state)
 {
 	static const struct { const char *name; enum return_use use; } rows[] = {
 		{ "scan_keeps", RETURN_KEPT },         { "scan_pops", RETURN_KEPT },
+		{ "scan_goes_on", RETURN_KEPT },
 		{ "scan_asks", RETURN_READ },          { "scan_asks_by_base", RETURN_READ },
 		{ "scan_has_arguments", RETURN_UNUSED }, { "scan_plain", RETURN_UNUSED },
 		{ "scan_call", RETURN_UNUSED },        { "scan_switch", RETURN_UNUSED },
