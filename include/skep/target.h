@@ -76,6 +76,7 @@ struct skep_target_info {
 	uint32_t execs;           /* programs it has run with the agent */
 	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; end 0: it runs */
 	uint64_t missed;          /* events that its agent could not pass on */
+	uint32_t unlike;          /* places of programs where its code is not what the file has */
 	uint32_t unsampled;       /* threads that no perf_event program saw: the kernel, a limit
 				   * (RLIMIT_SIGPENDING) or its own filters gave no timer */
 	int32_t unreached;        /* errno: why its running threads do not have yet what was attached

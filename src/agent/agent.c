@@ -16,7 +16,7 @@
 
 struct agent agent_self;
 
-void agent_looked(uint32_t waiting, uint32_t trapped)
+void agent_looked(uint32_t waiting, uint32_t trapped, uint32_t unlike)
 {
 	struct process *process = agent_self.process;
 
@@ -24,6 +24,7 @@ void agent_looked(uint32_t waiting, uint32_t trapped)
 		return;
 	__atomic_store_n(&process->waiting, waiting, __ATOMIC_RELAXED);
 	__atomic_store_n(&process->trapped, trapped, __ATOMIC_RELAXED);
+	__atomic_store_n(&process->unlike, unlike, __ATOMIC_RELAXED);
 	__atomic_store_n(&process->files_seen, places_seen, __ATOMIC_RELEASE);
 	if (waiting)
 		mail_ring(&agent_self.targets->mail);
@@ -35,6 +36,9 @@ void agent_knows(struct process *process)
 
 	__atomic_store_n(&process->sample_seen, __atomic_load_n(&board->sample_ns, __ATOMIC_ACQUIRE),
 			 __ATOMIC_RELEASE);
+	__atomic_store_n(&process->waiting, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&process->trapped, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&process->unlike, places_unlike, __ATOMIC_RELAXED);
 	__atomic_store_n(&process->files_seen, places_seen, __ATOMIC_RELEASE);
 }
 

@@ -46,7 +46,7 @@ void agent_name(struct task_facts *facts);
 uint32_t agent_home_id(struct task_facts *facts, uint32_t id);
 int64_t agent_ask(enum mail_kind kind, struct task_facts *facts, uint64_t a, uint64_t b, uint64_t c);
 /* The process has looked at its code, as places_seen says, and places are left (targets.h) ... */
-void agent_looked(uint32_t waiting, uint32_t trapped);
+void agent_looked(uint32_t waiting, uint32_t trapped, uint32_t unlike);
 /* ... or has just begun, by what the board says. */
 void agent_knows(struct process *process);
 /* The thread's process ends now. */

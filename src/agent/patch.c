@@ -208,14 +208,24 @@ static int apply_fixups(const struct patch *patch, uint64_t site, uint64_t code)
 	for (unsigned i = 0; i < patch->fixup_count; i++) {
 		const struct patch_fixup *fixup = &patch->fixups[i];
 		uint64_t target = site + (uint64_t)(int64_t)fixup->to;
-		int64_t distance = (int64_t)(target - (code + fixup->end));
-		int32_t narrow = (int32_t)distance;
+		int64_t distance;
+		int32_t narrow;
 
+		if (fixup->kind == FIXUP_COPY) {
+			memcpy(at_address(code + fixup->at), at_address(target), fixup->end);
+			continue;
+		}
+		if (fixup->kind == FIXUP_MOVED32) {
+			memcpy(&narrow, at_address(target), sizeof(narrow));
+			target += (uint64_t)(int64_t)narrow + fixup->end - fixup->at;
+		}
+		distance = (int64_t)(target - (code + fixup->end));
+		narrow = (int32_t)distance;
 		if (fixup->kind == FIXUP_GATE64)
 			target = patch_gate;
 		if (fixup->kind == FIXUP_WAYS64)
 			target = patch_ways;
-		if (fixup->kind != FIXUP_REL32) {
+		if (fixup->kind != FIXUP_REL32 && fixup->kind != FIXUP_MOVED32) {
 			memcpy(at_address(code + fixup->at), &target, sizeof(target));
 			continue;
 		}
@@ -233,7 +243,7 @@ static bool stub_fits(const struct patch_site *site, const struct patch *patch,
 	uint64_t code_size = (patch->code_size + 7u) & ~7u;
 	size_t literals = size ? 16 : 0;
 
-	return site->stub != site->address && site->patch == patch &&
+	return site->stub != site->address && site->patch == patch && !patch->relocated &&
 	       site->code - site->stub == size - literals &&
 	       memcmp(at_address(site->stub), before, size - literals) == 0 &&
 	       memcmp(at_address(site->code + code_size),
@@ -271,13 +281,26 @@ void patch_begin(struct patch_batch *batch, uint64_t start, uint64_t end)
 	*batch = (struct patch_batch){ .last = &batch->first, .start = start, .end = end };
 }
 
+/* Whether bytes [from, to) there are what the patch was made for. */
+static bool is_original(const struct patch *patch, uint64_t address, unsigned from, unsigned to)
+{
+	const uint8_t *bytes = at_address(address);
+
+	if (!patch->relocated)
+		return memcmp(bytes + from, patch->original + from, to - from) == 0;
+	for (unsigned i = from; i < to; i++)
+		if (!(patch->relocated >> i & 1) && bytes[i] != patch->original[i])
+			return false;
+	return true;
+}
+
 struct patch_site *patch_add(struct patch_batch *batch, const struct patch *patch,
 			     uint64_t address, const void *before, size_t size, int *error)
 {
 	struct patch_site *site = patch_find(address);
 
 	*error = -EILSEQ;
-	if (memcmp(at_address(address), patch->original, patch->length) != 0)
+	if (!is_original(patch, address, 0, patch->length))
 		return NULL;
 	*error = -EBUSY;
 	if (site && site->state != SITE_OUT)
@@ -302,6 +325,7 @@ struct patch_site *patch_add(struct patch_batch *batch, const struct patch *patc
 	site->patch = patch;
 	site->owner = NULL;
 	site->stays = false;
+	memcpy(site->were, at_address(address), MIN(sizeof(site->were), (size_t)patch->length));
 	site->following = NULL;
 	*batch->last = site;
 	batch->last = &site->following;
@@ -426,7 +450,7 @@ static void finish(struct patch_site *site)
 	uint64_t inside = site->address + 1, end = site->address + PATCH_JUMP_SIZE;
 
 	if (!patch_jumps(site->patch, site->address, PATCH_HELD) || patch_overlap(inside, end) ||
-	    memcmp(at_address(inside), site->patch->original + 1, PATCH_JUMP_SIZE - 1) != 0)
+	    !is_original(site->patch, site->address, 1, PATCH_JUMP_SIZE))
 		return;
 	site->state = SITE_JUMP;
 	if (patch_write(&site, 1, true, PATCH_HELD, &anywhere) < 0)

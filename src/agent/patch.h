@@ -39,6 +39,7 @@ struct patch_site {
 	uint32_t state;             /* enum patch_state */
 	bool trapped;               /* a system call behind the jump: a trap is on it */
 	bool stays;                 /* a trap for good */
+	uint8_t were[8];            /* the first bytes before, as the linker may have relocated them */
 	struct patch_site *next;    /* in its bucket */
 	struct patch_site *following; /* in its batch */
 };

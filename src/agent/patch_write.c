@@ -40,6 +40,7 @@ static void change_bytes(const struct patch_site *site, bool in, uint8_t bytes[P
 	int32_t distance = (int32_t)(site->stub - (site->address + PATCH_JUMP_SIZE));
 
 	memcpy(bytes, site->patch->original, PATCH_BYTES);
+	memcpy(bytes, site->were, MIN(sizeof(site->were), (size_t)site->patch->length));
 	if (!in)
 		return;
 	bytes[0] = site->state == SITE_JUMP ? JUMP : TRAP;

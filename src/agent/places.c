@@ -31,6 +31,7 @@ struct placed {
 	uint64_t semaphore;        /* its address here; 0: none */
 	bool raised;
 	bool failed;
+	bool unlike;               /* the code there is not what the file has */
 };
 
 struct mapping {
@@ -46,7 +47,8 @@ static struct mapping mappings[MAPPINGS_MAX];
 static uint32_t mapping_count;
 const struct board *places_board;
 uint64_t places_seen;
-uint32_t places_waiting;
+uint32_t places_waiting, places_unlike;
+static bool prompt;                /* nothing waits: the code is about to run */
 static uint32_t pending;           /* semaphores that could not be raised yet */
 static char *pool;
 static size_t pool_left;
@@ -206,6 +208,12 @@ static void make_room(uint64_t address, unsigned length, enum patch_mode mode)
 	}
 }
 
+static void note_unlike(struct placed *placed, bool unlike)
+{
+	places_unlike += (uint32_t)unlike - (uint32_t)placed->unlike;
+	placed->unlike = unlike;
+}
+
 static int put(struct mapping *mapping, struct patch_batch *batch, struct placed *placed,
 	       const struct patch *patch, enum patch_mode mode)
 {
@@ -216,6 +224,7 @@ static int put(struct mapping *mapping, struct patch_batch *batch, struct placed
 	make_room(placed->address,
 		  patch->method == PATCH_TRAP ? 1 : (unsigned)PATCH_JUMP_SIZE, mode);
 	error = probe_add(batch, patch, placed->address, &placed->record, !mapping->file->is_go);
+	note_unlike(placed, error == -EILSEQ);
 	placed->failed = error != 0;
 	if (error == 0)
 		placed->record.site->stays = mapping->file->is_go;
@@ -242,6 +251,16 @@ static struct placed *placed_new(struct mapping *mapping, struct probe *probe)
 	return placed;
 }
 
+/* One that could not be put there. */
+static struct placed *placed_before(const struct mapping *mapping, const struct probe *probe)
+{
+	struct placed *placed = mapping->placed;
+
+	while (placed && !(placed->probe == probe && placed->unlike))
+		placed = placed->next;
+	return placed;
+}
+
 /* Where the linker's address of something in the file is here. */
 static uint64_t here(const struct mapping *mapping, const struct probe *probe, uint64_t linked)
 {
@@ -251,7 +270,7 @@ static uint64_t here(const struct mapping *mapping, const struct probe *probe, u
 /* Rather than to take what a trap costs. Go's threads may be anywhere, also when they are held. */
 static bool waits(const struct mapping *mapping, const struct patch *patch, enum patch_mode mode)
 {
-	return mode == PATCH_LIVE && patch->method == PATCH_JUMP && !patch_is_whole(patch) &&
+	return mode == PATCH_LIVE && !prompt && patch->method == PATCH_JUMP && !patch_is_whole(patch) &&
 	       !mapping->file->is_go && opts->waits && opts->waits();
 }
 
@@ -274,6 +293,8 @@ static void put_probe(struct mapping *mapping, struct patch_batch *batch, struct
 		return;
 	}
 	if (!placed || placed->probe != probe)
+		placed = places_unlike ? placed_before(mapping, probe) : NULL;
+	if (!placed)
 		placed = placed_new(mapping, probe);
 	if (!placed)
 		return;
@@ -480,8 +501,11 @@ void places_unmapped(uint64_t start, uint64_t length)
 		if (mapping.start < end && mapping.end > start)
 			patch_forget(MAX(start, mapping.start), MIN(end, mapping.end));
 		/* Only a whole mapping is forgotten: a part of it lives on with its places. */
-		if (mapping.start >= start && mapping.end <= end)
+		if (mapping.start >= start && mapping.end <= end) {
+			for (struct placed *p = mapping.placed; places_unlike && p; p = p->next)
+				note_unlike(p, false);
 			continue;
+		}
 		mappings[kept++] = mapping;
 	}
 	mapping_count = kept;
@@ -659,14 +683,20 @@ static void make_code(void *arg, const struct maps_line *line)
 		sys_call1(SYS_close, fd);
 }
 
-void places_protected(uint64_t start, uint64_t length, int prot)
+bool places_protected(uint64_t start, uint64_t length, int prot)
 {
 	struct range range = { start, (start + length + 4095) & ~UINT64_C(4095) };
 
-	if (!(prot & PROT_EXEC) || prot & PROT_WRITE)
+	if (!(prot & PROT_EXEC) || prot & PROT_WRITE) {
 		unpatch(range.start, range.end);
-	else if (!is_anonymous(range.start, range.end))
-		maps_each(make_code, &range);
+		return false;
+	}
+	if (is_anonymous(range.start, range.end) || mapping_of(range.start, range.end))
+		return false;
+	prompt = true;
+	maps_each(make_code, &range);
+	prompt = false;
+	return true;
 }
 
 int places_start(const struct places_opts *given, enum patch_mode mode)

@@ -32,6 +32,7 @@ struct places_opts {
 extern const struct board *places_board; /* NULL before the start */
 extern uint64_t places_seen;             /* its files_changed at the latest look */
 extern uint32_t places_waiting;          /* places that wait, since then */
+extern uint32_t places_unlike;           /* programs' places whose code is not the file's */
 
 /* Patches what is mapped now. opts must stay. */
 int places_start(const struct places_opts *opts, enum patch_mode mode);
@@ -42,8 +43,9 @@ void places_mapped(uint64_t start, uint64_t length, uint64_t offset, int fd,
 void places_unknown(void);
 /* Any mapping of [start, start + length) has gone or has been replaced. */
 void places_unmapped(uint64_t start, uint64_t length);
-/* What may be done with it was changed: code may have become data, or data code. */
-void places_protected(uint64_t start, uint64_t length, int prot);
+/* What may be done with it was changed: code may have become data, or data code. Whether places
+ * are other than before. */
+bool places_protected(uint64_t start, uint64_t length, int prot);
 /* Other memory of a file was mapped: counters of static probes may be there now. */
 void places_settle(void);
 /* Whether something has been attached or detached since places_update(). Cheap. */

@@ -159,7 +159,7 @@ void probes_done(void)
 static void look(enum patch_mode mode)
 {
 	places_update(mode);
-	agent_looked(places_waiting, patch_unfinished());
+	agent_looked(places_waiting, patch_unfinished(), places_unlike);
 }
 
 static void update(void)
@@ -207,7 +207,7 @@ int probes_try_settle(struct agent_held *threads, uint64_t count)
 	if (error == 0) {
 		patch_occupied = held_blocks;
 		places_update(PATCH_HELD);
-		agent_looked(places_waiting, patch_finish());
+		agent_looked(places_waiting, patch_finish(), places_unlike);
 		held_move();
 	}
 	held_end();
@@ -267,7 +267,8 @@ void probes_mapped(struct target_thread *thread, struct target_regs *regs, int64
 		break;
 	case SYS_mprotect:
 	case SYS_pkey_mprotect:
-		places_protected(regs->di, regs->si, (int)regs->dx);
+		if (places_protected(regs->di, regs->si, (int)regs->dx) && !places_stale())
+			agent_looked(places_waiting, patch_unfinished(), places_unlike);
 		break;
 	}
 	places_settle();

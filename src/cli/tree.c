@@ -79,6 +79,10 @@ static void print_process(const struct tree *tree, size_t index, unsigned depth)
 		       strerror(info->unreached), colour(stdout, COLOUR_NONE));
 	if (info->missed)
 		printf("  %llu events missed", (unsigned long long)info->missed);
+	if (info->unlike)
+		printf("  %snot probed: %u place%s whose code is not the file's%s",
+		       colour(stdout, COLOUR_WARN), info->unlike, info->unlike == 1 ? "" : "s",
+		       colour(stdout, COLOUR_NONE));
 	if (info->unsampled)
 		printf("  %u threads not sampled", info->unsampled);
 	printf("\n");
@@ -102,6 +106,7 @@ static void json_process(const struct skep_target_info *info)
 	json_uint(&json, "execs", info->execs);
 	json_uint(&json, "missed", info->missed);
 	json_uint(&json, "unsampled", info->unsampled);
+	json_uint(&json, "unlike", info->unlike);
 	json_uint(&json, "unreached", (uint64_t)info->unreached);
 	json_end(&json);
 }

@@ -35,12 +35,14 @@ enum patch_fixup_kind {
 	FIXUP_ABS64,        /* site + to */
 	FIXUP_GATE64,       /* the entry of the gate */
 	FIXUP_WAYS64,       /* where the address of its ways is (board.h) */
+	FIXUP_COPY,         /* `end` bytes of the site, from `to`, which the linker has relocated */
+	FIXUP_MOVED32,      /* a distance that it has relocated, at `to` of the site */
 };
 
 struct patch_fixup {
 	uint8_t kind;       /* enum patch_fixup_kind */
 	uint8_t at;         /* of the 4 or 8 bytes, in the code */
-	uint8_t end;        /* FIXUP_REL32: end of the instruction, in the code */
+	uint8_t end;        /* FIXUP_REL32, FIXUP_MOVED32: end of the instruction, in the code */
 	int32_t to;         /* distance from the site */
 };
 
@@ -56,7 +58,8 @@ struct patch {
 	uint8_t code_size, fixup_count, move_count;
 	uint8_t call_from;            /* of a PATCH_SYSCALL: where the call is in the window, */
 	uint8_t call_to, call_at;     /* what does it in the code, and the instruction there */
-	uint8_t original[PATCH_BYTES]; /* what must be found there */
+	uint8_t original[PATCH_BYTES]; /* what must be found there, */
+	uint32_t relocated;           /* but for bytes of these bits */
 	uint8_t code[PATCH_CODE];     /* ends with a jump back, then with literals */
 	struct patch_fixup fixups[PATCH_FIXUPS];
 	struct patch_move moves[PATCH_MOVES];

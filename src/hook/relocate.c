@@ -4,6 +4,8 @@
  * not: operands relative to the instruction pointer get a new distance, short branches become
  * near ones, and a call pushes the return address it would have pushed in its place, so that
  * nobody who looks at the stack sees the stub.
+ *
+ * What the dynamic linker relocates in the code is taken from memory when the patch is applied.
  */
 #include "hook/relocate.h"
 
@@ -32,6 +34,12 @@ static void fix(struct stub *stub, enum patch_fixup_kind kind, unsigned at, unsi
 		(uint8_t)end, (int32_t)to };
 }
 
+/* Whether the linker changes bytes of a field of an instruction. */
+static bool is_relocated(const struct stub *stub, uint64_t field, unsigned size)
+{
+	return stub->sweep && sweep_relocation_in(stub->sweep, field, field + size);
+}
+
 /* A rel32 that ends its instruction. */
 static void put_rel32(struct stub *stub, uint64_t target)
 {
@@ -39,6 +47,21 @@ static void put_rel32(struct stub *stub, uint64_t target)
 
 	put(stub, 0, 4);
 	fix(stub, FIXUP_REL32, at, at + 4, (int64_t)(target - stub->site));
+}
+
+/* The same to where a branch goes whose own distance is at an address. */
+static void put_branch(struct stub *stub, const ZydisDecodedInstruction *insn, uint64_t address,
+		       uint64_t target)
+{
+	uint64_t field = address + insn->raw.imm[0].offset;
+	unsigned at = stub->patch->code_size;
+
+	if (insn->raw.imm[0].size != 32 || !is_relocated(stub, field, 4)) {
+		put_rel32(stub, target);
+		return;
+	}
+	put(stub, 0, 4);
+	fix(stub, FIXUP_MOVED32, at, at + 4, (int64_t)(field - stub->site));
 }
 
 /* A rel32, ending its instruction, to 8 bytes that stub_finish() places. */
@@ -69,18 +92,42 @@ static void push_return(struct stub *stub, uint64_t address)
 	put_literal(stub, FIXUP_ABS64, (int64_t)(address - stub->site));
 }
 
+/* What has to be changed in a copy at a place of the code. */
+static void fix_copy(struct stub *stub, const ZydisDecodedInstruction *insn, uint64_t address,
+		     unsigned at)
+{
+	uint64_t end = address + insn->length, disp = address + insn->raw.disp.offset, target;
+	bool relative = insn_rip_relative(insn, address, &target);
+	const struct sweep_relocation *relocation;
+
+	if (relative && is_relocated(stub, disp, 4))
+		fix(stub, FIXUP_MOVED32, at + insn->raw.disp.offset, at + insn->length,
+		    (int64_t)(disp - stub->site));
+	else if (relative)
+		fix(stub, FIXUP_REL32, at + insn->raw.disp.offset, at + insn->length,
+		    (int64_t)(target - stub->site));
+	for (uint64_t from = address; stub->sweep && from < end; from = relocation->address + relocation->size) {
+		relocation = sweep_relocation_in(stub->sweep, from, end);
+		if (!relocation)
+			break;
+		if (relative && relocation->address == disp)
+			continue;
+		/* Part of an instruction is not what a linker relocates. */
+		stub->failed |= relocation->address < address || relocation->address + relocation->size > end;
+		fix(stub, FIXUP_COPY, at + (unsigned)(relocation->address - address), relocation->size,
+		    (int64_t)(relocation->address - stub->site));
+	}
+}
+
 /* A copy of the bytes, with the distance of a RIP-relative operand to be fixed. */
 static void add_copy(struct stub *stub, const uint8_t *bytes,
 		     const ZydisDecodedInstruction *insn, uint64_t address)
 {
 	unsigned at = stub->patch->code_size;
-	uint64_t target;
 
 	for (unsigned i = 0; i < insn->length; i++)
 		put(stub, bytes[i], 1);
-	if (insn_rip_relative(insn, address, &target))
-		fix(stub, FIXUP_REL32, at + insn->raw.disp.offset, at + insn->length,
-		    (int64_t)(target - stub->site));
+	fix_copy(stub, insn, address, at);
 }
 
 static bool is_indirect_call(const ZydisDecodedInstruction *insn)
@@ -101,25 +148,23 @@ static void add_indirect_call(struct stub *stub, const uint8_t *bytes,
 			      const ZydisDecodedInstruction *insn, uint64_t address)
 {
 	unsigned at, modrm = insn->raw.modrm.offset;
-	uint64_t target;
 
 	push_return(stub, address + insn->length);
 	at = stub->patch->code_size;
 	for (unsigned i = 0; i < insn->length; i++)
 		put(stub, i == modrm ? bytes[i] + 0x10u : bytes[i], 1);
-	if (insn_rip_relative(insn, address, &target))
-		fix(stub, FIXUP_REL32, at + insn->raw.disp.offset, at + insn->length,
-		    (int64_t)(target - stub->site));
+	fix_copy(stub, insn, address, at);
 }
 
 static void add_branch(struct stub *stub, const uint8_t *bytes,
-		       const ZydisDecodedInstruction *insn, uint64_t target)
+		       const ZydisDecodedInstruction *insn, uint64_t address, uint64_t target)
 {
 	if (insn->mnemonic == ZYDIS_MNEMONIC_JMP) {
-		stub_add_jump(stub, target);
+		put(stub, 0xe9, 1);
+		put_branch(stub, insn, address, target);
 	} else if (insn->opcode_map == ZYDIS_OPCODE_MAP_0F || (insn->opcode & 0xf0) == 0x70) {
 		put(stub, 0x800fu | (insn->opcode & 0xfu) << 8, 2);
-		put_rel32(stub, target);
+		put_branch(stub, insn, address, target);
 	} else {
 		/* loop, jrcxz: taken, they skip the short jump that skips the near one. Their
 		 * prefix chooses the counter's width. */
@@ -163,9 +208,10 @@ void stub_add(struct stub *stub, const uint8_t *bytes, const ZydisDecodedInstruc
 		add_copy(stub, bytes, insn, address);
 	} else if (insn->mnemonic == ZYDIS_MNEMONIC_CALL) {
 		push_return(stub, address + insn->length);
-		stub_add_jump(stub, target);
+		put(stub, 0xe9, 1);
+		put_branch(stub, insn, address, target);
 	} else {
-		add_branch(stub, bytes, insn, target);
+		add_branch(stub, bytes, insn, address, target);
 	}
 }
 

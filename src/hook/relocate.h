@@ -14,6 +14,7 @@
 struct stub {
 	struct patch *patch;
 	uint64_t site;
+	const struct sweep *sweep;
 	struct {
 		uint8_t at, end; /* of a rel32 in the code that refers to the literal */
 		uint8_t kind;    /* its fixup */

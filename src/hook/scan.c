@@ -106,11 +106,23 @@ static bool window_can_move(const struct window *window)
 	return true;
 }
 
+/* A bit for each byte of a window that the linker changes. */
+static uint32_t relocated_bytes(const struct sweep *sweep, const struct window *window)
+{
+	uint32_t bits = 0;
+
+	_Static_assert(PATCH_BYTES <= 32, "a bit for each");
+	for (unsigned i = 0; i < window->length; i++)
+		if (sweep_relocation_in(sweep, window->start + i, window->start + i + 1))
+			bits |= 1u << i;
+	return bits;
+}
+
 /* Writes the template. Only the first system call is the gate's; a trap there needs no stub. */
 static bool write_patch(const struct scan *scan, const struct window *window,
 			enum patch_kind kind, enum patch_method method, struct patch *patch)
 {
-	struct stub stub = { .patch = patch, .site = window->start };
+	struct stub stub = { .patch = patch, .site = window->start, .sweep = &scan->sweep };
 	struct view bytes = binary_bytes(scan->sweep.binary, window->start);
 
 	if (window->length > PATCH_BYTES || bytes.size < window->length)
@@ -119,6 +131,9 @@ static bool write_patch(const struct scan *scan, const struct window *window,
 		.length = (uint8_t)window->length,
 		.file_offset = (uint64_t)binary_offset(scan->sweep.binary, window->start) };
 	memcpy(patch->original, bytes.data, window->length);
+	patch->relocated = relocated_bytes(&scan->sweep, window);
+	if (patch->relocated && kind == PATCH_SYSCALL)
+		return false;
 	if (kind == PATCH_SYSCALL && method == PATCH_TRAP)
 		return true;
 	for (unsigned i = 0; i < window->count; i++) {

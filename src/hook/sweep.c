@@ -355,9 +355,65 @@ static void sweep_words(struct sweep *sweep)
 	}
 }
 
-/* Relocations that will put an address of code somewhere. */
-static void sweep_relocations(struct sweep *sweep)
+/* Those in code, which position-independent code has none of. What a linker has left for other
+ * tools is not applied any more. */
+static int note_relocation(struct sweep *sweep, const GElf_Rela *rela)
 {
+	struct sweep_relocation *relocation;
+
+	if (!is_code(sweep, rela->r_offset))
+		return 0;
+	relocation = vec_push(&sweep->relocations);
+	if (!relocation)
+		return -ENOMEM;
+	relocation->address = rela->r_offset;
+	switch (GELF_R_TYPE(rela->r_info)) {
+	case R_X86_64_PC32:
+	case R_X86_64_PLT32:
+	case R_X86_64_32:
+	case R_X86_64_32S:
+	case R_X86_64_GOTPCREL:
+	case R_X86_64_TPOFF32:
+	case R_X86_64_SIZE32:
+		relocation->size = 4;
+		break;
+	default:
+		relocation->size = 8;
+	}
+	return 0;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct sweep_relocation *x = a, *y = b;
+
+	return x->address < y->address ? -1 : x->address > y->address;
+}
+
+const struct sweep_relocation *sweep_relocation_in(const struct sweep *sweep, uint64_t start,
+						   uint64_t end)
+{
+	size_t low = 0, high = sweep->relocations.count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct sweep_relocation *at = &sweep->relocations.items[middle];
+
+		if (at->address + at->size <= start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == sweep->relocations.count || sweep->relocations.items[low].address >= end)
+		return NULL;
+	return &sweep->relocations.items[low];
+}
+
+/* Relocations that will put an address of code somewhere, or change code. */
+static int sweep_relocations(struct sweep *sweep)
+{
+	int error = 0;
+
 	Elf_Scn *section = NULL;
 	GElf_Shdr header;
 
@@ -369,10 +425,18 @@ static void sweep_relocations(struct sweep *sweep)
 		    !header.sh_entsize)
 			continue;
 		data = elf_getdata(section, NULL);
-		for (size_t i = 0; data && i < data->d_size / header.sh_entsize; i++)
-			if (gelf_getrela(data, (int)i, &rela))
-				sweep_mark(sweep, (uint64_t)rela.r_addend);
+		for (size_t i = 0; data && !error && i < data->d_size / header.sh_entsize; i++) {
+			if (!gelf_getrela(data, (int)i, &rela))
+				continue;
+			sweep_mark(sweep, (uint64_t)rela.r_addend);
+			if (header.sh_flags & SHF_ALLOC)
+				error = note_relocation(sweep, &rela);
+		}
 	}
+	if (sweep->relocations.count)
+		qsort(sweep->relocations.items, sweep->relocations.count,
+		      sizeof(*sweep->relocations.items), by_address);
+	return error;
 }
 
 int sweep_run(struct sweep *sweep, struct binary *binary)
@@ -401,7 +465,8 @@ int sweep_run(struct sweep *sweep, struct binary *binary)
 		error = sweep_code(sweep, &sweep->ranges.items[i]);
 	mark_tables(sweep);
 	sweep_words(sweep);
-	sweep_relocations(sweep);
+	if (!error)
+		error = sweep_relocations(sweep);
 	for (size_t i = 0; i < binary->loads.count; i++)
 		if (binary->loads.items[i].executable)
 			sweep->hidden |= hides_call(sweep, &binary->loads.items[i]);
@@ -414,4 +479,5 @@ void sweep_done(struct sweep *sweep)
 	vec_done(&sweep->ranges);
 	vec_done(&sweep->tables);
 	vec_done(&sweep->syscalls);
+	vec_done(&sweep->relocations);
 }

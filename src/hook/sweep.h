@@ -25,6 +25,12 @@ struct sweep_table {
 	uint32_t range;
 };
 
+/* Bytes of code that the dynamic linker changes. */
+struct sweep_relocation {
+	uint64_t address;
+	uint32_t size;
+};
+
 struct sweep {
 	struct binary *binary;
 	ZydisDecoder decoder;
@@ -33,6 +39,7 @@ struct sweep {
 	VEC(struct sweep_range) ranges; /* by address */
 	VEC(struct sweep_table) tables;
 	VEC(uint64_t) syscalls; /* addresses of syscall instructions, in order */
+	VEC(struct sweep_relocation) relocations; /* of code, in order; the linker changes it */
 	bool hidden;            /* there may be more of them */
 };
 
@@ -43,6 +50,9 @@ bool sweep_is_target(const struct sweep *sweep, uint64_t address);
 void sweep_mark(struct sweep *sweep, uint64_t address);
 /* The range an address is in; NULL: none. */
 struct sweep_range *sweep_range_at(const struct sweep *sweep, uint64_t address);
+/* The first relocation that changes bytes of [start, end); NULL: none. */
+const struct sweep_relocation *sweep_relocation_in(const struct sweep *sweep, uint64_t start,
+						   uint64_t end);
 /* Decodes one instruction; its bytes, or NULL where there is none. */
 const uint8_t *sweep_decode(const struct sweep *sweep, uint64_t address,
 			    ZydisDecodedInstruction *insn);

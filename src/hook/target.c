@@ -266,6 +266,7 @@ static struct skep_target_info info_of(const struct targets *targets, const stru
 		.error = -process->error, .tracer = (int32_t)process->tracer,
 		.execs = process->execs, .start_ns = process->start_ns, .end_ns = process->end_ns,
 		.missed = process->missed, .unsampled = process->unsampled,
+		.unlike = process->unlike,
 		.unreached = process_is_behind(process, targets) ? unreached_of(process) : 0,
 	};
 

@@ -66,6 +66,7 @@ struct process {
 	uint64_t files_seen, sample_seen; /* the board's, at its latest look */
 	uint32_t waiting;     /* places that are patched once all its threads are held (settle.h) */
 	uint32_t trapped;     /* traps that could be jumps then */
+	uint32_t unlike;      /* places that are not patched, as the code is not the file's */
 	char comm[16];
 	char exe[128];        /* the end of it, if it is longer */
 };

@@ -183,3 +183,26 @@ every() {
 	[ "$status" = 1 ]
 	[[ "$output" == *'keeps its return address'* ]]
 }
+
+@test "probes: instructions that the linker relocates; code that is not the file's is told of" {
+	gcc -O1 -o textrel "$BATS_TEST_DIRNAME/objects/textrel.c" -ldl
+	gcc -shared -DLIBRARY -Wl,-z,notext -o textrel.so "$BATS_TEST_DIRNAME/objects/textrel.c" 2>/dev/null
+	readelf -d textrel.so | grep -q TEXTREL
+	sed 's|:\*"|:[pbt]*"|' "$BATS_TEST_DIRNAME/objects/every.bpf.c" >three.bpf.c
+	clang -O2 -g -target bpf -D__TARGET_ARCH_x86 "-I/usr/include/$(uname -m)-linux-gnu" \
+		"-DLIB=\"$PWD/textrel.so\"" -c three.bpf.c -o three.o
+	[ "$(skep run -o text three.o -- ./textrel)" = 2100 ]
+	[ "$(seen 0)" = 300 ]
+	[ "$(seen 1)" = 300 ]
+	run ! grep 'not probed' text
+	sed 's|:\*"|:changed"|' "$BATS_TEST_DIRNAME/objects/every.bpf.c" >one.bpf.c
+	clang -O2 -g -target bpf -D__TARGET_ARCH_x86 "-I/usr/include/$(uname -m)-linux-gnu" \
+		"-DLIB=\"$PWD/textrel\"" -c one.bpf.c -o one.o
+	[ "$(skep run -o text one.o -- ./textrel)" = 2100 ]
+	[ "$(seen 0)" = 100 ]
+	[ "$(skep run -o text one.o -- ./textrel change)" = 2600 ]
+	[ "$(seen 0)" = 0 ]
+	grep -q "textrel.*not probed: 1 place whose code is not the file's" text
+	skep run -j -o text one.o -- ./textrel change
+	grep -q '"unlike":1' text
+}
