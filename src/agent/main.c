@@ -118,6 +118,7 @@ static void agent_introduce(const struct agent_start *start)
 		.abroad = owner_is_abroad(memory_owners((struct memory *)(uintptr_t)start->arena)),
 	};
 	task_outside = &agent_outside;
+	task_home_users = start->users;
 	maps_ask = ask_maps;
 	process_describe(process, true);
 	process->execs += start->why != AGENT_ATTACHED;

@@ -226,6 +226,10 @@ struct task_outside {
 };
 
 extern const struct task_outside *task_outside; /* NULL: nobody */
+/* The user namespace at home, whose ids programs see; 0: not known, or that of this process. */
+extern uint64_t task_home_users;
+/* The number of a file, as of a namespace; 0: it is not there. */
+uint32_t task_inode(const char *path);
 
 /* In the arena; NULL when that is full. */
 struct task_table *task_table_new(struct memory *memory, unsigned vcpus);

@@ -198,7 +198,7 @@ static void fill_mm(struct parts *parts, struct own_mm *mm)
 	};
 }
 
-static uint32_t inode_of(const char *path)
+uint32_t task_inode(const char *path)
 {
 	struct stat st;
 
@@ -220,7 +220,7 @@ static void fill_namespaces(struct names_page *page)
 
 	for (unsigned i = 0; i < NAMESPACES; i++) {
 		memcpy(path + 14, names[i], strlen(names[i]) + 1);
-		page->all[i].inum = inode_of(path);
+		page->all[i].inum = task_inode(path);
 		*to[i] = &page->all[i];
 	}
 }
@@ -231,8 +231,11 @@ static void fill_cred(const struct parts *parts, struct own_cred *cred)
 	char status[STATUS_TEXT];
 
 	*cred = *parts->cred;
-	if (task_text("/proc/thread-self/status", status, sizeof(status)))
-		task_read_cred(status, cred);
+	if (!task_text("/proc/thread-self/status", status, sizeof(status)))
+		return;
+	task_read_cred(status, cred);
+	/* There they are those of its own namespace. */
+	memcpy(cred, parts->cred, offsetof(struct own_cred, cap_inheritable));
 }
 
 static void fill_signal(struct own_signal *signal)

@@ -280,14 +280,32 @@ const char *task_comm(struct task_facts *facts, char buffer[16])
 	return comm;
 }
 
+uint64_t task_home_users;
+
+/* Whether its users and groups have other ids at home: those of *kin. */
+static bool has_other_users(struct task_facts *facts, struct task_kin *kin)
+{
+	int64_t of = facts && facts->own_tid != facts->own_pid ? (int64_t)facts->own_tid : -1;
+
+	if (!facts || !task_home_users || !task_outside ||
+	    task_inode("/proc/self/ns/user") == task_home_users)
+		return false;
+	return task_outside->kin(facts, of, kin, 1) == 1;
+}
+
 uint64_t task_ids(struct task_facts *facts)
 {
+	struct task_kin kin;
 	int64_t uid, gid;
 
 	if (facts && facts->known & TASK_KNOWS_IDS)
 		return (uint64_t)facts->gid << 32 | facts->uid;
 	uid = sys_call4(SYS_getuid, 0, 0, 0, 0);
 	gid = sys_call4(SYS_getgid, 0, 0, 0, 0);
+	if (has_other_users(facts, &kin)) {
+		uid = kin.cred.uid;
+		gid = kin.cred.gid;
+	}
 	if (facts) {
 		facts->uid = uid < 0 ? facts->uid : (uint32_t)uid;
 		facts->gid = gid < 0 ? facts->gid : (uint32_t)gid;
@@ -339,6 +357,7 @@ static void read_stat(struct own_task *task)
 
 static void read_self(struct slot *slot, struct task_facts *facts)
 {
+	struct task_kin kin;
 	struct own_task *task = &slot->self.task;
 	struct own_cred *cred = &slot->self.cred;
 	char name[16];
@@ -359,6 +378,8 @@ static void read_self(struct slot *slot, struct task_facts *facts)
 		 (uintptr_t)&cred->sgid, 0);
 	cred->fsuid = cred->euid;
 	cred->fsgid = cred->egid;
+	if (has_other_users(facts, &kin))
+		*cred = kin.cred;
 }
 
 static void read_others(struct slot *slot, struct task_facts *facts)

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "helper/task.h"
 #include "hook/interrupted.h"
 #include "hook/trace.h"
 #include "map/owner.h"
@@ -327,6 +328,7 @@ static void fill_name(struct agent_start *start, pid_t pid)
 	char digits[16];
 
 	snprintf(digits, sizeof(digits), "%d", (int)pid);
+	start->users = task_inode("/proc/self/ns/user");
 	start->space = owner_space_read(digits);
 	if (start->space != owner_space())
 		owner_describe((uint32_t)pid, &start->began, &start->image);

@@ -9,8 +9,10 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "hook/attach.h"
 #include "hook/files.h"
@@ -59,6 +61,14 @@ static int scan_files(void *arg, pid_t tid, int fd)
 	return error;
 }
 
+/* Targets are looked for by pid. */
+static bool proc_is_ours(void)
+{
+	char link[16] = "";
+
+	return readlink("/proc/self", link, sizeof(link) - 1) > 0 && atoi(link) == getpid();
+}
+
 static int machine_follow(struct skep_machine *machine, struct skep_diag *diag)
 {
 	struct targets *targets;
@@ -67,6 +77,10 @@ static int machine_follow(struct skep_machine *machine, struct skep_diag *diag)
 	if (machine->arena < 0)
 		return skep_fail(diag, SKEP_TARGET_PRIVATE, NULL,
 				 "this machine's memory is private to its process");
+	if (!proc_is_ours())
+		return skep_fail(diag, SKEP_TARGET_PROC, NULL,
+				 "what is in /proc does not tell of process %d, which asks",
+				 (int)getpid());
 	pthread_mutex_lock(&machine->lock);
 	targets = machine_targets(machine);
 	if (!machine->follower && targets) {

@@ -14,6 +14,13 @@ teardown() {
 	[ -z "${supervisor:-}" ] || kill -KILL "$supervisor" 2>/dev/null || true
 }
 
+nobody='setpriv --reuid 65534 --regid 65534 --clear-groups --'
+
+# as_nobody COMMAND...
+as_nobody() {
+	[ "$(id -u)" = 0 ] && $nobody "$@"
+}
+
 # opener_of NAME: the process that opened a file, as the programs had it; and the one above it.
 opener_of() {
 	python3 - "$1" <<-'END'
@@ -102,10 +109,16 @@ followed() {
 	objects spaces
 	skep run --on linux spaces.o -- true >/dev/null 2>why || skip "$(head -n 1 why)"
 	[ -x /usr/bin/python3 ] || skip "no /usr/bin/python3"
-	for way in -Ur -Urpf '-Urpf --mount-proc'; do
+	cp "$BATS_TEST_DIRNAME/targets/family.py" .
+	ways=('unshare -Ur' 'unshare -Urpf' 'unshare -Urpf --mount-proc')
+	if as_nobody true; then
+		ways+=("$nobody" "$nobody unshare -Ur" "$nobody unshare -Urpf --mount-proc unshare -Ur")
+	fi
+	for way in "${ways[@]}"; do
+		echo "$way"
 		for machine in '' '--on linux'; do
-			skep run $machine -j -o events spaces.o -- unshare $way \
-				/usr/bin/python3 -S -E "$BATS_TEST_DIRNAME/targets/family.py" >/dev/null
+			skep run $machine -j -o events spaces.o -- $way \
+				/usr/bin/python3 -S -E - <family.py >/dev/null
 			python3 "$BATS_TEST_DIRNAME/targets/family_tree.py" events >"tree$machine"
 		done
 		diff tree "tree--on linux"
@@ -240,11 +253,6 @@ counts() {
 	[ "$(grep -c '^shares;_start;.*;main;until_done;work;often ' folded)" -ge 1 ]
 }
 
-# as_nobody COMMAND...
-as_nobody() {
-	setpriv --reuid 65534 --regid 65534 --clear-groups -- "$@"
-}
-
 @test "namespaces: what gives its rights up is followed" {
 	[ "$(id -u)" = 0 ] || skip "needs root"
 	objects spaces
@@ -281,4 +289,12 @@ as_nobody() {
 	as_nobody "$SKEP" run -j -o out/events spaces.o -- sh -c './gains; true' >said
 	[ "$(cat said)" = "$(printf '0\nmarked')" ]
 	grep -q '"state":"not followed","reason":"its program gains privilege"' out/events
+}
+
+@test "namespaces: a supervisor whose /proc is of another is refused" {
+	objects spaces
+	run -126 unshare -Urpf "$SKEP" run spaces.o -- true
+	[[ "$output" == *'H035'*'--mount-proc'* ]]
+	unshare -Urpf --mount-proc "$SKEP" run -j -o events spaces.o -- sh -c 'cat /dev/null; true'
+	grep -q '"exe":"[^"]*/cat".*"state":"ended"' events
 }

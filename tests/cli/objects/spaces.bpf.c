@@ -7,7 +7,7 @@
 enum { FORK, EXEC, EXIT, SIGNAL, GETPID, OPEN };
 
 struct event {
-	__u32 kind, pid, tid, parent;
+	__u32 kind, pid, tid, parent, uid, cred;
 	__s64 value;            /* the other's id; or what the call returned */
 	char comm[16], name[32];
 };
@@ -19,8 +19,17 @@ struct {
 
 const struct event *unused_event __attribute__((unused));
 
+struct kuid {
+	__u32 val;
+} __attribute__((preserve_access_index));
+
+struct cred {
+	struct kuid euid;
+} __attribute__((preserve_access_index));
+
 struct task_struct {
 	struct task_struct *real_parent;
+	const struct cred *cred;
 	int pid, tgid;
 } __attribute__((preserve_access_index));
 
@@ -46,6 +55,8 @@ static int tell(__u32 kind, __s64 value, const char *name)
 	event->pid = ids >> 32;
 	event->tid = (__u32)ids;
 	event->parent = BPF_CORE_READ(task, real_parent, tgid);
+	event->uid = (__u32)bpf_get_current_uid_gid();
+	event->cred = BPF_CORE_READ(task, cred, euid.val);
 	event->value = value;
 	bpf_get_current_comm(event->comm, sizeof(event->comm));
 	event->name[0] = '\0';

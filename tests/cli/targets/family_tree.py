@@ -48,7 +48,8 @@ for event in events:
     if kind == OPEN: # the kernel may find no name, where its page has not been read yet
         value = '-'
     told.setdefault(of(event['tid']), []).append(
-        f"{WORDS[kind]} {value} by {of(event['pid'])} of {of(event['parent'])} {event['comm']}")
+        f"{WORDS[kind]} {value} by {of(event['pid'])} of {of(event['parent'])} {event['comm']} "
+        f"as {event['uid']} {event['cred']}")
 for name in sorted(told):
     print(name)
     for line in told[name]:
