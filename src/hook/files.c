@@ -16,11 +16,12 @@
 #include <unistd.h>
 #include "hook/attach.h"
 #include "hook/scan_cache.h"
+#include "hook/scan_later.h"
 #include "map/memory.h"
 
 enum {
 	ENDS_MAX = 32,
-	UNASKED_MAX = 8 << 20, /* bytes of a file that is scanned for its system calls alone */
+	AT_ONCE_MAX = 8 << 20, /* bytes of a file that a target is made to wait for */
 };
 
 /* Whoever walks the stack to throw or to show it begins in one of these. */
@@ -129,17 +130,17 @@ static void list_file(struct patch_files *files, struct patch_file *file)
 	__atomic_store_n(&files->first, file, __ATOMIC_RELEASE);
 }
 
-static struct patch_file *write_file(struct skep_machine *machine, struct scanned_file *scanned,
-				     const struct file_id *id)
+static struct patch_file *write_file(struct skep_machine *machine, struct binary *binary,
+				     struct scan *scan, const struct file_id *id)
 {
 	struct patch_files *files = machine_files(machine);
 	struct patch_file *file = files ? memory_alloc(machine->memory, sizeof(*file), 64) : NULL;
 
-	if (!file || write_syscalls(machine, scanned->scan, file) < 0 ||
-	    write_unwinds(machine, scanned->binary, scanned->scan, file) < 0)
+	if (!file || write_syscalls(machine, scan, file) < 0 ||
+	    write_unwinds(machine, binary, scan, file) < 0)
 		return NULL;
 	file->id = *id;
-	file->is_go = scanned->binary->is_go;
+	file->is_go = binary->is_go;
 	scan_cache_write(file);
 	list_file(files, file);
 	return file;
@@ -190,6 +191,8 @@ static void scanned_free(struct scanned_file *scanned)
 
 static void files_done(struct skep_machine *machine)
 {
+	scan_later_free(machine->later);
+	machine->later = NULL;
 	for (size_t i = 0; i < machine->scanned.count; i++)
 		scanned_free(machine->scanned.items[i]);
 	vec_done(&machine->scanned);
@@ -258,7 +261,7 @@ static struct scanned_file *scanned_new(struct skep_machine *machine, const char
 	}
 	scanned->file = (struct patch_file *)(uintptr_t)patch_file_find(machine_files(machine), id);
 	if (!scanned->file)
-		scanned->file = write_file(machine, scanned, id);
+		scanned->file = write_file(machine, scanned->binary, scanned->scan, id);
 	listed = scanned->file && list_all(scanned) == 0 ? vec_push(&machine->scanned) : NULL;
 	if (!listed) {
 		arena_full(diag);
@@ -301,10 +304,32 @@ struct scanned_file *files_scan(struct skep_machine *machine, const char *path,
 	return NULL;
 }
 
+/* Targets that have mapped it meanwhile patch it when they look again. */
+static void scanned_later(void *arg, struct binary *binary, struct scan *scan, const struct file_id *id)
+{
+	struct skep_machine *machine = arg;
+
+	pthread_mutex_lock(&machine->lock);
+	if (!patch_file_find(machine_files(machine), id) && write_file(machine, binary, scan, id))
+		files_changed(machine, 0);
+	pthread_mutex_unlock(&machine->lock);
+}
+
+static void scan_in_background(struct skep_machine *machine, const char *path, const struct file_id *id)
+{
+	if (!machine->later) {
+		machine->later = scan_later_new(scanned_later, machine);
+		machine->scanned_done = files_done;
+	}
+	if (machine->later)
+		scan_later_add(machine->later, path, id);
+}
+
 /*
  * For a target that has mapped the file, and waits. What is large (compilers' libraries have
- * a hundred megabytes of code, and seconds would pass) has few of the calls that a process
- * makes: they are dispatched. Whoever asks for a probe there waits.
+ * a hundred megabytes of code, and seconds would pass) is scanned in the background: until then
+ * its calls are dispatched, and from the next run on it is known. Whoever asks for a probe there
+ * waits.
  */
 static int scan_unasked(struct skep_machine *machine, const char *path)
 {
@@ -317,8 +342,10 @@ static int scan_unasked(struct skep_machine *machine, const char *path)
 			       st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec };
 	if (patch_file_find(machine_files(machine), &id) || write_kept(machine, &id))
 		return 0;
-	if (st.st_size > UNASKED_MAX)
+	if (st.st_size > AT_ONCE_MAX) {
+		scan_in_background(machine, path, &id);
 		return -EFBIG;
+	}
 	return files_scan(machine, path, NULL) ? 0 : -ENOEXEC;
 }
 

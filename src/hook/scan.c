@@ -392,8 +392,15 @@ bool scan_is_whole(struct scan *scan)
 
 struct scan *scan_new(struct binary *binary, struct skep_diag *diag)
 {
+	static const bool never;
+
+	return scan_new_until(binary, &never, diag);
+}
+
+struct scan *scan_new_until(struct binary *binary, const bool *stop, struct skep_diag *diag)
+{
 	struct scan *scan = calloc(1, sizeof(*scan));
-	int error = scan ? sweep_run(&scan->sweep, binary) : -ENOMEM;
+	int error = scan ? sweep_run(&scan->sweep, binary, stop) : -ENOMEM;
 
 	if (!error)
 		return scan;

@@ -33,6 +33,8 @@ struct scan;
 
 /* The binary must outlive it. NULL: out of memory, or nothing executable. */
 struct scan *scan_new(struct binary *binary, struct skep_diag *diag);
+/* The same; NULL too when *stop is set meanwhile. */
+struct scan *scan_new_until(struct binary *binary, const bool *stop, struct skep_diag *diag);
 void scan_free(struct scan *scan);
 
 /*

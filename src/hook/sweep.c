@@ -439,7 +439,7 @@ static int sweep_relocations(struct sweep *sweep)
 	return error;
 }
 
-int sweep_run(struct sweep *sweep, struct binary *binary)
+int sweep_run(struct sweep *sweep, struct binary *binary, const bool *stop)
 {
 	int error;
 
@@ -462,7 +462,10 @@ int sweep_run(struct sweep *sweep, struct binary *binary)
 		return -ENOMEM;
 	error = make_ranges(sweep);
 	for (size_t i = 0; !error && i < sweep->ranges.count; i++)
-		error = sweep_code(sweep, &sweep->ranges.items[i]);
+		error = __atomic_load_n(stop, __ATOMIC_RELAXED)
+				? -EINTR : sweep_code(sweep, &sweep->ranges.items[i]);
+	if (error)
+		return error;
 	mark_tables(sweep);
 	sweep_words(sweep);
 	if (!error)

@@ -43,7 +43,8 @@ struct sweep {
 	bool hidden;            /* there may be more of them */
 };
 
-int sweep_run(struct sweep *sweep, struct binary *binary);
+/* -EINTR: *stop was set meanwhile. */
+int sweep_run(struct sweep *sweep, struct binary *binary, const bool *stop);
 void sweep_done(struct sweep *sweep);
 
 bool sweep_is_target(const struct sweep *sweep, uint64_t address);

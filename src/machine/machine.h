@@ -59,6 +59,7 @@ struct skep_prog {
 };
 
 struct skep_link;
+struct scan_later;
 struct scanned_file;
 struct follower;
 
@@ -77,6 +78,7 @@ struct skep_machine {
 	VEC(struct skep_link *) links;  /* made by src/hook */
 	void (*links_done)(struct skep_machine *machine);
 	VEC(struct scanned_file *) scanned; /* files whose code is known: src/hook */
+	struct scan_later *later; /* what is scanned in the background; or NULL */
 	void (*scanned_done)(struct skep_machine *machine);
 	struct follower *follower; /* made by src/hook; or NULL */
 	void (*targets_done)(struct skep_machine *machine);

@@ -398,3 +398,39 @@ late() {
 	[ "$(tail -n 1 said)" -ge 4000 ]
 	skep machine remove "$name"
 }
+
+# wait_for_jumps COUNT: until the victim's program big has so many.
+wait_for_jumps() {
+	for _ in $(seq 400); do
+		set -- "$1" $(python3 "$BATS_TEST_DIRNAME/patched.py" $victim big || true)
+		[ "${2:-0}" -ge "$1" ] && return
+		sleep 0.05
+	done
+	echo "${2:-0} jumps in big"
+	return 1
+}
+
+# A first run does not wait for the scan; it gets its patches while it goes on.
+@test "attach: a large program is scanned in the background, and known to the next run" {
+	snoop
+	gcc -static -O1 -o big "$BATS_TEST_DIRNAME/objects/work.c"
+	truncate -s 20M big
+	export XDG_CACHE_HOME=$PWD/cache
+	mkfifo fifo
+	exec 9<>fifo
+	for run in first second; do
+		"$SKEP" run -j -o $run opensnoop.o -- ./big fifo 3>&- 9>&- >said &
+		supervisor=$!
+		until victim=$(pgrep -P $supervisor -x big); do
+			sleep 0.05
+		done
+		[ $run = first ] || [ "$kept" = "$(ls cache/skep)" ]
+		wait_for_jumps 20
+		kept=$(ls cache/skep)
+		echo >&9
+		wait $supervisor
+		[ "$(cat said)" = done ]
+	done
+	[ "$(grep '"event":"ringbuf"' second | json data.name | grep -cx fifo)" = 1 ]
+	exec 9>&-
+}
