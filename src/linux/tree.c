@@ -250,6 +250,17 @@ static int load_own(struct linux_tree *tree, const char *text, int *prog, struct
 	return 0;
 }
 
+/*
+ * The first program of the tree is to be seen as it begins, whichever programs come first there: by
+ * the order in which anybody had them attached. So kernels that tell of it earlier are listened to then.
+ */
+static const char *exec_place(const struct skep_btf *btf)
+{
+	bool early = btf && skep_btf_find(btf, "btf_trace_sched_prepare_exec", BTF_TYPEDEF);
+
+	return early ? "sched_prepare_exec" : "sched_process_exec";
+}
+
 int linux_tree_start(struct skep_linux *kernel, struct skep_diag *diag)
 {
 	const struct skep_btf *btf = object_kernel_btf(kernel->object);
@@ -259,7 +270,7 @@ int linux_tree_start(struct skep_linux *kernel, struct skep_diag *diag)
 	if (!error)
 		error = attach_own(tree, 0, btf, "sched_process_fork", fork_text, diag);
 	if (!error)
-		error = attach_own(tree, 1, btf, "sched_process_exec", exec_text, diag);
+		error = attach_own(tree, 1, btf, exec_place(btf), exec_text, diag);
 	if (!error)
 		error = load_own(tree, arm_text, &tree->arm, diag);
 	return error ? error : load_own(tree, add_text, &tree->add, diag);

@@ -50,6 +50,21 @@ EOF
 	[ "$(grep '"execs"' out | python3 -c 'import json,sys; print(sum(json.loads(sys.stdin.read())["values"]))')" = 4 ]
 }
 
+@test "on linux: the first program is seen, whoever else watches" {
+	may_load
+	grep -q sched_prepare_exec /sys/kernel/btf/vmlinux || skip "this kernel does not tell in time"
+	objects execs
+	cp "$BATS_TEST_DIRNAME/../../examples/execsnoop.bpf.c" .
+	mkfifo go
+	# Its programs come first at the tracepoint from now on.
+	skep run --on linux -o others execsnoop.bpf.c -- sh -c 'echo >go; read -r line <go' 3>&- &
+	read -r _ <go
+	skep run --on linux -j -o mine execsnoop.bpf.c -- true
+	echo >go
+	wait
+	[ "$(grep -c '"file":"[^"]*true"' mine)" = 1 ]
+}
+
 @test "on linux: counts in maps are the tree's, threads and children of children too" {
 	may_load
 	objects execs
