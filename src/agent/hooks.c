@@ -43,6 +43,15 @@ static void facts_of_another(struct target_thread *thread)
 							   : thread->space == THREAD_ABROAD;
 	facts->named = false;
 	facts->known = 0;
+	facts->began_ns = 0;
+}
+
+/* Of a process's first thread. */
+static uint64_t began(const struct task_facts *facts)
+{
+	const struct process *process = facts->own_tid == facts->own_pid ? agent_process(facts) : NULL;
+
+	return process ? process->start_ns : 0;
 }
 
 /* A vfork child runs on its parent's record under ids of its own. */
@@ -50,8 +59,10 @@ struct task_facts *hooks_facts(struct target_thread *thread)
 {
 	struct task_facts *facts = &thread->facts;
 
-	if (facts->own_tid != thread->tid || facts->own_pid != thread->pid)
+	if (facts->own_tid != thread->tid || facts->own_pid != thread->pid) {
 		facts_of_another(thread);
+		facts->began_ns = began(facts);
+	}
 	if (facts->abroad && !facts->named)
 		agent_name(facts);
 	facts->pointer = thread->key >> 16;
@@ -192,6 +203,7 @@ static void on_child(struct target_thread *thread, enum gate_child how)
 	} else if (thread->space != THREAD_OF_PROCESS) {
 		agent_lodger(&thread->facts, ppid);
 	}
+	thread->facts.began_ns = owner_clock();
 }
 
 /* code: its status as wait() has it, for SIGCHLD with this si_code. */

@@ -164,6 +164,7 @@ static bool choose(struct running *run)
 		    "targets do", run->command->loaded->arg.path);
 	for (size_t i = 0; i < run->unattached_count; i++)
 		skep_note(run->diag, NULL, "%s: %s", run->unattached[i].program, run->unattached[i].reason);
+	skep_note(run->diag, NULL, "%s", skep_code_help(SKEP_ATTACH_PLACE));
 	return false;
 }
 

@@ -150,7 +150,8 @@ struct own_task {
 	struct own_css_set *cgroups;
 	uint32_t flags, policy, rt_priority, loginuid, sessionid;
 	int32_t prio, static_prio, normal_prio, exit_signal;
-	uint64_t start_time, start_boottime; /* ns, in steps of the clock of /proc: 10 ms */
+	/* In ns; of what began before it was followed in steps of the clock of /proc, 10 ms. */
+	uint64_t start_time, start_boottime;
 	int32_t exit_code;                   /* 0 until it ends */
 	char comm[16];
 };
@@ -188,6 +189,7 @@ struct task_facts {
 	uint32_t known;          /* enum TASK_KNOWS_* */
 	uint32_t uid, gid;
 	char comm[16];
+	uint64_t began_ns;       /* when it was seen to begin, by CLOCK_MONOTONIC; 0: unknown */
 	uint64_t pointer;        /* its thread pointer; 0: the processor is asked */
 };
 

@@ -315,8 +315,11 @@ uint64_t task_ids(struct task_facts *facts)
 	return (uint64_t)gid << 32 | (uint32_t)uid;
 }
 
-/* /proc counts from boot, in hundredths of a second. */
-static void take_start(struct own_task *task, uint64_t ticks)
+/*
+ * /proc counts from boot, in hundredths of a second. What was seen to begin is known better, if it
+ * is the same that /proc means.
+ */
+static void take_start(struct own_task *task, uint64_t ticks, uint64_t began_ns)
 {
 	enum { TICK_NS = 10000000 };
 	struct timespec boot = { 0 }, monotonic = { 0 };
@@ -329,11 +332,13 @@ static void take_start(struct own_task *task, uint64_t ticks)
 	/* The clocks were read one after the other: no step is to depend on that. */
 	asleep = (asleep + TICK_NS / 2) / TICK_NS * TICK_NS;
 	task->start_boottime = ticks * TICK_NS;
+	if (began_ns && began_ns + asleep - task->start_boottime < 2 * TICK_NS)
+		task->start_boottime = began_ns + asleep;
 	task->start_time = task->start_boottime - asleep;
 }
 
 /* Priorities count from the highest real-time one in the kernel, from the lowest in /proc. */
-static void read_stat(struct own_task *task)
+static void read_stat(struct own_task *task, const struct task_facts *facts)
 {
 	enum { FLAGS = 9, PRIORITY = 18, NICE, STARTTIME = 22, EXIT_SIGNAL = 38, RT_PRIORITY = 40,
 	       POLICY, REAL_TIME = 100, NICE_0 = 120 };
@@ -346,7 +351,7 @@ static void read_stat(struct own_task *task)
 	task->flags = (uint32_t)values[0];
 	task->prio = task->normal_prio = (int32_t)values[1] + REAL_TIME;
 	task->static_prio = (int32_t)values[2] + NICE_0;
-	take_start(task, values[3]);
+	take_start(task, values[3], facts ? facts->began_ns : 0);
 	task->exit_signal = (int32_t)values[4];
 	task->rt_priority = (uint32_t)values[5];
 	task->policy = (uint32_t)values[6];
@@ -368,7 +373,7 @@ static void read_self(struct slot *slot, struct task_facts *facts)
 	task->tgid = (int32_t)task_pid(facts);
 	task->real_cred = task->cred = cred;
 	task->exit_code = 0;
-	read_stat(task);
+	read_stat(task, facts);
 	memcpy(task->comm, task_comm(facts, name), sizeof(task->comm));
 	if (facts)
 		facts->known |= TASK_KNOWS_RECORD;

@@ -70,7 +70,7 @@ static uint64_t run_link(struct occasion *event, const struct board_link *link)
 		__atomic_fetch_add(&board->faults, 1, __ATOMIC_RELAXED);
 	if (event->decides && !event->decided && (vm.overrides || (link->modifies && result))) {
 		event->decided = true;
-		event->decision = vm.overrides ? vm.override : (uint64_t)(int64_t)(int32_t)result;
+		event->decision = vm.overrides ? vm.override : result;
 	}
 	return result;
 }
@@ -258,7 +258,8 @@ static void describe_call(struct occasion *event, struct board *board, struct ta
 	event->record = record;
 	event->raw = NULL;
 	event->raw_count = 2;
-	event->func_ip = 0;
+	event->func_ip = board_function(regs->orig_ax);
+	event->result = 0;
 	event->leaving = event->decides = event->decided = false;
 	event->room = room;
 }
@@ -337,7 +338,10 @@ static void tell_exit(struct board *board, struct task_facts *facts, struct targ
 		return;
 	}
 	context_call(&record, regs, true, result);
+	/* The registers that the call was made with get its result when its function is left. */
+	regs->ax = (uint64_t)-ENOSYS;
 	run_list(&event, list_at(function));
+	regs->ax = (uint64_t)result;
 	run_list(&event, list_at(all));
 	run_list(&event, list_at(trace));
 	vcpu_give(event.cpu);

@@ -138,6 +138,15 @@ static inline const struct board_list *const *board_lists(const struct board *bo
 	return nr < BOARD_CALLS ? board->call[nr] : board_no_lists;
 }
 
+/*
+ * Where the function of a system call is, for programs that tell functions apart by that: where the
+ * kernel's modules would be, and nothing is.
+ */
+static inline uint64_t board_function(uint64_t nr)
+{
+	return 0xffffffffc0000000 + (nr << 4);
+}
+
 /* --- entry points --- */
 
 /*

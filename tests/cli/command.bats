@@ -112,6 +112,7 @@ opened() {
 	run skep run filter.o -- true
 	[ "$status" = 1 ]
 	[[ "$output" == *'C005'* ]]
+	[[ "$output" == *'note: targets have system calls (tracepoint/syscalls/...'*'--on linux'* ]]
 }
 
 @test "command: a process that runs already is watched, and let go" {

@@ -60,3 +60,30 @@ seen() {
 		sh -c 'trap "" TERM; kill -TERM $$; kill -URG $$; kill -CONT $$; kill -WINCH $$'
 	run ! grep '^ended' said
 }
+
+@test "values: a call's function is left before its registers have the result" {
+	objects seen
+	gcc -O2 -pthread -o command "$BATS_TEST_DIRNAME/objects/seen.c"
+	run -0 skep run -o said -p left -p exits seen.o -- ./command
+	grep -q '^left -38 [0-9a-f]*$' said
+	grep -qE '^exits ([0-9a-f]+) \1$' said
+}
+
+@test "values: what a program decides in a call's stead is what the kernel would return" {
+	objects seen
+	gcc -O2 -pthread -o command "$BATS_TEST_DIRNAME/objects/seen.c"
+	run -0 skep run -o said -p decides -p left -p exits seen.o -- ./command
+	grep -q '^decides after 0$' said
+	grep -q '^left -38 fffffffb$' said
+	grep -q '^exits fffffffb fffffffb$' said
+}
+
+@test "values: functions of calls are told apart by where they are" {
+	objects seen
+	gcc -O2 -pthread -o command "$BATS_TEST_DIRNAME/objects/seen.c"
+	run -0 skep run -o said -p apart seen.o -- ./command
+	[ "$(grep '^apart' said | cut -d ' ' -f 2 | sort -u | wc -l)" -gt 1 ]
+	[ "$(grep '^apart' said | cut -d ' ' -f 2 | sort -u | wc -l)" = \
+		"$(grep '^apart' said | cut -d ' ' -f 3 | sort -u | wc -l)" ]
+	run ! grep -E '^apart.* 0$' said
+}

@@ -9,7 +9,7 @@
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 struct mm_struct { unsigned long arg_start; };
 struct task_struct { int pid, prio, exit_signal, exit_code; struct mm_struct *mm; struct task_struct *parent; };
-struct pt_regs { unsigned long ip, cx, orig_ax; };
+struct pt_regs { unsigned long ip, cx, ax, di, orig_ax; };
 #pragma clang attribute pop
 
 struct signal_record { __u64 common; int sig, error, code; char comm[16]; int pid, group, result; };
@@ -49,6 +49,37 @@ SEC("raw_tp/sys_enter") int call(struct bpf_raw_tracepoint_args *ctx)
 SEC("tracepoint/signal/signal_generate") int signalled(struct signal_record *ctx)
 {
 	bpf_printk("signal %d %d", ctx->sig, ctx->result);
+	return 0;
+}
+
+/* What is decided is all of the register: the program's int is its lower half. */
+SEC("fmod_ret/__x64_sys_getpgid") int BPF_PROG(decides, struct pt_regs *regs, int ret)
+{
+	bpf_printk("decides after %d", ret);
+	return -5;
+}
+
+SEC("fexit/__x64_sys_getpgid") int BPF_PROG(left, struct pt_regs *regs, long ret)
+{
+	bpf_printk("left %ld %lx", regs->ax, ret);
+	return 0;
+}
+
+SEC("raw_tp/sys_exit") int exits(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct pt_regs *regs = (struct pt_regs *)ctx->args[0];
+
+	if (BPF_CORE_READ(regs, orig_ax) == 121)
+		bpf_printk("exits %lx %lx", BPF_CORE_READ(regs, ax), ctx->args[1]);
+	return 0;
+}
+
+SEC("kprobe.multi/__x64_sys_getp*id") int apart(struct pt_regs *ctx)
+{
+	struct pt_regs *regs = (struct pt_regs *)PT_REGS_PARM1(ctx);
+
+	bpf_printk("apart %ld %lx %d", BPF_CORE_READ(regs, orig_ax), bpf_get_func_ip(ctx),
+		   ctx->ip == bpf_get_func_ip(ctx));
 	return 0;
 }
 

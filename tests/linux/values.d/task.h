@@ -53,6 +53,7 @@ static __noinline int scheduling(const char *place, struct task_struct *task)
 	FIELD(task, clear_child_tid);
 	FIELD(task, start_time);
 	FIELD(task, start_boottime);
+	NUMBER("is young", bpf_ktime_get_ns() - BPF_CORE_READ(task, start_time) < 10000000000);
 	return 0;
 }
 

@@ -216,6 +216,7 @@ static void board__a_program_may_decide_the_result(void **state)
 	bench_free(&b);
 }
 
+
 static void board__only_what_is_waited_for_is_wanted(void **state)
 {
 	static const char *const names[] = { "tp_enter", "raw_exit", "tp_signal", NULL };
