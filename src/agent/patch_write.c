@@ -147,7 +147,8 @@ static uint64_t page_end(const struct patch_site *site)
  * The end of the pages of sites that lie close together, in order of address; of all that lie in
  * the batch's mapping, so that it does not fall to pieces.
  */
-static uint64_t run_end(struct patch_site *const *sites, size_t count, const struct patch_batch *batch)
+static uint64_t run_end(struct patch_site *const *sites, size_t count,
+			const struct patch_batch *batch)
 {
 	uint64_t end = page_end(sites[0]);
 

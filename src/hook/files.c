@@ -305,7 +305,8 @@ struct scanned_file *files_scan(struct skep_machine *machine, const char *path,
 }
 
 /* Targets that have mapped it meanwhile patch it when they look again. */
-static void scanned_later(void *arg, struct binary *binary, struct scan *scan, const struct file_id *id)
+static void scanned_later(void *arg, struct binary *binary, struct scan *scan,
+			  const struct file_id *id)
 {
 	struct skep_machine *machine = arg;
 
@@ -315,7 +316,8 @@ static void scanned_later(void *arg, struct binary *binary, struct scan *scan, c
 	pthread_mutex_unlock(&machine->lock);
 }
 
-static void scan_in_background(struct skep_machine *machine, const char *path, const struct file_id *id)
+static void scan_in_background(struct skep_machine *machine, const char *path,
+			       const struct file_id *id)
 {
 	if (!machine->later) {
 		machine->later = scan_later_new(scanned_later, machine);

@@ -106,7 +106,8 @@ static void fix_copy(struct stub *stub, const ZydisDecodedInstruction *insn, uin
 	else if (relative)
 		fix(stub, FIXUP_REL32, at + insn->raw.disp.offset, at + insn->length,
 		    (int64_t)(target - stub->site));
-	for (uint64_t from = address; stub->sweep && from < end; from = relocation->address + relocation->size) {
+	for (uint64_t from = address; stub->sweep && from < end;
+	     from = relocation->address + relocation->size) {
 		relocation = sweep_relocation_in(stub->sweep, from, end);
 		if (!relocation)
 			break;

@@ -45,7 +45,8 @@ static int move_threads(const struct hold *hold, const struct agent_held *thread
 	return result;
 }
 
-static int settle_held(struct settle *settle, struct memory *memory, const struct injector *injector)
+static int settle_held(struct settle *settle, struct memory *memory,
+		       const struct injector *injector)
 {
 	const struct hold *hold = &settle->hold;
 	size_t size = hold->tids.count * sizeof(struct agent_held);

@@ -56,6 +56,8 @@ void binary_free(struct binary *binary);
  */
 char *binary_find(const char *name, struct skep_diag *diag);
 
+/* Adds the functions of its debug file. Whether more are known than before. */
+bool binary_read_debug(struct binary *binary);
 /*
  * The address that "FUNC", "FUNC@VERSION", "FUNC+OFFSET" or "FILE-OFFSET" (a number) names.
  * Fails, naming what comes near, when there is no such function or several that differ.
