@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,11 @@ static bool has_asked(pid_t pid, const struct mail_message *message)
 
 /* --- ids --- */
 
-enum { LEVELS = 34 }; /* Linux has 32 of nested namespaces */
+enum {
+	LEVELS = 34,             /* Linux has 32 of nested namespaces */
+	RECENT = 256,
+	GIVEN = 4096,
+};
 
 /* What the process or thread of a folder of /proc is called from here down to its own
  * namespace; how many. */
@@ -112,48 +117,66 @@ static pid_t find_in(const char *folder, bool (*is)(const char *path, pid_t id, 
 	return found;
 }
 
-/* --- who asks --- */
-
-static bool is_asker(const char *path, pid_t id, const void *arg)
+/* The id that was given last, here. */
+static pid_t last_id(void)
 {
-	const struct mail_message *message = arg;
+	char line[128], *at = NULL;
+	FILE *file = fopen("/proc/loadavg", "re");
 
-	return own_id(path) == message->pid && has_asked(id, message);
+	if (file && fgets(line, sizeof(line), file))
+		at = strrchr(line, ' ');
+	if (file)
+		fclose(file);
+	return at ? (pid_t)atoi(at) : 0;
 }
 
-static bool calls_itself(const char *path, pid_t id, const void *arg)
+/* Whoever has begun a moment ago is among those that have the last ids. */
+static pid_t find_process(bool (*is)(const char *path, pid_t id, const void *arg), const void *arg)
 {
-	(void)id;
-	return own_id(path) == *(const uint32_t *)arg;
+	pid_t last = last_id();
+	char path[32];
+
+	for (pid_t id = last; id > 0 && id > last - RECENT; id--) {
+		snprintf(path, sizeof(path), "/proc/%d", (int)id);
+		if (is(path, id, arg))
+			return id;
+	}
+	return find_in("/proc", is, arg);
 }
 
-static bool find_at_home(const struct mail_message *message)
-{
-	char path[64];
+/* --- names that were given --- */
 
-	snprintf(path, sizeof(path), "/proc/%u/task/%u", message->pid, message->tid);
-	return has_asked((pid_t)message->pid, message) && access(path, F_OK) == 0;
+/* Which ids of other spaces are which here, as far as we know: all is looked at before it is used. */
+struct given {
+	uint64_t space;
+	uint32_t id;
+	pid_t pid;
+};
+
+static pthread_mutex_t given_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct given given[GIVEN];
+
+static struct given *given_place(uint64_t space, uint32_t id)
+{
+	return &given[(space * 31 + id) % GIVEN];
 }
 
-bool asker_find(struct mail_message *message)
+static void given_note(uint64_t space, uint32_t id, pid_t pid)
 {
-	char folder[64];
-	pid_t pid, tid;
-
-	if (!message->abroad)
-		return find_at_home(message);
-	pid = find_in("/proc", is_asker, message);
-	if (pid == 0)
-		return false;
-	snprintf(folder, sizeof(folder), "/proc/%d/task", (int)pid);
-	tid = find_in(folder, calls_itself, &message->tid);
-	message->pid = (uint32_t)pid;
-	message->tid = (uint32_t)tid;
-	message->abroad = false;
-	return tid != 0;
+	pthread_mutex_lock(&given_lock);
+	*given_place(space, id) = (struct given){ space, id, pid };
+	pthread_mutex_unlock(&given_lock);
 }
 
-/* --- others --- */
+static pid_t given_find(uint64_t space, uint32_t id)
+{
+	struct given it;
+
+	pthread_mutex_lock(&given_lock);
+	it = *given_place(space, id);
+	pthread_mutex_unlock(&given_lock);
+	return it.space == space && it.id == id ? it.pid : 0;
+}
 
 /* The number of the namespace that is so many above that of a process; 0: not known. */
 static uint64_t space_above(const char *process, unsigned up)
@@ -176,6 +199,54 @@ static uint64_t space_above(const char *process, unsigned up)
 		close(fd);
 	return number;
 }
+
+/* --- who asks --- */
+
+static bool is_asker(const char *path, pid_t id, const void *arg)
+{
+	const struct mail_message *message = arg;
+
+	return has_asked(id, message) && own_id(path) == message->pid;
+}
+
+static bool calls_itself(const char *path, pid_t id, const void *arg)
+{
+	(void)id;
+	return own_id(path) == *(const uint32_t *)arg;
+}
+
+static bool find_at_home(const struct mail_message *message)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/task/%u", message->pid, message->tid);
+	return has_asked((pid_t)message->pid, message) && access(path, F_OK) == 0;
+}
+
+bool asker_find(struct mail_message *message)
+{
+	char folder[64];
+	uint64_t space;
+	pid_t pid, tid;
+
+	if (!message->abroad)
+		return find_at_home(message);
+	pid = find_process(is_asker, message);
+	if (pid == 0)
+		return false;
+	snprintf(folder, sizeof(folder), "/proc/%d/task", (int)pid);
+	tid = find_in(folder, calls_itself, &message->tid);
+	snprintf(folder, sizeof(folder), "/proc/%d", (int)pid);
+	space = space_above(folder, 0);
+	given_note(space, message->pid, pid);
+	given_note(space, message->tid, tid);
+	message->pid = (uint32_t)pid;
+	message->tid = (uint32_t)tid;
+	message->abroad = false;
+	return tid != 0;
+}
+
+/* --- others --- */
 
 struct wanted {
 	uint32_t id;
@@ -208,9 +279,15 @@ pid_t asker_knows(pid_t pid, uint32_t id)
 		return 0;
 	wanted.level = count - 1;
 	wanted.space = space_above(path, 0);
+	found = given_find(wanted.space, id);
+	if (found) {
+		snprintf(path, sizeof(path), "/proc/%d", (int)found);
+		if (is_wanted(path, found, &wanted))
+			return found;
+	}
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	found = find_in(path, calls_itself, &id);
-	return found || !wanted.space ? found : find_in("/proc", is_wanted, &wanted);
+	return found || !wanted.space ? found : find_process(is_wanted, &wanted);
 }
 
 struct space_id {
