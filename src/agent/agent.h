@@ -25,7 +25,7 @@ struct agent {
 	uint32_t pid;             /* as the kernel numbers it here ... */
 	uint32_t home_pid;        /* ... and at the machine's home (map/owner.h); 0: not known */
 	bool abroad;              /* which is elsewhere */
-	bool filtered;            /* its system calls were, before the agent knew of filters */
+	bool sockets;             /* filters that it had before the agent allow them */
 	uint32_t why;             /* enum agent_why */
 };
 

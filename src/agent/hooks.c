@@ -132,7 +132,7 @@ static void on_exit(struct target_thread *thread, struct target_regs *regs, int6
 
 static bool may_use_sockets(void)
 {
-	return !agent_self.filtered && filter_allows_sockets();
+	return agent_self.sockets && filter_allows_sockets();
 }
 
 static void on_exec(struct target_thread *thread, struct target_regs *regs, int64_t result)

@@ -114,7 +114,7 @@ static void agent_introduce(const struct agent_start *start)
 		.memory = (struct memory *)(uintptr_t)start->arena, .targets = targets,
 		.process = process, .pid = (uint32_t)sys_call0(SYS_getpid), .why = start->why,
 		.home_pid = start->pid,
-		.filtered = sys_call1(SYS_prctl, PR_GET_SECCOMP) != 0,
+		.sockets = start->sockets || sys_call1(SYS_prctl, PR_GET_SECCOMP) == 0,
 		.abroad = owner_is_abroad(memory_owners((struct memory *)(uintptr_t)start->arena)),
 	};
 	task_outside = &agent_outside;

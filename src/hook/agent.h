@@ -73,6 +73,7 @@ struct agent_start {
 	uint64_t threads, thread_count; /* settle: struct agent_held of all, in the arena */
 	uint64_t last;           /* stop: all have been through leave; else it is only asked */
 	uint64_t orphan;         /* stop: only if nobody serves its machine's targets; else -EBUSY */
+	uint64_t sockets;        /* the filters of system calls that it has, if any, allow sockets */
 	uint64_t users;          /* the number of the supervisor's user namespace; 0: not known */
 	uint64_t space;          /* where the process is, started, and the top of its stack, as the */
 	uint64_t began, image;   /* supervisor sees them; 0: as it finds (map/owner.h) */

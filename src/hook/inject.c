@@ -18,11 +18,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -464,9 +466,27 @@ static int start_by_socket(const struct injector *injector, pid_t tid, struct lo
 	return loading_end(&loading, error < 0 ? error : taken);
 }
 
-/* Its filter of system calls may end it for a socket. */
+/* A child of this process, with its filters of system calls, as a command has that it starts. */
+static bool sockets_work(void)
+{
+	int status = -1, pair[2];
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct msghdr message = { 0 };
+
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+			_exit(1);
+		_exit(recvmsg(pair[0], &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) < 0 && errno != EAGAIN);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+/* Its filter of system calls may end it for a socket. A command has those of this process. */
 static bool may_use_sockets(const struct inject *what)
 {
+	if (what->why == AGENT_SPAWNED)
+		return prctl(PR_GET_SECCOMP) == 0 || sockets_work();
 	return what->sockets || trace_status(what->pid, "Seccomp:") == 0;
 }
 
@@ -484,12 +504,14 @@ int inject_start(const struct injector *injector, pid_t tid, const struct inject
 	if (error < 0)
 		return error;
 	fill_name(&loader.start, what->pid);
+	loader.start.sockets = what->why == AGENT_SPAWNED ? may_use_sockets(what) : what->sockets;
 	if (finds_image(injector, what->pid)) {
 		error = loader_run(tid, &loader, loader_map);
 		if (error != -EACCES && error != -EPERM && error != -ENOENT)
 			return error;
 	}
-	return may_use_sockets(what) ? start_by_socket(injector, tid, &loader, what->pid) : -ENOTSUP;
+	loader.start.sockets = may_use_sockets(what);
+	return loader.start.sockets ? start_by_socket(injector, tid, &loader, what->pid) : -ENOTSUP;
 }
 
 /* Calls an entry of the agent that is there already. free: as of trace_run(). */

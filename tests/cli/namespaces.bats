@@ -291,6 +291,24 @@ counts() {
 	grep -q '"state":"not followed","reason":"its program gains privilege"' out/events
 }
 
+@test "namespaces: a filter of system calls is asked before anything is sent" {
+	objects spaces
+	cc -o filtered "$BATS_TEST_DIRNAME/targets/filtered.c"
+	# reboot() is nobody's need.
+	followed unshare -Ur ./filtered 169 sh -c 'cat mark; true'
+	for call in 53 47; do # socketpair, recvmsg
+		skep run -j -o events spaces.o -- unshare -Ur ./filtered $call sh -c 'cat mark; true' >said
+		[ "$(cat said)" = marked ]
+		grep -q '"state":"not followed","reason":"its filter of system calls' events
+	done
+	# The same where it is the supervisor's too.
+	./filtered 169 "$SKEP" run -j -o events spaces.o -- unshare -Ur sh -c 'cat mark; true' >said
+	[[ "$(exe_of "$(opener_of mark | cut -d' ' -f1)")" == */cat*ended ]]
+	./filtered 53 "$SKEP" run -j -o events spaces.o -- unshare -Ur sh -c 'cat mark; true' >said
+	[ "$(cat said)" = marked ]
+	grep -q '"state":"not followed","reason":"its filter of system calls' events
+}
+
 @test "namespaces: a supervisor whose /proc is of another is refused" {
 	objects spaces
 	run -126 unshare -Urpf "$SKEP" run spaces.o -- true
