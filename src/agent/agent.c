@@ -117,8 +117,22 @@ void agent_fork_failed(void)
 	targets_birth_ends(agent_self.targets);
 }
 
+/* Where /proc does not tell, it is its parent's time still. */
+void agent_look_at_clocks(void)
+{
+	const struct owner_table *owners = memory_owners(agent_self.memory);
+	struct owner_clocks offsets = { agent_self.clocks[0], agent_self.clocks[1] };
+
+	/* The lower half of a space is its time namespace. */
+	if ((uint32_t)owner_space() != (uint32_t)owners->home && !owner_clocks_read(&offsets))
+		return;
+	owner_ahead.monotonic_ns = offsets.monotonic_ns - agent_self.clocks[0];
+	owner_ahead.boot_ns = offsets.boot_ns - agent_self.clocks[1];
+}
+
 void agent_forked(struct task_facts *facts, uint32_t ppid)
 {
+	agent_look_at_clocks();
 	agent_self.pid = facts->own_pid;
 	begin_process(facts, ppid);
 	targets_birth_ends(agent_self.targets);

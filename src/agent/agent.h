@@ -25,6 +25,7 @@ struct agent {
 	uint32_t pid;             /* as the kernel numbers it here ... */
 	uint32_t home_pid;        /* ... and at the machine's home (map/owner.h); 0: not known */
 	bool abroad;              /* which is elsewhere */
+	int64_t clocks[2];        /* offsets of time namespaces at home: monotonic, boot */
 	bool sockets;             /* filters that it had before the agent allow them */
 	uint32_t why;             /* enum agent_why */
 };
@@ -35,6 +36,8 @@ extern const struct task_outside agent_outside;
 /* A fork is about to be made; there it ends in the child, or in vain. */
 void agent_forks(void);
 void agent_fork_failed(void);
+/* Looks at what its clocks say, which may be another time than at home. */
+void agent_look_at_clocks(void);
 /* In the child of a fork that has memory of its own. ppid: as the child sees it. */
 void agent_forked(struct task_facts *facts, uint32_t ppid);
 /* In a child that lives in its parent's memory: it gets a record, and nothing here

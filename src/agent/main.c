@@ -114,9 +114,11 @@ static void agent_introduce(const struct agent_start *start)
 		.memory = (struct memory *)(uintptr_t)start->arena, .targets = targets,
 		.process = process, .pid = (uint32_t)sys_call0(SYS_getpid), .why = start->why,
 		.home_pid = start->pid,
+		.clocks = { start->clocks[0], start->clocks[1] },
 		.sockets = start->sockets || sys_call1(SYS_prctl, PR_GET_SECCOMP) == 0,
 		.abroad = owner_is_abroad(memory_owners((struct memory *)(uintptr_t)start->arena)),
 	};
+	agent_look_at_clocks();
 	task_outside = &agent_outside;
 	task_home_users = start->users;
 	maps_ask = ask_maps;

@@ -15,6 +15,7 @@
 #include <sys/auxv.h>
 #include <time.h>
 
+#include "map/owner.h"
 #include "map/sys.h"
 
 typedef int clock_fn(int clock, struct timespec *time);
@@ -123,13 +124,22 @@ __attribute__((constructor)) static void clock_load(void)
 	clock_init(getauxval(AT_SYSINFO_EHDR));
 }
 
+/* Programs are told the time at home, as the kernel tells its own. */
+static int64_t clock_ahead(int clock)
+{
+	if (clock == CLOCK_BOOTTIME)
+		return owner_ahead.boot_ns;
+	return clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_COARSE ? owner_ahead.monotonic_ns : 0;
+}
+
 uint64_t clock_ns(int clock)
 {
 	struct timespec time = { 0 };
 
 	if (!vdso_clock || vdso_clock(clock, &time) != 0)
 		sys_call4(SYS_clock_gettime, (uint64_t)clock, (uintptr_t)&time, 0, 0);
-	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec -
+	       (uint64_t)clock_ahead(clock);
 }
 
 uint64_t clock_tick_ns(void)

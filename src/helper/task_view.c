@@ -21,6 +21,7 @@
 #include "map/sys.h"
 #include "map/map.h"
 #include "map/memory.h"
+#include "map/owner.h"
 
 enum {
 	SLOTS = 256,
@@ -328,10 +329,11 @@ static void take_start(struct own_task *task, uint64_t ticks, uint64_t began_ns)
 	sys_call4(SYS_clock_gettime, CLOCK_BOOTTIME, (uintptr_t)&boot, 0, 0);
 	sys_call4(SYS_clock_gettime, CLOCK_MONOTONIC, (uintptr_t)&monotonic, 0, 0);
 	asleep = (uint64_t)(boot.tv_sec - monotonic.tv_sec) * 1000000000u +
-		 (uint64_t)(boot.tv_nsec - monotonic.tv_nsec);
+		 (uint64_t)(boot.tv_nsec - monotonic.tv_nsec) -
+		 (uint64_t)(owner_ahead.boot_ns - owner_ahead.monotonic_ns);
 	/* The clocks were read one after the other: no step is to depend on that. */
 	asleep = (asleep + TICK_NS / 2) / TICK_NS * TICK_NS;
-	task->start_boottime = ticks * TICK_NS;
+	task->start_boottime = ticks * TICK_NS - (uint64_t)owner_ahead.boot_ns;
 	if (began_ns && began_ns + asleep - task->start_boottime < 2 * TICK_NS)
 		task->start_boottime = began_ns + asleep;
 	task->start_time = task->start_boottime - asleep;

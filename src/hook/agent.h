@@ -75,6 +75,7 @@ struct agent_start {
 	uint64_t orphan;         /* stop: only if nobody serves its machine's targets; else -EBUSY */
 	uint64_t sockets;        /* the filters of system calls that it has, if any, allow sockets */
 	uint64_t users;          /* the number of the supervisor's user namespace; 0: not known */
+	int64_t clocks[2];       /* offsets of the supervisor's time namespace, monotonic and boot */
 	uint64_t space;          /* where the process is, started, and the top of its stack, as the */
 	uint64_t began, image;   /* supervisor sees them; 0: as it finds (map/owner.h) */
 	uint64_t auxv[AGENT_AUXV][2]; /* the process's own, ended by AT_NULL */

@@ -327,10 +327,15 @@ static int loader_fill(struct loader *loader, const struct injector *injector,
 /* What a process in another space cannot find out about itself. */
 static void fill_name(struct agent_start *start, pid_t pid)
 {
+	struct owner_clocks clocks;
 	char digits[16];
 
 	snprintf(digits, sizeof(digits), "%d", (int)pid);
 	start->users = task_inode("/proc/self/ns/user");
+	if (owner_clocks_read(&clocks)) {
+		start->clocks[0] = clocks.monotonic_ns;
+		start->clocks[1] = clocks.boot_ns;
+	}
 	start->space = owner_space_read(digits);
 	if (start->space != owner_space())
 		owner_describe((uint32_t)pid, &start->began, &start->image);

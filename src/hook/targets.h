@@ -39,7 +39,7 @@ enum process_whynot {
 	WHYNOT_TRACED,        /* somebody else traces it */
 	WHYNOT_32BIT,
 	WHYNOT_DENIED,        /* the kernel does not let us */
-	WHYNOT_ARENA,         /* it cannot open the arena: another user or root directory */
+	WHYNOT_ARENA,         /* the kernel gives it neither the path nor the descriptor of the arena */
 	WHYNOT_PLACE,         /* the agent's addresses are in use there */
 	WHYNOT_CPU,           /* no rdfsbase */
 	WHYNOT_FILTER,        /* its filter of system calls refuses what the agent needs */

@@ -50,7 +50,45 @@ uint64_t owner_clock(void)
 	struct timespec now = { 0, 0 };
 
 	sys_call2(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec -
+	       (uint64_t)owner_ahead.monotonic_ns;
+}
+
+struct owner_clocks owner_ahead;
+
+/* The next number of a text, which may be negative; 0 at its end. */
+static int64_t take_signed(const char **at)
+{
+	int64_t value = 0;
+	bool negative;
+
+	while (**at && **at != '-' && (**at < '0' || **at > '9'))
+		++*at;
+	negative = **at == '-';
+	*at += negative;
+	for (; **at >= '0' && **at <= '9'; ++*at)
+		value = value * 10 + (**at - '0');
+	return negative ? -value : value;
+}
+
+/* "monotonic SECONDS NANOSECONDS", and so for boottime. */
+bool owner_clocks_read(struct owner_clocks *offsets)
+{
+	int64_t fd = sys_call4(SYS_openat, AT_FDCWD, "/proc/self/timens_offsets",
+			       O_RDONLY | O_CLOEXEC, 0), size, seconds;
+	char text[160];
+	const char *at = text;
+
+	if (fd < 0)
+		return false;
+	size = sys_call3(SYS_read, fd, text, sizeof(text) - 1);
+	sys_call1(SYS_close, fd);
+	text[size > 0 ? size : 0] = '\0';
+	seconds = take_signed(&at);
+	offsets->monotonic_ns = seconds * 1000000000 + take_signed(&at);
+	seconds = take_signed(&at);
+	offsets->boot_ns = seconds * 1000000000 + take_signed(&at);
+	return size > 0;
 }
 
 /* --- what the kernel says of a process --- */

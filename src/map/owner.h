@@ -141,6 +141,15 @@ bool owner_pid_is_abroad(const struct owner_table *table, uint64_t word);
 uint64_t owner_participant(struct owner_table *table, uint32_t i);
 /* Looks at every participant, at most once in 5 ms; returns table->deaths. */
 uint64_t owner_reap(struct owner_table *table);
+/* How far the clocks of this process's time namespace are ahead of those at home; 0, 0: not. */
+struct owner_clocks {
+	int64_t monotonic_ns, boot_ns;
+};
+
+extern struct owner_clocks owner_ahead;
+
+/* The offsets of this process's time namespace, as /proc tells. False: it does not. */
+bool owner_clocks_read(struct owner_clocks *offsets);
 /* Now, on a clock that is the same in all processes; nanoseconds. */
 uint64_t owner_clock(void);
 

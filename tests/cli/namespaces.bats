@@ -64,6 +64,18 @@ followed() {
 	done
 }
 
+@test "namespaces: the time of programs is that of here" {
+	unshare -UrTf --monotonic 50000 true 2>/dev/null || skip "no time namespaces here"
+	objects spaces
+	followed unshare -UrTf --boottime 70000 --monotonic 50000 sh -c 'cat mark; (:); true'
+	python3 - <<-'END'
+		import json, time
+		now = time.monotonic_ns()
+		times = [row['data']['time'] for row in map(json.loads, open('events')) if row.get('data')]
+		assert len(times) > 10 and all(now - 300 * 10**9 < at < now for at in times), times
+	END
+}
+
 @test "namespaces: nested ones are followed" {
 	objects spaces
 	followed unshare -Urpf --mount-proc unshare -Urpf --mount-proc \

@@ -8,6 +8,7 @@ enum { FORK, EXEC, EXIT, SIGNAL, GETPID, OPEN };
 
 struct event {
 	__u32 kind, pid, tid, parent, uid, cred;
+	__u64 time;
 	__s64 value;            /* the other's id; or what the call returned */
 	char comm[16], name[32];
 };
@@ -57,6 +58,7 @@ static int tell(__u32 kind, __s64 value, const char *name)
 	event->parent = BPF_CORE_READ(task, real_parent, tgid);
 	event->uid = (__u32)bpf_get_current_uid_gid();
 	event->cred = BPF_CORE_READ(task, cred, euid.val);
+	event->time = bpf_ktime_get_ns();
 	event->value = value;
 	bpf_get_current_comm(event->comm, sizeof(event->comm));
 	event->name[0] = '\0';
