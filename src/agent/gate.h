@@ -21,7 +21,8 @@
  *   each new thread  mmap of its record, mprotect of its guard (reused ones: none)
  *   a thread's end   rt_sigprocmask
  *   each sampled one timer_create, timer_settime, timer_delete
- *   each signal      rt_sigreturn; of SIGNALS_OURS also gettid, rt_tgsigqueueinfo
+ *   each signal      rt_sigreturn; of SIGNALS_OURS, and of those that end the process where its
+ *                    end is to be told (wants_end()), also gettid, rt_tgsigqueueinfo
  *   exec             rt_sigprocmask, rt_sigaction, where SIGNALS_OURS are blocked or ignored
  * A call that is dispatched or a trap costs one rt_sigreturn; a call from a patched site none.
  * Where the application filters its system calls, ours are made only as it allows (filter.h).

@@ -140,7 +140,7 @@ struct own_task {
 	struct own_task *group_leader;
 	const struct own_cred *real_cred, *cred;
 	struct own_task *parent;             /* real_parent: who is traced is no target */
-	/* Of the current task only; of others NULL, which reads as zeros. */
+	/* Of the current task only; of others NULL or 0. */
 	struct own_mm *mm;
 	struct own_files *files;
 	struct own_fs *fs;

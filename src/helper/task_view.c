@@ -362,6 +362,14 @@ static void read_stat(struct own_task *task, const struct task_facts *facts)
 	task->sessionid = (uint32_t)task_number("/proc/thread-self/sessionid", -1);
 }
 
+/* The call says what it was, and changes nothing for who is no user at all. */
+static uint32_t file_id(uint64_t call, uint32_t none)
+{
+	int64_t id = sys_call4(call, UINT32_MAX, 0, 0, 0);
+
+	return id < 0 ? none : (uint32_t)id;
+}
+
 static void read_self(struct slot *slot, struct task_facts *facts)
 {
 	struct task_kin kin;
@@ -383,8 +391,8 @@ static void read_self(struct slot *slot, struct task_facts *facts)
 		 (uintptr_t)&cred->suid, 0);
 	sys_call4(SYS_getresgid, (uintptr_t)&cred->gid, (uintptr_t)&cred->egid,
 		 (uintptr_t)&cred->sgid, 0);
-	cred->fsuid = cred->euid;
-	cred->fsgid = cred->egid;
+	cred->fsuid = file_id(SYS_setfsuid, cred->euid);
+	cred->fsgid = file_id(SYS_setfsgid, cred->egid);
 	if (has_other_users(facts, &kin))
 		*cred = kin.cred;
 }

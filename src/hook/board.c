@@ -26,8 +26,8 @@
 const bool board_changers[BOARD_CALLS] = {
 	[SYS_setuid] = true, [SYS_setgid] = true, [SYS_setreuid] = true, [SYS_setregid] = true,
 	[SYS_setresuid] = true, [SYS_setresgid] = true, [SYS_prctl] = true, [SYS_unshare] = true,
-	[SYS_setns] = true, [SYS_setpriority] = true, [SYS_sched_setparam] = true,
-	[SYS_sched_setscheduler] = true, [SYS_sched_setattr] = true,
+	[SYS_setns] = true, [SYS_setfsuid] = true, [SYS_setfsgid] = true, [SYS_setpriority] = true,
+	[SYS_sched_setparam] = true, [SYS_sched_setscheduler] = true, [SYS_sched_setattr] = true,
 };
 
 bool board_wants_ends(const struct board *board)
