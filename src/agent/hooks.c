@@ -149,6 +149,12 @@ static void on_exec(struct target_thread *thread, struct target_regs *regs, int6
 				regs->orig_ax | (may_use_sockets() ? MAIL_SOCKETS : 0));
 }
 
+/* What a thread knows by this id. */
+static uint32_t home_id(struct task_facts *facts, int32_t id)
+{
+	return facts->abroad ? agent_home_id(facts, (uint32_t)id) : (uint32_t)id;
+}
+
 static void on_forked(struct target_thread *thread, struct target_regs *regs, int32_t child,
 		      enum gate_child how)
 {
@@ -156,9 +162,7 @@ static void on_forked(struct target_thread *thread, struct target_regs *regs, in
 
 	if (!board || !board_has(board, EVENT_FORK))
 		return;
-	if (facts->abroad)
-		child = (int32_t)agent_home_id(facts, (uint32_t)child);
-	hook_fork(board, facts, regs, child, how == GATE_CHILD_THREAD);
+	hook_fork(board, facts, regs, (int32_t)home_id(facts, child), how == GATE_CHILD_THREAD);
 }
 
 /* The parent may have made it in another namespace. */
@@ -254,12 +258,16 @@ static void on_signal(struct target_thread *thread, int sig, const siginfo_t *in
 		.sig = sig, .error = info->si_errno, .code = info->si_code,
 		.pid = (int32_t)thread->tid,
 	};
-	/* Children that are targets have told that they end. */
-	if (sig == SIGCHLD && info->si_code <= CLD_DUMPED &&
-	    process_was(agent_self.targets, (uint32_t)info->si_pid))
+	struct task_facts *facts;
+
+	if (!board || !board_has(board, EVENT_SIGNAL) || info->si_code <= 0)
 		return;
-	if (board && info->si_code > 0)
-		hook_signal(board, hooks_facts(thread), &thread->regs, &signal);
+	/* Children that are targets have told that they end. */
+	facts = hooks_facts(thread);
+	if (sig == SIGCHLD && info->si_code <= CLD_DUMPED &&
+	    process_was(agent_self.targets, home_id(facts, info->si_pid)))
+		return;
+	hook_signal(board, facts, &thread->regs, &signal);
 }
 
 static void on_ending(struct target_thread *thread, int sig, const siginfo_t *info,

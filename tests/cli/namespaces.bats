@@ -122,7 +122,9 @@ followed() {
 	skep run --on linux spaces.o -- true >/dev/null 2>why || skip "$(head -n 1 why)"
 	[ -x /usr/bin/python3 ] || skip "no /usr/bin/python3"
 	cp "$BATS_TEST_DIRNAME/targets/family.py" .
-	ways=('unshare -Ur' 'unshare -Urpf' 'unshare -Urpf --mount-proc')
+	cc -o lodger "$BATS_TEST_DIRNAME/targets/lodger.c"
+	ways=('unshare -Ur' 'unshare -Urpf' 'unshare -Urpf --mount-proc' './lodger own')
+	[ "$(id -u)" != 0 ] || ways+=('./lodger as-is ./lodger as-is')
 	if as_nobody true; then
 		ways+=("$nobody" "$nobody unshare -Ur" "$nobody unshare -Urpf --mount-proc unshare -Ur")
 	fi
