@@ -31,7 +31,8 @@
  *   plain_window .. plain_syscall   the call is not made (or to be restarted)
  *   plain_after .. plain_leave      it is made, the result is in rax
  *   plain_leave .. plain_end        the result is in the record
- *   call_window .. call_found       the same, and all registers are in the record
+ *   call_window .. call_found       the same, and all registers are in the record; a call that
+ *                                   programs have seen begin and that does not wait is made
  *   leave .. leave_end, quick .. quick_end  all is in the record
  *   send .. sent                    the same, and `send` is still to be sent
  *   again .. again_loaded          the call is to wait on; its registers are in `resumed`
@@ -231,7 +232,8 @@ gate_probe:
 	jmp gate_exit
 
 	label gate_call_window
-	cmpb $0, THREAD_PENDING(%r11)
+	mov THREAD_HEEDS(%r11), %al
+	test %al, THREAD_PENDING(%r11)
 	jne pending_restart
 	mov THREAD_R15(%r11), %r15
 	mov THREAD_R14(%r11), %r14
@@ -302,6 +304,13 @@ gate_probe:
 	jmp *%rcx
 
 pending_restart:
+	mov THREAD_STACK(%r11), %rsp
+	mov %r11, %rdi
+	mov %r11, %rbx
+	call gate_finishes
+	mov %rbx, %r11
+	test %al, %al
+	jne gate_call_window
 	mov $1, %esi
 	jmp 4f
 pending_done:

@@ -9,6 +9,7 @@
  * return twice.
  */
 #include "agent/filter.h"
+#include "agent/finish.h"
 #include "agent/gate.h"
 #include "agent/sample.h"
 
@@ -223,6 +224,15 @@ static enum gate_next begin_call(struct target_thread *thread)
 	return next;
 }
 
+/* Programs see it once, as on Linux, where a signal does not keep it from being made. */
+bool gate_finishes(struct target_thread *thread)
+{
+	if (!thread->entered || !finish_is_certain(&thread->regs))
+		return false;
+	thread->heeds = 0;
+	return true;
+}
+
 enum gate_next gate_before(struct target_thread *thread, uint64_t flags)
 {
 	struct target_regs *regs = &thread->regs;
@@ -235,18 +245,23 @@ enum gate_next gate_before(struct target_thread *thread, uint64_t flags)
 	regs->cx = regs->ip;
 	regs->r11 = regs->flags;
 	regs->ax = (uint64_t)-ENOSYS;
-	thread->waiting = thread->hooked = thread->quick = false;
+	thread->waiting = thread->hooked = thread->entered = thread->quick = false;
+	thread->heeds = PENDING_ALL;
 	thread->after = NULL;
 	if (thread->pending)
 		return GATE_CALL; /* only to be told so */
 	thread->hooked = !thread->unseen && gate_wants(nr);
-	if (thread->hooked && gate_ops->enter && (!sys_filtered || is_begun(regs)))
+	if (thread->hooked && gate_ops->enter && (!sys_filtered || is_begun(regs))) {
 		call = gate_ops->enter(thread, regs);
+		thread->entered = true;
+	}
 	sample_look(thread);
 	if (thread->sample_due)
 		sample_take_due(thread, regs);
-	if (thread->pending)
+	if (thread->pending && !gate_finishes(thread)) {
+		thread->entered = false; /* it is put off: nothing is ready for it */
 		return GATE_CALL;
+	}
 	thread->quick = call && !thread->hooked && (nr >= GATE_CALLS || !special[nr]);
 	if (thread->quick)
 		return GATE_CALL;

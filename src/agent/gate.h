@@ -142,6 +142,10 @@ uint32_t gate_dismiss(void);
 
 /* --- between gate.c, signal.c and gate.S --- */
 
+/* Whether the call, about to be made, is made though signals wait: programs have seen it begin,
+ * and it does not wait for anything. */
+bool gate_finishes(struct target_thread *thread);
+
 /* Numbers that gate.S knows. */
 /* Set in every flags word; not set in r11 as the gate leaves it. */
 #define GATE_FLAG 2ull

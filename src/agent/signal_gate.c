@@ -142,6 +142,8 @@ bool signal_convert(struct target_thread *thread, struct signal_context *context
 		context_done(context, regs, context->ax);
 	} else if (gate_between(ip, gate_plain_leave, gate_plain_end)) {
 		context_done(context, regs, regs->ax);
+	} else if (gate_between(ip, gate_call_window, gate_call_syscall) && gate_finishes(thread)) {
+		return false;
 	} else if (gate_between(ip, gate_call_window, gate_call_syscall) ||
 		   gate_between(ip, gate_clone_window, gate_clone_syscall)) {
 		signal_restart(thread, context);

@@ -41,6 +41,7 @@ AT(status, THREAD_STATUS);
 AT(pending, THREAD_PENDING);
 AT(quick, THREAD_QUICK);
 AT(settled, THREAD_SETTLED);
+AT(heeds, THREAD_HEEDS);
 _Static_assert(offsetof(struct board_ways, dispatched) == WAYS_DISPATCHED, "gate.S");
 AT(state, THREAD_STATE);
 AT(stack, THREAD_STACK);

@@ -46,6 +46,7 @@
 #define THREAD_PROBE 288
 #define THREAD_QUICK 171
 #define THREAD_SETTLED 329
+#define THREAD_HEEDS 330
 
 /* How gate.S leaves its handler: enum signal_way. */
 #define SIGNAL_WAY_RESUME 2
@@ -77,7 +78,7 @@ enum { THREAD_FREE, THREAD_USED };
 /* Where a thread's ids are from: only a process in another's memory differs from that. */
 enum thread_space { THREAD_OF_PROCESS, THREAD_AT_HOME, THREAD_ABROAD };
 /* The kernel's frame is in deferred_frame; signals are in `kept`. */
-enum { PENDING_DEFERRED = 1, PENDING_KEPT = 2 };
+enum { PENDING_DEFERRED = 1, PENDING_KEPT = 2, PENDING_ALL = 3 };
 enum { THREAD_SPAN = 256 << 10, THREAD_VFORKS = 4 };
 
 /* A system call as it is to be made, when that differs from what regs say. */
@@ -115,10 +116,12 @@ struct target_thread {
 	uint32_t tid, pid;
 	uint8_t selector;        /* Syscall User Dispatch looks here */
 	uint8_t settled;         /* whether it is to be dispatched, as last looked at */
+	uint8_t heeds;           /* PENDING_* for which a call is put off; 0: it is one that finishes */
 	bool dispatched;         /* whether it is */
 	uint32_t clone_kind;     /* enum clone_kind, while one is made */
 	uint32_t vforks;         /* how deep in saved */
-	bool hooked;             /* enter() was called for this call */
+	bool hooked;             /* exit() is to be called for this call */
+	bool entered;            /* enter() was called */
 	bool waiting;            /* in a call with a signal mask of its own: wait_mask */
 	bool unseen;             /* nothing is told of it: not even its id is known */
 	bool aside;              /* the application dispatches its system calls itself */
