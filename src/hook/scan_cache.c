@@ -22,6 +22,9 @@ enum {
 	BUILD_ID = 32,
 	KEPT_MAX = 64 << 20,           /* bytes of one kept file */
 	UNUSED_SECONDS = 30 * 24 * 3600, /* then it is removed */
+	LOOK_EVERY = 100,              /* written files: at what there is */
+	FILES_MAX = 2000,              /* in the folder */
+	FOLDER_MAX = 128 << 20,        /* bytes of all */
 	NAME_SIZE = 64,
 };
 
@@ -137,24 +140,67 @@ static void name_of(const struct file_id *id, char name[NAME_SIZE])
 	snprintf(name, NAME_SIZE, "scan-%016" PRIx64, hash_bytes(id, sizeof(*id), 0));
 }
 
-/* Who reads a kept file touches it. */
-static void remove_unused(int folder)
+struct kept_entry {
+	char name[NAME_SIZE];
+	time_t used;                   /* who reads a kept file touches it */
+	uint64_t size;
+};
+
+struct kept_entries {
+	VEC(struct kept_entry) list;
+};
+
+static int used_last_first(const void *a, const void *b)
 {
-	int fd = dup(folder);
+	const struct kept_entry *x = a, *y = b;
+
+	return x->used < y->used ? 1 : x->used > y->used ? -1 : strcmp(x->name, y->name);
+}
+
+static void list_kept(int folder, struct kept_entries *entries)
+{
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	time_t now = time(NULL);
 	struct dirent *entry;
 	struct stat st;
 
-	while (dir && (entry = readdir(dir)))
-		if (strncmp(entry->d_name, "scan-", 5) == 0 &&
-		    fstatat(folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    now - st.st_mtime > UNUSED_SECONDS)
-			unlinkat(folder, entry->d_name, 0);
+	while (dir && (entry = readdir(dir))) {
+		struct kept_entry *place;
+
+		if (strncmp(entry->d_name, "scan-", 5) != 0 || strlen(entry->d_name) >= NAME_SIZE ||
+		    fstatat(folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		place = vec_push(&entries->list);
+		if (!place)
+			break;
+		*place = (struct kept_entry){ .used = st.st_mtime, .size = (uint64_t)st.st_size };
+		memcpy(place->name, entry->d_name, strlen(entry->d_name));
+	}
 	if (dir)
 		closedir(dir);
 	else if (fd >= 0)
 		close(fd);
+}
+
+/* What was not used for long, and of the rest what was not used longest, if it is much. */
+static void remove_unused(int folder)
+{
+	struct kept_entries entries = { 0 };
+	time_t now = time(NULL);
+	uint64_t size = 0;
+
+	list_kept(folder, &entries);
+	if (entries.list.count)
+		qsort(entries.list.items, entries.list.count, sizeof(struct kept_entry),
+		      used_last_first);
+	for (size_t i = 0; i < entries.list.count; i++) {
+		const struct kept_entry *entry = &entries.list.items[i];
+
+		size += entry->size;
+		if (now - entry->used > UNUSED_SECONDS || i >= FILES_MAX || size > FOLDER_MAX)
+			unlinkat(folder, entry->name, 0);
+	}
+	vec_done(&entries.list);
 }
 
 /* --- files --- */
@@ -271,6 +317,7 @@ static void write_kept(int folder, const struct kept_head *head, const struct pa
 
 void scan_cache_write(const struct patch_file *file)
 {
+	static uint32_t writes;
 	struct kept_head head;
 	int folder;
 
@@ -288,7 +335,8 @@ void scan_cache_write(const struct patch_file *file)
 	folder = open_folder(true);
 	if (folder < 0)
 		return;
-	remove_unused(folder);
+	if (__atomic_fetch_add(&writes, 1, __ATOMIC_RELAXED) % LOOK_EVERY == 0)
+		remove_unused(folder);
 	write_kept(folder, &head, file);
 	close(folder);
 }

@@ -157,21 +157,84 @@ static void cache__what_others_may_write_is_not_trusted(void **state)
 	assert_true(is_kept(&file.id));
 }
 
+/* The folder is looked at now and then only. */
+static void write_many(void)
+{
+	struct patch_file other = file;
+
+	for (int i = 1; i <= 100; i++) {
+		other.id.inode = file.id.inode + i;
+		scan_cache_write(&other);
+	}
+}
+
+static void each_kept(void (*fn)(const char *path))
+{
+	char folder[300], path[600];
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(folder, sizeof(folder), "%s/skep", home);
+	dir = opendir(folder);
+	assert_non_null(dir);
+	while ((entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		if (strncmp(entry->d_name, "scan-", 5) == 0)
+			fn(path);
+	}
+	closedir(dir);
+}
+
+static int kept_count;
+
+static void count_kept(const char *path)
+{
+	(void)path;
+	kept_count++;
+}
+
+static void remove_kept(const char *path)
+{
+	assert_int_equal(unlink(path), 0);
+}
+
 static void cache__what_nobody_used_for_long_is_removed(void **state)
 {
 	struct timespec old[2] = { { .tv_sec = time(NULL) - 40 * 24 * 3600 } };
-	struct patch_file other = file;
 	char path[400];
 
 	(void)state;
 	old[1] = old[0];
 	kept_path(path);
 	assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
-	other.id.inode++;
-	scan_cache_write(&other);
+	write_many();
 	assert_false(is_kept(&file.id));
-	kept_path(path); /* one only */
-	assert_int_equal(unlink(path), 0);
+	each_kept(remove_kept);
+	scan_cache_write(&file);
+}
+
+static void cache__no_more_than_so_many_are_kept(void **state)
+{
+	struct timespec old[2] = { { .tv_sec = time(NULL) - 3600 } };
+	char path[400];
+
+	(void)state;
+	old[1] = old[0];
+	for (int i = 0; i < 2500; i++) {
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/skep/scan-%d", home, i);
+		fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+		assert_true(fd >= 0);
+		assert_int_equal(futimens(fd, old), 0);
+		close(fd);
+	}
+	write_many();
+	kept_count = 0;
+	each_kept(count_kept);
+	assert_in_range(kept_count, 1000, 2100);
+	assert_true(is_kept(&file.id)); /* those used last */
+	each_kept(remove_kept);
 	scan_cache_write(&file);
 }
 
@@ -197,6 +260,7 @@ int main(void)
 		cmocka_unit_test(cache__half_a_file_is_none),
 		cmocka_unit_test(cache__what_others_may_write_is_not_trusted),
 		cmocka_unit_test(cache__what_nobody_used_for_long_is_removed),
+		cmocka_unit_test(cache__no_more_than_so_many_are_kept),
 		cmocka_unit_test(cache__nowhere_to_keep_it_is_no_error),
 	};
 
