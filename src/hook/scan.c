@@ -207,6 +207,13 @@ int scan_probe(struct scan *scan, uint64_t address, scan_taken_fn *taken, void *
 			 sweep->binary->path);
 }
 
+bool scan_can_probe(const struct scan *scan, uint64_t address)
+{
+	struct window window = { .start = address };
+
+	return window_add(&scan->sweep, &window) && window_can_move(&window);
+}
+
 bool scan_is_start(const struct scan *scan, uint64_t address)
 {
 	const struct sweep_range *range = sweep_range_at(&scan->sweep, address);

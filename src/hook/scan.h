@@ -45,6 +45,9 @@ typedef bool scan_taken_fn(void *arg, uint64_t address);
 int scan_probe(struct scan *scan, uint64_t address, scan_taken_fn *taken, void *arg,
 	       struct patch *patch, struct skep_diag *diag);
 
+/* Whether there is an instruction that can be executed elsewhere. */
+bool scan_can_probe(const struct scan *scan, uint64_t address);
+
 /* Whether a function begins there, as far as symbols and frame descriptions tell. */
 bool scan_is_start(const struct scan *scan, uint64_t address);
 

@@ -222,10 +222,22 @@ static int look_at(struct sweep *sweep, struct sweep_range *range, uint64_t addr
 	return 0;
 }
 
+/* Go's goroutines return to the second byte of goexit(), which begins with a nop for that: their
+ * address is computed, and nowhere to be found. */
+static void mark_second(struct sweep *sweep, const struct sweep_range *range)
+{
+	struct view bytes = binary_bytes(sweep->binary, range->start);
+
+	if (sweep->binary->is_go && bytes.size > 0 && *(const uint8_t *)bytes.data == 0x90)
+		sweep_mark(sweep, range->start + 1);
+}
+
 static int sweep_code(struct sweep *sweep, struct sweep_range *range)
 {
 	ZydisDecodedInstruction insn;
 	int error = 0;
+
+	mark_second(sweep, range);
 
 	for (uint64_t at = range->start; at < range->end && !error;) {
 		if (sweep_decode(sweep, at, &insn)) {

@@ -94,15 +94,23 @@ struct matching {
 	size_t count;
 };
 
+/* Whoever asks for all functions has not asked for those that it would change, for what is none,
+ * and for what cannot be probed, as a breakpoint. */
+static bool can_match(const struct matching *m, uint64_t address)
+{
+	struct scan *scan = m->scanned->scan;
+
+	if (m->row->stage != PROBE_ENTER &&
+	    (!scan_is_start(scan, address) || scan_return_use(scan, address) != RETURN_UNUSED))
+		return false;
+	return scan_can_probe(scan, address);
+}
+
 static int add_match(void *arg, const struct function *function)
 {
 	struct matching *m = arg;
 
-	/* Whoever asks for all functions has not asked for those that it would change, or that are
-	 * none. */
-	if (m->row->stage != PROBE_ENTER &&
-	    (!scan_is_start(m->scanned->scan, function->address) ||
-	     scan_return_use(m->scanned->scan, function->address) != RETURN_UNUSED))
+	if (!can_match(m, function->address))
 		return 0;
 	m->count++;
 	return add_place(m->a, m->row, m->scanned, function->address, 0, (struct place){ 0 });
@@ -129,7 +137,7 @@ int find_uprobes(struct attaching *a, const struct attach_row *row)
 				 pattern);
 	if (count > 0 && m.count == 0)
 		return skep_fail(a->diag, SKEP_PROBE_RETURN, &a->where,
-				 "of no function of %s that matches '%s' can the return be watched",
+				 "no function of %s that matches '%s' can be watched",
 				 m.scanned->binary->path, pattern);
 	return count < 0 ? count : 0;
 }

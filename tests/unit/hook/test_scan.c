@@ -310,6 +310,13 @@ static void syscalls__of_the_c_library_are_nearly_all_patched(void **state)
 	free(path);
 }
 
+static void function__that_is_a_breakpoint_cannot_be_probed(void **state)
+{
+	(void)state;
+	assert_false(scan_can_probe(scan, address("scan_trap")));
+	assert_true(scan_can_probe(scan, address("scan_tiny")));
+}
+
 /* A return probe changes what these find. */
 static void function__that_looks_at_its_return_address_is_known(void **state)
 {
@@ -331,6 +338,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(window__takes_whole_instructions),
 		cmocka_unit_test(window__has_nothing_inside_that_is_jumped_to),
+		cmocka_unit_test(function__that_is_a_breakpoint_cannot_be_probed),
 		cmocka_unit_test(function__that_looks_at_its_return_address_is_known),
 		cmocka_unit_test(window__may_reach_into_padding),
 		cmocka_unit_test(window__is_not_believed_where_an_indirect_jump_is_not_understood),
