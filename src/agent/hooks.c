@@ -22,6 +22,7 @@
 #include "agent/probes.h"
 #include "agent/space.h"
 #include "helper/vm.h"
+#include "hook/agent.h"
 #include "hook/board.h"
 #include "hook/context.h"
 #include "hook/targets.h"
@@ -348,18 +349,19 @@ int hooks_start(bool alone)
 	/* Threads may be in a handler, which does not return to gate_return. */
 	if (!alone)
 		gate_distrust();
-	else
-		error = probes_start(board, PATCH_ALONE);
-	if (error < 0)
-		gate_stop();
-	else
-		dispatch_settle(thread_here());
-	return error;
+	dispatch_settle(thread_here());
+	return 0;
 }
 
+/* A program that is not patched is dispatched. */
 int hooks_patch(bool shared)
 {
-	return probes_start(board, shared ? PATCH_LIVE : PATCH_HELD);
+	if (agent_self.why == AGENT_ATTACHED)
+		return probes_start(board, shared ? PATCH_LIVE : PATCH_HELD);
+	if (probes_start(board, PATCH_ALONE) < 0)
+		gate_distrust();
+	dispatch_settle(thread_here());
+	return 0;
 }
 
 uint32_t hooks_dismiss(void)

@@ -16,7 +16,8 @@ struct task_facts;
 /* agent_self is set. Arms the calling thread. alone: there is no other, and it has yet to
  * begin. 0 or a negative errno. */
 int hooks_start(bool alone);
-/* Not alone: all threads have been noted (held.h) and are stopped, also those of other processes
+/* Then, when the code is as the program's file has it: the caller was brought in by code over a
+ * page of it. Not alone: all threads have been noted (held.h) and are stopped, also those of other processes
  * in this memory, unless shared. */
 int hooks_patch(bool shared);
 /* What programs may ask of a thread. */

@@ -190,7 +190,8 @@ int64_t agent_thread(struct agent_start *start)
 	return (int64_t)to;
 }
 
-/* All threads have been through agent_thread(), and are stopped. */
+/* All threads have been through agent_thread(), and are stopped; or there is one, which has yet to
+ * begin. The page that agent_main() was called from is the program's again. */
 int64_t agent_patch(struct agent_start *start)
 {
 	int error = hooks_patch(start->shared != 0);

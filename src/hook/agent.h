@@ -30,7 +30,7 @@ struct agent_table {
 	uint32_t leave;   /* int64_t (struct agent_start *): in every thread between stop's two calls */
 	uint32_t stop;    /* int64_t (struct agent_start *): in one thread, with all stopped; 0: the
 			   * image may be unmapped; -EAGAIN: once threads have run on */
-	uint32_t patch;   /* int64_t (struct agent_start *): once after that, in one; 0 or an errno */
+	uint32_t patch;   /* int64_t (struct agent_start *): once after those, in one; 0 or an errno */
 	uint32_t look;    /* int64_t (struct agent_start *): in any thread; 0, or -EAGAIN: not just now */
 	uint32_t settle;  /* int64_t (struct agent_start *): in one, with all stopped; 0, or -EAGAIN */
 	uint32_t stack;   /* end of the stack these run on; it grows down into data */

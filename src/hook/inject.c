@@ -500,7 +500,7 @@ static struct agent_at ours(const struct injector *injector)
 	return (struct agent_at){ .base = injector->image.base, .table = injector->image.table };
 }
 
-int inject_start(const struct injector *injector, pid_t tid, const struct inject *what)
+static int start_agent(const struct injector *injector, pid_t tid, const struct inject *what)
 {
 	const struct agent_at at = ours(injector);
 	struct loader loader;
@@ -518,6 +518,7 @@ int inject_start(const struct injector *injector, pid_t tid, const struct inject
 	loader.start.sockets = may_use_sockets(what);
 	return loader.start.sockets ? start_by_socket(injector, tid, &loader, what->pid) : -ENOTSUP;
 }
+
 
 /* Calls an entry of the agent that is there already. free: as of trace_run(). */
 static int agent_run(const struct agent_at *at, pid_t tid, uint32_t entry,
@@ -603,6 +604,15 @@ int inject_patch(const struct injector *injector, pid_t tid, const struct inject
 	loader.start.shared = shared;
 	return error < 0 ? error : agent_run(&at, tid, at.table.patch, &loader.start, SIGNALS_FAULTS,
 					     &result);
+}
+
+/* The loader lay over a page of the program: its code is whole only now. */
+int inject_start(const struct injector *injector, pid_t tid, const struct inject *what)
+{
+	int error = start_agent(injector, tid, what);
+
+	return error == 0 && what->why != AGENT_ATTACHED ? inject_patch(injector, tid, what, false)
+							 : error;
 }
 
 /* In a process that goes on; entry: of its agent's table, which may be of another build of this

@@ -206,3 +206,70 @@ every() {
 	skep run -j -o text one.o -- ./textrel change
 	grep -q '"unlike":1' text
 }
+
+# Whoever is brought in lies over that page for a moment.
+@test "probes: functions in the page that a program begins in" {
+	cat >near.S <<-'END'
+		.text
+		.balign 4096
+		.globl near, _start
+		.type near, @function
+		near:
+			push %rbp
+			mov %rsp, %rbp
+			mov $5, %eax
+			leave
+			ret
+		.size near, . - near
+		.type _start, @function
+		_start:
+			mov $100, %ebx
+		1:	call near
+			dec %ebx
+			jnz 1b
+			mov $60, %eax
+			xor %edi, %edi
+			syscall
+		.size _start, . - _start
+	END
+	gcc -nostdlib -static -o near near.S
+	sed 's|:\*"|:near"|' "$BATS_TEST_DIRNAME/objects/every.bpf.c" >one.bpf.c
+	clang -O2 -g -target bpf -D__TARGET_ARCH_x86 "-I/usr/include/$(uname -m)-linux-gnu" \
+		"-DLIB=\"$PWD/near\"" -c one.bpf.c -o one.o
+	skep run -o text one.o -- ./near
+	[ "$(seen 0)" = 100 ]
+	[ "$(seen 1)" = 100 ]
+}
+
+# Goroutines return to the second byte of a function; a few functions are breakpoints.
+@test "probes: every function of a Go program" {
+	command -v go >/dev/null || skip "no go"
+	cat >main.go <<-'END'
+		package main
+
+		import "fmt"
+
+		func main() {
+			done := make(chan int)
+			for i := 0; i < 20; i++ {
+				go func(i int) { done <- len(make([]byte, 100000)) + i }(i)
+			}
+			sum := 0
+			for i := 0; i < 20; i++ {
+				sum += <-done
+			}
+			defer func() { fmt.Println(sum, recover()) }()
+			var none *int
+			*none = 1
+		}
+	END
+	HOME=$PWD CGO_ENABLED=0 GO111MODULE=off GOFLAGS= go build -o program main.go
+	sed '/^SEC("uretprobe/,$d' "$BATS_TEST_DIRNAME/objects/every.bpf.c" >calls.bpf.c
+	clang -O2 -g -target bpf "-I/usr/include/$(uname -m)-linux-gnu" "-DLIB=\"$PWD/program\"" \
+		-c calls.bpf.c -o calls.o
+	./program >alone
+	skep run -o text calls.o -- ./program >with
+	diff alone with
+	[ "$(seen 0)" -ge 1000 ]
+	run ! grep 'not probed' text
+}
