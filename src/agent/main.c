@@ -155,9 +155,8 @@ static int agent_begin(const struct agent_start *start, int64_t arena_fd)
 	agent_knows(agent_self.process);
 	process_set_state(agent_self.process, PROCESS_FOLLOWED);
 	hooks_named(start->tid, start->pid);
-	if (start->why != AGENT_ATTACHED)
-		hooks_began(start->exec_nr, start->exec_tid, start->ip, start->sp);
-	space_start();
+	if (start->why == AGENT_ATTACHED)
+		space_start();
 	return 0;
 }
 
@@ -196,9 +195,15 @@ int64_t agent_patch(struct agent_start *start)
 {
 	int error = hooks_patch(start->shared != 0);
 
-	if (error == 0)
-		agent_knows(agent_self.process);
-	return error;
+	if (error < 0)
+		return error;
+	agent_knows(agent_self.process);
+	if (agent_self.why == AGENT_ATTACHED)
+		return 0;
+	/* What its programs bring with them is not taken for code that the process made. */
+	hooks_began(start->exec_nr, start->exec_tid, start->ip, start->sp);
+	space_start();
+	return 0;
 }
 
 /* The thread may be anywhere, in the agent too: nothing is waited for. */

@@ -597,13 +597,19 @@ int inject_patch(const struct injector *injector, pid_t tid, const struct inject
 		 bool shared)
 {
 	const struct agent_at at = ours(injector);
+	struct user_regs_struct regs;
 	struct loader loader;
 	uint64_t result;
 	int error = loader_fill(&loader, injector, &at, what, tid, at.table.patch);
 
+	if (error == 0)
+		error = trace_regs_read(tid, &regs);
+	if (error < 0)
+		return error;
+	loader.start.ip = regs.rip;
+	loader.start.sp = regs.rsp;
 	loader.start.shared = shared;
-	return error < 0 ? error : agent_run(&at, tid, at.table.patch, &loader.start, SIGNALS_FAULTS,
-					     &result);
+	return agent_run(&at, tid, at.table.patch, &loader.start, SIGNALS_FAULTS, &result);
 }
 
 /* The loader lay over a page of the program: its code is whole only now. */
