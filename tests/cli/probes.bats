@@ -100,7 +100,9 @@ seen() {
 	victim=$!
 	exec 7>in
 	printf x >&7
-	(sleep 1; printf xx >&7) &
+	(until [ "$(python3 "$BATS_TEST_DIRNAME/patched.py" $victim probed)" != "0 0" ]; do
+		sleep 0.05
+	done 3>&-; printf xx >&7) &
 	skep run -t 3 -o text --pid $victim "$BATS_FILE_TMPDIR/probes.o"
 	printf x >&7
 	exec 7>&-
