@@ -160,10 +160,12 @@ static void on_forked(struct target_thread *thread, struct target_regs *regs, in
 		      enum gate_child how)
 {
 	struct task_facts *facts = hooks_facts(thread);
+	struct target_regs shown = *regs;
 
 	if (!board || !board_has(board, EVENT_FORK))
 		return;
-	hook_fork(board, facts, regs, (int32_t)home_id(facts, child), how == GATE_CHILD_THREAD);
+	show_site(&shown);
+	hook_fork(board, facts, &shown, (int32_t)home_id(facts, child), how == GATE_CHILD_THREAD);
 }
 
 /* The parent may have made it in another namespace. */
@@ -232,7 +234,10 @@ static void leave(struct target_thread *thread, struct target_regs *regs, int32_
 static void on_leaving(struct target_thread *thread, struct target_regs *regs, int32_t status,
 		       bool whole)
 {
-	leave(thread, regs, (status & 0xff) << 8, whole, CLD_EXITED);
+	struct target_regs shown = *regs;
+
+	show_site(&shown);
+	leave(thread, &shown, (status & 0xff) << 8, whole, CLD_EXITED);
 }
 
 static bool ends_wanted; /* as the program begins */
@@ -277,6 +282,7 @@ static void on_ending(struct target_thread *thread, int sig, const siginfo_t *in
 	enum { CORE = 0x80 };
 	bool core = dumps_core(sig);
 
+	probes_unpatched(regs);
 	on_signal(thread, sig, info);
 	leave(thread, regs, sig | (core ? CORE : 0), true, core ? CLD_DUMPED : CLD_KILLED);
 }

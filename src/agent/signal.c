@@ -285,6 +285,8 @@ static void end_by(struct target_thread *thread, int sig, const siginfo_t *info,
 		return;
 	}
 	if (gate_ops->ending && is_fatal(sig)) {
+		if (context->ip == thread->regs.ip)
+			regs.orig_ax = thread->regs.orig_ax;
 		signal_registers(context, &regs);
 		gate_ops->ending(thread, sig, info, &regs);
 	}

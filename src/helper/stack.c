@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "helper/task.h"
 #include "helper/unwind.h"
 
 enum { STACK_FRAMES = 127 };
@@ -89,6 +90,15 @@ const struct helper helper_get_stack = {
 	.call = get_stack,
 };
 
+/* Another's is not walked: it runs on. */
+static uint64_t get_task_stack(struct vm *vm, const uint64_t arg[5])
+{
+	if (arg[0] == (uintptr_t)task_current(vm->world->tasks, vm->task, vm->cpu))
+		return get_stack(vm, arg);
+	memset((void *)(uintptr_t)arg[1], 0, (uint32_t)arg[2]);
+	return (uint64_t)-EOPNOTSUPP;
+}
+
 const struct helper helper_get_task_stack = {
 	.id = 141,
 	.name = "get_task_stack",
@@ -104,4 +114,5 @@ const struct helper helper_get_task_stack = {
 		{ ARG_MEM_SIZE_OR_ZERO },
 		{ ARG_ANYTHING },
 	},
+	.call = get_task_stack,
 };

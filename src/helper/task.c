@@ -144,6 +144,14 @@ const struct helper helper_get_ns_current_pid_tgid = {
 	.call = get_ns_current_pid_tgid,
 };
 
+/* Of another, which runs on, they are not known: NULL reads as zeros. */
+static uint64_t task_pt_regs(struct vm *vm, const uint64_t arg[5])
+{
+	bool own = arg[0] == (uintptr_t)task_current(vm->world->tasks, vm->task, vm->cpu);
+
+	return own ? (uintptr_t)vm->regs : 0;
+}
+
 const struct helper helper_task_pt_regs = {
 	.id = 175,
 	.name = "task_pt_regs",
@@ -154,6 +162,7 @@ const struct helper helper_task_pt_regs = {
 	.gpl_only = true,
 	.ret = { RET_PTR_TO_BTF_ID, .btf = "pt_regs" },
 	.arg = { { ARG_PTR_TO_BTF_ID, .btf = "task_struct" } },
+	.call = task_pt_regs,
 };
 
 const struct helper helper_find_vma = {

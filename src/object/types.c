@@ -39,6 +39,7 @@ enum own {
 	OWN_COUNT,
 };
 
+/* Of a record by their offsets: who looks one up stops at the first that is behind it. */
 struct own_member {
 	const char *name;        /* NULL: the end; "": none, a record within the record */
 	uint32_t type, offset;   /* bytes */
@@ -54,8 +55,9 @@ static const struct own_member task_members[] = {
 	TASK(pid, OWN_PID), TASK(tgid, OWN_PID),
 	TASK(real_parent, OWN_TASK_POINTER), TASK(group_leader, OWN_TASK_POINTER),
 	TASK(real_cred, OWN_CRED_POINTER), TASK(cred, OWN_CRED_POINTER),
+	TASK(parent, OWN_TASK_POINTER),
 	TASK(mm, OWN_MM_POINTER), TASK(files, OWN_FILES_POINTER), TASK(fs, OWN_FS_POINTER),
-	TASK(nsproxy, OWN_NSPROXY_POINTER), TASK(parent, OWN_TASK_POINTER),
+	TASK(nsproxy, OWN_NSPROXY_POINTER),
 	TASK(signal, OWN_SIGNAL_POINTER), TASK(thread_pid, OWN_PID_POINTER),
 	TASK(cgroups, OWN_CSS_SET_POINTER), TASK(flags, OWN_UINT), TASK(policy, OWN_UINT),
 	TASK(rt_priority, OWN_UINT), TASK(loginuid, OWN_KUID), TASK(sessionid, OWN_UINT),
@@ -87,13 +89,14 @@ static const struct own_member siginfo_members[] = {
 MEMBERS(super, M(own_super, s_dev, OWN_UINT) M(own_super, s_magic, OWN_ULONG))
 MEMBERS(inode,
 	M(own_inode, i_sb, OWN_SUPER_POINTER) M(own_inode, i_ino, OWN_ULONG)
-	M(own_inode, i_size, OWN_S64) M(own_inode, i_nlink, OWN_UINT) M(own_inode, i_rdev, OWN_UINT)
+	M(own_inode, i_size, OWN_S64) M(own_inode, i_blocks, OWN_U64)
+	M(own_inode, i_nlink, OWN_UINT) M(own_inode, i_rdev, OWN_UINT)
 	M(own_inode, i_uid, OWN_KUID) M(own_inode, i_gid, OWN_KGID) M(own_inode, i_mode, OWN_U16)
-	M(own_inode, i_blocks, OWN_U64) M(own_inode, i_blkbits, OWN_UCHAR))
+	M(own_inode, i_blkbits, OWN_UCHAR))
 MEMBERS(name, M(own_name, len, OWN_UINT) M(own_name, name, OWN_NAME_TEXT))
 MEMBERS(dentry,
 	M(own_dentry, d_parent, OWN_DENTRY_POINTER) M(own_dentry, d_inode, OWN_INODE_POINTER)
-	M(own_dentry, d_name, OWN_NAME) M(own_dentry, d_sb, OWN_SUPER_POINTER))
+	M(own_dentry, d_sb, OWN_SUPER_POINTER) M(own_dentry, d_name, OWN_NAME))
 MEMBERS(path, M(own_path, dentry, OWN_DENTRY_POINTER))
 MEMBERS(file,
 	M(own_file, f_path, OWN_PATH) M(own_file, f_inode, OWN_INODE_POINTER)
@@ -106,11 +109,11 @@ MEMBERS(fs, M(own_fs, umask, OWN_INT) M(own_fs, root, OWN_PATH) M(own_fs, pwd, O
 MEMBERS(mm,
 	M(own_mm, start_code, OWN_ULONG) M(own_mm, end_code, OWN_ULONG)
 	M(own_mm, start_data, OWN_ULONG) M(own_mm, end_data, OWN_ULONG)
-	M(own_mm, start_brk, OWN_ULONG) M(own_mm, brk, OWN_ULONG) M(own_mm, task_size, OWN_ULONG)
+	M(own_mm, start_brk, OWN_ULONG) M(own_mm, brk, OWN_ULONG)
 	M(own_mm, start_stack, OWN_ULONG)
 	M(own_mm, arg_start, OWN_ULONG) M(own_mm, arg_end, OWN_ULONG)
 	M(own_mm, env_start, OWN_ULONG) M(own_mm, env_end, OWN_ULONG)
-	M(own_mm, exe_file, OWN_FILE_POINTER))
+	M(own_mm, task_size, OWN_ULONG) M(own_mm, exe_file, OWN_FILE_POINTER))
 MEMBERS(rlimit, M(own_rlimit, rlim_cur, OWN_ULONG) M(own_rlimit, rlim_max, OWN_ULONG))
 MEMBERS(signal,
 	M(own_signal, nr_threads, OWN_INT) M(own_signal, oom_score_adj, OWN_S16)

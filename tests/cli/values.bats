@@ -87,3 +87,8 @@ seen() {
 		"$(grep '^apart' said | cut -d ' ' -f 3 | sort -u | wc -l)" ]
 	run ! grep -E '^apart.* 0$' said
 }
+
+@test "values: registers and stack are told of the current task, not of one that runs on" {
+	seen saved
+	[ "$(grep '^saved' said)" = "saved 1 1 1 -95" ]
+}

@@ -52,6 +52,19 @@ SEC("tracepoint/signal/signal_generate") int signalled(struct signal_record *ctx
 	return 0;
 }
 
+SEC("tp_btf/sys_enter") int BPF_PROG(saved, struct pt_regs *regs, long id)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs *same = (struct pt_regs *)bpf_task_pt_regs(task);
+	__u64 stack[2] = { 0 };
+	long size = bpf_get_task_stack(task, stack, sizeof(stack), BPF_F_USER_STACK);
+
+	if (id == 121)
+		bpf_printk("saved %d %d %d %ld", same->ip == regs->ip, size > 0, stack[0] == regs->ip,
+			   bpf_get_task_stack(task->parent, stack, sizeof(stack), BPF_F_USER_STACK));
+	return 0;
+}
+
 /* What is decided is all of the register: the program's int is its lower half. */
 SEC("fmod_ret/__x64_sys_getpgid") int BPF_PROG(decides, struct pt_regs *regs, int ret)
 {

@@ -53,7 +53,16 @@ static __noinline int same_task(const char *place)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct task_struct *typed = bpf_get_current_task_btf();
+	struct pt_regs *saved = (struct pt_regs *)bpf_task_pt_regs(typed);
+	__u64 stack[2] = { 0 };
 
+	NUMBER("saved ip", saved->ip);
+	NUMBER("saved sp", saved->sp);
+	NUMBER("saved di", saved->di);
+	NUMBER("saved orig_ax", saved->orig_ax);
+	NUMBER("task stack", bpf_get_task_stack(typed, stack, sizeof(stack), USER_STACK));
+	NUMBER("task stack[0]", stack[0]);
+	NUMBER("parent's stack", bpf_get_task_stack(typed->real_parent, stack, sizeof(stack), USER_STACK));
 	NUMBER("same task", task == typed);
 	NUMBER("typed pid", typed->pid);
 	NUMBER("typed tgid", typed->tgid);

@@ -13,6 +13,7 @@
 #include "btf/btf.h"
 #include "machine/machine.h"
 #include "bss.h"
+#include "faults.h"
 
 struct seen {
 	uint64_t ino, size, pos, arg_start, arg_end, start;
@@ -21,17 +22,6 @@ struct seen {
 };
 
 static const enum skep_engine engines[] = { SKEP_ENGINE_INTERPRETER, SKEP_ENGINE_JIT };
-
-/* cmocka takes the signal for each test; the machine installs its handler once. */
-static void keep_fault_handler(void)
-{
-	static struct sigaction ours;
-
-	if (ours.sa_flags & SA_SIGINFO)
-		sigaction(SIGSEGV, &ours, NULL);
-	else
-		sigaction(SIGSEGV, NULL, &ours);
-}
 
 static struct bench bench_new(enum skep_engine engine)
 {

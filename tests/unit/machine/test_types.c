@@ -10,6 +10,7 @@
 #include "helper/task.h"
 #include "machine/machine.h"
 #include "object/types.h"
+#include "faults.h"
 
 struct seen {
 	int pid, tgid, parent, grandparent, leader;
@@ -32,6 +33,7 @@ static struct bench bench_new(enum skep_engine engine)
 
 	b.machine = skep_machine_new(&opts, b.diag);
 	assert_non_null(b.machine);
+	keep_fault_handler();
 	return b;
 }
 
@@ -136,6 +138,25 @@ static void types__are_laid_out_as_the_records(void **state)
 	assert_non_null(strstr(text.data, "char comm[16];"));
 	assert_non_null(strstr(text.data, "const struct cred *cred;"));
 	free(text.data);
+	skep_btf_unref(own);
+}
+
+/* Who looks for a field by its offset stops at the first that is behind it. */
+static void types__have_their_fields_in_order(void **state)
+{
+	struct skep_btf *own = skep_btf_open_machine(NULL);
+
+	(void)state;
+	for (uint32_t id = 1; id <= skep_btf_count(own); id++) {
+		const struct btf_type *t = btf_type(own, id);
+		const struct btf_member *m = btf_data(t);
+
+		if (btf_kind(t) != BTF_STRUCT)
+			continue;
+		for (uint32_t i = 1; i < btf_vlen(t); i++)
+			if (btf_member_bit_off(t, i) <= btf_member_bit_off(t, i - 1))
+				fail_msg("%s of %s", btf_str(own, m[i].name_off), btf_name(own, t));
+	}
 	skep_btf_unref(own);
 }
 
@@ -275,6 +296,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(types__are_laid_out_as_the_records),
+		cmocka_unit_test(types__have_their_fields_in_order),
 		cmocka_unit_test(types__take_the_place_of_a_kernels),
 		cmocka_unit_test(task__is_the_current_one),
 		cmocka_unit_test(task__is_of_the_thread),
