@@ -31,6 +31,10 @@ struct agent {
 };
 
 extern struct agent agent_self;
+
+struct signal_context;
+/* main.c: as of struct gate_ops. */
+void agent_back_to(struct signal_context *context);
 extern const struct task_outside agent_outside;
 
 /* A fork is about to be made; there it ends in the child, or in vain. */

@@ -96,6 +96,9 @@ struct gate_ops {
 	/* The thread leaves the agent for good; context says where to. False: not here, it is
 	 * to be told again. */
 	bool (*left)(struct target_thread *thread, struct signal_context *context);
+	/* Or NULL: a signal has come here. Where that is on the way back from what a supervisor
+	 * had the thread run, context becomes what it goes back to. */
+	void (*back)(struct signal_context *context);
 	/* The application gets this signal now. */
 	void (*signal)(struct target_thread *thread, int sig, const siginfo_t *info);
 	/* Or NULL. Whether the end of the process by a signal is to be told: asked when it begins,

@@ -330,7 +330,7 @@ static void on_sample(struct target_thread *thread, struct target_regs *regs, ui
 static struct gate_ops ops = {
 	.enter = on_enter, .exit = on_exit, .exec = on_exec, .forked = on_forked,
 	.child = on_child, .leaving = on_leaving, .trap = probes_trap, .call = probes_call,
-	.signal = on_signal, .wants_end = wants_end, .ending = on_ending,
+	.signal = on_signal, .back = agent_back_to, .wants_end = wants_end, .ending = on_ending,
 	.aside = on_aside, .mapped = on_mapped, .fork = on_fork, .left = probes_leave,
 	.framed = probes_framed, .unframed = probes_unframed, .filtering = on_filtering, .sample = on_sample,
 };

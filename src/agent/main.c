@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -20,6 +21,7 @@
 #include "agent/libc.h"
 #include "agent/maps.h"
 #include "agent/probes.h"
+#include "agent/signal.h"
 #include "agent/space.h"
 #include "helper/task.h"
 #include "hook/agent.h"
@@ -37,7 +39,7 @@ __asm__(".pushsection .agent_table, \"a\"\n"
 	".hidden agent_table, agent_call, agent_main, agent_thread, agent_stop, agent_patch, agent_look, agent_settle, agent_leave\n"
 	".hidden agent_note, agent_stack_end, agent_text_end, agent_image_end\n"
 	"agent_table:\n"
-	"	.quad 0x37304147454b53\n"
+	"	.quad 0x38304147454b53\n"
 	"	.long agent_main - agent_table\n"
 	"	.long agent_thread - agent_table\n"
 	"	.long agent_leave - agent_table\n"
@@ -50,12 +52,20 @@ __asm__(".pushsection .agent_table, \"a\"\n"
 	"	.long agent_text_end - agent_table\n"
 	"	.long agent_image_end - agent_table\n"
 	"	.long agent_call - agent_table\n"
+	"	.long agent_back - agent_table\n"
+	"	.long agent_called - agent_table\n"
 	".popsection\n"
 	".pushsection .text.agent_call, \"ax\"\n"
 	"agent_call:\n"
+	AGENT_BLOCK
+	"agent_begun:\n"
+	"	mov %r15, %rsp\n"
 	"	cld\n"
 	"	call *%rax\n"
-	"	int3\n"
+	"agent_back:\n"
+	AGENT_MARK("agent_called")
+	AGENT_BACK("agent_note")
+	"agent_gone:\n"
 	".popsection\n"
 	".pushsection .bss.agent_stack, \"aw\", @nobits\n"
 	"	.balign 4096\n"
@@ -138,7 +148,65 @@ static void agent_clear(void)
 	munmap(agent_self.memory, size);
 }
 
-static int agent_begin(const struct agent_start *start, int64_t arena_fd)
+/*
+ * Where a thread goes on that waits in a call; 0: where it was. Should it have to go by itself, it
+ * begins the call again there, as the kernel would.
+ */
+static uint64_t agent_resume(struct agent_start *start, const struct target_regs *regs)
+{
+	uint64_t to = gate_resume(regs);
+
+	if (to)
+		start->back.ip = (uintptr_t)gate_plain_syscall;
+	return to;
+}
+
+extern const char agent_call[], agent_begun[], agent_called[], agent_gone[];
+
+static bool is_between(uint64_t ip, const char *from, const char *to)
+{
+	return ip - (uintptr_t)from < (uintptr_t)(to - from);
+}
+
+/* The supervisor is dead, else nothing would come here: what is not begun yet is not, and the rest of
+ * the way back is taken at once. */
+void agent_back_to(struct signal_context *context)
+{
+	const struct agent_back *back = &agent_note.back;
+
+	if (!is_between(context->ip, agent_call, agent_begun) &&
+	    !is_between(context->ip, agent_called, agent_gone))
+		return;
+	memcpy(&context->r8, (const uint64_t[]){ back->r8, back->r9, back->r10, back->r11, back->r12,
+	       back->r13, back->r14, back->r15, back->di, back->si, back->bp, back->bx, back->dx,
+	       back->ax, back->cx, back->sp, back->ip }, 17 * sizeof(uint64_t));
+	context->flags = 0x202 | (back->status >> 8 & 0xd5) | (back->status & 1) << 11 |
+			 back->down << 10;
+	context->mask = (context->mask & ~back->unblock) | back->block;
+}
+
+static struct target_regs agent_regs(const struct agent_start *start)
+{
+	return (struct target_regs){
+		.ip = start->ip, .flags = start->flags, .ax = start->ax, .orig_ax = start->orig_ax,
+		.di = start->arg[0], .si = start->arg[1], .dx = start->arg[2],
+		.r10 = start->arg[3], .r8 = start->arg[4], .r9 = start->arg[5],
+	};
+}
+
+/* A thread of a process that ran already has become ours. */
+static int64_t agent_adopted(struct agent_start *start)
+{
+	const struct target_regs regs = agent_regs(start);
+	uint64_t to = agent_resume(start, &regs);
+
+	hooks_named(start->tid, start->pid);
+	held_note(thread_here(), to ? to : regs.ip, !to && gate_is_restart(&regs) ? regs.ip - 2 : 0,
+		  start->sp);
+	return (int64_t)to;
+}
+
+static int64_t agent_begin(struct agent_start *start, int64_t arena_fd)
 {
 	int error = agent_join(start, arena_fd);
 
@@ -155,9 +223,10 @@ static int agent_begin(const struct agent_start *start, int64_t arena_fd)
 	agent_knows(agent_self.process);
 	process_set_state(agent_self.process, PROCESS_FOLLOWED);
 	hooks_named(start->tid, start->pid);
-	if (start->why == AGENT_ATTACHED)
-		space_start();
-	return 0;
+	if (start->why != AGENT_ATTACHED)
+		return 0;
+	space_start();
+	return agent_adopted(start);
 }
 
 int64_t agent_main(struct agent_start *start, int64_t arena_fd)
@@ -172,21 +241,9 @@ int64_t agent_main(struct agent_start *start, int64_t arena_fd)
 
 int64_t agent_thread(struct agent_start *start)
 {
-	const struct target_regs regs = {
-		.ip = start->ip, .flags = start->flags, .ax = start->ax, .orig_ax = start->orig_ax,
-		.di = start->arg[0], .si = start->arg[1], .dx = start->arg[2],
-		.r10 = start->arg[3], .r8 = start->arg[4], .r9 = start->arg[5],
-	};
 	int error = gate_adopt();
-	uint64_t to;
 
-	if (error < 0 && error != -EALREADY)
-		return error;
-	hooks_named(start->tid, start->pid);
-	to = gate_resume(&regs);
-	held_note(thread_here(), to ? to : regs.ip, !to && gate_is_restart(&regs) ? regs.ip - 2 : 0,
-		  start->sp);
-	return (int64_t)to;
+	return error < 0 && error != -EALREADY ? error : agent_adopted(start);
 }
 
 /* All threads have been through agent_thread(), and are stopped; or there is one, which has yet to

@@ -415,10 +415,31 @@ static struct target_thread *thread_found(const struct signal_context *context)
 	return gate_adopt() == 0 ? thread_here() : NULL;
 }
 
-/* The application knows of no signal: a call that was to wait on is made as a whole. */
+/* These only wait, so that they may be made again. */
+static bool is_wait(uint64_t nr)
+{
+	static const uint16_t waits[] = {
+		SYS_pause, SYS_nanosleep, SYS_clock_nanosleep, SYS_poll, SYS_select, SYS_futex,
+		SYS_rt_sigtimedwait, SYS_epoll_wait,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(waits); i++)
+		if (waits[i] == nr)
+			return true;
+	return false;
+}
+
+/*
+ * The application knows of no signal: a call that was to wait on is made as a whole, as is one
+ * that the signal has ended, whose supervisor would have let it wait on were it alive.
+ */
 static void begin_again(const struct target_thread *thread, struct signal_context *context)
 {
-	if (!signal_resumed(thread, context) || (int64_t)context->ax != -EINTR)
+	bool ended = (context->ip == (uint64_t)(uintptr_t)gate_plain_after ||
+		      context->ip == (uint64_t)(uintptr_t)gate_call_after) &&
+		     is_wait(thread->regs.orig_ax);
+
+	if (!(signal_resumed(thread, context) || ended) || (int64_t)context->ax != -EINTR)
 		return;
 	if (context->ip == (uint64_t)(uintptr_t)gate_plain_after)
 		context->ip = (uint64_t)(uintptr_t)gate_plain_window;
@@ -537,6 +558,8 @@ enum signal_way signal_arrived(int sig, siginfo_t *info, struct signal_context *
 {
 	struct target_thread *thread;
 
+	if (gate_ops->back)
+		gate_ops->back(context);
 	if (has_left(context)) {
 		deliver_natively(sig, info, context);
 		return SIGNAL_RETURN;
@@ -572,10 +595,11 @@ void signal_start(void)
 	}
 }
 
+/* Only where ours is: who sets what is there already loses what waits, if that is ignored. */
 void signal_stop(void)
 {
 	for (int sig = 1; sig <= SIGNAL_LAST; sig++)
-		if (!(SIGNALS_UNBLOCKABLE & SIGNAL_BIT(sig)))
+		if (is_handler(&process_actions.app[sig]) || (SIGNALS_OURS & SIGNAL_BIT(sig)))
 			kernel_action(sig, &process_actions.app[sig], NULL);
 }
 

@@ -114,7 +114,8 @@ static int attach(struct follower *follower, pid_t pid)
 	if (error == 0) {
 		what.process = process_index(follower->targets, process);
 		for (size_t i = 0; i < hold.tids.count && error == 0; i++)
-			error = inject_thread(&follower->injector, hold.tids.items[i], &what);
+			if (hold.tids.items[i] != pid)
+				error = inject_thread(&follower->injector, hold.tids.items[i], &what);
 		if (error == 0)
 			error = inject_patch(&follower->injector, pid, &what, hold_is_shared(pid));
 		if (error < 0) {

@@ -85,7 +85,9 @@ bool image_table_good(const struct agent_table *table)
 	return table->magic == AGENT_MAGIC && table->size <= AGENT_SPAN && table->size % 4096 == 0 &&
 	       table->text % 4096 == 0 && table->text <= table->size &&
 	       table->start < table->text && table->thread < table->text &&
-	       table->leave < table->text && table->stop < table->text && table->look < table->text && table->patch < table->text && table->call < table->text &&
+	       table->leave < table->text && table->stop < table->text && table->look < table->text && table->settle < table->text &&
+	       table->patch < table->text && table->call < table->text &&
+	       table->back < table->text && table->called < table->text &&
 	       table->stack <= table->size && table->stack >= table->text &&
 	       table->note >= table->text &&
 	       table->note <= table->size - sizeof(struct agent_start);

@@ -3,13 +3,15 @@
  * inject.h - bringing the agent into a process, and taking it out again.
  *
  * The caller has seized and stopped the thread (trace.h). Whatever the result,
- * the thread's registers and the bytes of its program are as they were.
+ * the thread's registers and the bytes of its program are as they were. That is so as well, a little
+ * later, if the caller dies.
  *
  * Threads: confined.
  */
 #ifndef HOOK_INJECT_H
 #define HOOK_INJECT_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -24,7 +26,8 @@ struct injector {
 	uint64_t arena, arena_size;
 	uint64_t targets;         /* the address of their struct targets there */
 	char arena_path[AGENT_PATH];
-	char image_path[AGENT_PATH];
+	char image_path[40];
+	pthread_mutex_t starting; /* who has it writes into the image's file what an agent is told */
 };
 
 /* arena: the descriptor of the arena's file, borrowed. 0 or a negative errno. */
@@ -56,8 +59,8 @@ struct inject {
  * the agent, or a system call on the way, said; then nothing of it is left there.
  * -ENOEXEC: a 32-bit program. -ESRCH: the process is gone.
  */
-int inject_start(const struct injector *injector, pid_t tid, const struct inject *what);
-/* In each thread of a process that has just been given it, the first too. */
+int inject_start(struct injector *injector, pid_t tid, const struct inject *what);
+/* In each other thread of a process that has just been given it. */
 int inject_thread(const struct injector *injector, pid_t tid, const struct inject *what);
 /* In one, when all have it and are held: their code is patched. shared: others that are not
  * held execute it too. */

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "hook/interrupted.h"
 
 #define CS_32 0x23 /* the code segment of 32-bit programs */
 
@@ -27,10 +28,21 @@
 #define SIGNALS_FAULTS (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | \
 			SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS))
 
+void (*trace_on_step)(long request);
+
+static void trace_step(long request)
+{
+	if (trace_on_step)
+		trace_on_step(request);
+}
+
 /* libc's prototype of ptrace() varies; the kernel's does not. */
 static int64_t trace_call(long request, pid_t tid, uint64_t address, uint64_t data)
 {
-	long result = syscall(SYS_ptrace, request, tid, address, data);
+	long result;
+
+	trace_step(request);
+	result = syscall(SYS_ptrace, request, tid, address, data);
 
 	return result < 0 ? -errno : result;
 }
@@ -231,7 +243,10 @@ static int trace_write_words(pid_t tid, uint64_t at, const uint8_t *bytes, size_
 int trace_write(pid_t tid, uint64_t at, const void *bytes, size_t size)
 {
 	int fd = trace_memory_open(tid);
-	ssize_t done = fd < 0 ? -1 : pwrite(fd, bytes, size, (off_t)at);
+	ssize_t done;
+
+	trace_step(0);
+	done = fd < 0 ? -1 : pwrite(fd, bytes, size, (off_t)at);
 
 	if (fd >= 0)
 		close(fd);
@@ -342,83 +357,185 @@ uint32_t trace_status(pid_t tid, const char *field)
 
 /* --- running code in it --- */
 
-/* /proc tells it as a mask: the signals that there are handlers for. */
-static bool trace_catches(pid_t tid, int signal)
+/* Of /proc/TID/status: whose thread it is, and what its process handles. */
+static int trace_who(pid_t tid, int *tgid, uint64_t *caught)
 {
-	char path[40], line[128];
-	unsigned long long mask = 0;
+	char path[40], line[256];
+	int found = 0;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
 	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file))
-		if (strncmp(line, "SigCgt:", 7) == 0)
-			mask = strtoull(line + 7, NULL, 16);
+	while (file && found < 2 && fgets(line, sizeof(line), file))
+		found += sscanf(line, "Tgid: %d", tgid) == 1 || sscanf(line, "SigCgt: %lx", caught) == 1;
 	if (file)
 		fclose(file);
-	return mask >> (signal - 1) & 1;
+	return found == 2 ? 0 : -ESRCH;
 }
 
-/* What programs look at may fault, to be made: for that the agent has handlers. */
-static bool is_for_the_agent(pid_t tid, const struct trace_event *event)
+/*
+ * A signal that does nothing where nobody handles it, best one that is not waited for by
+ * other means either. Programs that handle all of them are not to mind one too many.
+ */
+static int trace_mark(uint64_t caught, uint64_t mask)
 {
-	return (event->signal == SIGSEGV || event->signal == SIGBUS) &&
-	       trace_catches(tid, event->signal);
+	static const int marks[] = { SIGURG, SIGWINCH, SIGCHLD };
+
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+		if (!((caught | mask) & SIGNAL_BIT(marks[i])))
+			return marks[i];
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+		if (!(caught & SIGNAL_BIT(marks[i])))
+			return marks[i];
+	return marks[0];
 }
 
-/* Held back, it goes to the end of the queue when the thread is let go on with it. */
-static int trace_put_back(pid_t tid, const struct trace_event *event, uint64_t free)
+/* As the kernel lets it go on: a call that was interrupted begins again. */
+static void trace_fill_back(struct agent_back *back, const struct user_regs_struct *saved)
 {
-	bool held = event->stop == TRACE_SIGNAL && !(free & SIGNAL_BIT(event->signal));
+	enum { FLAG_DF = 10, FLAG_OF = 11, STATUS = 0xd5, RESTART_BLOCK = 516 };
+	bool again = interrupted_is(saved);
 
-	return trace_continue(tid, held ? event->signal : 0);
+	back->r15 = saved->r15;
+	back->r14 = saved->r14;
+	back->r13 = saved->r13;
+	back->r12 = saved->r12;
+	back->bp = saved->rbp;
+	back->r11 = saved->r11;
+	back->r10 = saved->r10;
+	back->r9 = saved->r9;
+	back->r8 = saved->r8;
+	back->ax = saved->rax;
+	back->cx = saved->rcx;
+	back->dx = saved->rdx;
+	back->si = saved->rsi;
+	back->di = saved->rdi;
+	back->bx = saved->rbx;
+	back->sp = saved->rsp;
+	back->ip = again ? saved->rip - 2 : saved->rip;
+	if (again)
+		back->ax = (int64_t)saved->rax == -RESTART_BLOCK ? SYS_restart_syscall
+								 : saved->orig_rax;
+	back->status = (saved->eflags & STATUS) << 8 | (saved->eflags >> FLAG_OF & 1);
+	back->down = saved->eflags >> FLAG_DF & 1;
 }
 
-static int trace_run_masked(pid_t tid, struct user_regs_struct *regs, uint64_t free)
+int trace_run_begin(pid_t tid, uint64_t free, const struct user_regs_struct *saved,
+		    struct trace_run *run)
 {
-	struct trace_event event = { 0 };
-	int error = trace_regs_write(tid, regs);
+	uint64_t mask = 0, caught = 0;
+	int64_t error = trace_call(PTRACE_GETSIGMASK, tid, sizeof(mask), (uintptr_t)&mask);
+	int tgid = 0;
 
 	if (error == 0)
-		error = trace_continue(tid, 0);
+		error = trace_who(tid, &tgid, &caught);
+	if (error < 0)
+		return (int)error;
+	*run = (struct trace_run){ .free = free, .mask = mask, .mark = trace_mark(caught, mask),
+				   .tgid = tgid };
+	run->back.held = ~free | (mask & free);
+	run->back.mark = SIGNAL_BIT(run->mark);
+	run->back.unblock = ~free & ~mask;
+	run->back.block = ~free & mask;
+	trace_fill_back(&run->back, saved);
+	return 0;
+}
+
+/* By which it is known again: others may send the same signal. */
+static siginfo_t trace_mark_info(int mark)
+{
+	siginfo_t info = { .si_signo = mark, .si_code = SI_QUEUE };
+
+	info.si_value.sival_ptr = &trace_on_step;
+	return info;
+}
+
+static int trace_send(pid_t tid, const struct trace_run *run, int signal, siginfo_t *info)
+{
+	long result;
+
+	trace_step(0);
+	result = syscall(SYS_rt_tgsigqueueinfo, run->tgid, tid, signal, info);
+	if (result < 0 && errno == EPERM) /* its sender's to say */
+		result = syscall(SYS_tgkill, run->tgid, tid, signal);
+	return result < 0 ? -errno : 0;
+}
+
+/*
+ * A signal on the way. Held back, it goes to the end of the queue when the thread is let go on with
+ * it; an order to stop is kept by the process; what may not be held back is sent again, later.
+ * 1: that is how the run ended. 0: it goes on, or a negative errno.
+ */
+static int trace_meet(pid_t tid, struct trace_run *run, const struct trace_event *event)
+{
+	siginfo_t info = { 0 };
+	uint64_t caught;
+	int error, tgid;
+
+	if (event->stop != TRACE_SIGNAL)
+		return trace_continue(tid, 0);
+	if (event->signal != run->mark && !(run->free & SIGNAL_BIT(event->signal)))
+		return trace_continue(tid, event->signal);
+	error = (int)trace_call(PTRACE_GETSIGINFO, tid, 0, (uintptr_t)&info);
+	if (error < 0)
+		return error;
+	/* What programs look at may fault, to be made: for that the agent has handlers. */
+	if ((event->signal == SIGSEGV || event->signal == SIGBUS) && info.si_code > 0 &&
+	    trace_who(tid, &tgid, &caught) == 0 && (caught & SIGNAL_BIT(event->signal)))
+		return trace_continue(tid, event->signal);
+	if (event->signal == run->mark || info.si_code > 0) {
+		/* Another's mark, that the kernel has kept for both? */
+		if (event->signal == run->mark && info.si_value.sival_ptr != &trace_on_step)
+			run->again |= run->back.mark;
+		return 1;
+	}
+	run->again |= SIGNAL_BIT(event->signal);
+	run->info[event->signal] = info;
+	return trace_continue(tid, 0);
+}
+
+static int trace_run_on(pid_t tid, struct trace_run *run, struct user_regs_struct *regs,
+			uint64_t end, uint64_t other)
+{
+	struct trace_event event = { 0 };
+	int error = trace_continue(tid, 0);
+
 	while (error == 0) {
 		error = trace_wait(tid, true, &event);
 		if (error < 0)
 			return error;
 		if (event.stop == TRACE_GONE)
 			return -ESRCH;
-		if (event.stop == TRACE_SIGNAL && is_for_the_agent(tid, &event)) {
-			error = trace_continue(tid, event.signal);
-			continue;
-		}
-		if (event.stop == TRACE_SIGNAL && ((free | SIGNAL_BIT(SIGTRAP)) & SIGNAL_BIT(event.signal)))
-			break;
-		error = trace_put_back(tid, &event, free); /* or its process is being stopped: later */
+		error = trace_meet(tid, run, &event);
 	}
-	if (error == 0)
+	if (error == 1)
 		error = trace_regs_read(tid, regs);
-	if (error == 0 && event.signal != SIGTRAP)
+	if (error == 0 && (event.signal != run->mark || (regs->rip != end && regs->rip != other)))
 		error = -EFAULT;
 	return error;
 }
 
-int trace_run(pid_t tid, struct user_regs_struct *regs, uint64_t free)
+int trace_run(pid_t tid, struct trace_run *run, struct user_regs_struct *regs, uint64_t end,
+	      uint64_t other)
 {
-	uint64_t mask = 0, now = 0, held;
+	siginfo_t info = trace_mark_info(run->mark);
+	uint64_t held = run->back.held, now = 0, mask = run->mask;
 	int64_t error;
 
-	error = trace_call(PTRACE_GETSIGMASK, tid, sizeof(mask), (uintptr_t)&mask);
-
-	held = ~free | (mask & free);
+	regs->orig_rax = UINT64_MAX; /* no system call to begin again */
+	error = trace_regs_write(tid, regs);
 	if (error == 0)
 		error = trace_call(PTRACE_SETSIGMASK, tid, sizeof(held), (uintptr_t)&held);
-	if (error < 0)
-		return (int)error;
-	regs->orig_rax = UINT64_MAX; /* no system call to begin again */
-	error = trace_run_masked(tid, regs, free);
+	if (error == 0)
+		error = trace_send(tid, run, run->mark, &info);
+	if (error == 0)
+		error = trace_run_on(tid, run, regs, end, other);
 	if (trace_call(PTRACE_GETSIGMASK, tid, sizeof(now), (uintptr_t)&now) == 0)
-		mask = (mask & ~free) | (now & free);
+		mask = (mask & ~run->free) | (now & run->free);
 	if (error != -ESRCH)
 		trace_call(PTRACE_SETSIGMASK, tid, sizeof(mask), (uintptr_t)&mask);
+	for (int i = 1; run->again && i <= 64; i++)
+		if (run->again & SIGNAL_BIT(i))
+			trace_send(tid, run, i, &run->info[i]);
 	return (int)error;
 }

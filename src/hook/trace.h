@@ -11,11 +11,14 @@
 #ifndef HOOK_TRACE_H
 #define HOOK_TRACE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <sys/user.h>
+
+#include "hook/agent.h"
 
 /* What a thread's stop was for. */
 enum trace_stop {
@@ -74,11 +77,29 @@ int trace_maps(pid_t pid, struct text *text);
 /* A string up to its NUL; needs no stop. -EFAULT, -ENAMETOOLONG. */
 int trace_read_string(pid_t pid, uint64_t at, char *text, size_t size);
 
+/* What a stopped thread runs in the meantime, with every signal held back but those of free, a mask. */
+struct trace_run {
+	uint64_t free;
+	uint64_t mask;            /* its own */
+	int tgid;
+	int mark;                 /* the signal of back.mark */
+	uint64_t again;           /* what came meanwhile and is to come again */
+	siginfo_t info[65];       /* of those */
+	struct agent_back back;
+};
+
+/* Says what it does, as it is to go back to that. Nothing is changed yet. */
+int trace_run_begin(pid_t tid, uint64_t free, const struct user_regs_struct *saved,
+		    struct trace_run *run);
 /*
- * Makes the stopped thread run code at regs->rip until its int3, with every signal
- * held back but those of free, a mask; *regs is what it had then. What the code does
- * to the mask of those in free stays done. -EFAULT: it faulted on the way.
+ * Makes the thread run code at regs->rip, which ends as of struct agent_back, until end or other;
+ * *regs is what it had then. What the code does to the mask of those in free stays done. Its registers
+ * are for the caller to put back, or it does so itself. -EFAULT: it faulted on the way.
  */
-int trace_run(pid_t tid, struct user_regs_struct *regs, uint64_t free);
+int trace_run(pid_t tid, struct trace_run *run, struct user_regs_struct *regs, uint64_t end,
+	      uint64_t other);
+
+/* Called before each thing that is done to a thread, by tests: NULL. */
+extern void (*trace_on_step)(long request);
 
 #endif

@@ -12,7 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static uint64_t rounds[3], wrong;
+static uint64_t rounds[3];
+static const char *volatile wrong; /* what went so, if anything did */
 static int pipes[2];
 
 static void *compute(void *arg)
@@ -36,7 +37,7 @@ static void *compute(void *arg)
 			expect_y = y;
 		}
 		if (h != expect_h || y < expect_y || y > expect_y)
-			wrong++;
+			wrong = "numbers";
 		__atomic_fetch_add(&rounds[0], 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
@@ -49,7 +50,7 @@ static void *nap(void *arg)
 	(void)arg;
 	for (;;) {
 		if (nanosleep(&time, NULL) != 0)
-			wrong++;
+			wrong = "nanosleep";
 		__atomic_fetch_add(&rounds[1], 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
@@ -62,7 +63,7 @@ static void *echo(void *arg)
 	(void)arg;
 	for (;;) {
 		if (read(pipes[0], &byte, 1) != 1)
-			wrong++;
+			wrong = "read";
 		__atomic_fetch_add(&rounds[2], 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
@@ -92,7 +93,7 @@ int main(void)
 		for (int i = 0; i < 3; i++)
 			before[i] = __atomic_load_n(&rounds[i], __ATOMIC_RELAXED);
 		if (write(pipes[1], "x", 1) != 1)
-			wrong++;
+			wrong = "write";
 		/* A machine with other things to do may take a while. */
 		for (int tries = 0; tries < 200 && !moved; tries++) {
 			usleep(20000);
@@ -102,8 +103,8 @@ int main(void)
 				moved &= after[i] > before[i];
 			}
 		}
-		printf("%s\n", wrong ? "wrong" : moved ? "ok" : "stuck");
+		printf("%s\n", wrong ? wrong : moved ? "ok" : "stuck");
 		fflush(stdout);
 	}
-	return wrong != 0;
+	return wrong != NULL;
 }
