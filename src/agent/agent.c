@@ -179,9 +179,9 @@ const struct task_outside agent_outside = { .kin = kin_ask, .gone = gone_ask };
 
 uint32_t agent_home_id(struct task_facts *facts, uint32_t id)
 {
-	struct task_kin kin;
+	int64_t result = agent_ask(MAIL_ID, facts, id, 0, 0);
 
-	return kin_ask(facts, id, &kin, 1) == 1 ? kin.pid : 0;
+	return result > 0 ? (uint32_t)result : 0;
 }
 
 /* --- execs --- */

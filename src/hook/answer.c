@@ -62,6 +62,19 @@ static int64_t serve_kin(struct follower *follower, struct mail_message *message
 	return error < 0 ? error : (int64_t)count;
 }
 
+static int64_t serve_id(struct follower *follower, struct mail_message *message, uint64_t asker)
+{
+	uint32_t id = (uint32_t)message->arg[0];
+	pid_t pid = (pid_t)message->pid, knew = asker_knew(pid, id), found;
+
+	(void)follower;
+	(void)asker;
+	if (knew && kill(knew, 0) < 0 && errno == ESRCH)
+		return knew; /* its end is what is asked about */
+	found = asker_knows(pid, id);
+	return found ? found : knew;
+}
+
 /* Of a process that cannot read it itself. */
 static int64_t serve_maps(struct follower *follower, struct mail_message *message, uint64_t asker)
 {
@@ -91,6 +104,7 @@ static serve_fn *const serve[MAIL_KINDS] = {
 	[MAIL_SPACE] = serve_space,
 	[MAIL_NAME] = serve_name,
 	[MAIL_KIN] = serve_kin,
+	[MAIL_ID] = serve_id,
 	[MAIL_MAPS] = serve_maps,
 	[MAIL_GONE] = serve_gone,
 };

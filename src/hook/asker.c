@@ -223,10 +223,19 @@ static bool find_at_home(const struct mail_message *message)
 	return has_asked((pid_t)message->pid, message) && access(path, F_OK) == 0;
 }
 
+/* What a process is called in its own space, and in those between that and here. */
+static void note_all(const char *folder, pid_t pid)
+{
+	uint32_t ids[LEVELS];
+	unsigned count = read_ids(folder, ids);
+
+	for (unsigned level = 1; level < count; level++)
+		given_note(space_above(folder, count - 1 - level), ids[level], pid);
+}
+
 bool asker_find(struct mail_message *message)
 {
 	char folder[64];
-	uint64_t space;
 	pid_t pid, tid;
 
 	if (!message->abroad)
@@ -237,9 +246,8 @@ bool asker_find(struct mail_message *message)
 	snprintf(folder, sizeof(folder), "/proc/%d/task", (int)pid);
 	tid = find_in(folder, calls_itself, &message->tid);
 	snprintf(folder, sizeof(folder), "/proc/%d", (int)pid);
-	space = space_above(folder, 0);
-	given_note(space, message->pid, pid);
-	given_note(space, message->tid, tid);
+	given_note(space_above(folder, 0), message->tid, tid);
+	note_all(folder, pid);
 	message->pid = (uint32_t)pid;
 	message->tid = (uint32_t)tid;
 	message->abroad = false;
@@ -252,6 +260,7 @@ struct wanted {
 	uint32_t id;
 	unsigned level;          /* the asker's own */
 	uint64_t space;
+	bool was;                /* it was so; of who has ended nothing more than the ids is told */
 };
 
 static bool is_wanted(const char *path, pid_t id, const void *arg)
@@ -259,10 +268,13 @@ static bool is_wanted(const char *path, pid_t id, const void *arg)
 	const struct wanted *wanted = arg;
 	uint32_t ids[LEVELS];
 	unsigned count = read_ids(path, ids);
+	uint64_t space;
 
 	(void)id;
-	return count > wanted->level && ids[wanted->level] == wanted->id &&
-	       space_above(path, count - 1 - wanted->level) == wanted->space;
+	if (count <= wanted->level || ids[wanted->level] != wanted->id)
+		return false;
+	space = space_above(path, count - 1 - wanted->level);
+	return space == wanted->space || (space == 0 && wanted->was);
 }
 
 pid_t asker_knows(pid_t pid, uint32_t id)
@@ -282,12 +294,22 @@ pid_t asker_knows(pid_t pid, uint32_t id)
 	found = given_find(wanted.space, id);
 	if (found) {
 		snprintf(path, sizeof(path), "/proc/%d", (int)found);
+		wanted.was = true;
 		if (is_wanted(path, found, &wanted))
 			return found;
+		wanted.was = false;
 	}
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	found = find_in(path, calls_itself, &id);
 	return found || !wanted.space ? found : find_process(is_wanted, &wanted);
+}
+
+pid_t asker_knew(pid_t pid, uint32_t id)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	return given_find(space_above(path, 0), id);
 }
 
 struct space_id {

@@ -20,6 +20,8 @@
 bool asker_find(struct mail_message *message);
 /* The process or thread that a process here knows by an id; 0: none. */
 pid_t asker_knows(pid_t pid, uint32_t id);
+/* The one that it knew by it, which may have ended; 0: not known. */
+pid_t asker_knew(pid_t pid, uint32_t id);
 /* Whether no process of that space has that id in it; for owner_answer(). */
 bool asker_is_gone(void *arg, uint64_t space, uint32_t pid);
 

@@ -66,7 +66,7 @@ typedef int64_t serve_fn(struct follower *follower, struct mail_message *message
 
 /* Those that answer.c has a thread for. */
 #define ANSWERED (MAIL_BIT(MAIL_SPACE) | MAIL_BIT(MAIL_NAME) | MAIL_BIT(MAIL_KIN) | \
-		  MAIL_BIT(MAIL_MAPS) | MAIL_BIT(MAIL_GONE))
+		  MAIL_BIT(MAIL_ID) | MAIL_BIT(MAIL_MAPS) | MAIL_BIT(MAIL_GONE))
 
 /* Answers what has been asked of these kinds, by the table's rows. */
 void follow_serve(struct follower *follower, serve_fn *const *table, uint32_t kinds);

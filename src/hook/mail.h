@@ -30,6 +30,8 @@ enum mail_kind {
 			   * for it: pid, tid and its parent's pid */
 	MAIL_KIN,         /* arg: where struct task_kin go, how many, of whom (enum mail_kin; or the
 			   * id of a process or thread in the asker's space); how many there are */
+	MAIL_ID,          /* arg: an id in the asker's space: whose it is, or was last, at home; 0: nobody's
+			   * that is known */
 	MAIL_MAPS,        /* arg: where the text of /proc/PID/maps goes, how much does: its length */
 	MAIL_GONE,        /* arg: id of a thread at home: whether there is none such */
 	MAIL_KINDS,
