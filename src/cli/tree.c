@@ -111,6 +111,29 @@ static void json_process(const struct skep_target_info *info)
 	json_end(&json);
 }
 
+/* Of all runs for the machine, if it has a name. */
+static void show_lost(struct skep_machine *machine, bool json)
+{
+	struct skep_target_lost lost;
+	struct json line;
+
+	skep_target_lost(machine, &lost);
+	if (json && (lost.ended || lost.alive)) {
+		json_begin(&line, stdout);
+		json_uint(&line, "unlisted_ended", lost.ended);
+		json_uint(&line, "unlisted_alive", lost.alive);
+		json_end(&line);
+		return;
+	}
+	if (lost.ended)
+		printf("  %s%u that ended before are not listed%s\n", colour(stdout, COLOUR_WARN),
+		       lost.ended, colour(stdout, COLOUR_NONE));
+	if (lost.alive)
+		printf("  %s%u that lived at the same time are not listed; programs that they became "
+		       "are not followed%s\n", colour(stdout, COLOUR_WARN), lost.alive,
+		       colour(stdout, COLOUR_NONE));
+}
+
 void show_targets(struct skep_machine *machine, uint64_t since_ns, bool json)
 {
 	struct tree tree = { .json = json };
@@ -125,6 +148,7 @@ void show_targets(struct skep_machine *machine, uint64_t since_ns, bool json)
 		else if (parent_of(&tree, i) == i)
 			print_process(&tree, i, 0);
 	}
+	show_lost(machine, json);
 	free(tree.all);
 }
 

@@ -325,3 +325,14 @@ size_t skep_target_list(struct skep_machine *machine, struct skep_target_info *o
 	}
 	return found;
 }
+
+void skep_target_lost(struct skep_machine *machine, struct skep_target_lost *lost)
+{
+	const struct targets *targets = machine->world->targets;
+
+	*lost = (struct skep_target_lost){ 0 };
+	if (!targets)
+		return;
+	lost->ended = __atomic_load_n(&targets->reused, __ATOMIC_RELAXED);
+	lost->alive = __atomic_load_n(&targets->unrecorded, __ATOMIC_RELAXED);
+}

@@ -83,8 +83,10 @@ struct process *process_claim(struct targets *targets, uint32_t pid, uint32_t pp
 {
 	struct process *process = process_any(targets);
 
-	if (!process)
+	if (!process) {
+		__atomic_fetch_add(&targets->unrecorded, 1, __ATOMIC_RELAXED);
 		return NULL;
+	}
 	*process = (struct process){
 		.state = PROCESS_CLAIMED, .pid = pid, .ppid = ppid, .start_ns = owner_clock(),
 		.serial = __atomic_fetch_add(&targets->serial, 1, __ATOMIC_RELAXED),

@@ -94,6 +94,7 @@ struct targets {
 	uint32_t serial;      /* records claimed so far */
 	uint32_t used;        /* records ever in use */
 	uint32_t reused;      /* records lost to reuse */
+	uint32_t unrecorded;  /* processes that found all records to be those of live ones */
 	uint32_t supervisor;  /* pid of who serves the mail */
 	uint32_t births;      /* forks begun whose child has no record yet */
 	struct unwind_file *unwind_files; /* made when first met */

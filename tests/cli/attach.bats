@@ -11,6 +11,7 @@ setup_file() {
 teardown() {
 	[ -z "${victim:-}" ] || kill -KILL "$victim" 2>/dev/null || true
 	[ -z "${supervisor:-}" ] || kill -KILL "$supervisor" 2>/dev/null || true
+	[ -z "${name:-}" ] || "$SKEP" machine remove -f "$name" >/dev/null 2>&1 || true
 }
 
 snoop() {
@@ -433,4 +434,32 @@ wait_for_jumps() {
 	done
 	[ "$(grep '"event":"ringbuf"' second | json data.name | grep -cx fifo)" = 1 ]
 	exec 9>&-
+}
+
+@test "run: more processes than a machine remembers are told of" {
+	snoop
+	cat >many.py <<-'END'
+		import os
+		read, write = os.pipe()
+		pids = []
+		for i in range(2100):
+		    pid = os.fork()
+		    if pid == 0:
+		        os.close(write)
+		        os.read(read, 1)
+		        os._exit(i % 3)
+		    pids.append(pid)
+		os.close(write)
+		ends = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+		assert ends == [i % 3 for i in range(2100)]
+		for i in range(40):
+		    pid = os.fork()
+		    if pid == 0:
+		        os._exit(0)
+		    os.waitpid(pid, 0)
+	END
+	skep run -j -o out opensnoop.o -- "$(python3 -c 'import sys; print(sys.executable)')" many.py
+	[ "$(grep -c '"process":' out)" = 2048 ]
+	[ "$(grep '"unlisted_alive"' out | json unlisted_alive)" -ge 53 ]
+	[ "$(grep '"unlisted_alive"' out | json unlisted_ended)" -ge 40 ]
 }
