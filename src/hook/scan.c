@@ -14,7 +14,7 @@ enum {
 
 struct scan {
 	struct sweep sweep;
-	VEC(struct scan_site) sites;
+	VEC(struct scan_site) sites; /* by address */
 };
 
 /* Instructions that are to be displaced, decoded. */
@@ -271,12 +271,17 @@ struct before {
 	int32_t number;
 };
 
-static void look_back(const struct sweep *sweep, uint64_t site, struct before *before)
+/* earlier: the site before it, NULL: none. From there on if that is in its range, as code without
+ * symbols is one range of many megabytes. */
+static void look_back(const struct sweep *sweep, uint64_t site, const struct scan_site *earlier,
+		      struct before *before)
 {
 	const struct sweep_range *range = sweep_range_at(sweep, site);
+	bool resumes = range && earlier && earlier->address >= range->start;
+	uint64_t from = resumes ? earlier->address : range ? range->start : site;
 
-	*before = (struct before){ .number = -1 };
-	for (uint64_t at = range ? range->start : site; at < site;) {
+	*before = (struct before){ .number = resumes ? earlier->number : -1 };
+	for (uint64_t at = from; at < site;) {
 		ZydisDecodedInstruction insn;
 		const uint8_t *bytes = sweep_decode(sweep, at, &insn);
 		unsigned length = bytes ? insn.length : 1;
@@ -321,7 +326,7 @@ static void find_window(struct scan *scan, struct scan_site *site)
 {
 	struct before before;
 
-	look_back(&scan->sweep, site->address, &before);
+	look_back(&scan->sweep, site->address, site > scan->sites.items ? site - 1 : NULL, &before);
 	site->number = before.number;
 	/* Debuggers and unwinders know a signal's frame by the bytes of its return. */
 	if (site->number == RT_SIGRETURN)
