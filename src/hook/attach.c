@@ -110,7 +110,7 @@ static void settle_ways(struct board *board)
 struct board *machine_board(struct skep_machine *machine)
 {
 	struct vm_world *world = machine->world;
-	struct board *board = world->board;
+	struct board *board = __atomic_load_n(&world->board, __ATOMIC_ACQUIRE), *first = NULL;
 
 	if (board)
 		return board;
@@ -120,8 +120,30 @@ struct board *machine_board(struct skep_machine *machine)
 	board->world = world;
 	board->interpreted = machine->engine == SKEP_ENGINE_INTERPRETER;
 	settle_ways(board);
-	__atomic_store_n(&world->board, board, __ATOMIC_RELEASE);
-	return board;
+	if (__atomic_compare_exchange_n(&world->board, &first, board, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE))
+		return board;
+	memory_release(machine->memory, board, sizeof(*board));
+	return first; /* another process was faster */
+}
+
+/* What somebody who dies leaves half-done is swept by links_sweep(). */
+void board_lock(struct skep_machine *machine)
+{
+	struct owner_table *owners = memory_owners(machine->memory);
+	struct board *board;
+
+	pthread_mutex_lock(&machine->lock);
+	board = machine_board(machine);
+	while (board && owner_lock(owners, &board->lock, owner_self(owners)) < 0)
+		continue;
+}
+
+void board_unlock(struct skep_machine *machine)
+{
+	if (machine->world->board)
+		owner_unlock(&machine->world->board->lock);
+	pthread_mutex_unlock(&machine->lock);
 }
 
 static bool call_has_programs(const struct board *board, uint32_t nr)
@@ -340,11 +362,13 @@ static void link_remove(struct skep_link *link)
 /* Before the machine goes. */
 static void links_done(struct skep_machine *machine)
 {
+	board_lock(machine);
 	for (size_t i = 0; i < machine->links.count; i++) {
 		link_remove(machine->links.items[i]);
 		link_free(machine->links.items[i]);
 	}
 	machine->links.count = 0;
+	board_unlock(machine);
 }
 
 /* Linux checks it at the same time: only now is it known how much there is. */
@@ -507,9 +531,9 @@ struct skep_link *skep_link_attach(struct skep_machine *machine,
 		skep_report(diag, SKEP_ARG, &a.where, "the program is not loaded into the machine");
 		return NULL;
 	}
-	pthread_mutex_lock(&machine->lock);
+	board_lock(machine);
 	link = attach(&a, prog, opts ? opts->cookie : 0);
-	pthread_mutex_unlock(&machine->lock);
+	board_unlock(machine);
 	vec_done(&a.places);
 	return link;
 }
@@ -521,7 +545,7 @@ void skep_link_detach(struct skep_link *link)
 	if (!link)
 		return;
 	machine = link->machine;
-	pthread_mutex_lock(&machine->lock);
+	board_lock(machine);
 	link_remove(link);
 	for (size_t i = 0; i < machine->links.count; i++) {
 		if (machine->links.items[i] != link)
@@ -531,7 +555,7 @@ void skep_link_detach(struct skep_link *link)
 		machine->links.count--;
 		break;
 	}
-	pthread_mutex_unlock(&machine->lock);
+	board_unlock(machine);
 	link_free(link);
 }
 

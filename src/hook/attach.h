@@ -72,5 +72,8 @@ void attach_specs_used(const struct attaching *a, uint8_t *used, size_t count);
 /* The machine's board, made when it is first asked for; NULL: no memory for it. The
  * machine's lock is held. */
 struct board *machine_board(struct skep_machine *machine);
+/* Among a process's threads and among the machine's processes; whoever dies with it loses it. */
+void board_lock(struct skep_machine *machine);
+void board_unlock(struct skep_machine *machine);
 
 #endif

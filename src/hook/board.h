@@ -86,6 +86,7 @@ struct board_ways {
 
 struct board {
 	struct vm_world *world;
+	uint64_t lock;           /* owner word of the process that changes it (attach.c) */
 	bool interpreted;
 	struct board_ways ways;
 	/* Wanted numbers. Written after lists are added and before they are taken

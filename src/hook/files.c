@@ -310,10 +310,10 @@ static void scanned_later(void *arg, struct binary *binary, struct scan *scan,
 {
 	struct skep_machine *machine = arg;
 
-	pthread_mutex_lock(&machine->lock);
+	board_lock(machine);
 	if (!patch_file_find(machine_files(machine), id) && write_file(machine, binary, scan, id))
 		files_changed(machine, 0);
-	pthread_mutex_unlock(&machine->lock);
+	board_unlock(machine);
 }
 
 static void scan_in_background(struct skep_machine *machine, const char *path,

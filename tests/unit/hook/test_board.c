@@ -294,6 +294,44 @@ static void board__calls_past_the_table_are_seen_by_raw_programs(void **state)
 
 /* --- processes --- */
 
+/* One of several processes of a machine; the last is killed in the middle of it. */
+static void attach_and_detach_often(struct bench *b, int rounds)
+{
+	while (rounds-- > 0)
+		skep_link_detach(attach(b, "tp_enter"));
+	_exit(0);
+}
+
+static void board__processes_that_attach_at_once_lose_nothing(void **state)
+{
+	static const char *const names[] = { "tp_enter", NULL };
+	struct bench b = bench_new(SKEP_ENGINE_AUTO, FIXTURE("attach"), names);
+	struct skep_link *link = attach(&b, "tp_enter");
+	const struct board *board = b.machine->world->board;
+	pid_t pids[4];
+	int status;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0)
+			attach_and_detach_often(&b, i == 3 ? INT32_MAX : 3000);
+	}
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		assert_int_equal(status, 0);
+	}
+	kill(pids[3], SIGKILL);
+	assert_int_equal(waitpid(pids[3], &status, 0), pids[3]);
+	skep_link_detach(link);
+	skep_link_detach(attach(&b, "tp_enter")); /* sweeps */
+	for (uint32_t nr = 0; nr < BOARD_CALLS; nr++)
+		for (uint32_t stage = 0; stage < CALL_STAGES; stage++)
+			assert_null(board->call[nr][stage]);
+	assert_int_equal(board->links, 0);
+	bench_free(&b);
+}
+
 static void board__exec_fork_and_exit_are_laid_out_as_on_linux(void **state)
 {
 	static const char *const names[] = { "tp_exec", "raw_exec", "tp_fork", "raw_fork",
@@ -592,6 +630,7 @@ int main(void)
 		cmocka_unit_test(board__only_what_is_waited_for_is_wanted),
 		cmocka_unit_test(board__a_detached_program_runs_no_more),
 		cmocka_unit_test(board__calls_past_the_table_are_seen_by_raw_programs),
+		cmocka_unit_test(board__processes_that_attach_at_once_lose_nothing),
 		cmocka_unit_test(board__exec_fork_and_exit_are_laid_out_as_on_linux),
 		cmocka_unit_test(board__an_interrupted_call_is_left_with_what_the_kernel_makes_eintr_of),
 		cmocka_unit_test(board__rt_sigreturn_restores_that_there_is_no_call),
