@@ -13,6 +13,8 @@
 
 #include "btf/btf.h"
 #include "hook/attach.h"
+#include "map/memory.h"
+#include "map/owner.h"
 
 struct row {
 	uint64_t count, order;
@@ -294,11 +296,34 @@ static void board__calls_past_the_table_are_seen_by_raw_programs(void **state)
 
 /* --- processes --- */
 
+/* Links of this process. */
+static unsigned own_links(const struct bench *b)
+{
+	const struct board *board = b->machine->world->board;
+	uint64_t self = owner_self(memory_owners(b->machine->memory));
+	unsigned count = 0;
+
+	board_lock(b->machine);
+	for (uint32_t nr = 0; nr < BOARD_CALLS; nr++)
+		for (uint32_t stage = 0; stage < CALL_STAGES; stage++)
+			for (uint32_t i = 0; board->call[nr][stage] && i < board->call[nr][stage]->count; i++)
+				count += board->call[nr][stage]->links[i].owner == self;
+	board_unlock(b->machine);
+	return count;
+}
+
 /* One of several processes of a machine; the last is killed in the middle of it. */
 static void attach_and_detach_often(struct bench *b, int rounds)
 {
-	while (rounds-- > 0)
-		skep_link_detach(attach(b, "tp_enter"));
+	while (rounds-- > 0) {
+		struct skep_link *link = attach(b, "tp_enter");
+
+		if (own_links(b) == 0)
+			_exit(1);
+		skep_link_detach(link);
+		if (own_links(b) != 0)
+			_exit(2);
+	}
 	_exit(0);
 }
 
