@@ -28,13 +28,10 @@ static bool refuses_all;
 
 _Static_assert(sizeof(struct skep_cbpf_insn) == sizeof(struct sock_filter), "copied as they are");
 
-/* What the agent cannot do without, from the loader's first call on. */
 static const uint16_t needed[] = {
-	SYS_openat, SYS_close, SYS_read, SYS_readlinkat, SYS_mmap, SYS_munmap, SYS_mprotect,
-	SYS_madvise, SYS_prctl, SYS_sigaltstack, SYS_rt_sigaction, SYS_rt_sigprocmask,
-	SYS_rt_sigreturn, SYS_rt_tgsigqueueinfo, SYS_gettid, SYS_getpid, SYS_getppid,
-	SYS_getuid, SYS_getgid, SYS_getresuid, SYS_getresgid, SYS_futex, SYS_clock_gettime,
-	SYS_kill, SYS_tgkill, SYS_getrandom, SYS_sched_yield, SYS_nanosleep,
+#define NEEDED(name) SYS_##name,
+#include "hook/needed.def"
+#undef NEEDED
 };
 
 static uint64_t mode_of(const struct target_regs *regs)

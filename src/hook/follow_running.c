@@ -12,6 +12,7 @@
 #include "hook/follow_impl.h"
 #include "hook/hold.h"
 #include "hook/interrupted.h"
+#include "hook/sandbox.h"
 #include "map/owner.h"
 
 #define DETACH_NS UINT64_C(15000000000) /* a busy machine may keep a thread from its end for long */
@@ -109,6 +110,11 @@ static int attach(struct follower *follower, pid_t pid)
 	error = hold_all(&hold, pid);
 	if (error < 0 && error != -ESRCH)
 		follow_refuse_seize(process, pid, error);
+	for (size_t i = 0; i < hold.tids.count && error == 0; i++)
+		if (!sandbox_allows(hold.tids.items[i])) {
+			error = -EACCES;
+			follow_refuse(process, WHYNOT_FILTER, error);
+		}
 	if (error == 0)
 		error = follow_bring_in(follower, process, what);
 	if (error == 0) {

@@ -463,3 +463,28 @@ wait_for_jumps() {
 	[ "$(grep '"unlisted_alive"' out | json unlisted_alive)" -ge 53 ]
 	[ "$(grep '"unlisted_alive"' out | json unlisted_ended)" -ge 40 ]
 }
+
+@test "attach: a process whose filter of system calls would end it is left alone, and told" {
+	snoop
+	gcc -O1 -o caged "$BATS_TEST_DIRNAME/targets/caged.c"
+	for kind in strict kill; do
+		./caged $kind >dots 3>&- &
+		victim=$!
+		until [ -s dots ]; do sleep 0.05; done
+		run skep run -t 1 --pid $victim opensnoop.o
+		[ "$status" = 1 ]
+		[[ "$output" == *"its filter of system calls refuses what the agent needs"* ]]
+		before=$(stat -c %s dots)
+		sleep 0.5
+		kill -0 $victim
+		[ "$(stat -c %s dots)" -gt "$before" ]
+		kill -9 $victim
+	done
+	[ "$(id -u)" = 0 ] || return 0 # the kernel shows filters to root only
+	./caged allow >dots 3>&- &
+	victim=$!
+	until [ -s dots ]; do sleep 0.05; done
+	skep run -t 2 -j -o events --pid $victim opensnoop.o
+	grep -q '"name":"/proc/self/stat"' events
+	kill -9 $victim
+}
