@@ -202,7 +202,7 @@ static void on_child(struct target_thread *thread, enum gate_child how)
 	}
 	thread->space = THREAD_OF_PROCESS;
 	if (how == GATE_CHILD_VFORK || (how == GATE_CHILD_SHARED && thread->pid != agent_self.pid))
-		thread->space = space_of_lodger(thread, ppid);
+		thread->space = (uint8_t)space_of_lodger(thread, ppid);
 	facts_of_another(thread);
 	if (how == GATE_CHILD_FORK) {
 		agent_forked(&thread->facts, ppid);

@@ -208,7 +208,8 @@ struct parcel {
 	struct msghdr message;
 	struct iovec byte;
 	struct {
-		struct cmsghdr head;
+		uint64_t length;         /* as struct cmsghdr has it */
+		int32_t level, type;
 		int32_t image, arena;
 	} control;
 	uint64_t room;
@@ -555,8 +556,7 @@ static int send_files(const struct injector *injector, pid_t pid, int32_t end)
 		.byte = { .iov_base = &parcel.room, .iov_len = 1 },
 		.message = { .msg_iov = &parcel.byte, .msg_iovlen = 1, .msg_control = &parcel.control,
 			     .msg_controllen = sizeof(parcel.control) },
-		.control = { .head = { .cmsg_len = sizeof(parcel.control), .cmsg_level = SOL_SOCKET,
-				       .cmsg_type = SCM_RIGHTS },
+		.control = { .length = sizeof(parcel.control), .level = SOL_SOCKET, .type = SCM_RIGHTS,
 			     .image = injector->image_file, .arena = injector->arena_file },
 	};
 	int process = (int)syscall(SYS_pidfd_open, pid, 0), error = 0;
