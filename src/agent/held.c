@@ -27,6 +27,7 @@ enum {
 	RED_ZONE = 128,
 	FRAME_BELOW = 16,      /* a frame's first word may be just below the stack pointer */
 	TRAP_NUMBER = 3,       /* of the processor's exceptions */
+	CODE_SEGMENT = 0x33,   /* of 64-bit programs */
 };
 
 /* What trampoline.S has at the end of the agent's stack. */
@@ -142,6 +143,18 @@ static void add_stack(uint64_t sp, bool needed)
 		held.stacks[held.stack_count++] = (struct held_stack){ sp - RED_ZONE, needed, false };
 }
 
+/*
+ * The restorer's address alone does not make a frame: who returns by gate_return faults there, and
+ * later frames of the thread have that address among their registers, as the last fault's.
+ */
+static bool is_frame(uint64_t at, uint64_t end, const char *restorer)
+{
+	const struct signal_frame *frame = (const struct signal_frame *)(uintptr_t)at;
+
+	return frame->restorer == (uintptr_t)restorer && end - at >= sizeof(*frame) &&
+	       frame->context.cs == CODE_SEGMENT;
+}
+
 /* Looks through [from, to); a frame's context may lead to another stack. */
 static void scan(uint64_t from, uint64_t to)
 {
@@ -149,8 +162,7 @@ static void scan(uint64_t from, uint64_t to)
 		const struct signal_frame *frame = (const struct signal_frame *)(uintptr_t)at;
 
 		add(frame->restorer);
-		if (frame->restorer == (uintptr_t)gate_return && to - at >= sizeof(*frame) &&
-		    frame->context.sp - from >= to - from)
+		if (is_frame(at, to, gate_return) && frame->context.sp - from >= to - from)
 			add_stack(frame->context.sp, true);
 	}
 }
@@ -198,7 +210,7 @@ static void check_alternate(const struct target_thread *thread, uint64_t sp)
 	if (!signal_on_stack(&thread->altstack, sp))
 		return;
 	for (uint64_t at = sp & ~(uint64_t)7; at < end && !found; at += 8)
-		found = *(const uint64_t *)(uintptr_t)at == (uintptr_t)gate_return;
+		found = is_frame(at, end, gate_return);
 	held.everywhere |= !found;
 }
 
@@ -259,7 +271,7 @@ static int add_inside(const struct target_thread *thread, const struct agent_hel
 		const struct signal_frame *frame = (const struct signal_frame *)(uintptr_t)word;
 
 		add(frame->restorer);
-		if (frame->restorer != (uintptr_t)gate_restorer || top - word < sizeof(*frame))
+		if (!is_frame(word, top, gate_restorer))
 			continue;
 		add_stack(frame->context.sp, true);
 		signalled = false;

@@ -26,8 +26,11 @@ enum {
 	LAST_NS = 1000000000,
 	THREADS_TRIED = 3,
 	SETTLES_TRIED = 3,     /* then a trap is better than nothing, */
-	SETTLES_MAX = 16,      /* and then it stays */
+	SETTLES_OFTEN = 16,    /* and then it stays for some time */
 };
+
+/* All threads are stopped for some milliseconds, in vain so far. */
+#define SELDOM_NS (UINT64_C(64) << 30)
 
 static const struct board *board_of(const struct targets *targets)
 {
@@ -57,14 +60,17 @@ bool process_is_behind(const struct process *process, const struct targets *targ
 		 __atomic_load_n(&process->waiting, __ATOMIC_RELAXED) == 0);
 }
 
-/* Traps are jumps enough after a while. Not for a process in another's memory, whose agent keeps
+/* Traps are jumps enough for a while. Not for a process in another's memory, whose agent keeps
  * only the other's record. */
 static bool is_unsettled(const struct reach *reach, const struct process *process, uint32_t i)
 {
+	bool may = reach->process[i].settles < SETTLES_OFTEN ||
+		   owner_clock() >= reach->process[i].next;
+
 	return __atomic_load_n(&process->state, __ATOMIC_ACQUIRE) == PROCESS_FOLLOWED &&
-	       !process->host && (__atomic_load_n(&process->waiting, __ATOMIC_RELAXED) ||
-				  (__atomic_load_n(&process->trapped, __ATOMIC_RELAXED) &&
-				   reach->process[i].settles < SETTLES_MAX));
+	       !process->host &&
+	       (__atomic_load_n(&process->waiting, __ATOMIC_RELAXED) ||
+		(__atomic_load_n(&process->trapped, __ATOMIC_RELAXED) && may));
 }
 
 static bool is_due(const struct reach *reach, const struct targets *targets, uint32_t i)
@@ -195,7 +201,7 @@ static void reach_one(struct reach *reach, struct targets *targets, const struct
 	struct process *process = &targets->process[i];
 	const struct board *board = board_of(targets);
 	uint64_t changed = __atomic_load_n(&board->files_changed, __ATOMIC_ACQUIRE);
-	uint64_t ns = __atomic_load_n(&board->sample_ns, __ATOMIC_ACQUIRE), now = owner_clock();
+	uint64_t ns = __atomic_load_n(&board->sample_ns, __ATOMIC_ACQUIRE), now = owner_clock(), last;
 	bool every = !knows_samples(process, board);
 	int error = 0;
 
@@ -216,8 +222,8 @@ static void reach_one(struct reach *reach, struct targets *targets, const struct
 	if (error == 0 && is_unsettled(reach, process, i))
 		settle_begin(reach, process, i);
 	process->unreached = error;
-	reach->process[i].next = now + MIN((uint64_t)FIRST_NS << MIN(reach->process[i].tries, 10u),
-					   (uint64_t)LAST_NS);
+	last = reach->process[i].settles < SETTLES_OFTEN ? LAST_NS : SELDOM_NS;
+	reach->process[i].next = now + MIN((uint64_t)FIRST_NS << MIN(reach->process[i].tries, 16u), last);
 	reach->process[i].tries++;
 }
 

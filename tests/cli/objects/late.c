@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * late COUNT [alternate]: four threads call g(), h() and k() for ever, and signals come all the
- * time, whose handlers call them too. Once there is a file "go", each thread makes COUNT calls
- * of each with numbers from MARK on, and the program ends. Prints its id, then how many those
- * were with those of the handlers. Exit status 1: a function returned something else than it does.
+ * late COUNT [alternate|stay]: four threads call g(), h() and k() for ever, and signals come all
+ * the time, whose handlers call them too. Once there is a file "go", each thread makes COUNT calls
+ * of each with numbers from MARK on, and the program ends. Prints its id, then how many those were
+ * with those of the handlers. Exit status 1: a function returned something else than it does.
+ * alternate: the handlers have stacks of their own; stay: and it is a thread's second handler that
+ * calls them for ever.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -30,7 +32,8 @@ long g(long n), h(long n), k(long n);
 
 static volatile int go;
 static long calls, wrong;
-static int alternate;
+static int alternate, stay;
+static __thread int handled;
 
 static void call_all(long n)
 {
@@ -43,6 +46,9 @@ static void on_alarm(int sig)
 	long mark = go ? MARK : 0;
 
 	(void)sig;
+	for (long n = 0; stay && handled > 0 && !go; n++)
+		call_all(n & 0xffff);
+	handled++;
 	for (int i = 0; i < 3; i++)
 		call_all(mark + i);
 	if (mark)
@@ -63,7 +69,8 @@ static void *run(void *arg)
 	timer_create(CLOCK_MONOTONIC, &event, &timer);
 	timer_settime(timer, 0, &often, NULL);
 	while (!go)
-		call_all(n++ & 0xffff);
+		if (!stay)
+			call_all(n++ & 0xffff);
 	for (long i = 0; i < count; i++)
 		call_all(MARK + i);
 	timer_delete(timer);
@@ -79,6 +86,7 @@ int main(int argc, char **argv)
 	sigset_t none;
 
 	alternate = argc > 2;
+	stay = alternate && strcmp(argv[2], "stay") == 0;
 	action.sa_flags |= alternate ? SA_ONSTACK : 0;
 	sigaction(SIGALRM, &action, NULL);
 	for (int i = 0; i < THREADS; i++)
