@@ -27,7 +27,7 @@ enum {
 	RED_ZONE = 128,
 	FRAME_BELOW = 16,      /* a frame's first word may be just below the stack pointer */
 	TRAP_NUMBER = 3,       /* of the processor's exceptions */
-	CODE_SEGMENT = 0x33,   /* of 64-bit programs */
+	CODE_SEGMENT = 0x33,   /* of 64-bit programs; 0xe033 in some virtual machines */
 };
 
 /* What trampoline.S has at the end of the agent's stack. */
@@ -152,7 +152,7 @@ static bool is_frame(uint64_t at, uint64_t end, const char *restorer)
 	const struct signal_frame *frame = (const struct signal_frame *)(uintptr_t)at;
 
 	return frame->restorer == (uintptr_t)restorer && end - at >= sizeof(*frame) &&
-	       frame->context.cs == CODE_SEGMENT;
+	       (frame->context.cs & 0xff) == CODE_SEGMENT;
 }
 
 /* Looks through [from, to); a frame's context may lead to another stack. */
