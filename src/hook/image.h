@@ -16,6 +16,9 @@
 
 #include "hook/agent.h"
 
+/* What its file is called, as /proc/PID/maps shows it behind "/memfd:". */
+#define IMAGE_NAME "skep-agent"
+
 struct image {
 	uint64_t base;            /* where it must be mapped */
 	uint8_t *bytes;           /* owned: table.size of them, as they begin in memory */

@@ -9,7 +9,6 @@
 #include "hook/interrupted.h"
 
 #include <errno.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 
@@ -82,6 +81,14 @@ void interrupted_begin_again(struct user_regs_struct *regs)
 	/* Once it has gone on by that call, nobody knows what it was. */
 	if ((int64_t)regs->rax == -INTERRUPTED_BLOCK && regs->orig_rax != SYS_restart_syscall)
 		regs->rax = (uint64_t)-INTERRUPTED_NOINTR;
+}
+
+void interrupted_go_on(struct user_regs_struct *regs, int64_t to)
+{
+	if (to > 0)
+		regs->rip = (uint64_t)to;
+	else
+		interrupted_begin_again(regs);
 }
 
 int interrupted_let_go(pid_t tid)

@@ -8,6 +8,7 @@
 #define HOOK_INTERRUPTED_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <sys/user.h>
 
@@ -29,7 +30,9 @@ int interrupted_repair(pid_t tid);
  * may be dispatched or interrupted by the agent's signals: it is begun again as a whole.
  */
 void interrupted_begin_again(struct user_regs_struct *regs);
-/* The same, of a held thread that is about to run on. */
+/* It goes on where the agent says, above 0, or where it was, beginning its call again. */
+void interrupted_go_on(struct user_regs_struct *regs, int64_t to);
+/* Begins it again, of a held thread that is about to run on. */
 int interrupted_let_go(pid_t tid);
 
 #endif

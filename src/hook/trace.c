@@ -23,7 +23,6 @@
 
 #define CS_32 0x23 /* the code segment of 32-bit programs */
 
-#define SIGNAL_BIT(n) (1ull << ((n) - 1))
 /* Those that an instruction causes. */
 #define SIGNALS_FAULTS (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | \
 			SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS))

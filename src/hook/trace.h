@@ -20,6 +20,8 @@
 
 #include "hook/agent.h"
 
+#define SIGNAL_BIT(n) (1ull << ((n) - 1))
+
 /* What a thread's stop was for. */
 enum trace_stop {
 	TRACE_NONE,       /* not stopped yet */
