@@ -595,12 +595,17 @@ void signal_start(void)
 	}
 }
 
-/* Only where ours is: who sets what is there already loses what waits, if that is ignored. */
+/* Only where ours is, be it for what nobody handles: who sets what is there already loses what
+ * waits, if that is ignored. */
 void signal_stop(void)
 {
-	for (int sig = 1; sig <= SIGNAL_LAST; sig++)
-		if (is_handler(&process_actions.app[sig]) || (SIGNALS_OURS & SIGNAL_BIT(sig)))
+	for (int sig = 1; sig <= SIGNAL_LAST; sig++) {
+		struct kernel_sigaction now;
+
+		if (kernel_action(sig, NULL, &now) == 0 &&
+		    now.handler == (uint64_t)(uintptr_t)gate_signal)
 			kernel_action(sig, &process_actions.app[sig], NULL);
+	}
 }
 
 void signal_stack_ours(const struct target_thread *thread, struct signal_stack *ours)

@@ -234,6 +234,54 @@ static void follow__attach_detach_and_attach_again_leave_threads_going(void **st
 	running_end(&running);
 }
 
+static void caught_by(pid_t pid, char caught[64])
+{
+	char path[64], line[256];
+	FILE *file;
+
+	sprintf(path, "/proc/%d/status", (int)pid);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		if (strncmp(line, "SigCgt:", 7) == 0)
+			sprintf(caught, "%.60s", line + 7);
+	fclose(file);
+}
+
+/* Where programs wait for ends, the agent handles what the application does not. */
+static void follow__who_was_let_go_ends_by_signals_as_before(void **state)
+{
+	static const struct board_list nobody;
+	char before[64] = "", after[64] = "";
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	if (pid == 0) {
+		execlp("sleep", "sleep", "1000", (char *)NULL);
+		_exit(127);
+	}
+	running_now = pid;
+	do
+		caught_by(pid, before); /* ours until it has begun */
+	while (follower_attach(follower, pid) == -EEXIST);
+	assert_int_equal(follower_detach(follower, pid), 0);
+	caught_by(pid, before);
+	world->board->event[EVENT_EXIT] = &nobody;
+	assert_int_equal(follower_attach(follower, pid), 0);
+	caught_by(pid, after);
+	assert_string_not_equal(after, before);
+	assert_int_equal(follower_detach(follower, pid), 0);
+	caught_by(pid, after);
+	assert_string_equal(after, before);
+	world->board->event[EVENT_EXIT] = NULL;
+	kill(pid, SIGTERM);
+	running_now = 0;
+	status = finish(pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGTERM);
+}
+
 static void stop_and_continue(pid_t pid)
 {
 	siginfo_t info;
@@ -554,6 +602,7 @@ int main(void)
 		cmocka_unit_test(follow__programs_that_filter_their_calls_are_unharmed),
 		cmocka_unit_test(follow__a_killed_process_is_seen_to_have_ended),
 		cmocka_unit_test(follow__a_program_that_gains_privilege_is_left_alone),
+		cmocka_unit_test_teardown(follow__who_was_let_go_ends_by_signals_as_before, running_teardown),
 		cmocka_unit_test_teardown(follow__attach_detach_and_attach_again_leave_threads_going,
 					  running_teardown),
 		cmocka_unit_test_teardown(follow__signals_come_all_the_time, running_teardown),
