@@ -214,6 +214,7 @@ static int64_t agent_begin(struct agent_start *start, int64_t arena_fd)
 		return error;
 	agent_introduce(start);
 	error = engine_init();
+	install_trims(agent_self.memory);
 	if (error == 0)
 		error = hooks_start(start->why != AGENT_ATTACHED);
 	if (error < 0) {

@@ -11,6 +11,9 @@
  *
  * A copy is found by the address of its code and, because a freed code's place
  * may be used again by one loaded elsewhere, by the stamp of its content.
+ *
+ * In a target, which may outlive any number of programs, copies that no run asks
+ * for any more are given up (install_trims()).
  */
 #include "vm/install.h"
 
@@ -22,18 +25,31 @@
 #include "base/base.h"
 #include "base/fault.h"
 #include "map/map.h"
+#include "map/memory.h"
+#include "map/owner.h"
+#include "map/vcpu.h"
 
 enum {
 	PAGE = 4096,
 	REGION_PAGES = 64 * 1024 * 1024 / PAGE,
 	TABLE = 4096,            /* power of two */
 	PROBES = 32,
+	TRIM_EVERY = 32,         /* copies made */
 };
+
+#define LEAVES_SOON (~0ull)
 
 static uint8_t *region;          /* NULL: none; every run interprets */
 static uint32_t owner[REGION_PAGES]; /* 0: free; else first page of the copy, plus one */
 static const struct installed *table[TABLE];
 static const struct installed removed; /* a place once used: probing goes past it */
+static uint8_t used[TABLE];      /* asked for since the last trim */
+static uint32_t pages_top;       /* none past it was ever claimed */
+
+static struct memory *trims;     /* whose virtual CPUs all runs hold; NULL: nothing is given up */
+static uint64_t trimmer;         /* the process of the thread that is at it, or was, in a parent */
+static uint32_t made;
+static uint64_t leaves[REGION_PAGES]; /* by first page: the epoch in which the copy was taken from the table */
 
 /* --- pages --- */
 
@@ -45,7 +61,9 @@ static void pages_give(uint32_t first, uint32_t count)
 
 static bool pages_claim(uint32_t first, uint32_t count)
 {
-	for (uint32_t i = 0; i < count; i++) {
+	uint32_t i;
+
+	for (i = 0; i < count; i++) {
 		uint32_t none = 0;
 
 		if (!__atomic_compare_exchange_n(&owner[first + i], &none, first + 1, false,
@@ -54,6 +72,10 @@ static bool pages_claim(uint32_t first, uint32_t count)
 			return false;
 		}
 	}
+	i = __atomic_load_n(&pages_top, __ATOMIC_RELAXED);
+	while (i < first + count && !__atomic_compare_exchange_n(&pages_top, &i, first + count, false,
+								 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		continue;
 	return true;
 }
 
@@ -194,18 +216,94 @@ static uint32_t table_start(const struct code *code)
 	return (uint32_t)(((uint64_t)(uintptr_t)code >> 4) * 0x9e3779b97f4a7c15u >> 40) & (TABLE - 1);
 }
 
+static uint32_t first_page(const struct installed *self)
+{
+	return (uint32_t)(((const uint8_t *)self - region) / PAGE);
+}
+
 static void installed_free(const struct installed *self)
 {
-	pages_free((uint32_t)(((const uint8_t *)self - region) / PAGE), self->pages);
+	pages_free(first_page(self), self->pages);
 }
+
+static bool table_has(const struct installed *self)
+{
+	for (uint32_t i = 0; i < TABLE; i++)
+		if (__atomic_load_n(&table[i], __ATOMIC_RELAXED) == self)
+			return true;
+	return false;
+}
+
+/* --- giving up what is not used --- */
+
+/*
+ * What no run has asked for since the last time leaves the table, so that no run finds it any more;
+ * those that had found it hold virtual CPUs, so that the epoch tells when they are over. A fork may
+ * keep any state of this for its child, which goes on from there.
+ */
+static void trim_table(void)
+{
+	for (uint32_t i = 0; i < TABLE; i++) {
+		const struct installed *self = __atomic_load_n(&table[i], __ATOMIC_ACQUIRE);
+		uint64_t *when;
+
+		if (!self || self == &removed || __atomic_exchange_n(&used[i], 0, __ATOMIC_RELAXED))
+			continue;
+		when = &leaves[first_page(self)];
+		__atomic_store_n(when, LEAVES_SOON, __ATOMIC_RELEASE);
+		if (__atomic_compare_exchange_n(&table[i], &self, &removed, false, __ATOMIC_SEQ_CST,
+						__ATOMIC_RELAXED))
+			__atomic_store_n(when, memory_epoch_next(trims), __ATOMIC_RELEASE);
+		/* Else install_slow() has put another there, and said so of this one. */
+	}
+}
+
+static void trim_page(uint32_t page, uint64_t passed)
+{
+	const struct installed *self = (const struct installed *)(void *)page_at(page);
+	uint64_t when = __atomic_load_n(&leaves[page], __ATOMIC_ACQUIRE);
+
+	if (when == LEAVES_SOON) {
+		__atomic_store_n(&leaves[page], table_has(self) ? 0 : memory_epoch_next(trims),
+				 __ATOMIC_RELEASE);
+	} else if (when != 0 && when < passed) {
+		__atomic_store_n(&leaves[page], 0, __ATOMIC_RELEASE);
+		installed_free(self);
+	}
+}
+
+static void install_trim(void)
+{
+	uint64_t self = owner_token(memory_owners(trims)), passed;
+	uint64_t seen = __atomic_load_n(&trimmer, __ATOMIC_RELAXED);
+
+	if (seen == self || !__atomic_compare_exchange_n(&trimmer, &seen, self, false,
+							 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return;
+	trim_table();
+	passed = vcpu_epoch_min(memory_vcpus(trims));
+	for (uint32_t i = 0; i < __atomic_load_n(&pages_top, __ATOMIC_RELAXED); i++)
+		trim_page(i, passed);
+	__atomic_store_n(&trimmer, 0, __ATOMIC_RELEASE);
+}
+
+void install_trims(struct memory *memory)
+{
+	trims = memory;
+}
+
+/* --- who asks first --- */
 
 static __attribute__((noinline)) const struct installed *install_slow(const struct code *code)
 {
 	const struct installed *self = install_new(code);
 	uint32_t start = table_start(code);
 
+	if (trims && (!self || __atomic_add_fetch(&made, 1, __ATOMIC_RELAXED) % TRIM_EVERY == 0))
+		install_trim();
 	for (uint32_t i = 0; self && i < PROBES; i++) {
-		const struct installed **at = &table[(start + i) & (TABLE - 1)];
+		uint32_t place = (start + i) & (TABLE - 1);
+		const struct installed **at = &table[place];
 		const struct installed *old = __atomic_load_n(at, __ATOMIC_ACQUIRE);
 
 		/* Another's copy stays; a stale one of this address is abandoned, not
@@ -216,9 +314,14 @@ static __attribute__((noinline)) const struct installed *install_slow(const stru
 			installed_free(self);
 			return old;
 		}
-		if (__atomic_compare_exchange_n(at, &old, self, false, __ATOMIC_ACQ_REL,
-						__ATOMIC_ACQUIRE))
+		__atomic_store_n(&used[place], 1, __ATOMIC_RELAXED);
+		if (__atomic_compare_exchange_n(at, &old, self, false, __ATOMIC_SEQ_CST,
+						__ATOMIC_ACQUIRE)) {
+			if (trims && old && old != &removed)
+				__atomic_store_n(&leaves[first_page(old)], memory_epoch_next(trims),
+						 __ATOMIC_RELEASE);
 			return self;
+		}
 		i--; /* it changed: look again */
 	}
 	if (self)
@@ -231,13 +334,16 @@ const struct installed *install_find(const struct code *code)
 	uint32_t start = table_start(code);
 
 	for (uint32_t i = 0; i < PROBES; i++) {
-		const struct installed *at =
-			__atomic_load_n(&table[(start + i) & (TABLE - 1)], __ATOMIC_ACQUIRE);
+		uint32_t place = (start + i) & (TABLE - 1);
+		const struct installed *at = __atomic_load_n(&table[place], __ATOMIC_ACQUIRE);
 
 		if (!at)
 			break;
-		if (at->code == code && at->stamp == code->stamp)
+		if (at->code == code && at->stamp == code->stamp) {
+			if (!__atomic_load_n(&used[place], __ATOMIC_RELAXED))
+				__atomic_store_n(&used[place], 1, __ATOMIC_RELAXED);
 			return at;
+		}
 	}
 	return install_slow(code);
 }

@@ -13,6 +13,8 @@
 
 #include "vm/run.h"
 
+struct memory;
+
 enum code_slot_kind {
 	CODE_SLOT_RUNTIME,       /* id: enum jit_slot */
 	CODE_SLOT_HELPER,        /* id: helper */
@@ -32,6 +34,11 @@ struct installed {
 const struct installed *install_find(const struct code *code);
 /* Forgets it. Nobody may be running it. */
 void install_remove(const struct code *code);
+/*
+ * From now on copies that are no longer asked for are given up, as others are made. Every run in
+ * this process holds a virtual CPU of that arena. Once.
+ */
+void install_trims(struct memory *memory);
 /* Reserves the region and answers for faults in it, once. Control plane. */
 int install_init(void);
 /* Gives it back: no program runs in this process any more. */

@@ -2,6 +2,7 @@
 /* Programs in an arena, with maps, helpers, callbacks and tail calls: every
  * test runs on the interpreter and on compiled code. */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -632,6 +633,157 @@ static void install__a_copy_is_known_by_its_content(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* --- copies that are no longer asked for --- */
+
+/* Bytes of code outside all files. */
+static size_t installed_bytes(void)
+{
+	FILE *file = fopen("/proc/self/maps", "r");
+	unsigned long from, to, inode;
+	size_t sum = 0;
+	char line[512], rights[8];
+
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "%lx-%lx %7s %*s %*s %lu", &from, &to, rights, &inode) == 4 &&
+		    rights[2] == 'x' && inode == 0 && !strchr(line, '['))
+			sum += to - from;
+	fclose(file);
+	return sum;
+}
+
+enum { LIVED = 10000, AT_MOST = 4096 * 160 };
+
+/* Runs programs that come and go, of which the first stays. */
+static void many_run(struct machine *m, const struct code *stays, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct skep_insn insns[] = { MOV(0, 0), ADD(0, (int)i), EXIT };
+		struct code *code = PROGRAM(m, insns, 0);
+
+		assert_int_equal(run(m, code, false), i);
+		assert_int_equal(run(m, stays, false), 77);
+		if (i % 2)
+			continue;
+		/* Its place is another's then; nobody tells those who ran it. */
+		memory_release(m->world.memory, code->runs,
+			       code->run_count * CODE_RUN_STRIDE * sizeof(uint64_t));
+		memory_release(m->world.memory, code, code->size);
+	}
+}
+
+/* In a process of its own: it is for good. */
+static int in_target(struct machine *m, void (*what)(struct machine *m, const struct code *stays))
+{
+	struct skep_insn insns[] = { MOV(0, 77), EXIT };
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		install_trims(m->world.memory);
+		what(m, PROGRAM(m, insns, 0));
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static void lives_long(struct machine *m, const struct code *stays)
+{
+	size_t before = installed_bytes();
+
+	many_run(m, stays, LIVED);
+	if (installed_bytes() > before + AT_MOST)
+		_exit(1);
+}
+
+static void install__copies_of_programs_that_went_are_given_up(void **state)
+{
+	assert_int_equal(in_target(*state, lives_long), 0);
+}
+
+struct holder {
+	struct machine *m;
+	int begun[2], end[2];
+};
+
+static void *hold(void *arg)
+{
+	struct holder *holder = arg;
+	struct vcpu *cpu = vcpu_take(holder->m->world.vcpus);
+	char byte = 0;
+
+	if (!cpu || write(holder->begun[1], &byte, 1) != 1 || read(holder->end[0], &byte, 1) != 1)
+		_exit(4);
+	vcpu_give(cpu);
+	return NULL;
+}
+
+static void waits_for_who_may_run_it(struct machine *m, const struct code *stays)
+{
+	struct holder holder = { .m = m };
+	size_t before = installed_bytes();
+	pthread_t thread;
+	char byte = 0;
+
+	if (pipe(holder.begun) < 0 || pipe(holder.end) < 0 ||
+	    pthread_create(&thread, NULL, hold, &holder) != 0 ||
+	    read(holder.begun[0], &byte, 1) != 1)
+		_exit(1);
+	many_run(m, stays, 1000);
+	if (installed_bytes() < before + (size_t)1000 * 4096)
+		_exit(2);
+	if (write(holder.end[1], &byte, 1) != 1 || pthread_join(thread, NULL) != 0)
+		_exit(3);
+	many_run(m, stays, 64);
+	if (installed_bytes() > before + AT_MOST)
+		_exit(5);
+}
+
+static void install__copies_that_somebody_may_be_running_stay(void **state)
+{
+	assert_int_equal(in_target(*state, waits_for_who_may_run_it), 0);
+}
+
+/* Of a parent that is in the midst of it: the child gives them up all the same. */
+static void *run_always(void *arg)
+{
+	struct machine *m = arg;
+	struct skep_insn insns[] = { MOV(0, 77), EXIT };
+
+	many_run(m, PROGRAM(m, insns, 0), 1000000);
+	return NULL;
+}
+
+static void forks_at_any_time(struct machine *m, const struct code *stays)
+{
+	pthread_t thread;
+	int status = 0;
+
+	if (pthread_create(&thread, NULL, run_always, m) != 0)
+		_exit(1);
+	for (int i = 0; i < 50 && status == 0; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			size_t before = installed_bytes();
+
+			/* The parent's thread may be stopped inside a program for some time. */
+			do
+				many_run(m, stays, 300);
+			while (installed_bytes() > before + AT_MOST);
+			_exit(0);
+		}
+		if (waitpid(pid, &status, 0) != pid)
+			_exit(2);
+	}
+	_exit(status != 0);
+}
+
+static void install__a_child_goes_on_giving_up_where_its_parent_was(void **state)
+{
+	assert_int_equal(in_target(*state, forks_at_any_time), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -653,6 +805,9 @@ int main(void)
 		TEST(install__nothing_is_writable_and_executable),
 		TEST(install__where_code_may_not_be_mapped_it_is_interpreted),
 		TEST(install__a_copy_is_known_by_its_content),
+		TEST(install__copies_of_programs_that_went_are_given_up),
+		TEST(install__copies_that_somebody_may_be_running_stay),
+		TEST(install__a_child_goes_on_giving_up_where_its_parent_was),
 	};
 
 	assert_int_equal(engine_init(), 0);
