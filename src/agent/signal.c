@@ -70,10 +70,11 @@ static int64_t kernel_mask(int how, uint64_t set, uint64_t *old)
 /* Nothing but an end comes of it where nobody handles it. */
 static bool is_fatal(int sig)
 {
-	enum { SIGNAL_CHLD = 17, SIGNAL_CONT, SIGNAL_STOP, SIGNAL_TSTP, SIGNAL_TTIN, SIGNAL_TTOU,
-	       SIGNAL_URG, SIGNAL_WINCH = 28 };
+	const uint64_t others = SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGSTOP) |
+				SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU) |
+				SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH);
 
-	return (sig < SIGNAL_CHLD || sig > SIGNAL_URG) && sig != SIGNAL_WINCH;
+	return !(others & SIGNAL_BIT(sig));
 }
 
 /* Then it has a handler of ours where the application has none. */

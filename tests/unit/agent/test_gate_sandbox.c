@@ -274,6 +274,41 @@ static void signal__stopping_gives_everything_back(void **state)
 	pthread_sigmask(SIG_SETMASK, &set, NULL);
 }
 
+#pragma GCC push_options
+#pragma GCC target("general-regs-only")
+static bool yes(void)
+{
+	return true;
+}
+#pragma GCC pop_options
+
+/* What has no handler has one of ours while the end of the process is to be told. */
+static void signal__stopping_leaves_no_handler_of_ours(void **state)
+{
+	struct sigaction old;
+
+	(void)state;
+	assert_int_equal(gate_stop(), 0);
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGHUP, SIG_IGN);
+	test_ops.wants_end = yes;
+	assert_int_equal(gate_start(&test_ops), 0);
+	assert_int_equal(gate_stop(), 0);
+	test_ops.wants_end = NULL;
+	for (int sig = 1; sig < NSIG; sig++) {
+		if (sigaction(sig, NULL, &old) < 0)
+			continue;
+		if ((const char *)old.sa_handler == gate_signal)
+			fail_msg("signal %d has a handler of ours", sig);
+	}
+	sigaction(SIGTERM, NULL, &old);
+	assert_ptr_equal(old.sa_handler, SIG_DFL);
+	sigaction(SIGHUP, NULL, &old);
+	assert_ptr_equal(old.sa_handler, SIG_IGN);
+	signal(SIGHUP, SIG_DFL);
+	assert_int_equal(gate_start(&test_ops), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,6 +317,7 @@ int main(void)
 		cmocka_unit_test(signal__threads_are_cancelled_in_a_call_and_anywhere),
 		cmocka_unit_test(signal__an_application_that_dispatches_itself_is_left_alone),
 		cmocka_unit_test(signal__stopping_gives_everything_back),
+		cmocka_unit_test(signal__stopping_leaves_no_handler_of_ours),
 	};
 
 	return cmocka_run_group_tests(tests, gate_setup, NULL);
