@@ -175,6 +175,26 @@ int hold_all(struct hold *hold, pid_t pid)
 	return state;
 }
 
+/*
+ * A thread that was killed while it was held is to be collected by us, or its process would never
+ * be gone. The first of a process ends last: that is its parent's business.
+ */
+void hold_let_go(struct hold *hold)
+{
+	struct trace_event event;
+	size_t dying = 0;
+
+	for (size_t i = 0; i < hold->tids.count; i++)
+		if (trace_detach(hold->tids.items[i], 0) == -ESRCH)
+			hold->tids.items[dying++] = hold->tids.items[i];
+	for (size_t i = 0; i < dying; i++)
+		if (trace_wait(hold->tids.items[i], !trace_is_first(hold->tids.items[i]), &event) == 0 &&
+		    event.stop == TRACE_SIGNAL)
+			trace_detach(hold->tids.items[i], event.signal);
+	trace_settle_for(SETTLE_MS);
+	vec_done(&hold->tids);
+}
+
 /* Who was asked to stop, and has not, has to do so before it can be let go of. */
 static void hold_give_up(struct hold *hold)
 {
@@ -190,25 +210,11 @@ static void hold_give_up(struct hold *hold)
 	}
 }
 
-/*
- * A thread that was killed while it was held is to be collected by us, or its process would never
- * be gone. The first of a process ends last: that is its parent's business.
- */
 void hold_release(struct hold *hold)
 {
-	struct trace_event event;
-	size_t dying = 0;
-
-	for (size_t i = 0; i < hold->tids.count; i++)
-		if (trace_detach(hold->tids.items[i], 0) == -ESRCH)
-			hold->tids.items[dying++] = hold->tids.items[i];
-	for (size_t i = 0; i < dying; i++)
-		if (trace_wait(hold->tids.items[i], !trace_is_first(hold->tids.items[i]), &event) == 0 &&
-		    event.stop == TRACE_SIGNAL)
-			trace_detach(hold->tids.items[i], event.signal);
+	hold_let_go(hold);
 	hold_give_up(hold);
 	trace_settle_for(SETTLE_MS);
-	vec_done(&hold->tids);
 	vec_done(&hold->asked);
 }
 

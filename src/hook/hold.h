@@ -22,7 +22,9 @@ struct hold {
 int hold_all(struct hold *hold, pid_t pid);
 /* The same without waiting. 0: all are held; 1: again, a little later. */
 int hold_step(struct hold *hold, pid_t pid);
-/* Lets go of all; of one that was asked to stop, when it does. */
+/* Lets go of those that have stopped. The others stay in `asked`, each for hold_late(). */
+void hold_let_go(struct hold *hold);
+/* Lets go of all; waits for those that were asked to stop to do it. */
 void hold_release(struct hold *hold);
 
 /* Whether another process has the same memory, or may have. */
@@ -33,7 +35,8 @@ bool hold_is_shared(pid_t pid);
  * go of then, by hold_late().
  */
 int hold_one(pid_t tid, uint64_t ns);
-/* Whether a thread that did not stop in time has done so, or ended, and is let go of. */
+/* Whether a thread that was asked to stop, and did not in time, has done so, or ended, and is let
+ * go of. */
 bool hold_late(pid_t tid);
 
 #endif

@@ -180,6 +180,20 @@ static void settle_begin(struct reach *reach, const struct process *process, uin
 	reach->settled = i;
 }
 
+/* It has ended; threads that were to stop for it, and have not, are late. */
+static void settle_over(struct reach *reach)
+{
+	struct hold *hold = &reach->settle.hold;
+
+	for (size_t i = 0; i < hold->asked.count; i++) {
+		pid_t *late = vec_push(&reach->late);
+
+		if (late)
+			*late = hold->asked.items[i];
+	}
+	vec_done(&hold->asked);
+}
+
 /* What cannot be settled soon is done with traps, which become jumps when they can. */
 static void settle(struct reach *reach, struct targets *targets, const struct injector *injector)
 {
@@ -188,8 +202,10 @@ static void settle(struct reach *reach, struct targets *targets, const struct in
 	int state = pid ? settle_step(&reach->settle, reach->memory, injector) : 1;
 	uint32_t *settles = &reach->process[reach->settled].settles;
 
-	if (state <= 0)
+	if (state <= 0) {
+		settle_over(reach);
 		++*settles;
+	}
 	if (state < 0 && *settles >= SETTLES_TRIED && process->pid == (uint32_t)pid &&
 	    __atomic_load_n(&process->waiting, __ATOMIC_RELAXED))
 		try_process(reach, injector, pid, false, true);
@@ -249,8 +265,10 @@ void reach_let_go(struct reach *reach, pid_t pid, pid_t tid)
 {
 	const struct timespec pause = { .tv_nsec = 50000 };
 
-	if (reach->settle.pid == pid)
+	if (reach->settle.pid == pid) {
 		settle_end(&reach->settle);
+		settle_over(reach);
+	}
 	for (size_t i = 0; i < reach->late.count;) {
 		if (reach->late.items[i] != tid) {
 			i++;
@@ -262,8 +280,10 @@ void reach_let_go(struct reach *reach, pid_t pid, pid_t tid)
 	}
 }
 
+/* The thread that held any has ended, with which the kernel let go of them. */
 void reach_done(struct reach *reach)
 {
-	settle_end(&reach->settle);
+	vec_done(&reach->settle.hold.tids);
+	vec_done(&reach->settle.hold.asked);
 	vec_done(&reach->late);
 }

@@ -65,7 +65,7 @@ static int settle_held(struct settle *settle, struct memory *memory,
 
 void settle_end(struct settle *settle)
 {
-	hold_release(&settle->hold);
+	hold_let_go(&settle->hold);
 	settle->pid = 0;
 }
 

@@ -27,10 +27,12 @@ struct settle {
 
 /*
  * One step. 1: again; 0: done; -EAGAIN: a thread is where it cannot be known; -EBUSY: another
- * process shares the memory; -ETIMEDOUT: a thread does not stop. Nobody is held after all but 1.
+ * process shares the memory; -ETIMEDOUT: a thread does not stop. After all but 1 it has ended, as of
+ * settle_end().
  */
 int settle_step(struct settle *settle, struct memory *memory, const struct injector *injector);
-/* Lets go of whom it holds. */
+/* Lets go of whom it holds. Who was asked to stop, and has not yet, stays in hold.asked, for
+ * hold_late(): it may wait for somebody whom the caller has yet to answer. */
 void settle_end(struct settle *settle);
 
 #endif

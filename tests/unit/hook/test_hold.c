@@ -8,6 +8,7 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -16,7 +17,9 @@
 #include <unistd.h>
 
 #include "hook/hold.h"
+#include "hook/settle.h"
 #include "hook/trace.h"
+#include "map/owner.h"
 
 enum { LONG_NS = 2000000000 };
 
@@ -82,6 +85,23 @@ static void run_waits(int told)
 		pause();
 }
 
+static int go_on[2];
+
+/* Until it is told otherwise it sleeps where nothing wakes it. */
+static void run_vforks(int told)
+{
+	char byte;
+
+	close(go_on[1]);
+	if (vfork() == 0) {
+		if (write(told, "x", 1) != 1 || read(go_on[0], &byte, 1) < 0)
+			_exit(1);
+		_exit(0);
+	}
+	for (;;)
+		pause();
+}
+
 static void hold__who_is_held_has_no_fault_to_come(void **state)
 {
 	(void)state;
@@ -105,11 +125,38 @@ static void hold__a_signal_does_not_keep_a_thread_from_being_held(void **state)
 	}
 }
 
+/* It may sleep for a child whose question nobody would answer meanwhile. */
+static void settle__gives_up_on_who_does_not_stop_without_waiting_for_it(void **state)
+{
+	struct settle settle = { .began = owner_clock() };
+	int result;
+
+	(void)state;
+	assert_int_equal(pipe(go_on), 0);
+	start(run_vforks);
+	settle.pid = child;
+	while ((result = settle_step(&settle, NULL, NULL)) > 0)
+		usleep(1000);
+	assert_int_equal(result, -ETIMEDOUT);
+	assert_int_equal(settle.pid, 0);
+	assert_int_equal(settle.hold.tids.count, 0);
+	assert_int_equal(settle.hold.asked.count, 1);
+	assert_int_equal(settle.hold.asked.items[0], child);
+	assert_false(hold_late(child));
+	close(go_on[1]);
+	while (!hold_late(child))
+		usleep(1000);
+	close(go_on[0]);
+	vec_done(&settle.hold.asked);
+	assert_int_equal(trace_status(child, "TracerPid:"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(hold__who_is_held_has_no_fault_to_come, end_child),
 		cmocka_unit_test_teardown(hold__a_signal_does_not_keep_a_thread_from_being_held, end_child),
+		cmocka_unit_test_teardown(settle__gives_up_on_who_does_not_stop_without_waiting_for_it, end_child),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
