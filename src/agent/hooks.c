@@ -392,12 +392,13 @@ void hooks_began(uint32_t nr, int32_t old_tid, uint64_t ip, uint64_t sp)
 {
 	struct target_thread *thread = thread_here();
 	struct target_regs regs = { .ip = ip, .sp = sp, .flags = 0x202, .cs = 0x33, .ss = 0x2b,
-				    .orig_ax = nr };
+				    .orig_ax = SYS_execve };
 
 	if (!board || !thread)
 		return;
 	hook_exec(board, hooks_facts(thread), &regs,
 		  (const char *)(uintptr_t)getauxval(AT_EXECFN), old_tid);
-	if (board_wants(board, nr))
+	regs.orig_ax = nr;
+	if (board_wants(board, nr) || board_wants(board, SYS_execve))
 		hook_sys_exit(board, hooks_facts(thread), &regs, 0);
 }

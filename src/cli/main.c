@@ -7,8 +7,10 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <skep/feature.h>
 
 static const char *verb_name(const void *arg, size_t i)
@@ -185,12 +187,25 @@ static int flush(int status)
 	return status ? status : EXIT_REJECTED;
 }
 
+/*
+ * Of the three that a shell gives, one that it closed must not become a file of ours that is read
+ * and written by mistake. In its place is what fails as a closed one does, and what is started
+ * finds it closed.
+ */
+static void keep_closed(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+			open("/dev/null", (fd == 0 ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+}
+
 int main(int argc, char **argv)
 {
 	const struct verb *verb;
 	bool done = false;
 	int at = 1, used, status;
 
+	keep_closed();
 	status = global_options(argc, argv, &at, &done);
 	if (done || status)
 		return flush(status);

@@ -64,6 +64,7 @@ static void on_nothing(int signal)
 static void catch_signals(bool with_command)
 {
 	static const int ends[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP };
+	static const int words[] = { SIGUSR1, SIGUSR2 }; /* for a command, if anybody */
 	struct sigaction stop = { .sa_handler = on_stop };
 	struct sigaction pass = { .sa_handler = on_nothing, .sa_flags = SA_RESTART };
 	struct sigaction child = { .sa_handler = on_nothing, .sa_flags = SA_NOCLDSTOP };
@@ -75,6 +76,11 @@ static void catch_signals(bool with_command)
 		sigaction(ends[i], NULL, &old);
 		if (old.sa_handler != SIG_IGN)
 			sigaction(ends[i], with_command && terminal ? &pass : &stop, NULL);
+	}
+	for (size_t i = 0; with_command && i < COUNT(words); i++) {
+		sigaction(words[i], NULL, &old);
+		if (old.sa_handler != SIG_IGN)
+			sigaction(words[i], &stop, NULL);
 	}
 	sigaction(SIGCHLD, &child, NULL);
 }

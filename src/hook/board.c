@@ -302,6 +302,16 @@ bool hook_sys_enter(struct board *board, struct task_facts *facts, struct target
 	return !event.decided;
 }
 
+/* What call Linux says it was, once it is over. */
+static uint64_t call_left(uint64_t nr, int64_t result)
+{
+	/* With all other registers it restores which call it is in: none. */
+	if (nr == SYS_rt_sigreturn)
+		return UINT64_MAX;
+	/* A program begins as if by execve, whatever loaded it. */
+	return nr == SYS_execveat && result == 0 ? SYS_execve : nr;
+}
+
 static void tell_exit(struct board *board, struct task_facts *facts, struct target_regs *regs,
 		      int64_t result)
 {
@@ -320,9 +330,7 @@ static void tell_exit(struct board *board, struct task_facts *facts, struct targ
 	if (result == -EINTR && regs->orig_ax != SYS_rt_sigreturn)
 		raw[1] = (uint64_t)(result = context_interrupted(regs));
 	regs->ax = (uint64_t)result;
-	/* With all other registers Linux restores which call it is in: none. */
-	if (regs->orig_ax == SYS_rt_sigreturn)
-		regs->orig_ax = UINT64_MAX;
+	regs->orig_ax = call_left(regs->orig_ax, result);
 	trace = &board_lists(board, regs->orig_ax)[CALL_TRACE_EXIT];
 	if (facts && board_changes_task((uint32_t)regs->orig_ax))
 		facts->known = 0;

@@ -19,6 +19,7 @@
 #include "hook/follow.h"
 #include "hook/spaces.h"
 #include "hook/targets.h"
+#include "hook/trace.h"
 #include "machine/machine.h"
 #include "map/memory.h"
 #include "map/owner.h"
@@ -117,11 +118,34 @@ int skep_target_spawn(struct skep_machine *machine, const char *const argv[], in
 	return 0;
 }
 
+/* What has this id and cannot have an agent, as programs of users that live can. */
+static int check_process(int32_t pid, struct skep_diag *diag)
+{
+	enum { KERNEL_THREAD = 0x200000 }; /* Linux's PF_KTHREAD */
+	uint32_t group = trace_status(pid, "Tgid:");
+	struct trace_life life;
+
+	if (group && group != (uint32_t)pid)
+		return skep_fail(diag, SKEP_TARGET_NONE, NULL, "%d is a thread of process %u", pid,
+				 group);
+	if (trace_life(pid, &life) < 0)
+		return 0;
+	if (life.flags & KERNEL_THREAD)
+		return skep_fail(diag, SKEP_TARGET_ATTACH, NULL,
+				 "process %d (%s) is the kernel's own", pid, life.comm);
+	if (life.state == 'Z' || life.state == 'X')
+		return skep_fail(diag, SKEP_TARGET_NONE, NULL, "process %d (%s) has ended", pid,
+				 life.comm);
+	return 0;
+}
+
 int skep_target_attach(struct skep_machine *machine, int32_t pid, struct skep_diag *diag)
 {
 	struct process *process;
 	int error = machine_follow(machine, diag);
 
+	if (error == 0)
+		error = check_process(pid, diag);
 	if (error < 0)
 		return error;
 	error = pid > 0 ? follower_attach(machine->follower, pid) : -ESRCH;

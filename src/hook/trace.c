@@ -7,6 +7,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -352,6 +353,30 @@ uint32_t trace_status(pid_t tid, const char *field)
 	if (file)
 		fclose(file);
 	return value;
+}
+
+int trace_life(pid_t tid, struct trace_life *life)
+{
+	char path[40], text[512] = "", *begin, *end;
+	ssize_t size = -1;
+	int fd;
+
+	*life = (struct trace_life){ 0 };
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		size = read(fd, text, sizeof(text) - 1);
+		close(fd);
+	}
+	/* The name may have parentheses too. */
+	begin = strchr(text, '(');
+	end = strrchr(text, ')');
+	if (size < 0 || !begin || !end ||
+	    sscanf(end + 1, " %c %*d %*d %*d %*d %*d %" SCNu32, &life->state, &life->flags) != 2)
+		return -ESRCH;
+	*end = '\0';
+	snprintf(life->comm, sizeof(life->comm), "%s", begin + 1);
+	return 0;
 }
 
 /* --- running code in it --- */

@@ -68,6 +68,16 @@ int trace_read(pid_t tid, uint64_t at, void *bytes, size_t size);
 int trace_write(pid_t tid, uint64_t at, const void *bytes, size_t size);
 /* A number of a line of /proc/PID/status; 0: it is not told. */
 uint32_t trace_status(pid_t tid, const char *field);
+
+struct trace_life {
+	char comm[16];
+	char state;     /* as ps shows it: 'R', 'S', 'Z' ... */
+	uint32_t flags; /* the kernel's PF_* */
+};
+
+/* Of /proc/PID/stat. -ESRCH. */
+int trace_life(pid_t tid, struct trace_life *life);
+
 struct text {
 	char *items;
 	size_t count, size;

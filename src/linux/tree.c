@@ -24,6 +24,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hook/trace.h"
+
 enum { HEAD = 8, CALL_PID_TGID = 14 };
 
 /*
@@ -381,10 +383,14 @@ static int add_process(const struct linux_tree *tree, int32_t pid)
 
 int skep_linux_follow_pid(struct skep_linux *kernel, int32_t pid, struct skep_diag *diag)
 {
+	uint32_t group = trace_status(pid, "Tgid:");
 	int error;
 
 	if (kernel->tree.add < 0)
 		return -EINVAL;
+	if (group && group != (uint32_t)pid)
+		return skep_fail(diag, SKEP_TARGET_NONE, NULL, "%d is a thread of process %u", pid,
+				 group);
 	if (!is_initial_namespace())
 		return skep_fail(diag, SKEP_LINUX_ATTACH, NULL, "process %d: ids here are those of a "
 				 "namespace, and programs in the kernel see others", pid);

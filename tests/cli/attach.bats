@@ -195,6 +195,37 @@ wait_for_patch() {
 	skep machine remove "$name"
 }
 
+@test "attach: threads, ended processes and the kernel's own are no targets, and called what they are" {
+	snoop
+	python3 -c '
+import os, threading, time
+def thread():
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    with open("ids.new", "w") as ids:
+        print(threading.get_native_id(), child, file=ids)
+    os.rename("ids.new", "ids")
+    while not os.path.exists("stop"):
+        time.sleep(0.05)
+threading.Thread(target=thread).start()' 3>&- &
+	victim=$!
+	for _ in $(seq 200); do [ -e ids ] && break; sleep 0.05; done
+	read -r thread ended <ids
+	run -1 skep run -t 1 --pid "$thread" opensnoop.o
+	[[ "$output" == *"H033"*"$thread is a thread of process $victim"* ]]
+	run -1 skep run -t 1 --pid "$ended" opensnoop.o
+	[[ "$output" == *"H033"*"process $ended (python3) has ended"* ]]
+	touch stop
+	wait $victim
+	# 2 is the kernel's where no namespace hides it.
+	if [ "$(cat /proc/2/comm 2>/dev/null)" = kthreadd ]; then
+		run -1 skep run -t 1 --pid 2 opensnoop.o
+		[[ "$output" == *"H034"*"process 2 (kthreadd) is the kernel's own"* ]]
+	fi
+}
+
 @test "attach: a machine without targets has nothing to run in" {
 	snoop
 	name=empty-$$

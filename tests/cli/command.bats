@@ -86,10 +86,43 @@ opened() {
 	wait $! || status=$?
 	[ "$status" = 3 ]
 	[ "$(cat out)" = "$(printf 'ready\ntold')" ]
+	"$SKEP" run -o events opensnoop.o -- sh -c 'trap "echo told; exit 4" USR1
+		echo ready; for _ in $(seq 200); do sleep 0.05; done' >out &
+	for _ in $(seq 100); do grep -q ready out && break; sleep 0.1; done
+	kill -USR1 $!
+	status=0
+	wait $! || status=$?
+	[ "$status" = 4 ]
+	[ "$(cat out)" = "$(printf 'ready\ntold')" ]
 	# What the terminal sends is not ignored in it, whatever Skep does with it.
 	run watch sh -c 'kill -INT $$; echo still here'
 	[ "$status" = 130 ]
 	[[ "$output" != *'still here'* ]]
+}
+
+@test "command: what is closed when it starts is closed for it, and no file of Skep's" {
+	snoop
+	which='for fd in 0 1 2; do [ -e /proc/$$/fd/$fd ] && printf $fd; done >open; exit 3'
+	skep run -o events opensnoop.o -- sh -c "exec 9>open; $which" <&- >&- || status=$?
+	[ "$status" = 3 ]
+	[ "$(<open)" = 12 ]
+	skep run -j opensnoop.o -- true >&- 2>&- || status=$?
+	[ "$status" = 1 ] # what was to be printed went nowhere
+	skep run -o events opensnoop.o -- sh -c 'exit 4' <&- >&- 2>&- || status=$?
+	[ "$status" = 4 ]
+	grep -q open_event events
+	run -1 sh -c 'exec "$0" feature >&-' "$SKEP"
+	[[ "$output" == *'cannot write the output: Bad file descriptor'* ]]
+}
+
+@test "command: a program begins by execve, whatever loaded it" {
+	objects begins
+	skep run -o seen begins.o -- python3 -c '
+import os
+os.execve(os.open("/bin/true", os.O_RDONLY), ["true"], {})'
+	grep -q 'asked by 59, 59 begun by 59' seen
+	grep -q 'asked by 322, 59 begun by 59' seen
+	! grep -q '322 begun' seen
 }
 
 @test "command: events go to standard error, never between the command's lines" {
