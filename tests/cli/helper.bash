@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # What the command's tests share. SKEP is the command; each test has a directory of its own.
 
+# unable WHY: skips all tests of a file, said in its setup_file(), which cannot skip by itself.
+unable() {
+	export SKEP_UNABLE=$1
+}
+
 setup() {
+	[ -z "${SKEP_UNABLE:-}" ] || skip "$SKEP_UNABLE"
 	SKEP=${SKEP:-$BATS_TEST_DIRNAME/../../build/skep}
 	cd "$BATS_TEST_TMPDIR" || return
 	export NO_COLOR=1

@@ -5,8 +5,8 @@ bats_require_minimum_version 1.5.0
 load helper
 
 setup_file() {
-	[ "$(uname -m)" = x86_64 ] || skip "targets are x86-64"
-	unshare -Urpf --mount-proc true 2>/dev/null || skip "user namespaces are not permitted here"
+	[ "$(uname -m)" = x86_64 ] || { unable "targets are x86-64"; return; }
+	unshare -Urpf --mount-proc true 2>/dev/null || unable "user namespaces are not permitted here"
 }
 
 teardown() {

@@ -6,7 +6,7 @@ bats_require_minimum_version 1.5.0
 load helper
 
 setup_file() {
-	[ "$(uname -m)" = x86_64 ] || skip "targets are x86-64"
+	[ "$(uname -m)" = x86_64 ] || { unable "targets are x86-64"; return; }
 }
 
 # seen PROGRAM: what it says of the command, in the file said.
