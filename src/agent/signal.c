@@ -596,17 +596,23 @@ void signal_start(void)
 	}
 }
 
-/* Only where ours is, be it for what nobody handles: who sets what is there already loses what
- * waits, if that is ignored. */
+/* Ours is there for what nobody handles too. */
+static bool is_ours(int sig)
+{
+	struct kernel_sigaction now;
+
+	return kernel_action(sig, NULL, &now) == 0 &&
+	       now.handler == (uint64_t)(uintptr_t)gate_signal;
+}
+
+/* Only where ours is: who sets what is there already loses what waits, if that is ignored, and
+ * that may be what the supervisor waits for (hook/trace.c). */
 void signal_stop(void)
 {
-	for (int sig = 1; sig <= SIGNAL_LAST; sig++) {
-		struct kernel_sigaction now;
-
-		if (kernel_action(sig, NULL, &now) == 0 &&
-		    now.handler == (uint64_t)(uintptr_t)gate_signal)
+	for (int sig = 1; sig <= SIGNAL_LAST; sig++)
+		if (is_handler(&process_actions.app[sig]) || (SIGNALS_OURS & SIGNAL_BIT(sig)) ||
+		    (is_fatal(sig) && is_ours(sig)))
 			kernel_action(sig, &process_actions.app[sig], NULL);
-	}
 }
 
 void signal_stack_ours(const struct target_thread *thread, struct signal_stack *ours)

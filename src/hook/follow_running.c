@@ -94,12 +94,31 @@ static int take_over(struct follower *follower, pid_t pid)
 	return error;
 }
 
+/*
+ * Whether what would be done to the process is done to it alone, all of it being held. What else runs
+ * in its memory would run code that changes, and the agent's without a thread's record. That is
+ * no vfork: who waits for one is not held before it is over.
+ */
+static int check(struct process *process, const struct hold *hold, int shares)
+{
+	if (shares > 0) {
+		follow_refuse(process, WHYNOT_SHARED, -EBUSY);
+		return -EBUSY;
+	}
+	for (size_t i = 0; i < hold->tids.count; i++)
+		if (!sandbox_allows(hold->tids.items[i])) {
+			follow_refuse(process, WHYNOT_FILTER, -EACCES);
+			return -EACCES;
+		}
+	return 0;
+}
+
 static int attach(struct follower *follower, pid_t pid)
 {
 	struct inject what = { .why = AGENT_ATTACHED, .pid = pid };
 	struct hold hold = { 0 };
 	struct process *process;
-	int error;
+	int error, shares = 0;
 
 	if (kill(pid, 0) < 0 && errno == ESRCH)
 		return -ESRCH;
@@ -110,11 +129,10 @@ static int attach(struct follower *follower, pid_t pid)
 	error = hold_all(&hold, pid);
 	if (error < 0 && error != -ESRCH)
 		follow_refuse_seize(process, pid, error);
-	for (size_t i = 0; i < hold.tids.count && error == 0; i++)
-		if (!sandbox_allows(hold.tids.items[i])) {
-			error = -EACCES;
-			follow_refuse(process, WHYNOT_FILTER, error);
-		}
+	if (error == 0) {
+		shares = hold_shares(pid);
+		error = check(process, &hold, shares);
+	}
 	if (error == 0)
 		error = follow_bring_in(follower, process, what);
 	if (error == 0) {
@@ -123,7 +141,7 @@ static int attach(struct follower *follower, pid_t pid)
 			if (hold.tids.items[i] != pid)
 				error = inject_thread(&follower->injector, hold.tids.items[i], &what);
 		if (error == 0)
-			error = inject_patch(&follower->injector, pid, &what, hold_is_shared(pid));
+			error = inject_patch(&follower->injector, pid, &what, shares != 0);
 		if (error < 0) {
 			hold_release(&hold);
 			back_out(follower, &what);

@@ -219,22 +219,24 @@ void hold_release(struct hold *hold)
 }
 
 /* The kernel answers for processes of this user; those of others share no memory with ours. */
-bool hold_is_shared(pid_t pid)
+int hold_shares(pid_t pid)
 {
 	DIR *dir = opendir("/proc");
-	bool shared = !dir;
+	int shares = dir ? 0 : -errno;
 	struct dirent *entry;
 
-	while (dir && !shared && (entry = readdir(dir))) {
+	while (dir && shares == 0 && (entry = readdir(dir))) {
 		pid_t other = (pid_t)atoi(entry->d_name);
 
 		if (other <= 0 || other == pid)
 			continue;
 		errno = 0;
-		shared = syscall(SYS_kcmp, pid, other, KCMP_VM, 0, 0) == 0 ||
-			 (errno != 0 && errno != ESRCH && errno != EPERM && errno != EACCES);
+		if (syscall(SYS_kcmp, pid, other, KCMP_VM, 0, 0) == 0)
+			shares = 1;
+		else if (errno != 0 && errno != ESRCH && errno != EPERM && errno != EACCES)
+			shares = -errno;
 	}
 	if (dir)
 		closedir(dir);
-	return shared;
+	return shares;
 }

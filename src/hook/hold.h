@@ -27,8 +27,8 @@ void hold_let_go(struct hold *hold);
 /* Lets go of all; waits for those that were asked to stop to do it. */
 void hold_release(struct hold *hold);
 
-/* Whether another process has the same memory, or may have. */
-bool hold_is_shared(pid_t pid);
+/* 1: another process has the same memory; 0: none; a negative errno: the kernel does not tell. */
+int hold_shares(pid_t pid);
 
 /*
  * One thread, by itself, within so long. -ETIMEDOUT: it will stop some time and is to be let

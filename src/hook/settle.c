@@ -77,7 +77,7 @@ int settle_step(struct settle *settle, struct memory *memory, const struct injec
 		return state;
 	if (state > 0)
 		state = -ETIMEDOUT;
-	if (state == 0 && hold_is_shared(settle->pid))
+	if (state == 0 && hold_shares(settle->pid) != 0)
 		state = -EBUSY;
 	if (state == 0)
 		state = settle_held(settle, memory, injector);

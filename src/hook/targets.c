@@ -26,6 +26,7 @@ static const char *const whynot_text[WHYNOT_COUNT] = {
 	[WHYNOT_FILTER] = "its filter of system calls refuses what the agent needs",
 	[WHYNOT_UNSERVED] = "nobody was there to follow it",
 	[WHYNOT_OTHER] = "another machine follows it",
+	[WHYNOT_SHARED] = "it shares its memory with another process",
 	[WHYNOT_ERROR] = "the agent could not start",
 };
 

@@ -45,6 +45,7 @@ enum process_whynot {
 	WHYNOT_FILTER,        /* its filter of system calls refuses what the agent needs */
 	WHYNOT_UNSERVED,      /* no supervisor was there when it replaced its program */
 	WHYNOT_OTHER,         /* another machine's supervisor follows it */
+	WHYNOT_SHARED,        /* another process runs in its memory */
 	WHYNOT_ERROR,         /* anything else: error says what */
 	WHYNOT_COUNT,
 };

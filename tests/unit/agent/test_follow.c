@@ -2,6 +2,8 @@
 /* Commands started with the agent in them. */
 #include "follow_test.h"
 
+#include <sched.h>
+
 static struct process *record_of(pid_t pid)
 {
 	for (uint32_t i = 0; i < targets->used; i++)
@@ -280,6 +282,56 @@ static void follow__who_was_let_go_ends_by_signals_as_before(void **state)
 	status = finish(pid);
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(WTERMSIG(status), SIGTERM);
+}
+
+static int peer(void *arg)
+{
+	(void)arg;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		getppid();
+	return 0;
+}
+
+/* Not a thread: nobody holds it while its memory changes. */
+static void share_memory(int flags, int out)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+	pid_t pid;
+
+	pid = clone(peer, stack + sizeof(stack), CLONE_VM | flags | SIGCHLD, NULL);
+	if (pid < 0 || write(out, &pid, sizeof(pid)) != sizeof(pid))
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static void follow__who_shares_memory_with_another_process_is_left_alone(void **state)
+{
+	static const int flags[] = { 0, CLONE_SIGHAND | CLONE_FS | CLONE_FILES };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		pid_t pids[2];
+		int out[2];
+
+		assert_int_equal(pipe(out), 0);
+		pids[0] = fork();
+		if (pids[0] == 0)
+			share_memory(flags[i], out[1]);
+		running_now = pids[0];
+		assert_int_equal(read(out[0], &pids[1], sizeof(pids[1])), sizeof(pids[1]));
+		for (size_t k = 0; k < 2; k++) {
+			assert_int_equal(follower_attach(follower, pids[k]), -EBUSY);
+			assert_int_equal(record_of(pids[k])->state, PROCESS_NOT_FOLLOWED);
+			assert_int_equal(record_of(pids[k])->whynot, WHYNOT_SHARED);
+		}
+		kill(pids[0], SIGKILL);
+		running_now = 0;
+		finish(pids[0]);
+		close(out[0]);
+		close(out[1]);
+	}
 }
 
 static void stop_and_continue(pid_t pid)
@@ -602,6 +654,7 @@ int main(void)
 		cmocka_unit_test(follow__programs_that_filter_their_calls_are_unharmed),
 		cmocka_unit_test(follow__a_killed_process_is_seen_to_have_ended),
 		cmocka_unit_test(follow__a_program_that_gains_privilege_is_left_alone),
+		cmocka_unit_test_teardown(follow__who_shares_memory_with_another_process_is_left_alone, running_teardown),
 		cmocka_unit_test_teardown(follow__who_was_let_go_ends_by_signals_as_before, running_teardown),
 		cmocka_unit_test_teardown(follow__attach_detach_and_attach_again_leave_threads_going,
 					  running_teardown),
