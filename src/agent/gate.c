@@ -55,19 +55,39 @@ void gate_aside(struct target_thread *thread, enum gate_aside why)
 		gate_ops->aside(thread, why);
 }
 
+static struct target_call call_as_asked(const struct target_regs *regs)
+{
+	return (struct target_call){
+		regs->orig_ax, { regs->di, regs->si, regs->dx, regs->r10, regs->r8, regs->r9 },
+	};
+}
+
+/* As in the kernel: a call that a filter refuses is only seen to fail. */
+static bool is_begun(const struct target_regs *regs)
+{
+	const struct target_call call = call_as_asked(regs);
+
+	return filter_passes((int64_t)call.nr, call.arg, regs->ip);
+}
+
 /* --- the end of a thread, and of a program --- */
 
 static enum gate_next call_exit(struct target_thread *thread)
 {
 	bool whole = thread->regs.orig_ax == SYS_exit_group, ends = !whole && thread->vforks == 0;
-	uint64_t all = ~0ull, but_faults = ~(1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1));
+	uint64_t all = ~0ull, but_faults = ~(1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1)), before;
+	int64_t error;
 
+	if (sys_filtered && !is_begun(&thread->regs))
+		return GATE_CALL; /* it is refused, and nothing ends */
 	/* What programs look at may fault, to be made. */
-	if (ends)
-		sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, &but_faults, NULL, 8);
-	if (thread->pending)
-		return GATE_CALL; /* the handler runs first, and exit comes again */
-	if (gate_ops->leaving && !thread->unseen)
+	error = sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, &but_faults, &before, 8);
+	if (thread->pending) { /* the handler runs first, and exit comes again */
+		if (error == 0)
+			sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, 8);
+		return GATE_CALL;
+	}
+	if (gate_ops->leaving && (!thread->unseen || thread->told))
 		gate_ops->leaving(thread, &thread->regs, (int32_t)thread->regs.di, whole);
 	if (!ends)
 		return GATE_CALL;
@@ -194,21 +214,6 @@ static void mapping_done(struct target_thread *thread, int64_t result)
 	dispatch_settle(thread);
 }
 
-static struct target_call call_as_asked(const struct target_regs *regs)
-{
-	return (struct target_call){
-		regs->orig_ax, { regs->di, regs->si, regs->dx, regs->r10, regs->r8, regs->r9 },
-	};
-}
-
-/* As in the kernel: a call that a filter refuses is only seen to fail. */
-static bool is_begun(const struct target_regs *regs)
-{
-	const struct target_call call = call_as_asked(regs);
-
-	return filter_passes((int64_t)call.nr, call.arg, regs->ip);
-}
-
 /* A call that somebody has to do with besides those that only see it begin. */
 static enum gate_next begin_call(struct target_thread *thread)
 {
@@ -255,6 +260,7 @@ enum gate_next gate_before(struct target_thread *thread, uint64_t flags)
 		call = gate_ops->enter(thread, regs);
 		thread->entered = true;
 	}
+	thread->inside = thread->hooked;
 	sample_look(thread);
 	if (thread->sample_due)
 		sample_take_due(thread, regs);

@@ -68,7 +68,7 @@ static void vfork_restore(struct target_thread *thread)
 	thread->actions = saved->actions;
 	thread->tid = saved->tid;
 	thread->pid = saved->pid;
-	thread->hooked = saved->hooked;
+	thread->hooked = thread->inside = saved->hooked;
 	thread->aside = saved->aside;
 	thread->dispatched = saved->dispatched;
 	thread->settled = saved->settled;
@@ -89,7 +89,9 @@ static struct target_thread *clone_record(struct target_thread *parent,
 	child->status = parent->status;
 	child->call = parent->call;
 	child->clone_kind = parent->clone_kind;
-	child->hooked = parent->hooked;
+	child->pid = child->clone_kind == GATE_CHILD_THREAD ? parent->pid : 0;
+	child->maker = parent;
+	child->hooked = child->inside = parent->hooked;
 	child->blocked = parent->blocked;
 	child->actions = parent->actions;
 	if (request->flags & CLONE_VFORK)
@@ -155,6 +157,9 @@ void gate_cloned(struct target_thread *thread, int64_t result)
 {
 	enum gate_child kind;
 
+	/* It may have ended by now, and its record be another's. */
+	if (result > 0 && thread->child && thread->child->maker == thread)
+		__atomic_store_n(&thread->child->born, (uint32_t)result, __ATOMIC_RELAXED);
 	gate_clone_over(thread, result >= 0);
 	kind = (enum gate_child)thread->clone_kind;
 	if (result >= 0 && gate_ops->forked)

@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 
 #include "agent/agent.h"
+#include "agent/ending.h"
 #include "agent/filter.h"
 #include "agent/gate.h"
 #include "agent/patch.h"
@@ -121,6 +122,8 @@ static void on_exit(struct target_thread *thread, struct target_regs *regs, int6
 {
 	const uint64_t ip = regs->ip, cx = regs->cx;
 
+	if (!ending_is_inside(thread))
+		return;
 	/* What a handler returns to may be anywhere in a stub. */
 	if (regs->orig_ax == SYS_rt_sigreturn)
 		probes_unpatched(regs);
@@ -197,6 +200,7 @@ static void on_child(struct target_thread *thread, enum gate_child how)
 	uint32_t ppid = (uint32_t)sys_call0(SYS_getppid);
 
 	if (how == GATE_CHILD_FORK) {
+		ending_forked(thread);
 		owner_known_as.pid = 0;
 		agent_self.abroad = owner_is_abroad(memory_owners(agent_self.memory));
 	}
@@ -213,31 +217,94 @@ static void on_child(struct target_thread *thread, enum gate_child how)
 	thread->facts.began_ns = owner_clock();
 }
 
-/* code: its status as wait() has it, for SIGCHLD with this si_code. */
-static void leave(struct target_thread *thread, struct target_regs *regs, int32_t code, bool whole,
+/* Of a process that lives in another's memory. */
+static bool is_lodger(const struct target_thread *thread, const struct task_facts *facts)
+{
+	return facts->abroad && !facts->named ? thread->pid != agent_self.pid
+					      : facts->pid != agent_self.home_pid;
+}
+
+/* The kernel ends the call that it waits in; of what ends by itself nobody knows with what. */
+static bool is_interrupted(const struct ending_other *other)
+{
+	char path[TASK_PATH], stat[256];
+
+	if (!other->inside || other->regs.orig_ax == SYS_exit || other->regs.orig_ax == SYS_exit_group)
+		return false;
+	task_path(path, other->tid, "stat");
+	task_text(path, stat, sizeof(stat));
+	return task_state(stat) == 'S';
+}
+
+/* As the calling thread knows them. */
+static void facts_of_other(struct ending_other *other, struct task_facts *own)
+{
+	struct task_facts *facts = &other->facts;
+
+	if (facts->own_tid != other->tid || facts->own_pid != own->own_pid)
+		*facts = (struct task_facts){ .tid = other->tid };
+	if (own->abroad && !facts->named)
+		facts->tid = agent_home_id(own, other->tid);
+	facts->own_tid = other->tid;
+	facts->own_pid = own->own_pid;
+	facts->pid = own->pid;
+	facts->abroad = own->abroad;
+	facts->named = own->named;
+	facts->known &= ~(uint32_t)TASK_KNOWS_RECORD;
+	facts->pointer = own->pointer;
+	facts->another = true;
+}
+
+/* The other threads of a process that ends; the last of them is left in `last`. */
+static void tell_others(struct target_thread *thread, struct task_end *end,
+			struct ending_other *last)
+{
+	struct ending_other other;
+
+	end->killed = true;
+	while (end->live > 0 && ending_take(thread, &other, &end->live)) {
+		facts_of_other(&other, hooks_facts(thread));
+		show_site(&other.regs);
+		if (is_interrupted(&other))
+			hook_sys_exit(board, &other.facts, &other.regs, -EINTR);
+		hook_exit(board, &other.facts, &other.regs, end);
+		task_leave(agent_self.targets->world->tasks, &other.facts);
+		*last = other;
+	}
+}
+
+/* how: for SIGCHLD, si_code. */
+static void leave(struct target_thread *thread, struct target_regs *regs, struct task_end *end,
 		  int32_t how)
 {
 	struct task_facts *facts = hooks_facts(thread);
-	bool lodger = facts->abroad && !facts->named ? thread->pid != agent_self.pid
-						     : facts->pid != agent_self.home_pid;
-	bool last = whole || lodger || thread_count() == 1;
+	struct ending_other last = { .facts = *facts, .regs = *regs };
+	bool lodger = is_lodger(thread, facts);
 
+	if (thread->vforks == 0 && !ending_begins(thread, end->whole, &end->live))
+		return;
 	if (board)
-		hook_exit(board, facts, regs, code, last);
-	if (board && last)
-		hook_child(board, hooks_facts(thread), regs, (int32_t)sys_call0(SYS_getppid), how);
+		hook_exit(board, facts, regs, end);
+	if (board && end->whole && thread->vforks == 0)
+		tell_others(thread, end, &last);
+	if (board && end->live == 0)
+		hook_child(board, last.thread ? &last.facts : hooks_facts(thread), &last.regs,
+			   (int32_t)sys_call0(SYS_getppid), how);
 	task_leave(agent_self.targets->world->tasks, facts);
-	if (whole || lodger)
+	if (thread->vforks == 0)
+		ending_done(end->whole);
+	if (end->whole || end->live == 0 || lodger)
 		agent_left(facts);
 }
 
 static void on_leaving(struct target_thread *thread, struct target_regs *regs, int32_t status,
 		       bool whole)
 {
+	struct task_end end = { .code = (status & 0xff) << 8, .whole = whole };
 	struct target_regs shown = *regs;
 
 	show_site(&shown);
-	leave(thread, &shown, (status & 0xff) << 8, whole, CLD_EXITED);
+	leave(thread, &shown, &end, CLD_EXITED);
 }
 
 static bool ends_wanted; /* as the program begins */
@@ -281,10 +348,11 @@ static void on_ending(struct target_thread *thread, int sig, const siginfo_t *in
 {
 	enum { CORE = 0x80 };
 	bool core = dumps_core(sig);
+	struct task_end end = { .code = sig | (core ? CORE : 0), .whole = true, .killed = true };
 
 	probes_unpatched(regs);
 	on_signal(thread, sig, info);
-	leave(thread, regs, sig | (core ? CORE : 0), true, core ? CLD_DUMPED : CLD_KILLED);
+	leave(thread, regs, &end, core ? CLD_DUMPED : CLD_KILLED);
 }
 
 static void on_aside(struct target_thread *thread, enum gate_aside why)

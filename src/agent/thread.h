@@ -123,7 +123,9 @@ struct target_thread {
 	bool hooked;             /* exit() is to be called for this call */
 	bool entered;            /* enter() was called */
 	bool waiting;            /* in a call with a signal mask of its own: wait_mask */
-	bool unseen;             /* nothing is told of it: not even its id is known */
+	bool unseen;             /* nothing is told of it: its id is not known, or it has been told dead */
+	bool told;               /* its end has been, or is being (ending.h) */
+	bool inside;             /* a call whose result is to be told; taken by who tells it */
 	bool aside;              /* the application dispatches its system calls itself */
 	bool exec_mask;          /* really blocked for an exec */
 	bool restarting;         /* the call is to be made again once `send` is sent */
@@ -137,6 +139,8 @@ struct target_thread {
 	uint32_t sample_missed;  /* not told of yet */
 	uint64_t sample_ns;      /* what the timer is set to; 0: none */
 	int64_t (*after)(struct target_thread *, int64_t); /* looks at this call's result */
+	const struct target_thread *maker; /* the parent: born is for it to set ... */
+	uint32_t born;           /* ... to the id that the thread will find it has; 0: not yet */
 	uint32_t left;           /* id of the thread that has left, and may have this stack still */
 	uint64_t held_ip, held_again, held_sp; /* of a thread that was attached to (held.h) */
 	void *user;              /* the hooks' own */

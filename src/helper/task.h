@@ -99,8 +99,14 @@ struct own_rlimit {
 	uint64_t rlim_cur, rlim_max;
 };
 
+struct own_counter {
+	int32_t counter;
+};
+
 struct own_signal {
+	struct own_counter live;             /* threads that have not begun to end */
 	int32_t nr_threads;
+	int32_t group_exit_code;             /* 0 until the process ends */
 	int16_t oom_score_adj;
 	struct own_rlimit rlim[16];          /* by RLIMIT_* */
 };
@@ -181,6 +187,14 @@ struct vcpu;
  */
 enum { TASK_KNOWS_COMM = 1, TASK_KNOWS_IDS = 2, TASK_KNOWS_RECORD = 4 };
 
+/* How a thread ends. */
+struct task_end {
+	int32_t code;            /* as in exit_code: exit(3) is 3 << 8, a signal its number */
+	int32_t live;            /* threads of its process that end after it */
+	bool whole;              /* the whole process does, by this */
+	bool killed;             /* another thread, or a signal, ends it */
+};
+
 struct task_facts {
 	uint32_t tid, pid;       /* as they are at the machine's home (map/owner.h) */
 	uint32_t own_tid, own_pid; /* as the thread sees them; of use if it is abroad */
@@ -191,6 +205,10 @@ struct task_facts {
 	char comm[16];
 	uint64_t began_ns;       /* when it was seen to begin, by CLOCK_MONOTONIC; 0: unknown */
 	uint64_t pointer;        /* its thread pointer; 0: the processor is asked */
+	/* Not of the calling thread but of another of its process, which it tells of; pointer is
+	 * that of the calling one. */
+	bool another;
+	const struct task_end *end; /* while that is told; or NULL */
 };
 
 /* A record and what it points to. */
@@ -255,8 +273,11 @@ void task_describe(struct task_entry *entry, struct task_facts *facts, uint32_t 
 /* Points the current task's mm, files, fs and nsproxy to where a look makes them. */
 /* No program runs in this process any more. */
 void task_parts_done(void);
-void task_parts_use(struct own_task *task, uint32_t own_tid, struct vcpu *cpu, unsigned vcpus,
-		    uint64_t machine);
+void task_parts_use(struct own_task *task, const struct task_facts *facts, struct vcpu *cpu,
+		    unsigned vcpus, uint64_t machine);
+enum { TASK_PATH = 48 };
+/* A file of /proc that tells of a thread; 0: of the calling one. */
+void task_path(char path[TASK_PATH], uint32_t tid, const char *name);
 /* A number in a file of /proc; none if it cannot be read. */
 int64_t task_number(const char *path, int64_t none);
 /* The beginning of a file of /proc as text; how long that is. */
@@ -266,6 +287,8 @@ void task_read_cred(const char *status, struct own_cred *cred);
 /* "\nThreads:\t5": the n-th number of a line; none if there is no such line. */
 uint32_t task_line(const char *text, const char *line, unsigned n, uint32_t none);
 /* Reads fields of /proc/PID/stat, counted from 1, those behind the name. False: none. */
+/* What a thread does, by the text of such a file: 'R', 'S', 'Z' ... */
+char task_state(const char *stat);
 bool task_stat(const char *path, const uint8_t *fields, uint64_t *values, unsigned count);
 
 /* Of the calling thread; facts may be NULL. */
@@ -275,6 +298,12 @@ uint32_t task_pid(const struct task_facts *facts);
 static inline uint32_t task_own_tid(const struct task_facts *facts)
 {
 	return facts && facts->abroad ? facts->own_tid : task_tid(facts);
+}
+
+/* By which the calling thread asks the kernel of the one that facts are of; 0: of itself. */
+static inline uint32_t task_asked(const struct task_facts *facts)
+{
+	return facts && facts->another ? task_own_tid(facts) : 0;
 }
 
 static inline uint32_t task_own_pid(const struct task_facts *facts)

@@ -55,6 +55,8 @@ struct parts {
 	uint32_t count;          /* more than KEPT: not all are listed */
 	uint32_t filled[KEPT];
 	uint32_t known_as;       /* to the machine, in its own pid namespace */
+	uint32_t of;             /* the thread they tell of; 0: that one */
+	const struct task_end *end; /* of which an event is told; or NULL */
 	const struct own_cred *cred; /* without capabilities */
 };
 
@@ -156,17 +158,33 @@ int64_t task_number(const char *path, int64_t none)
 	return size == 0 ? none : text[0] == '-' ? -value : value;
 }
 
+/* A name may hold anything, also the bracket that ends it. */
+static const char *behind_name(const char *text)
+{
+	const char *at = text;
+
+	for (; *text; text++)
+		if (*text == ')')
+			at = text + 1;
+	return at;
+}
+
+char task_state(const char *stat)
+{
+	const char *at = behind_name(stat);
+
+	return *at == ' ' ? at[1] : '\0';
+}
+
 bool task_stat(const char *path, const uint8_t *fields, uint64_t *values, unsigned count)
 {
-	char text[1024], *at = text, *end;
+	char text[1024];
+	const char *at;
 	unsigned field = 2, found = 0;
 
 	if (task_text(path, text, sizeof(text)) == 0)
 		return false;
-	/* A name may hold anything, also the bracket that ends it. */
-	for (end = text; *end; end++)
-		if (*end == ')')
-			at = end + 1;
+	at = behind_name(text);
 	while (*at && found < count) {
 		uint64_t value = 0;
 
@@ -225,26 +243,47 @@ static void fill_namespaces(struct names_page *page)
 	}
 }
 
+static size_t read_status(const struct parts *parts, char status[STATUS_TEXT])
+{
+	char path[TASK_PATH];
+
+	task_path(path, parts->of, "status");
+	return task_text(path, status, STATUS_TEXT);
+}
+
 /* Where a filter forbids to look, what was known stays. */
 static void fill_cred(const struct parts *parts, struct own_cred *cred)
 {
 	char status[STATUS_TEXT];
 
 	*cred = *parts->cred;
-	if (!task_text("/proc/thread-self/status", status, sizeof(status)))
+	if (!read_status(parts, status))
 		return;
 	task_read_cred(status, cred);
 	/* There they are those of its own namespace. */
 	memcpy(cred, parts->cred, offsetof(struct own_cred, cap_inheritable));
 }
 
-static void fill_signal(struct own_signal *signal)
+/* The first thread may have ended while others live. */
+static bool is_leader_gone(void)
 {
+	char text[512];
+
+	task_text("/proc/self/stat", text, sizeof(text));
+	return task_state(text) == 'Z';
+}
+
+static void fill_signal(const struct parts *parts, struct own_signal *signal)
+{
+	const struct task_end *end = parts->end;
 	static const uint8_t num_threads = 20;
 	uint64_t threads = 0;
 
 	task_stat("/proc/self/stat", &num_threads, &threads, 1);
 	signal->nr_threads = (int32_t)threads;
+	signal->live.counter = end ? end->live : (int32_t)threads - is_leader_gone();
+	if (end && (end->whole || end->live == 0))
+		signal->group_exit_code = end->code;
 	signal->oom_score_adj = (int16_t)task_number("/proc/self/oom_score_adj", 0);
 	for (unsigned i = 0; i < sizeof(signal->rlim) / sizeof(*signal->rlim); i++)
 		sys_call4(SYS_prlimit64, 0, i, 0, &signal->rlim[i]);
@@ -256,14 +295,14 @@ static void fill_pid(struct parts *parts, struct own_pid *pid)
 	char status[STATUS_TEXT];
 	uint32_t level = 0, nr;
 
-	task_text("/proc/thread-self/status", status, sizeof(status));
+	read_status(parts, status);
 	/* Of a namespace that is not the machine's it tells from that one on. */
-	if (parts->known_as != parts->tid)
+	if (parts->known_as != (parts->of ? parts->of : parts->tid))
 		pid->numbers[level++].nr = (int32_t)parts->known_as;
 	for (unsigned n = 0; level <= PID_LEVELS && (nr = task_line(status, "\nNSpid:", n, 0)) != 0; n++)
 		pid->numbers[level++].nr = (int32_t)nr;
 	if (level == 0)
-		pid->numbers[level++].nr = (int32_t)parts->tid;
+		pid->numbers[level++].nr = (int32_t)(parts->of ? parts->of : parts->tid);
 	pid->level = level - 1;
 	pid->numbers[pid->level].ns = &names->all[NAMESPACE_PID];
 }
@@ -282,7 +321,7 @@ static void fill_files(struct parts *parts, struct files_page *page)
 	const char *umask;
 	uint32_t room;
 
-	task_text("/proc/thread-self/status", status, sizeof(status));
+	read_status(parts, status);
 	room = task_line(status, "\nFDSize:", 0, shown);
 	page->table = (struct own_fdtable){ .fd = page_at(parts, PAGE_POINTERS),
 					    .max_fds = room < shown ? room : shown };
@@ -511,7 +550,7 @@ static void fill_page(struct parts *parts, uint32_t page)
 	else if (page == PAGE_CRED)
 		fill_cred(parts, at);
 	else if (page == PAGE_SIGNAL)
-		fill_signal(at);
+		fill_signal(parts, at);
 	else if (page == PAGE_PID)
 		fill_pid(parts, at);
 	else if (page == PAGE_CGROUP)
@@ -641,9 +680,11 @@ static struct parts *parts_of(uint32_t tid, const struct vcpu *cpu)
 	return parts;
 }
 
-void task_parts_use(struct own_task *task, uint32_t tid, struct vcpu *cpu, unsigned vcpus,
-		    uint64_t machine)
+void task_parts_use(struct own_task *task, const struct task_facts *facts, struct vcpu *cpu,
+		    unsigned vcpus, uint64_t machine)
 {
+	uint32_t of = task_asked(facts);
+	uint32_t tid = of ? (uint32_t)sys_call0(SYS_gettid) : task_own_tid(facts);
 	struct parts *parts = NULL;
 	struct files_page *files;
 
@@ -662,13 +703,15 @@ void task_parts_use(struct own_task *task, uint32_t tid, struct vcpu *cpu, unsig
 		return;
 	}
 	if (parts->machine != machine || parts->takes != cpu->takes || parts->cpu != cpu->id ||
-	    parts->tid != tid)
+	    parts->tid != tid || parts->of != of)
 		forget_filled(parts);
 	parts->machine = machine;
 	parts->takes = cpu->takes;
 	parts->cpu = cpu->id;
 	parts->tid = tid;
 	parts->known_as = (uint32_t)task->pid;
+	parts->of = of;
+	parts->end = facts ? facts->end : NULL;
 	parts->cred = task->cred;
 	files = page_at(parts, PAGE_FILES);
 	task->mm = page_at(parts, PAGE_MM);

@@ -64,19 +64,22 @@ struct task_table *task_table_new(struct memory *memory, unsigned vcpus)
 
 /* --- a process, from /proc --- */
 
-static void make_path(char *path, uint32_t pid)
+void task_path(char path[TASK_PATH], uint32_t tid, const char *name)
 {
+	static const char own[] = "/proc/thread-self/";
 	char digits[10];
 	size_t count = 0;
 
-	memcpy(path, "/proc/", 6);
-	path += 6;
-	do
-		digits[count++] = (char)('0' + pid % 10);
-	while (pid /= 10);
-	while (count)
-		*path++ = digits[--count];
-	memcpy(path, "/status", 8);
+	memcpy(path, own, sizeof(own));
+	path += tid ? 6 : sizeof(own) - 1;
+	for (; tid; tid /= 10)
+		digits[count++] = (char)('0' + tid % 10);
+	if (count) {
+		while (count)
+			*path++ = digits[--count];
+		*path++ = '/';
+	}
+	memcpy(path, name, strlen(name) + 1);
 }
 
 /* "\nUid:\t1000\t1000...": the n-th number of the line; none if there is no such line. */
@@ -144,9 +147,10 @@ void task_read_cred(const char *text, struct own_cred *cred)
 
 static size_t read_status(uint32_t pid, char *text, size_t size)
 {
-	char path[32];
+	char path[TASK_PATH] = "/proc/0/status"; /* of nobody */
 
-	make_path(path, pid);
+	if (pid)
+		task_path(path, pid, "status");
 	return task_text(path, text, size);
 }
 
@@ -266,6 +270,20 @@ uint32_t task_pid(const struct task_facts *facts)
 	return facts ? facts->pid : (uint32_t)sys_call4(SYS_getpid, 0, 0, 0, 0);
 }
 
+/* Nobody but /proc tells of another. */
+static struct task_kin know_another(struct task_facts *facts)
+{
+	struct task_kin kin;
+
+	if (find_kin(task_own_tid(facts), facts, &kin)) {
+		memcpy(facts->comm, kin.comm, sizeof(facts->comm));
+		facts->uid = kin.cred.uid;
+		facts->gid = kin.cred.gid;
+	}
+	facts->known |= TASK_KNOWS_COMM | TASK_KNOWS_IDS;
+	return kin;
+}
+
 const char *task_comm(struct task_facts *facts, char buffer[16])
 {
 	char *comm = facts ? facts->comm : buffer;
@@ -273,6 +291,10 @@ const char *task_comm(struct task_facts *facts, char buffer[16])
 
 	if (facts && facts->known & TASK_KNOWS_COMM)
 		return comm;
+	if (facts && facts->another) {
+		know_another(facts);
+		return comm;
+	}
 	/* Where a filter forbids to ask, it is what it was. */
 	if (sys_call4(SYS_prctl, PR_GET_NAME, (uintptr_t)now, 0, 0) == 0 || !facts)
 		memcpy(comm, now, sizeof(now));
@@ -301,6 +323,10 @@ uint64_t task_ids(struct task_facts *facts)
 
 	if (facts && facts->known & TASK_KNOWS_IDS)
 		return (uint64_t)facts->gid << 32 | facts->uid;
+	if (facts && facts->another) {
+		know_another(facts);
+		return (uint64_t)facts->gid << 32 | facts->uid;
+	}
 	uid = sys_call4(SYS_getuid, 0, 0, 0, 0);
 	gid = sys_call4(SYS_getgid, 0, 0, 0, 0);
 	if (has_other_users(facts, &kin)) {
@@ -347,8 +373,11 @@ static void read_stat(struct own_task *task, const struct task_facts *facts)
 	static const uint8_t fields[] = { FLAGS, PRIORITY, NICE, STARTTIME, EXIT_SIGNAL,
 					  RT_PRIORITY, POLICY };
 	uint64_t values[sizeof(fields)] = { 0 };
+	uint32_t tid = task_asked(facts);
+	char path[TASK_PATH];
 
-	if (!task_stat("/proc/thread-self/stat", fields, values, sizeof(fields)))
+	task_path(path, tid, "stat");
+	if (!task_stat(path, fields, values, sizeof(fields)))
 		return; /* a filter forbids it */
 	task->flags = (uint32_t)values[0];
 	task->prio = task->normal_prio = (int32_t)values[1] + REAL_TIME;
@@ -358,8 +387,10 @@ static void read_stat(struct own_task *task, const struct task_facts *facts)
 	task->rt_priority = (uint32_t)values[5];
 	task->policy = (uint32_t)values[6];
 	/* A session's, where audit knows of one. */
-	task->loginuid = (uint32_t)task_number("/proc/thread-self/loginuid", -1);
-	task->sessionid = (uint32_t)task_number("/proc/thread-self/sessionid", -1);
+	task_path(path, tid, "loginuid");
+	task->loginuid = (uint32_t)task_number(path, -1);
+	task_path(path, tid, "sessionid");
+	task->sessionid = (uint32_t)task_number(path, -1);
 }
 
 /* The call says what it was, and changes nothing for who is no user at all. */
@@ -370,9 +401,22 @@ static uint32_t file_id(uint64_t call, uint32_t none)
 	return id < 0 ? none : (uint32_t)id;
 }
 
-static void read_self(struct slot *slot, struct task_facts *facts)
+static void read_own_cred(struct own_cred *cred, struct task_facts *facts)
 {
 	struct task_kin kin;
+
+	sys_call4(SYS_getresuid, (uintptr_t)&cred->uid, (uintptr_t)&cred->euid,
+		 (uintptr_t)&cred->suid, 0);
+	sys_call4(SYS_getresgid, (uintptr_t)&cred->gid, (uintptr_t)&cred->egid,
+		 (uintptr_t)&cred->sgid, 0);
+	cred->fsuid = file_id(SYS_setfsuid, cred->euid);
+	cred->fsgid = file_id(SYS_setfsgid, cred->egid);
+	if (has_other_users(facts, &kin))
+		*cred = kin.cred;
+}
+
+static void read_self(struct slot *slot, struct task_facts *facts)
+{
 	struct own_task *task = &slot->self.task;
 	struct own_cred *cred = &slot->self.cred;
 	char name[16];
@@ -387,14 +431,10 @@ static void read_self(struct slot *slot, struct task_facts *facts)
 	memcpy(task->comm, task_comm(facts, name), sizeof(task->comm));
 	if (facts)
 		facts->known |= TASK_KNOWS_RECORD;
-	sys_call4(SYS_getresuid, (uintptr_t)&cred->uid, (uintptr_t)&cred->euid,
-		 (uintptr_t)&cred->suid, 0);
-	sys_call4(SYS_getresgid, (uintptr_t)&cred->gid, (uintptr_t)&cred->egid,
-		 (uintptr_t)&cred->sgid, 0);
-	cred->fsuid = file_id(SYS_setfsuid, cred->euid);
-	cred->fsgid = file_id(SYS_setfsgid, cred->egid);
-	if (has_other_users(facts, &kin))
-		*cred = kin.cred;
+	if (facts && facts->another)
+		*cred = know_another(facts).cred;
+	else
+		read_own_cred(cred, facts);
 }
 
 static void read_others(struct slot *slot, struct task_facts *facts)
@@ -506,6 +546,6 @@ struct own_task *task_current(struct task_table *table, struct task_facts *facts
 	read_self(slot, facts);
 	read_others(slot, facts);
 	slot->self.task.real_cred = slot->self.task.cred = &slot->self.cred;
-	task_parts_use(&slot->self.task, task_own_tid(facts), cpu, table->vcpus, table->stamp);
+	task_parts_use(&slot->self.task, facts, cpu, table->vcpus, table->stamp);
 	return &slot->self.task;
 }

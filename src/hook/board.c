@@ -400,8 +400,9 @@ void hook_fork(struct board *board, struct task_facts *facts, struct target_regs
 }
 
 void hook_exit(struct board *board, struct task_facts *facts, struct target_regs *regs,
-	       int32_t code, bool group_dead)
+	       const struct task_end *end)
 {
+	const bool group_dead = end->live == 0;
 	struct exit_record record;
 	uint64_t raw[2] = { 0, group_dead };
 	struct occasion event = { .board = board, .facts = facts, .regs = regs, .record = &record,
@@ -412,17 +413,22 @@ void hook_exit(struct board *board, struct task_facts *facts, struct target_regs
 
 	if (!begin(&event, EVENT_EXIT))
 		return;
+	if (facts)
+		facts->end = end;
 	task = current(&event);
 	if (task) {
-		task->exit_code = code;
-		task->flags |= ENDING | (code & 0x7f ? BY_SIGNAL : 0) |
-			       (context_wants_core(code & 0x7f) ? WITH_CORE : 0);
+		task->exit_code = end->code;
+		task->flags |= ENDING | (end->killed ? BY_SIGNAL : 0) |
+			       (context_wants_core(end->code & 0x7f) && !(facts && facts->another)
+					? WITH_CORE : 0);
 	}
 	raw[0] = (uintptr_t)task;
-	context_exit(&record, task, group_dead);
+	context_exit(&record, task, facts, group_dead);
 	finish(&event, EVENT_EXIT);
-	if (facts)
+	if (facts) {
 		facts->known = 0;
+		facts->end = NULL;
+	}
 }
 
 void hook_child(struct board *board, struct task_facts *facts, struct target_regs *regs,

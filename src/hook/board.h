@@ -184,10 +184,9 @@ void hook_exec(struct board *board, struct task_facts *facts, struct target_regs
 /* In the parent; child: the id of the new thread or process as the parent sees it. */
 void hook_fork(struct board *board, struct task_facts *facts, struct target_regs *regs,
 	       int32_t child, bool thread);
-/* Before the thread's last system call. code: its status as in task->exit_code
- * (exit(3) is 3 << 8, a signal its number); group_dead: the process ends with it. */
+/* Before the thread's last system call. */
 void hook_exit(struct board *board, struct task_facts *facts, struct target_regs *regs,
-	       int32_t code, bool group_dead);
+	       const struct task_end *end);
 
 /* After hook_exit() of a process: its parent gets SIGCHLD. how: CLD_EXITED ... */
 void hook_child(struct board *board, struct task_facts *facts, struct target_regs *regs,

@@ -123,7 +123,8 @@ void context_exec(struct exec_record *record, struct own_binprm *binprm,
 /* task: the child's, made from the parent's (NULL: unknown). */
 void context_fork(struct fork_record *record, struct own_task *task,
 		  const struct own_task *parent, int32_t child, bool thread);
-void context_exit(struct exit_record *record, const struct own_task *task, bool group_dead);
+void context_exit(struct exit_record *record, const struct own_task *task,
+		  const struct task_facts *facts, bool group_dead);
 void context_signal(struct signal_record *record, const struct hook_signal *signal,
 		    const struct own_task *target);
 /* Does this call send a signal, and which? To one process or thread, that is. */

@@ -31,7 +31,7 @@ enum own {
 	OWN_ADDRESSES, OWN_ADDRESS_PAIR, OWN_PORTS, OWN_PORT_PAIR, OWN_NET_RECORD, OWN_POSSIBLE_NET,
 	OWN_SOCK_COMMON, OWN_SOCK, OWN_SOCK_POINTER, OWN_SOCKET, OWN_SOCKET_POINTER, OWN_PINFO,
 	OWN_PINFO_POINTER, OWN_INET_SOCK, OWN_INET_CONNECTION_SOCK, OWN_TCP_SOCK, OWN_UDP_SOCK,
-	OWN_CAP_RECORD, OWN_KCAP, OWN_RLIMIT, OWN_RLIMITS, OWN_SIGNAL, OWN_SIGNAL_POINTER, OWN_UPID,
+	OWN_CAP_RECORD, OWN_KCAP, OWN_RLIMIT, OWN_RLIMITS, OWN_COUNTER_RECORD, OWN_COUNTER, OWN_SIGNAL, OWN_SIGNAL_POINTER, OWN_UPID,
 	OWN_UPIDS, OWN_PID_RECORD, OWN_PID_POINTER, OWN_KERNFS_NODE, OWN_KERNFS_NODE_POINTER,
 	OWN_CGROUP, OWN_CGROUP_POINTER, OWN_CSS_SET, OWN_CSS_SET_POINTER,
 	OWN_SUN_PATH, OWN_SOCKADDR_UN, OWN_UNIX_NAMES, OWN_UNIX_ADDRESS, OWN_UNIX_ADDRESS_POINTER,
@@ -115,8 +115,10 @@ MEMBERS(mm,
 	M(own_mm, env_start, OWN_ULONG) M(own_mm, env_end, OWN_ULONG)
 	M(own_mm, task_size, OWN_ULONG) M(own_mm, exe_file, OWN_FILE_POINTER))
 MEMBERS(rlimit, M(own_rlimit, rlim_cur, OWN_ULONG) M(own_rlimit, rlim_max, OWN_ULONG))
+MEMBERS(counter, M(own_counter, counter, OWN_INT))
 MEMBERS(signal,
-	M(own_signal, nr_threads, OWN_INT) M(own_signal, oom_score_adj, OWN_S16)
+	M(own_signal, live, OWN_COUNTER) M(own_signal, nr_threads, OWN_INT)
+	M(own_signal, group_exit_code, OWN_INT) M(own_signal, oom_score_adj, OWN_S16)
 	M(own_signal, rlim, OWN_RLIMITS))
 MEMBERS(upid, M(own_upid, nr, OWN_INT) M(own_upid, ns, OWN_PIDNS_POINTER))
 MEMBERS(pid, M(own_pid, level, OWN_UINT) M(own_pid, numbers, OWN_UPIDS))
@@ -217,6 +219,8 @@ static const struct own_row rows[OWN_COUNT] = {
 	[OWN_RLIMIT] = RECORD("rlimit", sizeof(struct own_rlimit), rlimit_members),
 	[OWN_RLIMITS] = { BTF_ARRAY, NULL, OWN_RLIMIT,
 			  .count = ARRAY_SIZE(((struct own_signal *)0)->rlim) },
+	[OWN_COUNTER_RECORD] = RECORD(NULL, sizeof(struct own_counter), counter_members),
+	[OWN_COUNTER] = { BTF_TYPEDEF, "atomic_t", OWN_COUNTER_RECORD },
 	[OWN_SIGNAL] = RECORD("signal_struct", sizeof(struct own_signal), signal_members),
 	[OWN_SIGNAL_POINTER] = { BTF_PTR, NULL, OWN_SIGNAL },
 	[OWN_UPID] = RECORD("upid", sizeof(struct own_upid), upid_members),

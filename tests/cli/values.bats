@@ -92,3 +92,33 @@ seen() {
 	seen saved
 	[ "$(grep '^saved' said)" = "saved 1 1 1 -95" ]
 }
+
+# together STATUS HOW [THREADS [ENDERS]]: each thread's end is told once, by itself, and one is the last.
+together() {
+	objects seen
+	gcc -O2 -pthread -o command "$BATS_TEST_DIRNAME/objects/together.c"
+	run -"$1" skep run -o said -p together seen.o -- ./command "${@:2}"
+	grep '^together' said >told
+	[ "$(wc -l <told)" = "${lines[0]}" ]
+	[ "$(cut -d ' ' -f 2 told | sort -u | wc -l)" = "${lines[0]}" ]
+	[ "$(cut -d ' ' -f 2 told)" = "$(cut -d ' ' -f 3 told)" ]
+	[ "$(grep -c ' last 1 live 0 ' told)" = 1 ]
+	tail -n 1 told | grep -q ' last 1 live 0 '
+	[ "$(cut -d ' ' -f 11 told | sort -u | wc -l)" = 1 ]
+}
+
+@test "values: a process that ends tells of each of its threads, once" {
+	together 3 exit 30
+	[ "$(grep -c ' 300 ' told)" -ge 21 ]
+	together 3 exit 3 1
+	[ "$(grep -c ' ends 300 ' told)" = 1 ]
+	together 3 exit 3 8 # all end it
+	together 3 exit 0
+}
+
+@test "values: a signal that ends a process ends each of its threads" {
+	together 143 signal 5
+	[ "$(grep -c ' f last' told)" -ge 4 ]
+	together 139 fault 4 1
+	grep -q ' ends b last 0 ' told
+}

@@ -8,7 +8,14 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 struct mm_struct { unsigned long arg_start; };
-struct task_struct { int pid, prio, exit_signal, exit_code; struct mm_struct *mm; struct task_struct *parent; };
+typedef struct { int counter; } atomic_t;
+struct signal_struct { atomic_t live; };
+struct task_struct {
+	int pid, prio, exit_signal, exit_code;
+	struct mm_struct *mm;
+	struct task_struct *parent;
+	struct signal_struct *signal;
+};
 struct pt_regs { unsigned long ip, cx, ax, di, orig_ax; };
 #pragma clang attribute pop
 
@@ -33,6 +40,17 @@ SEC("tp_btf/sched_process_exit") int BPF_PROG(ends, struct task_struct *task)
 	bpf_printk("ends %ld %d %d", look(), task->prio, task->exit_signal);
 	if (task->exit_code & 0x7f)
 		bpf_printk("ended %d", task->exit_code & 0x7f);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit") int BPF_PROG(together, struct task_struct *task, _Bool last)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	char comm[16];
+
+	bpf_get_current_comm(comm, sizeof(comm));
+	bpf_printk("together %d %d %s %x last %d live %d of %d", task->pid, (__u32)id, comm,
+		   task->exit_code, last, BPF_CORE_READ(task, signal, live.counter), (__u32)(id >> 32));
 	return 0;
 }
 

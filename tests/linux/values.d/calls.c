@@ -446,6 +446,83 @@ static void faults(void)
 	*(volatile int *)8 = 1;
 }
 
+/* What is between is nobody's business, and takes as long as it takes: the driver leaves it out. */
+static void asleep(pid_t tid)
+{
+	pid_t watcher = fork();
+	char path[64], text[512];
+	ssize_t size;
+	int fd;
+
+	if (watcher) {
+		await(watcher);
+		return;
+	}
+	say("watcher");
+	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+	do {
+		fd = open(path, O_RDONLY);
+		size = read(fd, text, sizeof(text) - 1);
+		must(size > 0, path);
+		text[size] = '\0';
+		close(fd);
+	} while (strncmp(strrchr(text, ')'), ") S", 3) != 0);
+	_exit(0);
+}
+
+static volatile pid_t sleeper;
+
+static void *sleeps(void *name)
+{
+	say(name);
+	prctl(PR_SET_NAME, name);
+	sleeper = (pid_t)syscall(SYS_gettid);
+	pause();
+	return NULL;
+}
+
+static void *ends_all(void *name)
+{
+	say(name);
+	prctl(PR_SET_NAME, name);
+	asleep(getpid());
+	if (strstr(name, "faults"))
+		*(volatile int *)8 = 1;
+	_exit(7);
+}
+
+/* The one that ends the process goes first, and the other sleeps. */
+static void ends_while_one_sleeps(void)
+{
+	pthread_t one;
+
+	say("together");
+	must(pthread_create(&one, NULL, sleeps, "sleeps") == 0, "thread");
+	while (!sleeper)
+		;
+	asleep(sleeper);
+	_exit(6);
+}
+
+static void sleeps_while_one_ends(void)
+{
+	pthread_t one;
+
+	say("sleeper");
+	must(pthread_create(&one, NULL, ends_all, "ends-all") == 0, "thread");
+	pause();
+}
+
+static void sleeps_while_one_faults(void)
+{
+	pthread_t one;
+
+	say("sleeper-two");
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+	must(pthread_create(&one, NULL, ends_all, "faults-all") == 0, "thread");
+	pause();
+}
+
 static void grandparent(void)
 {
 	pid_t child;
@@ -511,6 +588,9 @@ static void children(char **argv)
 	char *env[] = { "NAME=value", "OTHER=", "THIRD=3", NULL };
 	pid_t child;
 
+	await(started(ends_while_one_sleeps));
+	await(started(sleeps_while_one_ends));
+	await(started(sleeps_while_one_faults));
 	await(started(other_user));
 	await(started(scheduled));
 	await(started(grandparent));

@@ -68,7 +68,9 @@ struct nsproxy {
 	struct cgroup_namespace *cgroup_ns;
 };
 struct rlimit { unsigned long rlim_cur, rlim_max; };
+typedef struct { int counter; } atomic_t;
 struct signal_struct {
+	atomic_t live;
 	int nr_threads, group_exit_code;
 	short oom_score_adj;
 	struct rlimit rlim[16];

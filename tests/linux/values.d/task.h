@@ -135,7 +135,8 @@ static __noinline int groups(const char *place, struct task_struct *task)
 	struct cgroup *cgroup = FOLLOW(set, dfl_cgrp);
 	struct kernfs_node *node = FOLLOW(cgroup, kn);
 
-	FIELD(signal, nr_threads);
+	FIELD(signal, live.counter);
+	FIELD(signal, group_exit_code);
 	FIELD(signal, oom_score_adj);
 	FIELD(signal, rlim[7].rlim_cur);
 	FIELD(signal, rlim[7].rlim_max);

@@ -192,7 +192,7 @@ static void board__typed_programs_see_arguments_and_results(void **state)
 		assert_false(hook_sys_enter(b.board, &b.facts, &regs));
 		assert_int_equal(regs.ax, (uint32_t)-13);
 		assert_int_equal(row(&b, 3)->count, 1);
-		hook_exit(b.board, &b.facts, &regs, 3 << 8, true);
+		hook_exit(b.board, &b.facts, &regs, &(struct task_end){ .code = 3 << 8, .whole = true });
 		assert_values(row(&b, 4), 1, (uint64_t)gettid(), 3 << 8);
 		regs.sp = (uintptr_t)stack;
 		hook_exec(b.board, &b.facts, &regs, "/bin/true", gettid());
@@ -384,7 +384,7 @@ static void board__exec_fork_and_exit_are_laid_out_as_on_linux(void **state)
 		assert_values(&b.rows[14], 1, 5555, 5555, (uint64_t)me, 1);
 		hook_fork(b.board, &b.facts, &regs, 5556, true);
 		assert_values(row(&b, 14), 2, 5556, (uint64_t)getpid(), (uint64_t)getppid(), 0);
-		hook_exit(b.board, &b.facts, &regs, 9, true);
+		hook_exit(b.board, &b.facts, &regs, &(struct task_end){ .code = 9, .killed = true });
 		assert_values(row(&b, 15), 1, (uint64_t)me, 120 + (uint64_t)getpriority(PRIO_PROCESS, 0), 1);
 		assert_string_equal(b.rows[15].text, "forker");
 		assert_values(&b.rows[16], 1, 9, 1);
