@@ -232,7 +232,7 @@ static void forget_anonymous(uint64_t start, uint64_t end)
 			anonymous[i].end = anonymous[i].start = 0;
 }
 
-static struct mapping *mapping_of(uint64_t start, uint64_t end)
+static const struct mapping *mapping_of(uint64_t start, uint64_t end)
 {
 	for (uint32_t i = 0; i < mapping_count; i++)
 		if (mappings[i].start < end && mappings[i].end > start)
@@ -268,6 +268,8 @@ static void make_code(void *arg, const struct maps_line *line)
 		anonymous_next = (anonymous_next + 1) % ARRAY_SIZE(anonymous);
 		return;
 	}
+	if (mapping_of(start, end))
+		return;
 	fd = sys_call3(SYS_open, (uintptr_t)line->path, O_RDONLY | O_CLOEXEC, 0);
 	/* Other threads may be in it by now. */
 	if (fd >= 0 && identify((int)fd, &id) && id.inode == line->inode)
@@ -280,7 +282,7 @@ static void make_code(void *arg, const struct maps_line *line)
 bool places_protected(uint64_t start, uint64_t length, int prot)
 {
 	struct range range = { start, (start + length + 4095) & ~UINT64_C(4095) };
-	struct mapping *mapping;
+	const struct mapping *mapping;
 
 	if (!(prot & PROT_EXEC) || prot & PROT_WRITE) {
 		unpatch(range.start, range.end);
@@ -289,10 +291,12 @@ bool places_protected(uint64_t start, uint64_t length, int prot)
 	if (is_anonymous(range.start, range.end))
 		return false;
 	places_prompt = true;
+	/* It was code before, and perhaps data meanwhile; or becomes it. */
+	for (uint32_t i = 0; i < mapping_count; i++)
+		if (mappings[i].start < range.end && mappings[i].end > range.start)
+			mapping_update(&mappings[i], PATCH_LIVE);
 	mapping = mapping_of(range.start, range.end);
-	if (mapping)
-		mapping_update(mapping, PATCH_LIVE); /* it was code before, and perhaps data meanwhile */
-	else
+	if (!mapping || mapping->start > range.start || mapping->end < range.end)
 		maps_each(make_code, &range);
 	places_prompt = false;
 	return true;

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <skep/link.h>
 
+#include "agent/maps.h"
 #include "agent/places.h"
 #include "agent/thread.h"
 #include "base/fault.h"
@@ -211,6 +212,64 @@ static void uretprobe__runs_its_program_with_the_result(void **state)
 	assert_int_equal(slot(8).values[0], 10);
 	detach(link);
 	detach(other);
+}
+
+/* Where in its file the page is that u_add begins. */
+static void find_page(void *arg, const struct maps_line *line)
+{
+	uint64_t at = (uintptr_t)u_add;
+
+	if (at >= line->start && at < line->end)
+		*(uint64_t *)arg = line->offset + (at - line->start);
+}
+
+/* Two mappings that end and begin with the same page of the program. */
+static char *map_twice(void)
+{
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	char *at = mmap(NULL, 4 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t page = 0;
+
+	assert_int_equal(maps_each(find_page, &page), 0);
+	assert_true(page >= 4096 && at != MAP_FAILED);
+	for (int i = 0; i < 2; i++) {
+		char *to = at + i * 8192;
+		uint64_t offset = i ? page : page - 4096;
+
+		assert_ptr_equal(mmap(to, 8192, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fd,
+				      (off_t)offset), to);
+		places_mapped((uintptr_t)to, 8192, offset, fd, PATCH_ALONE);
+	}
+	close(fd);
+	return at;
+}
+
+static void protect(char *at, size_t size, int prot)
+{
+	assert_int_equal(mprotect(at, size, prot), 0);
+	places_protected((uintptr_t)at, size, prot);
+}
+
+static void code__of_several_mappings_may_be_data_for_a_while(void **state)
+{
+	char *at = map_twice(), *pages = at + 4096;
+	struct skep_link *link = attach("entered");
+	uint64_t before = slot(0).count;
+	struct places_counts counts;
+
+	(void)state;
+	places_count(&counts);
+	assert_int_equal(counts.jumps, 3);
+	protect(pages, 8192, PROT_READ | PROT_WRITE);
+	places_count(&counts);
+	assert_int_equal(counts.jumps, 1);
+	protect(pages, 8192, PROT_READ | PROT_EXEC);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(((uint64_t (*)(uint64_t, uint64_t))(uintptr_t)(pages + i * 4096))(4, 5), 9);
+	assert_int_equal(slot(0).count, before + 2);
+	detach(link);
+	munmap(at, 4 * 4096);
+	places_unmapped((uintptr_t)at, 4 * 4096);
 }
 
 /* One patch for all, until the last goes. */
@@ -438,6 +497,7 @@ int main(void)
 		cmocka_unit_test(uprobe__runs_its_program_with_the_registers),
 		cmocka_unit_test(uretprobe__runs_its_program_with_the_result),
 		cmocka_unit_test(programs__of_one_place_share_it),
+		cmocka_unit_test(code__of_several_mappings_may_be_data_for_a_while),
 		cmocka_unit_test(probes__side_by_side_are_both_hit),
 		cmocka_unit_test(pattern__probes_every_function_that_matches),
 		cmocka_unit_test(session__sees_the_return_of_calls_it_chose),
