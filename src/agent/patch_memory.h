@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * patch_memory.h - memory for patch.c: stubs within reach of the code, and records. [runtime]
+ * patch_memory.h - memory for patches: stubs within reach of the code, and records. [runtime]
  *
  * Nothing is ever writable and executable at once, and no record moves or goes while the process
  * is patched, so that a signal handler can follow their lists.

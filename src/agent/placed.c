@@ -7,40 +7,13 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/uio.h>
+#include "agent/patch_memory.h"
 #include "base/base.h"
 #include "map/sys.h"
 
-enum { POOL_SIZE = 1 << 16, POOL_HEAD = 16 };
-
 uint32_t places_waiting, places_unlike;
 uint32_t placed_pending;
-static char *pool;
-static size_t pool_left;
-static char *pool_start;           /* the latest; the one before it is named in its head */
-
-static void *allocate(size_t size)
-{
-	void *memory;
-
-	size = (size + 15) & ~(size_t)15;
-	if (pool_left < size) {
-		int64_t got = sys_call(SYS_mmap, 0, POOL_SIZE, PROT_READ | PROT_WRITE,
-				       MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
-
-		if (got <= 0)
-			return NULL;
-		*(char **)(uintptr_t)got = pool_start;
-		pool_start = (char *)(uintptr_t)got;
-		pool = pool_start + POOL_HEAD;
-		pool_left = POOL_SIZE - POOL_HEAD;
-	}
-	memory = pool;
-	pool += size;
-	pool_left -= size;
-	return memory;
-}
 
 /* --- hits --- */
 
@@ -171,7 +144,7 @@ struct placed *placed_at(uint64_t address)
 
 static struct placed *placed_new(struct mapping *mapping, struct probe *probe)
 {
-	struct placed *placed = allocate(sizeof(*placed));
+	struct placed *placed = patch_record(sizeof(*placed));
 
 	if (!placed)
 		return NULL;
@@ -269,15 +242,4 @@ void placed_put_own(struct mapping *mapping, struct patch_batch *batch, const st
 void placed_forget(struct placed *placed)
 {
 	note_unlike(placed, false);
-}
-
-void placed_free_all(void)
-{
-	while (pool_start) {
-		char *before = *(char **)(void *)pool_start;
-
-		sys_call2(SYS_munmap, (uintptr_t)pool_start, POOL_SIZE);
-		pool_start = before;
-	}
-	pool_left = 0;
 }

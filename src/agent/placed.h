@@ -82,6 +82,5 @@ void placed_raise(struct placed *placed);
 void placed_lower(struct placed *placed);
 /* Its mapping is gone. */
 void placed_forget(struct placed *placed);
-void placed_free_all(void);
 
 #endif

@@ -323,11 +323,6 @@ int places_stop(enum patch_mode mode)
 	return error;
 }
 
-void places_free(void)
-{
-	placed_free_all();
-}
-
 static void count_site(void *arg, struct patch_site *site)
 {
 	struct places_counts *counts = arg;

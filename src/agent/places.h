@@ -59,9 +59,6 @@ void places_update(enum patch_mode mode);
  * disarmed by their owner (probe_calls_disarm()). */
 int places_stop(enum patch_mode mode);
 
-/* Frees all memory, when nothing is patched and no thread is in a stub. */
-void places_free(void);
-
 /* How this process is patched. */
 struct places_counts {
 	uint32_t files, syscalls, jumps, traps;

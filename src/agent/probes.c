@@ -152,8 +152,6 @@ void probes_done(void)
 	for (size_t i = 0; i < ARRAY_SIZE(frames); i++)
 		framed |= frames[i] != 0;
 	patch_free(framed);
-	if (!framed)
-		places_free();
 }
 
 static void look(enum patch_mode mode)
