@@ -9,6 +9,7 @@
 #include "agent/held.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "agent/gate.h"
@@ -29,9 +30,6 @@ enum {
 	TRAP_NUMBER = 3,       /* of the processor's exceptions */
 	CODE_SEGMENT = 0x33,   /* of 64-bit programs; 0xe033 in some virtual machines */
 };
-
-/* What trampoline.S has at the end of the agent's stack. */
-enum { PROBE_REGS_SIZE = 176 };
 
 struct held_stack {
 	uint64_t from;           /* a stack pointer */

@@ -34,6 +34,11 @@ extern const char agent_table[], agent_text_end[];
 
 static struct board *board; /* the machine's, which stays */
 
+static bool is_abroad(const struct target_thread *thread)
+{
+	return thread->space == THREAD_OF_PROCESS ? agent_self.abroad : thread->space == THREAD_ABROAD;
+}
+
 /* What its parent was stays for the case that the kernel may not be asked. */
 static void facts_of_another(struct target_thread *thread)
 {
@@ -41,8 +46,7 @@ static void facts_of_another(struct target_thread *thread)
 
 	facts->tid = facts->own_tid = thread->tid;
 	facts->pid = facts->own_pid = thread->pid;
-	facts->abroad = thread->space == THREAD_OF_PROCESS ? agent_self.abroad
-							   : thread->space == THREAD_ABROAD;
+	facts->abroad = is_abroad(thread);
 	facts->named = false;
 	facts->known = 0;
 	facts->began_ns = 0;
@@ -171,13 +175,12 @@ static void on_forked(struct target_thread *thread, struct target_regs *regs, in
 	hook_fork(board, facts, &shown, (int32_t)home_id(facts, child), how == GATE_CHILD_THREAD);
 }
 
-/* The parent may have made it in another namespace. */
+/* The parent may have made it in another namespace. thread->space: the parent's still, after vfork. */
 static enum thread_space space_of_lodger(const struct target_thread *thread, uint32_t ppid)
 {
 	const struct owner_table *owners = memory_owners(agent_self.memory);
 	uint64_t space = owner_space_read("self");
-	bool abroad = thread->space == THREAD_OF_PROCESS ? agent_self.abroad
-							 : thread->space == THREAD_ABROAD;
+	bool abroad = is_abroad(thread);
 
 	if (space)
 		abroad = owner_space_is_abroad(owners, space);
@@ -198,20 +201,20 @@ static void on_fork(enum gate_fork what)
 static void on_child(struct target_thread *thread, enum gate_child how)
 {
 	uint32_t ppid = (uint32_t)sys_call0(SYS_getppid);
+	bool lodger = how == GATE_CHILD_VFORK ||
+		      (how == GATE_CHILD_SHARED && thread->pid != agent_self.pid);
 
 	if (how == GATE_CHILD_FORK) {
 		ending_forked(thread);
 		owner_known_as.pid = 0;
 		agent_self.abroad = owner_is_abroad(memory_owners(agent_self.memory));
 	}
-	thread->space = THREAD_OF_PROCESS;
-	if (how == GATE_CHILD_VFORK || (how == GATE_CHILD_SHARED && thread->pid != agent_self.pid))
-		thread->space = (uint8_t)space_of_lodger(thread, ppid);
+	thread->space = (uint8_t)(lodger ? space_of_lodger(thread, ppid) : THREAD_OF_PROCESS);
 	facts_of_another(thread);
 	if (how == GATE_CHILD_FORK) {
 		agent_forked(&thread->facts, ppid);
 		space_forked();
-	} else if (thread->space != THREAD_OF_PROCESS) {
+	} else if (lodger) {
 		agent_lodger(&thread->facts, ppid);
 	}
 	thread->facts.began_ns = owner_clock();
@@ -288,7 +291,7 @@ static void leave(struct target_thread *thread, struct target_regs *regs, struct
 	if (board && end->whole && thread->vforks == 0)
 		tell_others(thread, end, &last);
 	if (board && end->live == 0)
-		hook_child(board, last.thread ? &last.facts : hooks_facts(thread), &last.regs,
+		hook_child(board, last.thread ? &last.facts : facts, &last.regs,
 			   (int32_t)sys_call0(SYS_getppid), how);
 	task_leave(agent_self.targets->world->tasks, facts);
 	if (thread->vforks == 0)

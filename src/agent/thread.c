@@ -42,6 +42,7 @@ AT(pending, THREAD_PENDING);
 AT(quick, THREAD_QUICK);
 AT(settled, THREAD_SETTLED);
 AT(heeds, THREAD_HEEDS);
+_Static_assert(sizeof(struct target_regs) <= PROBE_REGS_SIZE && PROBE_REGS_SIZE % 16 == 0, "trampoline.S");
 _Static_assert(offsetof(struct board_ways, dispatched) == WAYS_DISPATCHED, "gate.S");
 AT(state, THREAD_STATE);
 AT(stack, THREAD_STACK);

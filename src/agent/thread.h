@@ -48,6 +48,9 @@
 #define THREAD_SETTLED 329
 #define THREAD_HEEDS 330
 
+/* Bytes at the end of the agent's stack where trampoline.S lays out the registers of a hit. */
+#define PROBE_REGS_SIZE 176
+
 /* How gate.S leaves its handler: enum signal_way. */
 #define SIGNAL_WAY_RESUME 2
 

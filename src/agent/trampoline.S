@@ -42,7 +42,6 @@
 #define FLAGS 144
 #define RSP 152
 #define SS 160
-#define REGS_SIZE 176
 
 /* struct probe_record */
 #define RECORD_ADDRESS 0
@@ -74,7 +73,7 @@
 .macro SWITCH
 	mov	%rsp, %rax
 	mov	THREAD_STACK(%r11), %rsp
-	sub	$REGS_SIZE, %rsp
+	sub	$PROBE_REGS_SIZE, %rsp
 	mov	%r15, R15(%rsp)
 	mov	%r14, R14(%rsp)
 	mov	%r13, R13(%rsp)
