@@ -16,6 +16,7 @@
 #include "agent/maps.h"
 #include "agent/patch.h"
 #include "base/base.h"
+#include "base/fault.h"
 #include "hook/agent.h"
 #include "map/sys.h"
 
@@ -26,6 +27,7 @@ enum {
 	STACK_MAX = 16 << 20,  /* more of a stack than that is not looked at */
 	ROUNDS_MAX = 8,        /* stacks that lead to each other */
 	RED_ZONE = 128,
+	PAGE = 4096,
 	FRAME_BELOW = 16,      /* a frame's first word may be just below the stack pointer */
 	TRAP_NUMBER = 3,       /* of the processor's exceptions */
 	CODE_SEGMENT = 0x33,   /* of 64-bit programs; 0xe033 in some virtual machines */
@@ -153,12 +155,27 @@ static bool is_frame(uint64_t at, uint64_t end, const char *restorer)
 	       (frame->context.cs & 0xff) == CODE_SEGMENT;
 }
 
+/* A mapping may go on where its file has ended. */
+static bool is_readable(uint64_t at)
+{
+	uint64_t word;
+
+	return fault_copy(&word, (const void *)(uintptr_t)at, sizeof(word)) == 0;
+}
+
 /* Looks through [from, to); a frame's context may lead to another stack. */
 static void scan(uint64_t from, uint64_t to)
 {
+	uint64_t readable = 0; /* up to here */
+
 	for (uint64_t at = from & ~(uint64_t)7; at < to && !held.everywhere; at += 8) {
 		const struct signal_frame *frame = (const struct signal_frame *)(uintptr_t)at;
 
+		if (at >= readable && !is_readable(at)) {
+			held.everywhere = true;
+			return;
+		}
+		readable = (at | (PAGE - 1)) + 1;
 		add(frame->restorer);
 		if (is_frame(at, to, gate_return) && frame->context.sp - from >= to - from)
 			add_stack(frame->context.sp, true);

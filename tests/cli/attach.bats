@@ -267,6 +267,13 @@ attach_held() {
 	[ "$(value_of second 0)" = 3 ]
 }
 
+@test "attach: a stack whose mapping cannot be read to its end is left as it is" {
+	worker stack
+	attach_held
+	[ "$patched" = cc ]
+	[ "$(value_of second 0)" = 4 ]
+}
+
 # probed_by_name: whether the probe finds work() of a process that runs; the reason in refused.
 probed_by_name() {
 	local pid status=0
