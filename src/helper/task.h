@@ -270,9 +270,9 @@ bool task_signals(struct task_signals *to, struct task_facts *facts, uint32_t id
 /* Any such; without forebears. For a thread abroad, 0 is the parent of its process. */
 void task_describe(struct task_entry *entry, struct task_facts *facts, uint32_t pid);
 
-/* Points the current task's mm, files, fs and nsproxy to where a look makes them. */
 /* No program runs in this process any more. */
 void task_parts_done(void);
+/* Points what the current task has besides numbers to where a look makes it. */
 void task_parts_use(struct own_task *task, const struct task_facts *facts, struct vcpu *cpu,
 		    unsigned vcpus, uint64_t machine);
 enum { TASK_PATH = 48 };

@@ -141,8 +141,12 @@ void board_lock(struct skep_machine *machine)
 
 void board_unlock(struct skep_machine *machine)
 {
-	if (machine->world->board)
-		owner_unlock(&machine->world->board->lock);
+	struct owner_table *owners = memory_owners(machine->memory);
+	struct board *board = __atomic_load_n(&machine->world->board, __ATOMIC_ACQUIRE);
+
+	/* Had there been no memory for one, it may be another process's by now. */
+	if (board && __atomic_load_n(&board->lock, __ATOMIC_RELAXED) == owner_self(owners))
+		owner_unlock(&board->lock);
 	pthread_mutex_unlock(&machine->lock);
 }
 

@@ -106,13 +106,13 @@ struct board {
 	uint64_t faults;         /* programs ended by a bad memory access */
 };
 
-/* Does anything wait for this call? Cheap; board may be NULL. */
 /* Whether programs wait for it, at this moment. */
 static inline bool board_has(const struct board *board, enum board_event event)
 {
 	return __atomic_load_n(&board->event[event], __ATOMIC_RELAXED) != NULL;
 }
 
+/* Does anything wait for this call? Cheap; board may be NULL. */
 static inline bool board_wants(const struct board *board, uint32_t nr)
 {
 	if (!board)

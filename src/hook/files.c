@@ -44,14 +44,17 @@ int file_identify(int fd, struct file_id *id)
 static struct patch_files *machine_files(struct skep_machine *machine)
 {
 	struct board *board = machine_board(machine);
-	struct patch_files *files = board ? board->files : NULL;
+	struct patch_files *files = board ? __atomic_load_n(&board->files, __ATOMIC_ACQUIRE) : NULL;
+	struct patch_files *first = NULL;
 
 	if (!board || files)
 		return files;
 	files = memory_alloc(machine->memory, sizeof(*files), 64);
-	if (files)
-		__atomic_store_n(&board->files, files, __ATOMIC_RELEASE);
-	return files;
+	if (!files || __atomic_compare_exchange_n(&board->files, &first, files, false,
+						  __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return files;
+	memory_release(machine->memory, files, sizeof(*files));
+	return first; /* another process was faster */
 }
 
 static int arena_full(struct skep_diag *diag)
@@ -124,10 +127,31 @@ static int write_unwinds(struct skep_machine *machine, struct binary *binary, st
 	return 0;
 }
 
-static void list_file(struct patch_files *files, struct patch_file *file)
+static void release_file(struct skep_machine *machine, struct patch_file *file)
 {
-	file->next = files->first;
-	__atomic_store_n(&files->first, file, __ATOMIC_RELEASE);
+	memory_release(machine->memory, (void *)(uintptr_t)file->syscalls,
+		       file->syscall_count * sizeof(*file->syscalls));
+	memory_release(machine->memory, (void *)(uintptr_t)file->unwinds,
+		       file->unwind_count * sizeof(*file->unwinds));
+	memory_release(machine->memory, file, sizeof(*file));
+}
+
+/* Or releases it: another process may have scanned the same one meanwhile. Returns what is listed. */
+static struct patch_file *list_file(struct skep_machine *machine, struct patch_files *files,
+				    struct patch_file *file)
+{
+	struct patch_file *first = __atomic_load_n(&files->first, __ATOMIC_ACQUIRE), *same;
+
+	do {
+		same = (struct patch_file *)(uintptr_t)patch_file_find(files, &file->id);
+		if (same) {
+			release_file(machine, file);
+			return same;
+		}
+		file->next = first;
+	} while (!__atomic_compare_exchange_n(&files->first, &first, file, false, __ATOMIC_ACQ_REL,
+					      __ATOMIC_ACQUIRE));
+	return file;
 }
 
 static struct patch_file *write_file(struct skep_machine *machine, struct binary *binary,
@@ -136,14 +160,17 @@ static struct patch_file *write_file(struct skep_machine *machine, struct binary
 	struct patch_files *files = machine_files(machine);
 	struct patch_file *file = files ? memory_alloc(machine->memory, sizeof(*file), 64) : NULL;
 
-	if (!file || write_syscalls(machine, scan, file) < 0 ||
-	    write_unwinds(machine, binary, scan, file) < 0)
+	if (!file)
 		return NULL;
+	if (write_syscalls(machine, scan, file) < 0 ||
+	    write_unwinds(machine, binary, scan, file) < 0) {
+		release_file(machine, file);
+		return NULL;
+	}
 	file->id = *id;
 	file->is_go = binary->is_go;
 	scan_cache_write(file);
-	list_file(files, file);
-	return file;
+	return list_file(machine, files, file);
 }
 
 /* A copy in the arena; NULL: there is none yet, or no room. */
@@ -160,6 +187,7 @@ static bool write_kept(struct skep_machine *machine, const struct file_id *id)
 	struct patch_files *files = machine_files(machine);
 	struct patch_file *file = NULL;
 	struct kept_file kept;
+	bool good = false;
 
 	if (!files || !scan_cache_read(id, &kept))
 		return false;
@@ -170,13 +198,14 @@ static bool write_kept(struct skep_machine *machine, const struct file_id *id)
 					 file->syscall_count * sizeof(*file->syscalls));
 		file->unwinds = copy_in(machine, kept.file.unwinds,
 					file->unwind_count * sizeof(*file->unwinds));
-		if ((file->syscalls || !file->syscall_count) && (file->unwinds || !file->unwind_count))
-			list_file(files, file);
+		good = (file->syscalls || !file->syscall_count) && (file->unwinds || !file->unwind_count);
+		if (good)
+			list_file(machine, files, file);
 		else
-			file = NULL;
+			release_file(machine, file);
 	}
 	free(kept.bytes);
-	return file != NULL;
+	return good;
 }
 
 /* --- the control plane's --- */

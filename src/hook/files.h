@@ -2,7 +2,8 @@
 /*
  * files.h - writes into the arena how a file's code is patched (probe.h). Control plane.
  *
- * Threads: the machine's lock is held.
+ * Threads: the machine's lock is held; for files_probe() and files_changed() the board's too
+ * (board_lock()).
  */
 #ifndef HOOK_FILES_H
 #define HOOK_FILES_H

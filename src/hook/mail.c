@@ -128,10 +128,12 @@ int64_t mail_ask(struct mail *mail, struct owner_table *owners, struct mail_mess
 int mail_open(struct mail *mail, struct owner_table *owners)
 {
 	uint64_t self = owner_self(owners), seen = __atomic_load_n(&mail->server, __ATOMIC_ACQUIRE);
+	uint32_t life = __atomic_load_n(&mail->life, __ATOMIC_ACQUIRE);
 
 	if (mail_served(mail, owners))
 		return -EBUSY;
-	__atomic_store_n(&mail->life, 0, __ATOMIC_RELEASE);
+	/* Only that of who died: another's who opens it at the same time stays. */
+	__atomic_compare_exchange_n(&mail->life, &life, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 	return __atomic_compare_exchange_n(&mail->server, &seen, self, false, __ATOMIC_ACQ_REL,
 					   __ATOMIC_RELAXED) ? 0 : -EBUSY;
 }

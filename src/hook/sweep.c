@@ -424,10 +424,9 @@ const struct sweep_relocation *sweep_relocation_in(const struct sweep *sweep, ui
 /* Relocations that will put an address of code somewhere, or change code. */
 static int sweep_relocations(struct sweep *sweep)
 {
-	int error = 0;
-
 	Elf_Scn *section = NULL;
 	GElf_Shdr header;
+	int error = 0;
 
 	while ((section = elf_nextscn(sweep->binary->elf, section))) {
 		Elf_Data *data;
@@ -480,8 +479,7 @@ int sweep_run(struct sweep *sweep, struct binary *binary, const bool *stop)
 		return error;
 	mark_tables(sweep);
 	sweep_words(sweep);
-	if (!error)
-		error = sweep_relocations(sweep);
+	error = sweep_relocations(sweep);
 	for (size_t i = 0; i < binary->loads.count; i++)
 		if (binary->loads.items[i].executable)
 			sweep->hidden |= hides_call(sweep, &binary->loads.items[i]);

@@ -116,9 +116,9 @@ static inline uint32_t process_index(const struct targets *targets, const struct
 void process_set_state(struct process *process, enum process_state state);
 /* Whether it does not know yet all that the board says (reach.c). */
 bool process_is_behind(const struct process *process, const struct targets *targets);
-/* Its process has ended, or replaces its program without us. */
-/* Also one that has left. */
+/* Whether there is a record of such a process, be it of one that has left. */
 bool process_was(const struct targets *targets, uint32_t pid);
+/* Its process has ended, or replaces its program without us. */
 void process_leave(struct process *process);
 /* A child of fork makes its record itself, some time after it was born. A child that is killed
  * before that is waited for in vain, once. */

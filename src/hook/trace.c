@@ -43,7 +43,6 @@ static int64_t trace_call(long request, pid_t tid, uint64_t address, uint64_t da
 
 	trace_step(request);
 	result = syscall(SYS_ptrace, request, tid, address, data);
-
 	return result < 0 ? -errno : result;
 }
 
@@ -247,7 +246,6 @@ int trace_write(pid_t tid, uint64_t at, const void *bytes, size_t size)
 
 	trace_step(0);
 	done = fd < 0 ? -1 : pwrite(fd, bytes, size, (off_t)at);
-
 	if (fd >= 0)
 		close(fd);
 	return done == (ssize_t)size ? 0 : trace_write_words(tid, at, bytes, size);
