@@ -117,7 +117,7 @@ opened() {
 
 @test "command: a program begins by execve, whatever loaded it" {
 	objects begins
-	skep run -o seen begins.o -- python3 -c '
+	skep run -o seen begins.o -- sh -c 'exec /usr/bin/python3 -c "$1"' sh '
 import os
 os.execve(os.open("/bin/true", os.O_RDONLY), ["true"], {})'
 	grep -q 'asked by 59, 59 begun by 59' seen
