@@ -100,11 +100,18 @@ void hooks_named(uint32_t tid, uint32_t pid)
 	thread->facts.named = true;
 }
 
-/* A call that returns to its stub was made, as programs see it, where the stub is for. */
+/* A call that returns to its stub was made, as programs see it, where the stub is for; that by
+ * which we let a handler return, by the application's restorer. */
 static void show_site(struct target_regs *regs)
 {
+	uint64_t shown = 0;
+
 	if (patch_is_stub(regs->ip))
-		regs->cx = regs->ip = patch_returns_to(regs->ip);
+		shown = patch_returns_to(regs->ip);
+	else if (regs->ip == (uintptr_t)gate_return_call + 2)
+		shown = signal_returns_to();
+	if (shown)
+		regs->cx = regs->ip = shown;
 }
 
 static bool on_enter(struct target_thread *thread, struct target_regs *regs)

@@ -149,6 +149,8 @@ void signal_keep(struct target_thread *thread, int sig, const siginfo_t *info);
 
 /* By which the application's handlers return. */
 extern uint64_t signal_restorer;
+/* What lies behind the call that is there; 0: it is not written as restorers are known to be. */
+uint64_t signal_returns_to(void);
 
 /* Calls the agent makes, or changes, in the application's place. */
 enum gate_next signal_call_sigaction(struct target_thread *thread);

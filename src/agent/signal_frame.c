@@ -6,6 +6,8 @@
  * the mask and the alternate stack that the application thinks it has. Where the thread may
  * not be dispatched, the handler returns to gate_return (gate.S).
  */
+#include <string.h>
+
 #include "agent/gate.h"
 #include "agent/signal.h"
 #include "base/base.h"
@@ -21,6 +23,24 @@ enum {
 };
 
 uint64_t signal_restorer;
+
+uint64_t signal_returns_to(void)
+{
+	static const uint8_t call[] = { SYS_rt_sigreturn, 0, 0, 0, 0x0f, 0x05 };
+	/* mov $15, %eax or %rax: the number is behind these. */
+	static const struct {
+		uint8_t size, code[3];
+	} movs[] = { { 1, { 0xb8 } }, { 3, { 0x48, 0xc7, 0xc0 } } };
+	uint8_t code[3 + sizeof(call)];
+
+	if (fault_copy(code, (const void *)(uintptr_t)signal_restorer, sizeof(code)) < 0)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(movs); i++)
+		if (memcmp(code, movs[i].code, movs[i].size) == 0 &&
+		    memcmp(code + movs[i].size, call, sizeof(call)) == 0)
+			return signal_restorer + movs[i].size + sizeof(call);
+	return 0;
+}
 
 uint64_t signal_fp_size(const struct signal_context *context)
 {

@@ -122,3 +122,11 @@ together() {
 	together 139 fault 4 1
 	grep -q ' ends b last 0 ' told
 }
+
+@test "values: a handler returns by the call of its restorer" {
+	objects seen
+	gcc -O2 -o command "$BATS_TEST_DIRNAME/objects/returns.c"
+	run -0 skep run -o said -p returns seen.o -- ./command
+	[ "$(grep '^returns' said | head -n 2)" = "$(sed 's/$/ 1/' <<<"$output" | head -n 2)" ]
+	[ "$(grep -c '^returns' said)" = 3 ]
+}

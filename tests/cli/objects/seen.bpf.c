@@ -64,6 +64,16 @@ SEC("raw_tp/sys_enter") int call(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
+SEC("raw_tp/sys_enter") int returns(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct pt_regs *regs = (struct pt_regs *)ctx->args[0];
+
+	if (ctx->args[1] == 15)
+		bpf_printk("returns %lx %d", BPF_CORE_READ(regs, ip),
+			   BPF_CORE_READ(regs, cx) == BPF_CORE_READ(regs, ip));
+	return 0;
+}
+
 SEC("tracepoint/signal/signal_generate") int signalled(struct signal_record *ctx)
 {
 	bpf_printk("signal %d %d", ctx->sig, ctx->result);
