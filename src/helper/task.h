@@ -286,9 +286,9 @@ size_t task_text(const char *path, char *text, size_t size);
 void task_read_cred(const char *status, struct own_cred *cred);
 /* "\nThreads:\t5": the n-th number of a line; none if there is no such line. */
 uint32_t task_line(const char *text, const char *line, unsigned n, uint32_t none);
-/* Reads fields of /proc/PID/stat, counted from 1, those behind the name. False: none. */
-/* What a thread does, by the text of such a file: 'R', 'S', 'Z' ... */
+/* What a thread does, by the text of /proc/PID/stat: 'R', 'S', 'Z' ... */
 char task_state(const char *stat);
+/* Reads fields of such a file, counted from 1, those behind the name. False: none. */
 bool task_stat(const char *path, const uint8_t *fields, uint64_t *values, unsigned count);
 
 /* Of the calling thread; facts may be NULL. */

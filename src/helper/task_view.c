@@ -273,7 +273,7 @@ uint32_t task_pid(const struct task_facts *facts)
 /* Nobody but /proc tells of another. */
 static struct task_kin know_another(struct task_facts *facts)
 {
-	struct task_kin kin;
+	struct task_kin kin = { 0 };
 
 	if (find_kin(task_own_tid(facts), facts, &kin)) {
 		memcpy(facts->comm, kin.comm, sizeof(facts->comm));

@@ -86,6 +86,19 @@ static const char fork_text[] =
 	"r0 = 0\n"
 	"exit\n";
 
+/* Sets the bit of the thread whose id is in r2: 64 bits at a time, to change one at once. */
+#define SET_BIT                                  \
+	"w3 = w2\n"                              \
+	"w3 >>= 6\n"                             \
+	"w3 <<= 3\n"                             \
+	"if r3 >= $end goto leave\n"             \
+	"r1 = map[fd:$map][0]+8\n"               \
+	"r1 += r3\n"                             \
+	"w2 &= 63\n"                             \
+	"r4 = 1\n"                               \
+	"r4 <<= r2\n"                            \
+	"lock *(u64 *)(r1 +0) |= r4\n"
+
 /* On sched_process_exec(): set the bit of who begins the tree, once. */
 static const char exec_text[] =
 	"call 14\n"
@@ -95,16 +108,7 @@ static const char exec_text[] =
 	"if r3 != r2 goto leave\n"
 	"r4 = 0\n"
 	"*(u64 *)(r1 +0) = r4\n"
-	"w3 = w2\n"
-	"w3 >>= 6\n"
-	"w3 <<= 3\n"
-	"if r3 >= $end goto leave\n"
-	"r1 = map[fd:$map][0]+8\n"
-	"r1 += r3\n"
-	"w2 &= 63\n"
-	"r4 = 1\n"
-	"r4 <<= r2\n"
-	"lock *(u64 *)(r1 +0) |= r4\n"
+	SET_BIT
 	"leave:\n"
 	"r0 = 0\n"
 	"exit\n";
@@ -121,16 +125,7 @@ static const char arm_text[] =
 /* Run once for each thread that is of the tree from now on: its id is the first argument. */
 static const char add_text[] =
 	"r2 = *(u64 *)(r1 +0)\n"
-	"w3 = w2\n"
-	"w3 >>= 6\n"
-	"w3 <<= 3\n"
-	"if r3 >= $end goto leave\n"
-	"r1 = map[fd:$map][0]+8\n"
-	"r1 += r3\n"
-	"w2 &= 63\n"
-	"r4 = 1\n"
-	"r4 <<= r2\n"
-	"lock *(u64 *)(r1 +0) |= r4\n"
+	SET_BIT
 	"leave:\n"
 	"r0 = 0\n"
 	"exit\n";

@@ -513,9 +513,10 @@ wait_for_jumps() {
 		[ "$status" = 1 ]
 		[[ "$output" == *"its filter of system calls refuses what the agent needs"* ]]
 		before=$(stat -c %s dots)
-		sleep 0.5
-		kill -0 $victim
-		[ "$(stat -c %s dots)" -gt "$before" ]
+		until [ "$(stat -c %s dots)" -gt "$before" ]; do
+			kill -0 $victim
+			sleep 0.05
+		done
 		kill -9 $victim
 	done
 	[ "$(id -u)" = 0 ] || return 0 # the kernel shows filters to root only

@@ -12,6 +12,7 @@ setup_file() {
 teardown() {
 	[ -z "${victim:-}" ] || kill -KILL "$victim" 2>/dev/null || true
 	[ -z "${supervisor:-}" ] || kill -KILL "$supervisor" 2>/dev/null || true
+	[ -z "${name:-}" ] || "$SKEP" machine remove -f "$name" >/dev/null 2>&1 || true
 }
 
 nobody='setpriv --reuid 65534 --regid 65534 --clear-groups --'

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_board.c - what programs attached to each kind of place see, with made-up events. */
+#include "../machine/bss.h"
 #include "../object/fixture.h"
 
 #include <errno.h>
@@ -75,26 +76,7 @@ static struct skep_link *attach(struct bench *b, const char *name)
 
 static const struct row *row(struct bench *b, unsigned index)
 {
-	struct skep_map *map = skep_machine_map(b->machine, map_named(b->object, ".bss"));
-	struct skep_map_info info;
-	uint32_t zero = 0, at = 0;
-	uint8_t *bytes;
-
-	skep_map_info(map, &info);
-	bytes = malloc(info.value_size);
-	assert_int_equal(skep_map_lookup(map, &zero, bytes), 0);
-	for (uint32_t i = 1; i <= skep_btf_count(info.btf); i++) {
-		const struct btf_type *t = btf_type(info.btf, i);
-		const struct btf_secinfo *var = btf_data(t);
-
-		if (btf_kind(t) != BTF_DATASEC || strcmp(btf_name(info.btf, t), ".bss") != 0)
-			continue;
-		for (uint32_t n = 0; n < btf_vlen(t); n++)
-			if (strcmp(skep_btf_type_name(info.btf, var[n].type), "rows") == 0)
-				at = var[n].offset;
-	}
-	memcpy(b->rows, bytes + at, sizeof(b->rows));
-	free(bytes);
+	bss_variable(b->machine, b->object, "rows", b->rows, sizeof(b->rows), false);
 	return &b->rows[index];
 }
 

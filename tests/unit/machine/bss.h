@@ -1,25 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bss.h - a machine with one object in it, and its variables by name: for tests of what programs see. */
+/* bss.h - the variables of an object that is loaded, by name. */
 #ifndef TEST_MACHINE_BSS_H
 #define TEST_MACHINE_BSS_H
 
-struct bench {
-	struct skep_object *object;
-	struct skep_machine *machine;
-	struct skep_diag *diag;
-};
+#include "../object/fixture.h"
 
-static void bench_free(struct bench *b)
-{
-	skep_machine_free(b->machine);
-	skep_object_free(b->object);
-	skep_diag_free(b->diag);
-}
+#include <skep/machine.h>
+
+#include "btf/btf.h"
 
 /* What a variable of .bss holds: read, or written. */
-static void variable(struct bench *b, const char *name, void *value, size_t size, bool write)
+static inline void bss_variable(struct skep_machine *machine, struct skep_object *object,
+				const char *name, void *value, size_t size, bool write)
 {
-	struct skep_map *map = skep_machine_map(b->machine, map_named(b->object, ".bss"));
+	struct skep_map *map = skep_machine_map(machine, map_named(object, ".bss"));
 	struct skep_map_info info;
 	uint32_t zero = 0;
 	uint8_t *bytes;

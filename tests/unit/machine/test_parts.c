@@ -12,7 +12,7 @@
 
 #include "btf/btf.h"
 #include "machine/machine.h"
-#include "bss.h"
+#include "bench.h"
 #include "faults.h"
 
 struct seen {

@@ -16,7 +16,7 @@
 
 #include "btf/btf.h"
 #include "machine/machine.h"
-#include "bss.h"
+#include "bench.h"
 #include "faults.h"
 
 enum { ESTABLISHED = 1, CLOSE = 7, LISTEN = 10 };

@@ -10,6 +10,7 @@
 #include "helper/task.h"
 #include "machine/machine.h"
 #include "object/types.h"
+#include "bench.h"
 #include "faults.h"
 
 struct seen {
@@ -19,12 +20,6 @@ struct seen {
 };
 
 static const enum skep_engine engines[] = { SKEP_ENGINE_INTERPRETER, SKEP_ENGINE_JIT };
-
-struct bench {
-	struct skep_object *object;
-	struct skep_machine *machine;
-	struct skep_diag *diag;
-};
 
 static struct bench bench_new(enum skep_engine engine)
 {
@@ -45,13 +40,6 @@ static void bench_load(struct bench *b, const struct skep_btf *kernel)
 		fail_msg("%s", skep_diag_text(b->diag, 0));
 }
 
-static void bench_free(struct bench *b)
-{
-	skep_machine_free(b->machine);
-	skep_object_free(b->object);
-	skep_diag_free(b->diag);
-}
-
 static int32_t run(struct bench *b, const char *name)
 {
 	struct skep_prog *prog = skep_machine_prog(b->machine, prog_named(b->object, name));
@@ -63,32 +51,10 @@ static int32_t run(struct bench *b, const char *name)
 	return (int32_t)retval;
 }
 
-/* struct seen, then the address. */
 static void read_bss(struct bench *b, struct seen *seen, uint64_t *address)
 {
-	struct skep_map *map = skep_machine_map(b->machine, map_named(b->object, ".bss"));
-	struct skep_map_info info;
-	unsigned char *bytes;
-	uint32_t zero = 0;
-
-	skep_map_info(map, &info);
-	bytes = malloc(info.value_size);
-	assert_int_equal(skep_map_lookup(map, &zero, bytes), 0);
-	for (uint32_t i = 1; i <= skep_btf_count(info.btf); i++) {
-		const struct btf_type *t = btf_type(info.btf, i);
-		const struct btf_secinfo *var = btf_data(t);
-
-		if (btf_kind(t) != BTF_DATASEC || strcmp(btf_name(info.btf, t), ".bss") != 0)
-			continue;
-		for (uint32_t n = 0; n < btf_vlen(t); n++) {
-			bool number = strcmp(skep_btf_type_name(info.btf, var[n].type),
-					     "address") == 0;
-
-			memcpy(number ? (void *)address : seen, bytes + var[n].offset,
-			       number ? sizeof(*address) : sizeof(*seen));
-		}
-	}
-	free(bytes);
+	variable(b, "seen", seen, sizeof(*seen), false);
+	variable(b, "address", address, sizeof(*address), false);
 }
 
 static void assert_seen(struct bench *b, int parent, const char *comm, const char *parent_comm)
