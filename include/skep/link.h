@@ -59,6 +59,7 @@ void skep_link_info(const struct skep_link *link, struct skep_link_info *info);
 /* What happened at all links of a machine together. */
 struct skep_link_counts {
 	uint64_t missed_inside;   /* events in a thread that was inside a program already */
+	uint64_t missed_returns;  /* returns of calls that were nested too deep to be watched */
 	uint64_t missed_busy;     /* events that found no virtual CPU */
 	uint64_t missed_samples;  /* of CPU time: the clock is looked at less often than asked */
 	uint64_t faults;          /* programs ended by a bad memory access */

@@ -54,7 +54,7 @@ static void run_enter(struct probe_thread *thread, struct probe_record *record,
 	if (call)
 		memcpy(call->data, &session, sizeof(session));
 	else
-		__atomic_fetch_add(&probe->missed, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&places_opts->board->missed_returns, 1, __ATOMIC_RELAXED);
 }
 
 /* --- semaphores --- */

@@ -162,6 +162,7 @@ static void print_counts(const struct skep_link_counts *counts, bool json)
 		json_begin(&line, stdout);
 		json_uint(&line, "missed_inside", counts->missed_inside);
 		json_uint(&line, "missed_busy", counts->missed_busy);
+		json_uint(&line, "missed_returns", counts->missed_returns);
 		json_uint(&line, "missed_samples", counts->missed_samples);
 		json_uint(&line, "faults", counts->faults);
 		json_end(&line);
@@ -173,6 +174,9 @@ static void print_counts(const struct skep_link_counts *counts, bool json)
 	if (counts->missed_busy)
 		printf("missed: %llu events that found no virtual CPU free\n",
 		       (unsigned long long)counts->missed_busy);
+	if (counts->missed_returns)
+		printf("missed: %llu returns, of calls that were nested too deep\n",
+		       (unsigned long long)counts->missed_returns);
 	if (counts->missed_samples)
 		printf("missed: %llu samples, of CPU time that the kernel told of too late\n",
 		       (unsigned long long)counts->missed_samples);

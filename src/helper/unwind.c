@@ -53,18 +53,10 @@ static const struct unwind_module *module_at(uint64_t ip)
 static struct unwind_row row_at(uint64_t ip)
 {
 	const struct unwind_module *module = module_at(ip);
-	const struct unwind_table *table = module ? module->table : NULL;
-	uint32_t low = 0, high = table ? table->count : 0;
+	const struct unwind_row *row = module && module->table
+				       ? unwind_row_at(module->table, ip - module->bias) : NULL;
 
-	while (low < high) {
-		uint32_t middle = (low + high) / 2;
-
-		if (ip - module->bias < table->row[middle].pc)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return low > 0 ? table->row[low - 1] : (struct unwind_row){ .cfa = UNWIND_UNKNOWN };
+	return row ? *row : (struct unwind_row){ .cfa = UNWIND_UNKNOWN };
 }
 
 static bool load(uint64_t address, uint64_t *word)

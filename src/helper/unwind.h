@@ -46,6 +46,22 @@ struct unwind_table {
 	struct unwind_row row[];
 };
 
+/* What holds at an address as linked. NULL: it lies before all. */
+static inline const struct unwind_row *unwind_row_at(const struct unwind_table *table, uint64_t pc)
+{
+	uint32_t low = 0, high = table->count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (pc < table->row[middle].pc)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low > 0 ? &table->row[low - 1] : (const struct unwind_row *)0;
+}
+
 /* A mapped file: addresses [start, end) are those as linked plus bias. */
 struct unwind_module {
 	uint64_t start, end, bias;

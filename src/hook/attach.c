@@ -579,6 +579,7 @@ void skep_machine_link_counts(struct skep_machine *machine, struct skep_link_cou
 		return;
 	counts->missed_inside = __atomic_load_n(&board->missed_inside, __ATOMIC_RELAXED);
 	counts->missed_busy = __atomic_load_n(&board->missed_busy, __ATOMIC_RELAXED);
+	counts->missed_returns = __atomic_load_n(&board->missed_returns, __ATOMIC_RELAXED);
 	counts->missed_samples = __atomic_load_n(&board->missed_samples, __ATOMIC_RELAXED);
 	counts->faults = __atomic_load_n(&board->faults, __ATOMIC_RELAXED);
 }

@@ -102,6 +102,7 @@ struct board {
 	const struct board_list *call[BOARD_CALLS][CALL_STAGES]; /* one call's lie together */
 	uint64_t missed_inside;  /* events in a thread that was inside a program */
 	uint64_t missed_busy;    /* events that found no virtual CPU for a second */
+	uint64_t missed_returns; /* of calls too deep for them to be watched */
 	uint64_t missed_samples; /* CPU time that was not told of in time, in samples */
 	uint64_t faults;         /* programs ended by a bad memory access */
 };

@@ -34,7 +34,6 @@ struct probe {
 	uint64_t at;                /* file offset of the place */
 	const struct patch *patch;  /* replaced as a whole */
 	const struct board_list *enter, *leave, *session;
-	uint64_t missed;            /* returns that could not be watched */
 };
 
 /* A function that begins an unwind, or an instruction that ends it. */

@@ -65,6 +65,20 @@ static bool reads_stack(const ZydisDecodedInstruction *insn, const struct frame 
 	return true;
 }
 
+/* A value, a word of memory, the flags; or the address behind, by a call that leads there. */
+static bool pushes(const ZydisDecodedInstruction *insn)
+{
+	bool here = insn->mnemonic == ZYDIS_MNEMONIC_CALL && insn->opcode == 0xe8 &&
+		    insn->raw.imm[0].value.s == 0;
+
+	return here || insn->mnemonic == ZYDIS_MNEMONIC_PUSH || insn->mnemonic == ZYDIS_MNEMONIC_PUSHFQ;
+}
+
+static bool pops(const ZydisDecodedInstruction *insn)
+{
+	return insn->mnemonic == ZYDIS_MNEMONIC_POP || insn->mnemonic == ZYDIS_MNEMONIC_POPFQ;
+}
+
 /* Goes over one instruction. False: the stack pointer is not known behind it. */
 static bool follow(const ZydisDecodedInstruction *insn, struct frame *frame)
 {
@@ -72,9 +86,9 @@ static bool follow(const ZydisDecodedInstruction *insn, struct frame *frame)
 
 	if (!is_plain(insn))
 		return true;
-	if (insn->opcode >= 0x50 && insn->opcode <= 0x57) {
+	if (pushes(insn)) {
 		frame->depth += ADDRESS_SIZE;
-	} else if (insn->opcode >= 0x58 && insn->opcode <= 0x5f) {
+	} else if (pops(insn)) {
 		frame->depth -= ADDRESS_SIZE;
 		frame->has_base &= insn->opcode != 0x58 + FRAME || insn->raw.rex.B;
 	} else if (moves_stack(insn, &by)) {
@@ -107,7 +121,7 @@ enum return_use sweep_return_use(const struct sweep *sweep, uint64_t address)
 			continue;
 		if (insn_ends(&insn))
 			break;
-		if (is_plain(&insn) && insn.opcode >= 0x58 && insn.opcode <= 0x5f && frame.depth == 0)
+		if (is_plain(&insn) && pops(&insn) && frame.depth == 0)
 			return RETURN_KEPT;
 		if (is_plain(&insn) && reads_stack(&insn, &frame, &at) && at == 0)
 			return frame.depth == 0 ? RETURN_KEPT : RETURN_READ;

@@ -4,8 +4,11 @@
  */
 #include "hook/scan.h"
 
+#include <stdlib.h>
+
 #include "hook/relocate.h"
 #include "hook/sweep.h"
+#include "hook/unwind.h"
 
 enum {
 	BACK_MAX = 24,          /* bytes before a system call in which its window may begin */
@@ -15,6 +18,8 @@ enum {
 struct scan {
 	struct sweep sweep;
 	VEC(struct scan_site) sites; /* by address */
+	struct unwind_table *frames; /* when somebody asked; NULL: none are described */
+	bool frames_read;
 };
 
 /* Instructions that are to be displaced, decoded. */
@@ -221,8 +226,27 @@ bool scan_is_start(const struct scan *scan, uint64_t address)
 	return range && range->start == address;
 }
 
-enum return_use scan_return_use(const struct scan *scan, uint64_t address)
+/*
+ * Whether what lies on top of the stack there is a return address. Compilers move what is seldom
+ * run out of functions, to places that have names as functions do but are in the middle of one.
+ */
+static bool is_called(struct scan *scan, uint64_t address)
 {
+	const struct unwind_row *row;
+
+	if (!scan->frames_read)
+		scan->frames = unwind_build(scan->sweep.binary);
+	scan->frames_read = true;
+	row = scan->frames ? unwind_row_at(scan->frames, address) : NULL;
+	if (!row || row->cfa == UNWIND_UNKNOWN || row->cfa == UNWIND_PLT)
+		return true; /* nobody says otherwise */
+	return row->cfa == UNWIND_SP && row->cfa_off == (int16_t)sizeof(uint64_t);
+}
+
+enum return_use scan_return_use(struct scan *scan, uint64_t address)
+{
+	if (!is_called(scan, address))
+		return RETURN_NONE;
 	return sweep_return_use(&scan->sweep, address);
 }
 
@@ -431,5 +455,6 @@ void scan_free(struct scan *scan)
 		return;
 	sweep_done(&scan->sweep);
 	vec_done(&scan->sites);
+	free(scan->frames);
 	free(scan);
 }

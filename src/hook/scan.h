@@ -56,8 +56,9 @@ enum return_use {
 	RETURN_UNUSED,
 	RETURN_READ,        /* it looks who called it: another answer may be another result */
 	RETURN_KEPT,        /* it keeps it, to come back by it later */
+	RETURN_NONE,        /* no call leads there: a program's begin, a part that is jumped to */
 };
-enum return_use scan_return_use(const struct scan *scan, uint64_t address);
+enum return_use scan_return_use(struct scan *scan, uint64_t address);
 
 /*
  * The system calls of the file's code, in order of address. There is a patch where a window

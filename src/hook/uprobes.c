@@ -39,6 +39,8 @@ static struct scanned_file *open_target(struct attaching *a, const char **rest)
 static int check_return(const struct attaching *a, const struct scanned_file *scanned,
 			uint64_t address)
 {
+	enum return_use use;
+
 	if (scanned->binary->is_go)
 		return skep_fail(a->diag, SKEP_PROBE_RETURN, &a->where,
 				 "%s is a Go program, whose stacks move: the return of a function "
@@ -47,7 +49,13 @@ static int check_return(const struct attaching *a, const struct scanned_file *sc
 		return skep_fail(a->diag, SKEP_PROBE_RETURN, &a->where,
 				 "0x%llx of %s is not the start of a function",
 				 (unsigned long long)address, scanned->binary->path);
-	if (scan_return_use(scanned->scan, address) == RETURN_KEPT)
+	use = scan_return_use(scanned->scan, address);
+	if (use == RETURN_NONE)
+		return skep_fail(a->diag, SKEP_PROBE_RETURN, &a->where,
+				 "no call leads to 0x%llx of %s, so nothing returns from there: it is a "
+				 "part of a function, or where a program begins",
+				 (unsigned long long)address, scanned->binary->path);
+	if (use == RETURN_KEPT)
 		return skep_fail(a->diag, SKEP_PROBE_RETURN, &a->where,
 				 "the function at 0x%llx of %s keeps its return address and returns by "
 				 "it again, as setjmp and vfork do", (unsigned long long)address,

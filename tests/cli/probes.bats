@@ -186,6 +186,34 @@ every() {
 	[[ "$output" == *'keeps its return address'* ]]
 }
 
+@test "probes: what is no call's does not return, whatever it is called" {
+	objects returns
+	cc -O2 "$BATS_TEST_DIRNAME/objects/parts.c" -o parts
+	for all in './parts:*' ./parts:whole; do
+		skep run -j -o seen --attach "on_return=$all" returns.o -- ./parts >out
+		[ "$(<out)" = '42 1' ]
+	done
+	[ "$(grep '"program":"on_return"' seen | json runs)" = 1 ]
+	run -1 skep run --attach on_return=./parts:part returns.o -- ./parts
+	[[ "$output" == *'H015'*'no call leads to'* ]]
+	run -1 skep run --attach on_return=./parts:_start returns.o -- ./parts
+	[[ "$output" == *'H015'*'where a program begins'* ]]
+}
+
+@test "probes: returns of calls nested too deep are told as missed" {
+	objects returns
+	cc -O2 "$BATS_TEST_DIRNAME/objects/parts.c" -o parts
+	skep run -o seen --attach on_return=./parts:deep returns.o -- ./parts 65000 >out
+	[ "$(<out)" = '42 65000' ]
+	! grep -q missed seen
+	skep run -j -o seen --attach on_return=./parts:deep returns.o -- ./parts 70000 >out
+	[ "$(<out)" = '42 70000' ]
+	missed=$(grep missed_returns seen | json missed_returns)
+	runs=$(grep '"program":"on_return"' seen | json runs)
+	[ "$missed" -gt 0 ]
+	[ $((missed + runs)) = 70000 ]
+}
+
 @test "probes: instructions that the linker relocates; code that is not the file's is told of" {
 	gcc -O1 -o textrel "$BATS_TEST_DIRNAME/objects/textrel.c" -ldl
 	gcc -shared -DLIBRARY -Wl,-z,notext -o textrel.so "$BATS_TEST_DIRNAME/objects/textrel.c" 2>/dev/null

@@ -41,6 +41,12 @@ FUNCTION("scan_pops", "endbr64\npop %rdi\nmov $58,%eax\nsyscall\npush %rdi\nret"
 FUNCTION("scan_asks", "push %rbx\nsub $16,%rsp\ntest %edi,%edi\nje 1f\nmov 24(%rsp),%rax\n1: add $16,%rsp\npop %rbx\nret");
 FUNCTION("scan_asks_by_base", "push %rbp\nmov %rsp,%rbp\nsub $16,%rsp\nmov 8(%rbp),%rax\nleave\nret");
 FUNCTION("scan_has_arguments", "push %rbx\nmov 16(%rsp),%rax\nmov (%rsp),%rdx\nlea 8(%rsp),%rcx\npop %rbx\nret");
+FUNCTION("scan_flags", "pushfq\npop %rax\nret");
+FUNCTION("scan_where", "call 1f\n1: pop %rax\npush (%rax)\npush $7\npop %rcx\npop %rax\nret");
+FUNCTION("scan_pops_word", "popq 8(%rdi)\npush %rsi\nret");
+FUNCTION("scan_part", ".cfi_startproc\n.cfi_def_cfa_offset 32\nmov $3,%eax\nadd $24,%rsp\n.cfi_def_cfa_offset 8\nret\n.cfi_endproc");
+FUNCTION("scan_first", ".cfi_startproc\n.cfi_undefined rip\nmov (%rsp),%rdi\nhlt\n.cfi_endproc");
+FUNCTION("scan_framed", ".cfi_startproc\npush %rbx\n.cfi_def_cfa_offset 16\npop %rbx\n.cfi_def_cfa_offset 8\nret\n.cfi_endproc");
 FUNCTION("scan_trap", "int3\nnop\nnop\nnop\nnop\nret");
 
 static struct binary *binary;
@@ -325,6 +331,9 @@ static void function__that_looks_at_its_return_address_is_known(void **state)
 		{ "scan_goes_on", RETURN_KEPT },
 		{ "scan_asks", RETURN_READ },          { "scan_asks_by_base", RETURN_READ },
 		{ "scan_has_arguments", RETURN_UNUSED }, { "scan_plain", RETURN_UNUSED },
+		{ "scan_flags", RETURN_UNUSED },       { "scan_where", RETURN_UNUSED },
+		{ "scan_pops_word", RETURN_KEPT },     { "scan_framed", RETURN_UNUSED },
+		{ "scan_part", RETURN_NONE },          { "scan_first", RETURN_NONE },
 		{ "scan_call", RETURN_UNUSED },        { "scan_switch", RETURN_UNUSED },
 	};
 
