@@ -9,8 +9,9 @@
  *   the call itself      the call restarted or done (signal_convert)
  *   anything else ours   defer: keep the frame, go on with everything blocked
  *
- * signal_gate.c makes a context in the gate the application's, signal_frame.c builds frames, and
- * signal_calls.c has the system calls by which the application speaks of signals.
+ * signal_install.c has which handlers there are, signal_gate.c makes a context in the gate the
+ * application's, signal_frame.c builds frames, and signal_calls.c has the system calls by which the
+ * application speaks of signals.
  */
 #include "agent/signal.h"
 
@@ -23,101 +24,7 @@
 #include "base/fault.h"
 #include "map/sys.h"
 
-#define SIGNALS_ALL (~0ull & ~SIGNALS_OURS)
-#define SIGNALS_UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
-
-static struct signal_actions process_actions;
-static bool directly;
 static bool leaving; /* threads have been told to */
-
-void signal_lock(struct signal_actions *actions)
-{
-	while (__atomic_exchange_n(&actions->lock, 1, __ATOMIC_ACQUIRE))
-		sys_yield();
-}
-
-void signal_unlock(struct signal_actions *actions)
-{
-	__atomic_store_n(&actions->lock, 0, __ATOMIC_RELEASE);
-}
-
-void signal_actions_copy(struct signal_actions *to, struct signal_actions *from)
-{
-	signal_lock(from);
-	for (int sig = 1; sig <= SIGNAL_LAST; sig++)
-		to->app[sig] = from->app[sig];
-	signal_unlock(from);
-	to->lock = 0;
-}
-
-static bool is_handler(const struct kernel_sigaction *action)
-{
-	return action->handler > 1; /* neither SIG_DFL nor SIG_IGN */
-}
-
-/* Mostly for the application, so no filter of its is asked: it would be anyway. */
-static int64_t kernel_action(int sig, const struct kernel_sigaction *set,
-			     struct kernel_sigaction *old)
-{
-	return sys_make(SYS_rt_sigaction, (uint64_t)sig, (uintptr_t)set, (uintptr_t)old, 8, 0, 0);
-}
-
-static int64_t kernel_mask(int how, uint64_t set, uint64_t *old)
-{
-	return sys_make(SYS_rt_sigprocmask, (uint64_t)how, (uintptr_t)&set, (uintptr_t)old, 8, 0, 0);
-}
-
-/* Nothing but an end comes of it where nobody handles it. */
-static bool is_fatal(int sig)
-{
-	const uint64_t others = SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGSTOP) |
-				SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU) |
-				SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH);
-
-	return !(others & SIGNAL_BIT(sig));
-}
-
-/* Then it has a handler of ours where the application has none. */
-static bool is_told(int sig, const struct kernel_sigaction *app)
-{
-	return app->handler == (uint64_t)(uintptr_t)SIG_DFL && is_fatal(sig) &&
-	       gate_ops->wants_end && gate_ops->wants_end();
-}
-
-int64_t signal_install(int sig, const struct kernel_sigaction *app)
-{
-	const uint64_t kept = SA_RESTART | SA_NOCLDSTOP | SA_NOCLDWAIT;
-	struct kernel_sigaction ours = {
-		.handler = (uint64_t)(uintptr_t)gate_signal,
-		.flags = SA_SIGINFO | SA_ONSTACK | KERNEL_SA_RESTORER | (app->flags & kept),
-		.restorer = (uint64_t)(uintptr_t)gate_restorer,
-		.mask = (sig == SIGSYS || sig == SIGTRAP) && directly ? 0 : SIGNALS_ALL,
-	};
-
-	if (sig == SIGNAL_AGENT) /* a call that its handler lets wait on is not to meet another */
-		ours.mask |= SIGNAL_BIT(sig);
-	else if (SIGNALS_OURS & SIGNAL_BIT(sig))
-		ours.flags |= SA_NODEFER;
-	else if (!is_handler(app) && !is_told(sig, app))
-		return kernel_action(sig, app, NULL);
-	if (sig == SIGNAL_AGENT) /* calls are not to know of ours; see end_restarted() */
-		ours.flags |= SA_RESTART;
-	return kernel_action(sig, &ours, NULL);
-}
-
-/*
- * A filter may forbid rt_sigreturn. Dispatched calls and traps for calls then go to the gate without the
- * kernel, so that it must not have blocked anything on the way in. (An application that
- * forbids it has no handlers that return.)
- */
-void signal_go_directly(bool so)
-{
-	if (so == directly)
-		return;
-	directly = so;
-	signal_install(SIGSYS, &process_actions.app[SIGSYS]);
-	signal_install(SIGTRAP, &process_actions.app[SIGTRAP]);
-}
 
 /* --- the end of a process by a signal --- */
 
@@ -140,10 +47,10 @@ static void die(const struct target_thread *thread, int sig, const siginfo_t *in
 {
 	static const struct kernel_sigaction by_default;
 
-	kernel_action(sig, &by_default, NULL);
+	signal_kernel_action(sig, &by_default, NULL);
 	if (repeats)
 		return;
-	kernel_mask(SIG_BLOCK, SIGNAL_BIT(sig), NULL);
+	signal_kernel_mask(SIG_BLOCK, SIGNAL_BIT(sig), NULL);
 	send_again(thread, sig, info);
 }
 
@@ -162,12 +69,12 @@ static bool is_repeated(int sig, const siginfo_t *info)
 /* The action now, which SA_RESETHAND takes away by that. */
 static struct kernel_sigaction take_action(const struct target_thread *thread, int sig)
 {
-	struct signal_actions *actions = thread ? thread->actions : &process_actions;
+	struct signal_actions *actions = thread ? thread->actions : &signal_of_process;
 	struct kernel_sigaction action;
 
 	signal_lock(actions);
 	action = actions->app[sig];
-	if (is_handler(&action) && (action.flags & SA_RESETHAND)) {
+	if (signal_is_handler(&action) && (action.flags & SA_RESETHAND)) {
 		actions->app[sig].handler = 0;
 		signal_install(sig, &actions->app[sig]);
 	}
@@ -230,7 +137,7 @@ static void send_blocked(struct target_thread *thread)
 	for (int i = 0; i < KEPT_SIGNALS; i++) {
 		if (!(thread->kept & thread->blocked & SIGNAL_BIT(kept_signals[i])))
 			continue;
-		kernel_mask(SIG_BLOCK, SIGNAL_BIT(kept_signals[i]), NULL);
+		signal_kernel_mask(SIG_BLOCK, SIGNAL_BIT(kept_signals[i]), NULL);
 		send_again(thread, kept_signals[i], &thread->kept_info[i]);
 	}
 }
@@ -281,11 +188,11 @@ static void end_by(struct target_thread *thread, int sig, const siginfo_t *info,
 
 	if (!forced && action->handler != (uint64_t)(uintptr_t)SIG_DFL)
 		return;
-	if (!ours && !is_told(sig, action)) {
+	if (!ours && !signal_is_told(sig, action)) {
 		send_again(thread, sig, info); /* it was changed just now */
 		return;
 	}
-	if (gate_ops->ending && is_fatal(sig)) {
+	if (gate_ops->ending && signal_is_fatal(sig)) {
 		if (context->ip == thread->regs.ip)
 			regs.orig_ax = thread->regs.orig_ax;
 		signal_registers(context, &regs);
@@ -322,7 +229,7 @@ static void deliver(struct target_thread *thread, int sig, siginfo_t *info,
 		return;
 	}
 	action = take_action(thread, sig);
-	if (!is_handler(&action) || (forced && (thread->blocked & SIGNAL_BIT(sig)))) {
+	if (!signal_is_handler(&action) || (forced && (thread->blocked & SIGNAL_BIT(sig)))) {
 		end_by(thread, sig, info, context, &action);
 		return;
 	}
@@ -365,7 +272,7 @@ static void follow_kept(struct target_thread *thread)
 	int sig;
 
 	while ((sig = take_kept(thread, &info)) != 0) {
-		kernel_mask(SIG_BLOCK, SIGNAL_BIT(sig), NULL);
+		signal_kernel_mask(SIG_BLOCK, SIGNAL_BIT(sig), NULL);
 		send_again(thread, sig, &info);
 	}
 }
@@ -472,7 +379,7 @@ static void end_restarted(const struct target_thread *thread, struct signal_cont
 	bool locks = context->ax == SYS_futex && operation != FUTEX_WAIT &&
 		     operation != FUTEX_WAIT_BITSET;
 
-	if (!is_handler(action) || (action->flags & SA_RESTART) ||
+	if (!signal_is_handler(action) || (action->flags & SA_RESTART) ||
 	    (thread->blocked & SIGNAL_BIT(SIGNAL_AGENT)) || context->cx != context->ip + 2 ||
 	    locks || !is_call(context->ip))
 		return;
@@ -539,7 +446,7 @@ static void deliver_natively(int sig, siginfo_t *info, struct signal_context *co
 	action = take_action(NULL, sig);
 	if (action.handler == (uint64_t)(uintptr_t)SIG_DFL)
 		die(NULL, sig, info, is_repeated(sig, info));
-	if (!is_handler(&action))
+	if (!signal_is_handler(&action))
 		return;
 	signal_enter_natively(sig, &action, context);
 }
@@ -577,131 +484,7 @@ enum signal_way signal_arrived(int sig, siginfo_t *info, struct signal_context *
 	sample_take_due_at(thread, context);
 	if ((sig == SIGSYS && dispatch_arrived(thread, info, context)) ||
 	    (sig == SIGTRAP && trap_arrived(info, context)))
-		return directly ? SIGNAL_LOAD : SIGNAL_RETURN;
+		return signal_is_direct ? SIGNAL_LOAD : SIGNAL_RETURN;
 	arrived(thread, sig, info, context);
 	return SIGNAL_RETURN;
-}
-
-/* --- a process, a thread, a child, an exec --- */
-
-void signal_start(void)
-{
-	for (int sig = 1; sig <= SIGNAL_LAST; sig++) {
-		struct kernel_sigaction *action = &process_actions.app[sig];
-
-		if ((SIGNALS_UNBLOCKABLE & SIGNAL_BIT(sig)) || kernel_action(sig, NULL, action) < 0)
-			continue;
-		if (is_handler(action) || (SIGNALS_OURS & SIGNAL_BIT(sig)) || is_told(sig, action))
-			signal_install(sig, action);
-	}
-}
-
-/* Ours is there for what nobody handles too. */
-static bool is_ours(int sig)
-{
-	struct kernel_sigaction now;
-
-	return kernel_action(sig, NULL, &now) == 0 &&
-	       now.handler == (uint64_t)(uintptr_t)gate_signal;
-}
-
-/* Only where ours is: who sets what is there already loses what waits, if that is ignored, and
- * that may be what the supervisor waits for (hook/trace.c). */
-void signal_stop(void)
-{
-	for (int sig = 1; sig <= SIGNAL_LAST; sig++)
-		if (is_handler(&process_actions.app[sig]) || (SIGNALS_OURS & SIGNAL_BIT(sig)) ||
-		    (is_fatal(sig) && is_ours(sig)))
-			kernel_action(sig, &process_actions.app[sig], NULL);
-}
-
-void signal_stack_ours(const struct target_thread *thread, struct signal_stack *ours)
-{
-	*ours = (struct signal_stack){
-		.sp = (uint64_t)(uintptr_t)thread->stack - thread->stack_size,
-		.size = thread->stack_size,
-	};
-}
-
-/* Whether the calling thread has left by this record, whose stack the kernel still has for it. */
-static bool is_left_on(const struct target_thread *thread, const struct signal_stack *ours)
-{
-	struct signal_stack now = { 0 };
-
-	return thread->left != 0 && sys_call2(SYS_sigaltstack, NULL, &now) == 0 && now.sp == ours->sp;
-}
-
-void signal_thread_left(struct target_thread *thread)
-{
-	struct signal_stack ours;
-
-	signal_stack_ours(thread, &ours);
-	if (is_left_on(thread, &ours) && sys_call2(SYS_sigaltstack, &thread->altstack, NULL) < 0)
-		return;
-	thread->left = 0;
-}
-
-int signal_thread_start(struct target_thread *thread)
-{
-	struct signal_stack ours;
-	uint64_t old = 0;
-
-	signal_stack_ours(thread, &ours);
-	thread->actions = &process_actions;
-	if (!is_left_on(thread, &ours) && sys_call2(SYS_sigaltstack, &ours, &thread->altstack) < 0)
-		return -EBUSY;
-	thread->left = 0;
-	kernel_mask(SIG_UNBLOCK, SIGNALS_OURS, &old);
-	thread->blocked = old & SIGNALS_OURS;
-	return 0;
-}
-
-void signal_thread_stop(struct target_thread *thread)
-{
-	sys_call2(SYS_sigaltstack, &thread->altstack, NULL);
-	kernel_mask(SIG_BLOCK, thread->blocked, NULL);
-}
-
-void signal_child(struct target_thread *thread)
-{
-	struct signal_stack ours;
-
-	if (thread->clone_kind == GATE_CHILD_FORK || thread->clone_kind == GATE_CHILD_VFORK)
-		return; /* it has its parent's, at the same address */
-	signal_stack_ours(thread, &ours);
-	sys_call2(SYS_sigaltstack, &ours, NULL);
-}
-
-/* Masks and ignored signals outlive an exec. */
-static uint64_t ignored_of_ours(const struct target_thread *thread)
-{
-	uint64_t ignored = 0;
-
-	for (int sig = 1; sig <= SIGNAL_LAST; sig++)
-		if ((SIGNALS_OURS & SIGNAL_BIT(sig)) &&
-		    thread->actions->app[sig].handler == (uint64_t)(uintptr_t)SIG_IGN)
-			ignored |= SIGNAL_BIT(sig);
-	return ignored;
-}
-
-void signal_exec(struct target_thread *thread)
-{
-	uint64_t ignored = ignored_of_ours(thread);
-
-	thread->exec_mask = thread->blocked || ignored;
-	if (thread->blocked)
-		kernel_mask(SIG_BLOCK, thread->blocked, NULL);
-	for (int sig = 1; sig <= SIGNAL_LAST; sig++)
-		if (ignored & SIGNAL_BIT(sig))
-			kernel_action(sig, &thread->actions->app[sig], NULL);
-}
-
-void signal_exec_failed(struct target_thread *thread)
-{
-	thread->exec_mask = false;
-	for (int sig = 1; sig <= SIGNAL_LAST; sig++)
-		if (ignored_of_ours(thread) & SIGNAL_BIT(sig))
-			signal_install(sig, &thread->actions->app[sig]);
-	if (thread->blocked)
-		kernel_mask(SIG_UNBLOCK, thread->blocked, NULL);
 }

@@ -112,7 +112,25 @@ void signal_lock(struct signal_actions *actions);
 void signal_unlock(struct signal_actions *actions);
 void signal_actions_copy(struct signal_actions *to, struct signal_actions *from);
 
-/* --- between signal.c, signal_gate.c, signal_frame.c and signal_calls.c --- */
+/* --- between signal.c, signal_install.c, signal_gate.c, signal_frame.c and signal_calls.c --- */
+
+#define SIGNALS_ALL (~0ull & ~SIGNALS_OURS)
+#define SIGNALS_UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
+
+/* What the application has installed, of which threads' actions may be copies. */
+extern struct signal_actions signal_of_process;
+/* As of signal_go_directly(). */
+extern bool signal_is_direct;
+/* Neither SIG_DFL nor SIG_IGN. */
+bool signal_is_handler(const struct kernel_sigaction *action);
+/* Nothing but an end comes of it where nobody handles it. */
+bool signal_is_fatal(int sig);
+/* Whether it has a handler of ours where the application has none. */
+bool signal_is_told(int sig, const struct kernel_sigaction *app);
+/* The system calls. */
+int64_t signal_kernel_action(int sig, const struct kernel_sigaction *set,
+			     struct kernel_sigaction *old);
+int64_t signal_kernel_mask(int how, uint64_t set, uint64_t *old);
 
 /* All of a context's registers; which call they are of stays. */
 void signal_registers(const struct signal_context *context, struct target_regs *regs);
@@ -140,6 +158,7 @@ void signal_restart(struct target_thread *thread, struct signal_context *context
 /* The thread was in the gate and in no slot: gives it its record. Or a handler returns. */
 bool signal_found_again(struct target_thread *thread, struct signal_context *context);
 
+/* Has the kernel have what the application installs, or ours in its place. */
 int64_t signal_install(int sig, const struct kernel_sigaction *app);
 bool signal_on_stack(const struct signal_stack *stack, uint64_t sp);
 void signal_stack_ours(const struct target_thread *thread, struct signal_stack *ours);

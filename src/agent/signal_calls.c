@@ -15,7 +15,6 @@
 #include "base/fault.h"
 #include "map/sys.h"
 
-#define SIGNALS_UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
 
 /* The flags that Linux knows; others are cleared. */
 #define ACTION_FLAGS                                                                            \
