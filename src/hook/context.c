@@ -8,7 +8,9 @@
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 
 #include "base/base.h"
 #include "base/fault.h"
@@ -287,12 +289,41 @@ static const struct {
 	{ SYS_close, -EINTR },
 };
 
+/* What a socket's own limit of time keeps from beginning again, and by which option it is set. */
+static const struct {
+	uint16_t nr, option;
+} limited[] = {
+	{ SYS_read, SO_RCVTIMEO },     { SYS_readv, SO_RCVTIMEO },  { SYS_recvfrom, SO_RCVTIMEO },
+	{ SYS_recvmsg, SO_RCVTIMEO },  { SYS_recvmmsg, SO_RCVTIMEO }, { SYS_accept, SO_RCVTIMEO },
+	{ SYS_accept4, SO_RCVTIMEO },  { SYS_write, SO_SNDTIMEO },  { SYS_writev, SO_SNDTIMEO },
+	{ SYS_sendto, SO_SNDTIMEO },   { SYS_sendmsg, SO_SNDTIMEO }, { SYS_sendmmsg, SO_SNDTIMEO },
+	{ SYS_connect, SO_SNDTIMEO },
+};
+
+static bool is_limited(const struct target_regs *regs)
+{
+	struct timeval limit = { 0 };
+	uint32_t size = sizeof(limit);
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(limited) && limited[i].nr != regs->orig_ax)
+		i++;
+	return i < ARRAY_SIZE(limited) &&
+	       sys_call(SYS_getsockopt, (uint32_t)regs->di, SOL_SOCKET, limited[i].option,
+			(uintptr_t)&limit, (uintptr_t)&size, 0) == 0 &&
+	       (limit.tv_sec != 0 || limit.tv_usec != 0);
+}
+
 int64_t context_interrupted(const struct target_regs *regs)
 {
-	enum { FUTEX_WAIT = 0, FUTEX_COMMANDS = 127 };
+	enum { FUTEX_WAIT = 0, FUTEX_WAIT_BITSET = 9, FUTEX_COMMANDS = 127 };
+	uint64_t futex = regs->si & FUTEX_COMMANDS;
 
-	if (regs->orig_ax == SYS_futex && (regs->si & FUTEX_COMMANDS) == FUTEX_WAIT && regs->r10)
+	if (regs->orig_ax == SYS_futex && (futex == FUTEX_WAIT || futex == FUTEX_WAIT_BITSET) &&
+	    regs->r10)
 		return REST_OF_TIME;
+	if (is_limited(regs))
+		return -EINTR;
 	if (regs->orig_ax == SYS_clock_nanosleep && (regs->si & TIMER_ABSOLUTE))
 		return NOT_AFTER_HANDLER;
 	for (size_t i = 0; i < ARRAY_SIZE(interrupted); i++)

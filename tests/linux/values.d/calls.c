@@ -470,6 +470,162 @@ static void asleep(pid_t tid)
 	_exit(0);
 }
 
+/* --- calls that wait, and meet a signal --- */
+
+static volatile int *handled;   /* shared with the watchers */
+
+static void on_interrupt(int sig)
+{
+	(void)sig;
+	++*handled;
+}
+
+static int is_in(pid_t pid, long call)
+{
+	char path[64], text[32] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
+	fd = open(path, O_RDONLY);
+	must(fd >= 0 && read(fd, text, sizeof(text) - 1) >= 0, path);
+	close(fd);
+	return text[0] != 'r' && strtol(text, NULL, 10) == call;
+}
+
+/* Sends a signal to who has come here when it sleeps in that call. then: so that the call, begun
+ * again, ends. */
+static pid_t disturb(long call, void (*then)(void))
+{
+	pid_t me = getpid(), watcher = fork();
+	int before = *handled;
+
+	if (watcher)
+		return watcher;
+	say("watcher");
+	while (!is_in(me, call))
+		;
+	kill(me, SIGUSR2);
+	while (then && (*handled == before || !is_in(me, call)))
+		;
+	if (then)
+		then();
+	_exit(0);
+}
+
+static int waited[2], listener, limited;
+static pid_t waited_for;
+
+static void send_byte(void)
+{
+	must(write(waited[1], "", 1) == 1, "write");
+}
+
+static void join_it(void)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "waited for" };
+
+	must(connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&name, sizeof(name)) == 0, "join");
+}
+
+static void end_it(void)
+{
+	kill(waited_for, SIGKILL);
+}
+
+/* Long enough for nobody to see the end of it. */
+static const struct timespec long_time = { 1000, 0 };
+
+static void wait_always_ended(int word)
+{
+	struct timespec rest = long_time;
+	struct pollfd poll_it = { waited[0], POLLIN, 0 };
+	struct epoll_event event = { .events = EPOLLIN };
+	struct timespec at = { 1 << 30, 0 };
+	struct timeval time = { 1000, 0 };
+	int epoll = epoll_create1(0);
+	char byte;
+	pid_t watcher;
+	fd_set set;
+
+#define DISTURBED(call, what)                         \
+	watcher = disturb(SYS_##call, NULL);          \
+	must(what < 0 && errno == EINTR, #call);      \
+	await(watcher)
+	FD_ZERO(&set);
+	FD_SET(waited[0], &set);
+	epoll_ctl(epoll, EPOLL_CTL_ADD, waited[0], &event);
+	DISTURBED(nanosleep, syscall(SYS_nanosleep, &rest, &rest));
+	DISTURBED(clock_nanosleep, syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &rest, &rest));
+	DISTURBED(clock_nanosleep, syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL));
+	DISTURBED(poll, syscall(SYS_poll, &poll_it, 1, -1));
+	DISTURBED(select, syscall(SYS_select, waited[0] + 1, &set, NULL, NULL, &time));
+	DISTURBED(epoll_wait, syscall(SYS_epoll_wait, epoll, &event, 1, 1000000));
+	DISTURBED(futex, syscall(SYS_futex, &word, 0, word, &long_time));
+	DISTURBED(futex, syscall(SYS_futex, &word, 9, word, &at, NULL, ~0));
+	DISTURBED(recvfrom, syscall(SYS_recvfrom, limited, &byte, 1, 0, NULL, NULL));
+	DISTURBED(read, syscall(SYS_read, limited, &byte, 1));
+	DISTURBED(pause, syscall(SYS_pause));
+	close(epoll);
+}
+
+static void wait_again(void)
+{
+	char byte;
+	pid_t watcher = disturb(SYS_read, send_byte);
+
+	must(read(waited[0], &byte, 1) == 1, "read");
+	await(watcher);
+	watcher = disturb(SYS_accept, join_it);
+	must(accept(listener, NULL, NULL) >= 0, "accept");
+	await(watcher);
+	waited_for = fork();
+	if (waited_for == 0) {
+		say("watcher");
+		for (;;)
+			pause();
+	}
+	watcher = disturb(SYS_wait4, end_it);
+	must(waitpid(waited_for, NULL, 0) == waited_for, "wait4");
+	await(watcher);
+}
+
+static void wait_once(void)
+{
+	char byte;
+	pid_t watcher;
+
+	DISTURBED(read, read(waited[0], &byte, 1));
+	DISTURBED(accept, accept(listener, NULL, NULL));
+}
+
+static void interruptions(void)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "waited for" };
+	struct sigaction action = { .sa_handler = on_interrupt };
+	struct timeval limit = { 1000, 0 };
+	int pair[2];
+
+	handled = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	must(handled != MAP_FAILED && pipe(waited) == 0, "pipe");
+	must(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "socketpair");
+	limited = pair[0];
+	setsockopt(limited, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	must(bind(listener, (struct sockaddr *)&name, sizeof(name)) == 0, "bind");
+	must(listen(listener, 3) == 0, "listen");
+	sigaction(SIGUSR2, &action, NULL);
+	wait_always_ended(0);
+	wait_once();
+	action.sa_flags = SA_RESTART;
+	sigaction(SIGUSR2, &action, NULL);
+	wait_always_ended(0);
+	wait_again();
+	close(pair[0]);
+	close(pair[1]);
+	close(listener);
+	unlink(name.sun_path);
+}
+
 static volatile pid_t sleeper;
 
 static void *sleeps(void *name)
@@ -632,5 +788,6 @@ int main(int argc, char **argv)
 	threads();
 	children(argv);
 	signals();
+	interruptions();
 	return 4;
 }

@@ -8,7 +8,9 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <skep/link.h>
 
@@ -381,24 +383,37 @@ static void board__an_interrupted_call_is_left_with_what_the_kernel_makes_eintr_
 		uint32_t nr;
 		uint64_t si, r10;
 		int64_t seen;
+		int fd;
 	} calls[] = {
-		{ SYS_read, 0, 0, -512 },          { SYS_pause, 0, 0, -514 },
-		{ SYS_poll, 0, 0, -516 },          { SYS_epoll_wait, 0, 0, -EINTR },
-		{ SYS_futex, 128, 0, -512 },       { SYS_futex, 128, 1, -516 },
-		{ SYS_clock_nanosleep, 0, 0, -516 }, { SYS_clock_nanosleep, 1, 0, -514 },
+		{ SYS_read, 0, 0, -512, 0 }, { SYS_pause, 0, 0, -514, 0 },
+		{ SYS_poll, 0, 0, -516, 0 }, { SYS_epoll_wait, 0, 0, -EINTR, 0 },
+		{ SYS_futex, 128, 0, -512, 0 }, { SYS_futex, 128, 1, -516, 0 },
+		{ SYS_futex, 137, 0, -512, 0 }, { SYS_futex, 137, 1, -516, 0 },
+		{ SYS_read, 0, 0, -EINTR, 1 }, { SYS_accept4, 0, 0, -EINTR, 1 },
+		{ SYS_write, 0, 0, -512, 1 }, { SYS_connect, 0, 0, -EINTR, 2 },
+		{ SYS_sendmsg, 0, 0, -EINTR, 2 }, { SYS_recvfrom, 0, 0, -512, 2 },
+		{ SYS_clock_nanosleep, 0, 0, -516, 0 }, { SYS_clock_nanosleep, 1, 0, -514, 0 },
 	};
+	const struct timeval limit = { .tv_usec = 1 };
 	struct bench b = bench_new(SKEP_ENGINE_AUTO, FIXTURE("attach"), names);
+	int fds[] = { -1, -1, -1 }; /* by the calls' fd: none, and sockets that limit one way */
 
 	(void)state;
 	attach(&b, "raw_exit");
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, &fds[1]), 0);
+	assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
+	assert_int_equal(setsockopt(fds[2], SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
 		struct target_regs regs = { .orig_ax = calls[i].nr, .si = calls[i].si,
-					    .r10 = calls[i].r10 };
+					    .r10 = calls[i].r10,
+					    .di = (uint64_t)fds[calls[i].fd] };
 
 		hook_sys_exit(b.board, &b.facts, &regs, -EINTR);
 		assert_values(row(&b, 3), i + 1, (uint64_t)calls[i].seen, calls[i].nr);
 		assert_int_equal(regs.ax, (uint64_t)-EINTR);
 	}
+	close(fds[1]);
+	close(fds[2]);
 	bench_free(&b);
 }
 
