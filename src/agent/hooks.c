@@ -22,6 +22,7 @@
 #include "agent/places.h"
 #include "agent/probes.h"
 #include "agent/space.h"
+#include "helper/task_proc.h"
 #include "helper/vm.h"
 #include "hook/agent.h"
 #include "hook/board.h"

@@ -236,10 +236,13 @@ bool task_kin_of(uint32_t pid, struct task_kin *kin);
 /* A process's parent and those above it; how many. */
 uint32_t task_kin_read(uint32_t pid, struct task_kin *kin, uint32_t count);
 
+/* The parent of a thread's process and those above it, or the process itself. */
+enum { TASK_KIN_FOREBEARS = 0, TASK_KIN_SELF = -1 };
+
 /* Who is asked by threads that are abroad. */
 struct task_outside {
-	/* The forebears of the thread's process (of: 0), the process itself (-1), or the one that
-	 * has this id where the thread is. How many there are. */
+	/* Of TASK_KIN_*, or of the process or thread that has this id where the thread is. How many
+	 * there are. */
 	uint32_t (*kin)(struct task_facts *facts, int64_t of, struct task_kin *kin, uint32_t count);
 	/* Whether there is no such thread at home. */
 	bool (*gone)(struct task_facts *facts, uint32_t tid);
@@ -248,8 +251,6 @@ struct task_outside {
 extern const struct task_outside *task_outside; /* NULL: nobody */
 /* The user namespace at home, whose ids programs see; 0: not known, or that of this process. */
 extern uint64_t task_home_users;
-/* The number of a file, as of a namespace; 0: it is not there. */
-uint32_t task_inode(const char *path);
 
 /* In the arena; NULL when that is full. */
 struct task_table *task_table_new(struct memory *memory, unsigned vcpus);
@@ -275,21 +276,6 @@ void task_parts_done(void);
 /* Points what the current task has besides numbers to where a look makes it. */
 void task_parts_use(struct own_task *task, const struct task_facts *facts, struct vcpu *cpu,
 		    unsigned vcpus, uint64_t machine);
-enum { TASK_PATH = 48 };
-/* A file of /proc that tells of a thread; 0: of the calling one. */
-void task_path(char path[TASK_PATH], uint32_t tid, const char *name);
-/* A number in a file of /proc; none if it cannot be read. */
-int64_t task_number(const char *path, int64_t none);
-/* The beginning of a file of /proc as text; how long that is. */
-size_t task_text(const char *path, char *text, size_t size);
-/* Of the lines of a status file: real, effective, saved and file system ids, and capabilities. */
-void task_read_cred(const char *status, struct own_cred *cred);
-/* "\nThreads:\t5": the n-th number of a line; none if there is no such line. */
-uint32_t task_line(const char *text, const char *line, unsigned n, uint32_t none);
-/* What a thread does, by the text of /proc/PID/stat: 'R', 'S', 'Z' ... */
-char task_state(const char *stat);
-/* Reads fields of such a file, counted from 1, those behind the name. False: none. */
-bool task_stat(const char *path, const uint8_t *fields, uint64_t *values, unsigned count);
 
 /* Of the calling thread; facts may be NULL. */
 uint32_t task_tid(const struct task_facts *facts);

@@ -22,12 +22,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
-#include <sys/sysmacros.h>
 
 #include "base/fault.h"
 #include "helper/cgroup.h"
 #include "helper/socket.h"
+#include "helper/task_file.h"
+#include "helper/task_proc.h"
 #include "map/sys.h"
 #include "map/vcpu.h"
 
@@ -40,7 +40,6 @@ enum {
 	PAGE_MM = 0, PAGE_NAMESPACES, PAGE_FILES, PAGE_EXE, PAGE_CWD, PAGE_ROOT,
 	PAGE_CRED, PAGE_SIGNAL, PAGE_PID, PAGE_CGROUP, PAGE_POINTERS,
 	POINTERS = PAGE / sizeof(void *), /* of a page */
-	NAMES = 24,              /* of a path, counted from its end */
 	KEPT = 64,
 	STATUS_TEXT = 2048,
 };
@@ -60,15 +59,7 @@ struct parts {
 	const struct own_cred *cred; /* without capabilities */
 };
 
-/* A file's page. The path's text is cut into names where it lies. */
-struct file_page {
-	struct own_file file;
-	struct own_inode inode;
-	struct own_super super;
-	struct own_dentry names[NAMES];
-	char text[PAGE - 1600];
-};
-_Static_assert(sizeof(struct file_page) <= PAGE, "one page for each file");
+_Static_assert(sizeof(struct task_file) <= PAGE, "one page for each file");
 _Static_assert(sizeof(struct socket_parts) <= PAGE, "one page for each socket");
 
 enum { NAMESPACE_PID = 3, NAMESPACE_NET = 4, NAMESPACES = 7 };
@@ -118,86 +109,6 @@ static void *page_at(const struct parts *parts, uint32_t page)
 	return base + ((size_t)(parts - all) * pages() + page) * PAGE;
 }
 
-/* --- reading /proc --- */
-
-static size_t put_number(char *to, uint32_t number)
-{
-	char digits[10];
-	size_t count = 0, len = 0;
-
-	do
-		digits[count++] = (char)('0' + number % 10);
-	while (number /= 10);
-	while (count)
-		to[len++] = digits[--count];
-	to[len] = '\0';
-	return len;
-}
-
-size_t task_text(const char *path, char *text, size_t size)
-{
-	int64_t fd = sys_call3(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC), got = 0;
-
-	if (fd >= 0) {
-		got = sys_call3(SYS_read, fd, text, size - 1);
-		sys_call1(SYS_close, fd);
-	}
-	got = got > 0 ? got : 0;
-	text[got] = '\0';
-	return (size_t)got;
-}
-
-int64_t task_number(const char *path, int64_t none)
-{
-	char text[24];
-	size_t size = task_text(path, text, sizeof(text)), at = text[0] == '-';
-	int64_t value = 0;
-
-	for (; text[at] >= '0' && text[at] <= '9'; at++)
-		value = value * 10 + (text[at] - '0');
-	return size == 0 ? none : text[0] == '-' ? -value : value;
-}
-
-/* A name may hold anything, also the bracket that ends it. */
-static const char *behind_name(const char *text)
-{
-	const char *at = text;
-
-	for (; *text; text++)
-		if (*text == ')')
-			at = text + 1;
-	return at;
-}
-
-char task_state(const char *stat)
-{
-	const char *at = behind_name(stat);
-
-	return *at == ' ' ? at[1] : '\0';
-}
-
-bool task_stat(const char *path, const uint8_t *fields, uint64_t *values, unsigned count)
-{
-	char text[1024];
-	const char *at;
-	unsigned field = 2, found = 0;
-
-	if (task_text(path, text, sizeof(text)) == 0)
-		return false;
-	at = behind_name(text);
-	while (*at && found < count) {
-		uint64_t value = 0;
-
-		bool negative = at[1] == '-';
-
-		for (at++, field++; *at && *at != ' '; at++)
-			value = *at >= '0' && *at <= '9' ? value * 10 + (uint64_t)(*at - '0') : value;
-		if (fields[found] == field)
-			values[found++] = negative ? 0 - value : value;
-	}
-	return found == count;
-}
-
 /* --- pages --- */
 
 static void fill_mm(struct parts *parts, struct own_mm *mm)
@@ -214,15 +125,6 @@ static void fill_mm(struct parts *parts, struct own_mm *mm)
 		.brk = (uint64_t)sys_call1(SYS_brk, 0), .task_size = TASK_SIZE,
 		.exe_file = page_at(parts, PAGE_EXE),
 	};
-}
-
-uint32_t task_inode(const char *path)
-{
-	struct stat st;
-
-	if (sys_call4(SYS_newfstatat, AT_FDCWD, path, &st, 0) < 0)
-		return 0;
-	return (uint32_t)st.st_ino;
 }
 
 static void fill_namespaces(struct names_page *page)
@@ -326,8 +228,8 @@ static void fill_files(struct parts *parts, struct files_page *page)
 	page->table = (struct own_fdtable){ .fd = page_at(parts, PAGE_POINTERS),
 					    .max_fds = room < shown ? room : shown };
 	page->files.fdt = &page->table;
-	page->fs.pwd.dentry = &((struct file_page *)page_at(parts, PAGE_CWD))->names[NAMES - 1];
-	page->fs.root.dentry = &((struct file_page *)page_at(parts, PAGE_ROOT))->names[NAMES - 1];
+	page->fs.pwd.dentry = &((struct task_file *)page_at(parts, PAGE_CWD))->names[TASK_FILE_NAMES - 1];
+	page->fs.root.dentry = &((struct task_file *)page_at(parts, PAGE_ROOT))->names[TASK_FILE_NAMES - 1];
 	umask = strstr(status, "\nUmask:\t");
 	for (umask = umask ? umask + 8 : ""; *umask >= '0' && *umask <= '7'; umask++)
 		page->fs.umask = page->fs.umask << 3 | (*umask - '0');
@@ -397,113 +299,15 @@ static void fill_pointers(struct parts *parts, struct own_file **pointers, uint3
 			pointers[i] = page_at(parts, page_file(first + i));
 }
 
-/* "pipe:[7]", "anon_inode:[eventfd]": what Linux has for a name of those. */
-static char *name_without_path(char *text)
-{
-	char *colon = strchr(text, ':');
-
-	if (strncmp(text, "anon_inode:", 11) == 0)
-		return colon + 1;
-	return colon ? colon + strlen(colon) : text;
-}
-
-static void set_name(struct own_dentry *dentry, char *name, struct own_dentry *parent)
-{
-	dentry->d_name.name = (const unsigned char *)name;
-	dentry->d_name.len = (uint32_t)strlen(name);
-	dentry->d_parent = parent;
-}
-
-static char *last_slash(char *text)
-{
-	char *at = text + strlen(text);
-
-	while (at > text && *at != '/')
-		at--;
-	return at;
-}
-
-/*
- * Cuts the text at its slashes, from the end: the last name is the last in the array. A file that
- * never had a name in a directory is told as "/memfd:name (deleted)".
- */
-static void cut_path(struct file_page *page, bool deleted)
-{
-	bool nowhere = deleted && strncmp(page->text, "/memfd:", 7) == 0;
-	static char root[] = "/";
-	struct own_dentry *at = &page->names[NAMES - 1];
-	char *slash;
-
-	if (page->text[0] != '/' || nowhere) {
-		set_name(at, nowhere ? page->text + 1 : name_without_path(page->text), at);
-		return;
-	}
-	while (at > page->names && (slash = last_slash(page->text))[0] == '/' && slash[1]) {
-		set_name(at, slash + 1, at - 1);
-		*slash = '\0';
-		at--;
-	}
-	set_name(at, root, at);
-}
-
-static uint32_t kernel_dev(uint64_t dev)
-{
-	return (uint32_t)major(dev) << 20 | (uint32_t)minor(dev);
-}
-
-static void take_inode(struct own_inode *inode, const struct stat *st, struct own_super *super)
-{
-	*inode = (struct own_inode){
-		.i_sb = super, .i_ino = st->st_ino, .i_size = st->st_size,
-		.i_nlink = (uint32_t)st->st_nlink, .i_rdev = kernel_dev(st->st_rdev),
-		.i_uid = st->st_uid, .i_gid = st->st_gid, .i_mode = (uint16_t)st->st_mode,
-		.i_blocks = (uint64_t)st->st_blocks,
-		.i_blkbits = (uint8_t)(st->st_blksize ? __builtin_ctzl((unsigned long)st->st_blksize) : 0),
-	};
-}
-
-static void take_super(struct own_super *super, const char *path, uint64_t dev)
-{
-	struct statfs system = { 0 };
-
-	sys_call2(SYS_statfs, path, &system);
-	*super = (struct own_super){ .s_dev = kernel_dev(dev), .s_magic = (uint64_t)system.f_type };
-}
-
-static void fill_file(struct file_page *page, const char *path)
-{
-	static const char deleted[] = " (deleted)";
-	struct stat st = { 0 };
-	int64_t size = sys_call4(SYS_readlinkat, AT_FDCWD, path, page->text,
-				 sizeof(page->text) - 1);
-
-	bool gone;
-
-	size = size < 0 ? 0 : size;
-	page->text[size] = '\0';
-	sys_call4(SYS_newfstatat, AT_FDCWD, path, &st, 0);
-	gone = !st.st_nlink && size >= (int64_t)sizeof(deleted) &&
-	       strcmp(page->text + size - (sizeof(deleted) - 1), deleted) == 0;
-	if (gone)
-		page->text[size - (int64_t)(sizeof(deleted) - 1)] = '\0';
-	take_super(&page->super, path, st.st_dev);
-	take_inode(&page->inode, &st, &page->super);
-	cut_path(page, gone);
-	page->names[NAMES - 1].d_inode = &page->inode;
-	page->names[NAMES - 1].d_sb = &page->super;
-	page->file.f_path.dentry = &page->names[NAMES - 1];
-	page->file.f_inode = &page->inode;
-}
-
-static void fill_descriptor(struct parts *parts, struct file_page *page, uint32_t fd)
+static void fill_descriptor(struct parts *parts, struct task_file *page, uint32_t fd)
 {
 	/* As in f_mode; O_PATH opens nothing. */
 	enum { MODES = 3, SEEKABLE = 4, PATH = 0x4000 };
 	char path[32] = "/proc/self/fd/";
 	int64_t flags = sys_call2(SYS_fcntl, fd, F_GETFL), pos;
 
-	put_number(path + 14, fd);
-	fill_file(page, path);
+	task_decimal(path + 14, fd);
+	task_file_fill(page, path);
 	if (flags < 0)
 		return;
 	if (S_ISSOCK(page->inode.i_mode))
@@ -518,13 +322,13 @@ static void fill_descriptor(struct parts *parts, struct file_page *page, uint32_
 
 static void fill_socket(struct parts *parts, struct socket_parts *socket, uint32_t fd)
 {
-	struct file_page *file = page_at(parts, page_file(fd));
+	struct task_file *file = page_at(parts, page_file(fd));
 	struct names_page *names = page_at(parts, PAGE_NAMESPACES);
 	struct stat st;
 
 	if (sys_call4(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH) < 0 || !S_ISSOCK(st.st_mode))
 		return;
-	take_inode(&socket->alloc.vfs_inode, &st, &file->super);
+	task_file_inode(&socket->alloc.vfs_inode, &st, &file->super);
 	socket->alloc.socket.file = &file->file;
 	socket->sk.sock.__sk_common.skc_net = &names->all[NAMESPACE_NET];
 	socket_describe(socket, fd);
@@ -542,11 +346,11 @@ static void fill_page(struct parts *parts, uint32_t page)
 	else if (page == PAGE_FILES)
 		fill_files(parts, at);
 	else if (page == PAGE_EXE)
-		fill_file(at, "/proc/self/exe");
+		task_file_fill(at, "/proc/self/exe");
 	else if (page == PAGE_CWD)
-		fill_file(at, "/proc/self/cwd");
+		task_file_fill(at, "/proc/self/cwd");
 	else if (page == PAGE_ROOT)
-		fill_file(at, "/proc/self/root");
+		task_file_fill(at, "/proc/self/root");
 	else if (page == PAGE_CRED)
 		fill_cred(parts, at);
 	else if (page == PAGE_SIGNAL)

@@ -18,6 +18,7 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include "helper/task_proc.h"
 #include "map/sys.h"
 #include "map/map.h"
 #include "map/memory.h"
@@ -64,87 +65,6 @@ struct task_table *task_table_new(struct memory *memory, unsigned vcpus)
 
 /* --- a process, from /proc --- */
 
-void task_path(char path[TASK_PATH], uint32_t tid, const char *name)
-{
-	static const char own[] = "/proc/thread-self/";
-	char digits[10];
-	size_t count = 0;
-
-	memcpy(path, own, sizeof(own));
-	path += tid ? 6 : sizeof(own) - 1;
-	for (; tid; tid /= 10)
-		digits[count++] = (char)('0' + tid % 10);
-	if (count) {
-		while (count)
-			*path++ = digits[--count];
-		*path++ = '/';
-	}
-	memcpy(path, name, strlen(name) + 1);
-}
-
-/* "\nUid:\t1000\t1000...": the n-th number of the line; none if there is no such line. */
-uint32_t task_line(const char *text, const char *line, unsigned n, uint32_t none)
-{
-	const char *at = strstr(text, line);
-	uint32_t value = none;
-	unsigned i = 0;
-
-	if (!at)
-		return none;
-	at += strlen(line);
-	for (; i <= n && *at == '\t'; i++)
-		for (value = 0, at++; *at >= '0' && *at <= '9'; at++)
-			value = value * 10 + (uint32_t)(*at - '0');
-	return i > n ? value : none;
-}
-
-/* "Name:\tmy prog\n", where newlines and backslashes are escaped. */
-static void read_name(const char *text, char comm[16])
-{
-	size_t length = 0;
-
-	if (strncmp(text, "Name:\t", 6) != 0)
-		return;
-	for (text += 6; *text && *text != '\n' && length < 15; text++) {
-		if (*text == '\\' && text[1])
-			comm[length++] = *++text == 'n' ? '\n' : *text;
-		else
-			comm[length++] = *text;
-	}
-}
-
-/* "\nSigBlk:\t0000000000010000" */
-static uint64_t mask_of(const char *text, const char *line)
-{
-	const char *at = strstr(text, line);
-	uint64_t value = 0;
-
-	for (at = at ? at + strlen(line) : ""; *at == '\t'; at++)
-		;
-	for (; (*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'f'); at++)
-		value = value << 4 | (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
-	return value;
-}
-
-void task_read_cred(const char *text, struct own_cred *cred)
-{
-	static const uint32_t nobody = UINT32_MAX; /* no user at all */
-
-	cred->uid = task_line(text, "\nUid:", 0, nobody);
-	cred->euid = task_line(text, "\nUid:", 1, nobody);
-	cred->suid = task_line(text, "\nUid:", 2, nobody);
-	cred->gid = task_line(text, "\nGid:", 0, nobody);
-	cred->egid = task_line(text, "\nGid:", 1, nobody);
-	cred->sgid = task_line(text, "\nGid:", 2, nobody);
-	cred->fsuid = task_line(text, "\nUid:", 3, nobody);
-	cred->fsgid = task_line(text, "\nGid:", 3, nobody);
-	cred->cap_inheritable = mask_of(text, "\nCapInh:");
-	cred->cap_permitted = mask_of(text, "\nCapPrm:");
-	cred->cap_effective = mask_of(text, "\nCapEff:");
-	cred->cap_bset = mask_of(text, "\nCapBnd:");
-	cred->cap_ambient = mask_of(text, "\nCapAmb:");
-}
-
 static size_t read_status(uint32_t pid, char *text, size_t size)
 {
 	char path[TASK_PATH] = "/proc/0/status"; /* of nobody */
@@ -167,14 +87,14 @@ bool task_kin_of(uint32_t pid, struct task_kin *kin)
 	size_t size = read_status(pid, text, sizeof(text));
 
 	*kin = (struct task_kin){ .pid = pid };
-	read_name(text, kin->comm);
+	task_read_name(text, kin->comm);
 	task_read_cred(text, &kin->cred);
 	kin->ppid = task_line(text, "\nPPid:", 0, 0);
 	kin->tells_signals = strstr(text, "\nSigCgt:") != NULL;
 	kin->signals = (struct task_signals){
-		.pending = mask_of(text, "\nSigPnd:"), .pending_group = mask_of(text, "\nShdPnd:"),
-		.blocked = mask_of(text, "\nSigBlk:"), .ignored = mask_of(text, "\nSigIgn:"),
-		.caught = mask_of(text, "\nSigCgt:"),
+		.pending = task_mask(text, "\nSigPnd:"), .pending_group = task_mask(text, "\nShdPnd:"),
+		.blocked = task_mask(text, "\nSigBlk:"), .ignored = task_mask(text, "\nSigIgn:"),
+		.caught = task_mask(text, "\nSigCgt:"),
 	};
 	return size > 0;
 }
@@ -184,7 +104,7 @@ static bool find_kin(uint32_t id, struct task_facts *facts, struct task_kin *kin
 {
 	if (!is_outside(facts))
 		return task_kin_of(id, kin);
-	return task_outside->kin(facts, id == task_own_pid(facts) ? -1 : (int64_t)id, kin, 1) == 1;
+	return task_outside->kin(facts, id == task_own_pid(facts) ? TASK_KIN_SELF : (int64_t)id, kin, 1) == 1;
 }
 
 bool task_signals(struct task_signals *to, struct task_facts *facts, uint32_t id)
@@ -225,7 +145,7 @@ static void read_leader(struct slot *slot, struct task_facts *facts)
 
 	if (!is_outside(facts))
 		task_kin_of(tgid, &kin);
-	else if (task_outside->kin(facts, -1, &kin, 1) == 0)
+	else if (task_outside->kin(facts, TASK_KIN_SELF, &kin, 1) == 0)
 		kin = (struct task_kin){ .pid = tgid };
 	fill_entry(&slot->leader, &kin);
 }
@@ -235,7 +155,7 @@ static void read_forebears(struct slot *slot, struct task_facts *facts, uint32_t
 	struct own_task *child = &slot->self.task;
 	struct task_kin kin[TASK_FOREBEARS];
 	bool outside = is_outside(facts);
-	uint32_t count = outside ? task_outside->kin(facts, 0, kin, TASK_FOREBEARS) : TASK_FOREBEARS;
+	uint32_t count = outside ? task_outside->kin(facts, TASK_KIN_FOREBEARS, kin, TASK_FOREBEARS) : TASK_FOREBEARS;
 
 	for (unsigned i = 0; i < count && (outside || pid); i++) {
 		if (!outside)
@@ -308,7 +228,7 @@ uint64_t task_home_users;
 /* Whether its users and groups have other ids at home: those of *kin. */
 static bool has_other_users(struct task_facts *facts, struct task_kin *kin)
 {
-	int64_t of = facts && facts->own_tid != facts->own_pid ? (int64_t)facts->own_tid : -1;
+	int64_t of = facts && facts->own_tid != facts->own_pid ? (int64_t)facts->own_tid : TASK_KIN_SELF;
 
 	if (!facts || !task_home_users || !task_outside ||
 	    task_inode("/proc/self/ns/user") == task_home_users)

@@ -51,9 +51,9 @@ static int64_t serve_kin(struct follower *follower, struct mail_message *message
 
 	(void)follower;
 	(void)asker;
-	if (of == MAIL_KIN_FOREBEARS)
+	if (of == TASK_KIN_FOREBEARS)
 		count = task_kin_read(message->pid, kin, room);
-	else if (of == MAIL_KIN_SELF)
+	else if (of == TASK_KIN_SELF)
 		count = task_kin_of(message->pid, kin);
 	else
 		count = task_kin_of((uint32_t)asker_knows((pid_t)message->pid, (uint32_t)of), kin);

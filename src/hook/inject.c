@@ -19,7 +19,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "helper/task.h"
+#include "helper/task_proc.h"
 #include "hook/interrupted.h"
 #include "hook/loader.h"
 #include "hook/parcel.h"

@@ -28,17 +28,14 @@ enum mail_kind {
 	MAIL_SPACE,       /* arg: where modules go, how many do, whether it never asked so far */
 	MAIL_NAME,        /* arg: whether the asker is a whole process; they become its home's names
 			   * for it: pid, tid and its parent's pid */
-	MAIL_KIN,         /* arg: where struct task_kin go, how many, of whom (enum mail_kin; or the
-			   * id of a process or thread in the asker's space); how many there are */
+	MAIL_KIN,         /* arg: where struct task_kin go, how many, of whom (as of struct
+			   * task_outside, helper/task.h); how many there are */
 	MAIL_ID,          /* arg: an id in the asker's space: whose it is, or was last, at home; 0: nobody's
 			   * that is known */
 	MAIL_MAPS,        /* arg: where the text of /proc/PID/maps goes, how much does: its length */
 	MAIL_GONE,        /* arg: id of a thread at home: whether there is none such */
 	MAIL_KINDS,
 };
-
-/* Of MAIL_KIN: the asker's parent and those above it, or its process itself. */
-enum mail_kin { MAIL_KIN_FOREBEARS = 0, MAIL_KIN_SELF = -1 };
 
 /* In MAIL_WILL_EXEC's number of the call: sockets may be used in the process, as far as is known. */
 #define MAIL_SOCKETS 0x10000ull

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "helper/task_proc.h"
 #include "map/memory.h"
 #include "map/owner.h"
 #include "map/sys.h"
@@ -193,22 +194,14 @@ void process_refuse(struct process *process, enum process_whynot whynot, int err
 /* "/proc/PID/NAME"; pid 0: "/proc/self/NAME" */
 static void proc_path(char *path, uint32_t pid, const char *name)
 {
-	static const char head[] = "/proc/";
-	char digits[10] = "";
-	int n = 0;
+	static const char own[] = "/proc/self";
+	size_t at = sizeof(own) - 1;
 
-	memcpy(path, head, sizeof(head) - 1);
-	path += sizeof(head) - 1;
-	if (pid == 0) {
-		memcpy(path, "self", 4);
-		path += 4;
-	}
-	for (; pid != 0; pid /= 10)
-		digits[n++] = (char)('0' + pid % 10);
-	while (n > 0)
-		*path++ = digits[--n];
-	*path++ = '/';
-	memcpy(path, name, strlen(name) + 1);
+	memcpy(path, own, sizeof(own));
+	if (pid)
+		at = 6 + task_decimal(path + 6, pid);
+	path[at++] = '/';
+	memcpy(path + at, name, strlen(name) + 1);
 }
 
 void process_describe(struct process *process, bool self)
