@@ -230,7 +230,7 @@ size_t skep_machine_participants(struct skep_machine *machine, struct skep_parti
 	uint64_t lock = __atomic_load_n(&machine->directory->lock, __ATOMIC_RELAXED);
 	size_t alive = 0;
 
-	for (uint32_t i = 0; i < OWNER_PARTICIPANTS; i++) {
+	for (uint32_t i = 0; i < OWNER_PARTICIPANTS && i < owners->used; i++) {
 		uint64_t token = owner_participant(owners, i);
 		struct skep_participant it = { .pid = owner_pid(owners, token) };
 

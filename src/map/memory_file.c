@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -119,16 +120,24 @@ static size_t header_size(uint32_t blocks)
 	return sizeof(struct memory) + (size_t)blocks * 16;
 }
 
+/* Where the blocks of an arena of that size begin. */
+static size_t blocks_begin(size_t size)
+{
+	return (header_size((uint32_t)(size / BLOCK)) + BLOCK - 1) / BLOCK * BLOCK;
+}
+
+static uint32_t blocks_in(size_t size)
+{
+	return (uint32_t)((size - blocks_begin(size)) / BLOCK);
+}
+
 static void head_describe(struct memory *head, char *base, size_t size, bool backed)
 {
-	size_t blocks = size / BLOCK;
-	size_t offset = (header_size((uint32_t)blocks) + BLOCK - 1) / BLOCK * BLOCK;
-
 	head->layout = layout_of_build();
-	head->blocks = (uint32_t)(blocks - offset / BLOCK);
+	head->blocks = blocks_in(size);
 	head->base = base;
 	head->size = size;
-	head->blocks_offset = offset;
+	head->blocks_offset = blocks_begin(size);
 	head->boot = boot_id();
 	head->backed = backed;
 }
@@ -147,7 +156,6 @@ static int head_start(struct memory *memory, uint32_t slot, size_t size, bool ba
 static int head_check(const struct memory *head, size_t file_size, uint32_t *slot)
 {
 	uint64_t offset = (uint64_t)(uintptr_t)head->base - SLOT_BASE, boot = boot_id();
-	struct memory expect = { 0 };
 
 	if (head->magic != MEMORY_MAGIC)
 		return -EBADMSG;
@@ -161,9 +169,8 @@ static int head_check(const struct memory *head, size_t file_size, uint32_t *slo
 	    head->size % BLOCK || head->size < SIZE_MIN || head->size > SIZE_MAX_SLOT ||
 	    head->size > file_size)
 		return -EBADMSG;
-	head_describe(&expect, head->base, head->size, true);
-	if (head->blocks != expect.blocks || head->blocks_offset != expect.blocks_offset ||
-	    head->backed != 1)
+	if (head->blocks != blocks_in(head->size) ||
+	    head->blocks_offset != blocks_begin(head->size) || head->backed != 1)
 		return -EBADMSG;
 	*slot = (uint32_t)(offset >> SLOT_SHIFT);
 	return 0;
@@ -302,34 +309,46 @@ static bool body_sound(const struct memory *memory, uint32_t slot)
 	       (!retired || memory_contains(memory, retired, sizeof(struct retired_batch), 8));
 }
 
+/* What a file says of its arena: where it is to be, and its size. */
+static int head_read(int fd, uint32_t *slot, size_t *arena)
+{
+	const size_t length = offsetof(struct memory, root);
+	struct memory *head = malloc(sizeof(*head)); /* large, and not read */
+	ssize_t size = head ? pread(fd, head, length, 0) : -1;
+	struct stat status;
+	int error = size < 0 || fstat(fd, &status) < 0 ? -errno : 0;
+
+	if (error == 0)
+		error = size < (ssize_t)length ? -EBADMSG
+					       : head_check(head, (size_t)status.st_size, slot);
+	if (error == 0)
+		*arena = head->size;
+	free(head);
+	return error;
+}
+
 struct memory *memory_join(int fd, int *error)
 {
-	struct stat status;
-	struct memory head, *memory;
-	uint32_t slot;
-	ssize_t size;
+	struct memory *memory;
+	uint32_t slot = 0;
+	size_t size = 0;
 
-	*error = fstat(fd, &status) < 0 ? -errno : process_prepare();
-	if (*error < 0)
-		return NULL;
-	size = pread(fd, &head, sizeof(head), 0);
-	*error = size < 0 ? -errno : -EBADMSG;
-	if (size < (ssize_t)sizeof(head))
-		return NULL;
-	*error = head_check(&head, (size_t)status.st_size, &slot);
+	*error = process_prepare();
+	if (*error == 0)
+		*error = head_read(fd, &slot, &size);
 	if (*error < 0)
 		return NULL;
 	*error = -EEXIST;
 	if (!slot_take(slot))
 		return NULL;
-	memory = slot_map(slot, head.size, fd);
+	memory = slot_map(slot, size, fd);
 	*error = memory == MAP_FAILED ? -errno : body_sound(memory, slot) ? 0 : -EBADMSG;
 	if (!*error)
 		*error = memory_enter(memory);
 	if (!*error)
 		return memory;
 	if (memory != MAP_FAILED)
-		munmap(memory, head.size);
+		munmap(memory, size);
 	slot_give(slot);
 	return NULL;
 }

@@ -23,7 +23,7 @@ enum {
 
 #define MEMORY_MAGIC 0x3052414550454b53ull /* "SKEPEAR0" */
 /* Raised whenever something in an arena is laid out anew. */
-#define MEMORY_LAYOUT 5u
+#define MEMORY_LAYOUT 6u
 
 struct slab {
 	uint64_t live[2];  /* cells handed out; written under the page's lock */

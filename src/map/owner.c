@@ -244,13 +244,20 @@ bool owner_is_abroad(const struct owner_table *table)
 	return owner_space_is_abroad(table, owner_space());
 }
 
+static uint32_t slots_used(const struct owner_table *table)
+{
+	uint32_t used = __atomic_load_n(&table->used, __ATOMIC_ACQUIRE);
+
+	return used < OWNER_PARTICIPANTS ? used : OWNER_PARTICIPANTS;
+}
+
 void owner_make_home(struct owner_table *table)
 {
 	uint64_t before = __atomic_load_n(&table->home, __ATOMIC_ACQUIRE), now = owner_space();
 
 	if (before == now)
 		return;
-	for (uint32_t i = 0; before > OWNER_NOWHERE && i < OWNER_PARTICIPANTS; i++) {
+	for (uint32_t i = 0; before > OWNER_NOWHERE && i < slots_used(table); i++) {
 		struct participant *at = &table->at[i];
 		uint64_t word = __atomic_load_n(&at->word, __ATOMIC_ACQUIRE);
 
@@ -367,10 +374,10 @@ uint64_t owner_participant(struct owner_table *table, uint32_t i)
 
 static void reap(struct owner_table *table)
 {
-	uint32_t used = __atomic_load_n(&table->used, __ATOMIC_ACQUIRE);
 	uint64_t own = owner_token(table) >> 24;
+	uint32_t used = slots_used(table);
 
-	for (uint32_t i = 0; i < used && i < OWNER_PARTICIPANTS; i++) {
+	for (uint32_t i = 0; i < used; i++) {
 		uint64_t word = __atomic_load_n(&table->at[i].word, __ATOMIC_ACQUIRE);
 
 		if ((uint32_t)word != 0 && i != (own & 0xffff) &&
@@ -394,11 +401,11 @@ void owner_answer(struct owner_table *table,
 		  bool (*gone)(void *arg, uint64_t space, uint32_t pid), void *arg)
 {
 	const uint32_t flags = OWNER_ABROAD | OWNER_TARGET;
-	uint32_t used = __atomic_load_n(&table->used, __ATOMIC_ACQUIRE);
+	uint32_t used = slots_used(table);
 
 	if (__atomic_exchange_n(&table->called, 0, __ATOMIC_ACQ_REL))
 		reap(table);
-	for (uint32_t i = 0; i < used && i < OWNER_PARTICIPANTS; i++) {
+	for (uint32_t i = 0; i < used; i++) {
 		struct participant *at = &table->at[i];
 		uint64_t word = __atomic_load_n(&at->word, __ATOMIC_ACQUIRE);
 		uint64_t space = __atomic_load_n(&at->space, __ATOMIC_ACQUIRE);
@@ -435,7 +442,8 @@ static uint64_t participant_claim(struct owner_table *table, uint32_t i, uint32_
 	uint64_t seen = __atomic_load_n(&at->word, __ATOMIC_ACQUIRE);
 	uint64_t generation = (seen >> 32) + 1;
 
-	if ((uint32_t)seen != 0 && check && participant_died(table, at, seen)) {
+	if ((uint32_t)seen != 0 && check && may_judge(table, at, seen) &&
+	    participant_died(table, at, seen)) {
 		participant_bury(table, at, seen);
 		seen = __atomic_load_n(&at->word, __ATOMIC_ACQUIRE);
 	}
@@ -477,22 +485,42 @@ static struct owner_name name_here(struct owner_table *table)
 	return name;
 }
 
+/*
+ * A slot that was given back, or of somebody dead, or a new one. Before a new one is used a few are
+ * looked at, so that the table grows with those that live, not with those that have lived. All
+ * live: waits until one ends.
+ */
+static uint64_t slot_claim(struct owner_table *table, uint32_t pid, uint32_t *slot)
+{
+	enum { LOOKS = 4 };
+	uint64_t token = 0;
+
+	for (;;) {
+		uint32_t used = slots_used(table);
+
+		for (*slot = 0; *slot < used && token == 0; *slot += token == 0)
+			token = participant_claim(table, *slot, pid, false);
+		for (uint32_t i = 0; i < LOOKS && i < used && token == 0; i++) {
+			*slot = __atomic_fetch_add(&table->hand, 1, __ATOMIC_RELAXED) % used;
+			token = participant_claim(table, *slot, pid, true);
+		}
+		for (*slot = token ? *slot : used; *slot < OWNER_PARTICIPANTS && token == 0;
+		     *slot += token == 0)
+			token = participant_claim(table, *slot, pid, false);
+		if (token != 0)
+			return token;
+		owner_call(table); /* there may be dead that cannot be judged from here */
+		sys_yield();
+	}
+}
+
 uint64_t owner_join(struct owner_table *table)
 {
 	const struct owner_name name = name_here(table);
-	uint64_t token = 0, expected = 0;
-	uint32_t slot = 0;
+	uint64_t expected = 0, token;
+	uint32_t slot;
 
-	/* The second round looks for slots of the dead; none at all: wait for one. */
-	for (int round = 0; token == 0; round++) {
-		for (slot = 0; slot < OWNER_PARTICIPANTS; slot++) {
-			token = participant_claim(table, slot, name.pid, round > 0);
-			if (token != 0)
-				break;
-		}
-		if (round > 0 && token == 0)
-			sys_yield();
-	}
+	token = slot_claim(table, name.pid, &slot);
 	__atomic_store_n(&table->at[slot].image, name.image, __ATOMIC_RELAXED);
 	__atomic_store_n(&table->at[slot].start, name.start, __ATOMIC_RELEASE);
 	__atomic_store_n(&table->at[slot].space, name.space, __ATOMIC_RELEASE);

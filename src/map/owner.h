@@ -38,7 +38,7 @@
 #include "map/sys.h"
 
 enum {
-	OWNER_PARTICIPANTS = 1024,
+	OWNER_PARTICIPANTS = 32768, /* most of which is never touched; a token has room for twice as many */
 	OWNER_THREADS = 4096,
 	OWNER_THREAD_UNKNOWN = OWNER_THREADS - 1,
 	OWNER_ARENAS = 16, /* arenas a process may be in */
@@ -69,7 +69,7 @@ struct owner_table {
 	uint32_t arena;     /* which of OWNER_ARENAS this is */
 	uint64_t home;      /* the space of participants that are not abroad */
 	uint32_t called;    /* somebody met a word that he cannot judge; waited for */
-	uint32_t reserved;
+	uint32_t hand;      /* where the next search for the dead begins */
 	struct participant at[OWNER_PARTICIPANTS];
 };
 

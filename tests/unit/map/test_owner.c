@@ -173,6 +173,77 @@ static void owner__another_home_leaves_nobody_to_a_pid_of_there(void **state)
 	assert_int_equal(owners->at[shared->word >> 24 & 0xffff].space, before + 1);
 }
 
+/* --- how many --- */
+
+/* Joins, says so, and lives until it is told. */
+static _Noreturn void take_part(int begun, int end)
+{
+	char byte = 0;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	owner_self(owners);
+	if (write(begun, &byte, 1) != 1 || read(end, &byte, 1) < 0)
+		_exit(1);
+	_exit(0);
+}
+
+static void owner__thousands_take_part_at_once(void **state)
+{
+	enum { MANY = 3000 };
+	int begun[2], end[2], failed = 0, status;
+	char byte;
+
+	(void)state;
+	assert_int_equal(pipe(begun), 0);
+	assert_int_equal(pipe(end), 0);
+	for (int i = 0; i < MANY; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			close(end[1]);
+			take_part(begun[1], end[0]);
+		}
+		failed += pid < 0;
+	}
+	for (int i = 0; i < MANY - failed; i++)
+		assert_int_equal(read(begun[0], &byte, 1), 1);
+	assert_true(owners->used > (uint32_t)(MANY - failed));
+	close(end[1]);
+	for (int i = 0; i < MANY - failed; i++) {
+		assert_true(wait(&status) > 0);
+		assert_int_equal(status, 0);
+	}
+	close(end[0]);
+	close(begun[0]);
+	close(begun[1]);
+	if (failed) {
+		print_message("this user may not have %d processes\n", MANY);
+		skip();
+	}
+}
+
+static void owner__the_table_grows_with_those_that_live(void **state)
+{
+	int begun[2], end[2], status;
+
+	(void)state;
+	assert_int_equal(pipe(begun), 0);
+	assert_int_equal(pipe(end), 0);
+	close(end[1]);
+	for (int i = 0; i < 1000; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			take_part(begun[1], end[0]);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+	assert_true(owners->used < 10);
+	close(end[0]);
+	close(begun[0]);
+	close(begun[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +254,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			owner__of_targets_abroad_without_a_name_those_are_buried_that_are_nowhere, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(owner__thousands_take_part_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(owner__the_table_grows_with_those_that_live, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(owner__another_home_leaves_nobody_to_a_pid_of_there,
 						setup, teardown),
 	};
