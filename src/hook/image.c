@@ -82,15 +82,17 @@ static int image_relocate(struct image *image, const Elf64_Phdr *part)
 
 bool image_table_good(const struct agent_table *table)
 {
-	return table->magic == AGENT_MAGIC && table->size <= AGENT_SPAN && table->size % 4096 == 0 &&
-	       table->text % 4096 == 0 && table->text <= table->size &&
-	       table->start < table->text && table->thread < table->text &&
-	       table->leave < table->text && table->stop < table->text && table->look < table->text && table->settle < table->text &&
-	       table->patch < table->text && table->call < table->text &&
-	       table->back < table->text && table->called < table->text &&
-	       table->stack <= table->size && table->stack >= table->text &&
-	       table->note >= table->text &&
-	       table->note <= table->size - sizeof(struct agent_start);
+	const uint32_t code[] = { table->start, table->thread, table->leave, table->stop, table->look,
+				  table->settle, table->patch, table->call, table->back, table->called };
+	bool good = table->magic == AGENT_MAGIC && table->size <= AGENT_SPAN && table->size % 4096 == 0 &&
+		    table->text % 4096 == 0 && table->text <= table->size &&
+		    table->stack <= table->size && table->stack >= table->text &&
+		    table->note >= table->text &&
+		    table->note <= table->size - sizeof(struct agent_start);
+
+	for (size_t i = 0; i < ARRAY_SIZE(code); i++)
+		good &= code[i] < table->text;
+	return good;
 }
 
 static int image_check_table(struct image *image)

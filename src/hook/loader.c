@@ -22,6 +22,19 @@
 
 #include "hook/interrupted.h"
 
+/* Closes the pair of the parcel that r15 is the address of, and unmaps it. */
+#define DROP_PARCEL                                                                           \
+	"	mov $3, %eax\n"                                                                \
+	"	mov (%r15), %edi\n"                                                            \
+	"	syscall\n"                                                                     \
+	"	mov $3, %eax\n"                                                                \
+	"	mov 4(%r15), %edi\n"                                                           \
+	"	syscall\n"                                                                     \
+	"	mov $11, %eax\n" /* munmap(parcel, 4096) */                                    \
+	"	mov %r15, %rdi\n"                                                              \
+	"	mov $4096, %esi\n"                                                             \
+	"	syscall\n"
+
 /*
  * rbx is the address of the loader's struct agent_back, which may not be written; r15 that of one of
  * the four ways; rbp that of the parcel.
@@ -124,16 +137,7 @@ __asm__(".pushsection .rodata\n"
 	AGENT_MARK("loader_paired")
 	"	test %r12, %r12\n" /* nobody takes it from here: undone */
 	"	js 10b\n"
-	"	mov $3, %eax\n"
-	"	mov (%r15), %edi\n"
-	"	syscall\n"
-	"	mov $3, %eax\n"
-	"	mov 4(%r15), %edi\n"
-	"	syscall\n"
-	"	mov $11, %eax\n"
-	"	mov %r15, %rdi\n"
-	"	mov $4096, %esi\n"
-	"	syscall\n"
+	DROP_PARCEL
 	"	jmp 10b\n"
 	"loader_take:\n"
 	"	mov %rbp, %r15\n"
@@ -143,18 +147,9 @@ __asm__(".pushsection .rodata\n"
 	"	mov $0x40000040, %edx\n"
 	"	syscall\n"
 	"	mov %rax, %r12\n"
-	"	mov $3, %eax\n"
-	"	mov (%r15), %edi\n"
-	"	syscall\n"
-	"	mov $3, %eax\n"
-	"	mov 4(%r15), %edi\n"
-	"	syscall\n"
 	"	movslq 96(%r15), %rbp\n"
 	"	movslq 100(%r15), %r13\n"
-	"	mov $11, %eax\n" /* munmap(parcel, 4096) */
-	"	mov %r15, %rdi\n"
-	"	mov $4096, %esi\n"
-	"	syscall\n"
+	DROP_PARCEL
 	"	test %r12, %r12\n"
 	"	js 8b\n"
 	"	test %r13, %r13\n"

@@ -23,9 +23,10 @@ seen() {
 }
 
 @test "values: the end of a thread, when it lets no signal in, may be looked into" {
+	local priority=$((120 + $(nice)))
 	seen ends
-	[ "$(grep -c '^ends -34 120 -1$' said)" = 1 ]
-	[ "$(grep -c '^ends -34 120 17$' said)" = 2 ]
+	[ "$(grep -c "^ends -34 $priority -1\$" said)" = 1 ]
+	[ "$(grep -c "^ends -34 $priority 17\$" said)" = 2 ]
 }
 
 @test "values: a call is where it is, also when its code was moved" {
@@ -93,7 +94,8 @@ seen() {
 	[ "$(grep '^saved' said)" = "saved 1 1 1 -95" ]
 }
 
-# together STATUS HOW [THREADS [ENDERS]]: each thread's end is told once, by itself, and one is the last.
+# together STATUS HOW [THREADS [ENDERS]]: each thread's end is told once, by itself, and one is the last
+# (though one that began to end before may tell of it after).
 together() {
 	objects seen
 	gcc -O2 -pthread -o command "$BATS_TEST_DIRNAME/objects/together.c"
@@ -103,7 +105,6 @@ together() {
 	[ "$(cut -d ' ' -f 2 told | sort -u | wc -l)" = "${lines[0]}" ]
 	[ "$(cut -d ' ' -f 2 told)" = "$(cut -d ' ' -f 3 told)" ]
 	[ "$(grep -c ' last 1 live 0 ' told)" = 1 ]
-	tail -n 1 told | grep -q ' last 1 live 0 '
 	[ "$(cut -d ' ' -f 11 told | sort -u | wc -l)" = 1 ]
 }
 

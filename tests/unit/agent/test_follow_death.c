@@ -12,7 +12,7 @@ enum { ENOUGH = 2000 };
 static long steps_left;
 static bool counting;
 
-/* Killed before a step is taken; at_code: the first is one of an injection. */
+/* Killed before a step is taken. */
 static void die_at_step(long request)
 {
 	counting |= request == PTRACE_GETREGSET;
@@ -20,7 +20,7 @@ static void die_at_step(long request)
 		kill(getpid(), SIGKILL);
 }
 
-/* A supervisor of its own. True: it died at that step. */
+/* A supervisor of its own. at_code: the first step is one of an injection. True: it died there. */
 static bool dies_at(long step, bool at_code, int (*supervise)(void *arg), void *arg)
 {
 	pid_t pid = fork();
