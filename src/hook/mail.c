@@ -134,8 +134,13 @@ int mail_open(struct mail *mail, struct owner_table *owners)
 		return -EBUSY;
 	/* Only that of who died: another's who opens it at the same time stays. */
 	__atomic_compare_exchange_n(&mail->life, &life, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-	return __atomic_compare_exchange_n(&mail->server, &seen, self, false, __ATOMIC_ACQ_REL,
-					   __ATOMIC_RELAXED) ? 0 : -EBUSY;
+	if (!__atomic_compare_exchange_n(&mail->server, &seen, self, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_RELAXED))
+		return -EBUSY;
+	for (uint32_t i = 0; i < MAIL_SLOTS; i++)
+		if (__atomic_load_n(&mail->slot[i].state, __ATOMIC_ACQUIRE) == MAIL_SERVING)
+			mail_answer(&mail->slot[i], -ESRCH); /* who was at it is dead */
+	return 0;
 }
 
 /* A list of one. The kernel looks for the word at a distance from the link. */
@@ -204,16 +209,27 @@ static bool asker_gone(const struct mail_slot *slot, struct owner_table *owners,
 	       sys_call3(SYS_tgkill, slot->message.pid, slot->message.tid, 0) == -ESRCH;
 }
 
+/* Not while it is being answered: the answer would be another's who has it then. */
+static void slot_sweep(struct mail_slot *slot, struct owner_table *owners)
+{
+	uint64_t owner = __atomic_load_n(&slot->owner, __ATOMIC_ACQUIRE), seen = owner;
+	uint32_t state;
+
+	/* It may be another's by now. */
+	if (owner == 0 || !asker_gone(slot, owners, owner) ||
+	    !__atomic_compare_exchange_n(&slot->owner, &seen, SWEPT, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_RELAXED))
+		return;
+	state = __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE);
+	if (state != MAIL_SERVING &&
+	    __atomic_compare_exchange_n(&slot->state, &state, MAIL_EMPTY, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_RELAXED))
+		owner = 0;
+	__atomic_store_n(&slot->owner, owner, __ATOMIC_RELEASE);
+}
+
 void mail_sweep(struct mail *mail, struct owner_table *owners)
 {
-	for (uint32_t i = 0; i < MAIL_SLOTS; i++) {
-		struct mail_slot *slot = &mail->slot[i];
-		uint64_t owner = __atomic_load_n(&slot->owner, __ATOMIC_ACQUIRE);
-
-		/* It may be another's by now. */
-		if (owner != 0 && asker_gone(slot, owners, owner) &&
-		    __atomic_compare_exchange_n(&slot->owner, &owner, SWEPT, false,
-						__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-			slot_free(slot);
-	}
+	for (uint32_t i = 0; i < MAIL_SLOTS; i++)
+		slot_sweep(&mail->slot[i], owners);
 }

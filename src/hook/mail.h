@@ -108,7 +108,7 @@ void mail_answer(struct mail_slot *slot, int64_t answer);
 void mail_wait(struct mail *mail, uint32_t seen, uint64_t ns);
 /* Ends the wait. */
 void mail_ring(struct mail *mail);
-/* Frees the slots of askers that died. */
+/* Frees the slots of askers that died, but for those that are being answered. */
 void mail_sweep(struct mail *mail, struct owner_table *owners);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -106,12 +107,43 @@ static void mail__slots_of_the_dead_are_swept_and_no_others(void **state)
 	end_of(dead);
 	alive = asker();
 	second = next_question();
+	/* Whoever answers it has it until then: it is nobody else's slot. */
+	mail_sweep(mail, memory_owners(memory));
+	assert_int_not_equal(first->owner, 0);
+	assert_int_equal(first->state, MAIL_SERVING);
+	mail_answer(first, 3);
 	mail_sweep(mail, memory_owners(memory));
 	assert_int_equal(first->owner, 0);
 	assert_int_equal(first->state, MAIL_EMPTY);
 	assert_int_not_equal(second->owner, 0);
 	mail_answer(second, 9);
 	assert_int_equal(end_of(alive), 9 << 8);
+}
+
+/* What it was at is answered for it, so that the slot is not lost. */
+static void mail__who_died_serving_leaves_nothing_that_is_served(void **state)
+{
+	struct mail *other = memory_alloc(memory, sizeof(*other), 64);
+	pid_t pid;
+
+	(void)state;
+	assert_non_null(other);
+	memset(other, 0, sizeof(*other));
+	pid = fork();
+	if (pid == 0) {
+		mail_open(other, memory_owners(memory));
+		other->slot[3].owner = owner_self(memory_owners(memory));
+		other->slot[3].state = MAIL_SERVING;
+		_exit(0);
+	}
+	end_of(pid);
+	assert_int_equal(other->slot[3].state, MAIL_SERVING);
+	assert_int_equal(mail_open(other, memory_owners(memory)), 0);
+	assert_int_equal(other->slot[3].state, MAIL_ANSWERED);
+	assert_int_equal(other->slot[3].answer, -ESRCH);
+	mail_sweep(other, memory_owners(memory));
+	assert_int_equal(other->slot[3].owner, 0);
+	mail_close(other);
 }
 
 static void mail__a_server_is_dead_when_its_thread_is_wherever_that_was(void **state)
@@ -153,6 +185,7 @@ int main(void)
 		cmocka_unit_test(mail__a_question_is_answered),
 		cmocka_unit_test(mail__who_loses_the_slot_asks_again),
 		cmocka_unit_test(mail__a_server_is_dead_when_its_thread_is_wherever_that_was),
+		cmocka_unit_test(mail__who_died_serving_leaves_nothing_that_is_served),
 		cmocka_unit_test(mail__slots_of_the_dead_are_swept_and_no_others),
 	};
 
