@@ -92,7 +92,7 @@ struct skep_target_info {
 size_t skep_target_list(struct skep_machine *machine, struct skep_target_info *out,
 			size_t count);
 
-/* Processes that skep_target_list() does not tell of, as a machine remembers 2,048. */
+/* Processes that skep_target_list() does not tell of, as a machine remembers 16,384. */
 struct skep_target_lost {
 	uint32_t ended;           /* whose records others have */
 	uint32_t alive;           /* that came while so many lived: programs see what they do until

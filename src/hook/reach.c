@@ -81,9 +81,7 @@ static bool is_due(const struct reach *reach, const struct targets *targets, uin
 
 bool reach_is_due(const struct reach *reach, const struct targets *targets)
 {
-	uint32_t used = MIN(__atomic_load_n(&targets->used, __ATOMIC_ACQUIRE), (uint32_t)PROCESSES);
-
-	for (uint32_t i = 0; i < used; i++)
+	for TARGETS_LIVE(targets, i)
 		if (is_due(reach, targets, i))
 			return true;
 	return false;
@@ -246,8 +244,6 @@ static void reach_one(struct reach *reach, struct targets *targets, const struct
 void reach_round(struct reach *reach, struct targets *targets, const struct injector *injector,
 		 bool (*busy)(void *arg, pid_t pid), void *arg)
 {
-	uint32_t used = MIN(__atomic_load_n(&targets->used, __ATOMIC_ACQUIRE), (uint32_t)PROCESSES);
-
 	for (size_t i = 0; i < reach->late.count;) {
 		if (hold_late(reach->late.items[i]))
 			reach->late.items[i] = reach->late.items[--reach->late.count];
@@ -255,8 +251,8 @@ void reach_round(struct reach *reach, struct targets *targets, const struct inje
 			i++;
 	}
 	settle(reach, targets, injector);
-	for (uint32_t i = 0; i < used && !reach->settle.pid; i++)
-		if (is_due(reach, targets, i) &&
+	for TARGETS_LIVE(targets, i)
+		if (!reach->settle.pid && is_due(reach, targets, i) &&
 		    !busy(arg, (pid_t)targets->process[i].pid))
 			reach_one(reach, targets, injector, i);
 }

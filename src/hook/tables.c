@@ -195,9 +195,7 @@ static bool is_alive(const struct process *process)
 /* A process that shares another's memory walks by that one's lists. */
 static bool has_lodger(const struct targets *targets, pid_t pid)
 {
-	uint32_t used = __atomic_load_n(&targets->used, __ATOMIC_ACQUIRE);
-
-	for (uint32_t i = 0; i < used && i < PROCESSES; i++)
+	for TARGETS_LIVE(targets, i)
 		if (targets->process[i].host == (uint32_t)pid && is_alive(&targets->process[i]))
 			return true;
 	return false;
@@ -258,9 +256,8 @@ void tables_take_back(struct tables *tables, pid_t pid)
 static bool has_elders(const struct tables *tables)
 {
 	const struct targets *targets = tables->targets;
-	uint32_t used = __atomic_load_n(&targets->used, __ATOMIC_ACQUIRE);
 
-	for (uint32_t i = 0; i < used && i < PROCESSES; i++)
+	for TARGETS_LIVE(targets, i)
 		if (targets->process[i].start_ns < tables->made_ns && is_alive(&targets->process[i]))
 			return true;
 	return false;

@@ -183,11 +183,10 @@ int skep_target_detach(struct skep_machine *machine, int32_t pid, struct skep_di
 static int detach_each(struct follower *follower)
 {
 	struct targets *targets = follower_targets(follower);
-	uint32_t used = MIN(__atomic_load_n(&targets->used, __ATOMIC_ACQUIRE), (uint32_t)PROCESSES);
 	int left = 0;
 
 	targets_sweep(targets);
-	for (uint32_t i = 0; i < used; i++) {
+	for TARGETS_LIVE(targets, i) {
 		struct process *process = &targets->process[i];
 
 		if (__atomic_load_n(&process->state, __ATOMIC_ACQUIRE) != PROCESS_FOLLOWED)
@@ -228,10 +227,9 @@ int skep_target_detach_all(struct skep_machine *machine, uint32_t timeout_ms,
 
 static int count_behind(const struct targets *targets)
 {
-	uint32_t used = MIN(__atomic_load_n(&targets->used, __ATOMIC_ACQUIRE), (uint32_t)PROCESSES);
 	int count = 0;
 
-	for (uint32_t i = 0; i < used; i++)
+	for TARGETS_LIVE(targets, i)
 		count += process_is_behind(&targets->process[i], targets);
 	return count;
 }
@@ -314,39 +312,53 @@ static struct skep_target_info info_of(const struct targets *targets, const stru
 	return info;
 }
 
-/* Its place in the order of claiming: records are used again in another. */
-static void insert(struct skep_target_info *out, uint32_t *serials, size_t count,
-		   const struct targets *targets, const struct process *process, uint32_t state)
-{
-	size_t at = count;
+struct place_in_list {
+	uint32_t serial, index;
+};
 
-	for (; at > 0 && serials[at - 1] > process->serial; at--) {
-		serials[at] = serials[at - 1];
-		out[at] = out[at - 1];
+static int by_serial(const void *a, const void *b)
+{
+	const struct place_in_list *x = a, *y = b;
+
+	return x->serial < y->serial ? -1 : x->serial > y->serial;
+}
+
+/* The records there are, in the order of claiming: they are used again in another. */
+static size_t list_in_order(const struct targets *targets, struct place_in_list *list)
+{
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < MIN(targets->used, PROCESSES); i++) {
+		const struct process *process = &targets->process[i];
+		uint32_t state = __atomic_load_n(&process->state, __ATOMIC_ACQUIRE);
+
+		if (state != PROCESS_FREE && state != PROCESS_CLAIMED)
+			list[count++] = (struct place_in_list){ process->serial, i };
 	}
-	serials[at] = process->serial;
-	out[at] = info_of(targets, process, state);
+	qsort(list, count, sizeof(*list), by_serial);
+	return count;
 }
 
 size_t skep_target_list(struct skep_machine *machine, struct skep_target_info *out,
 			size_t count)
 {
 	struct targets *targets = machine->world->targets;
-	uint32_t serials[PROCESSES];
-	size_t found = 0;
+	struct place_in_list *list;
+	size_t found;
 
-	if (targets)
-		targets_sweep(targets);
-	for (uint32_t i = 0; targets && i < MIN(targets->used, PROCESSES); i++) {
-		const struct process *process = &targets->process[i];
-		uint32_t state = __atomic_load_n(&process->state, __ATOMIC_ACQUIRE);
+	if (!targets)
+		return 0;
+	list = malloc(PROCESSES * sizeof(*list));
+	if (!list)
+		return 0;
+	targets_sweep(targets);
+	found = list_in_order(targets, list);
+	for (size_t i = 0; i < found && i < count; i++) {
+		const struct process *process = &targets->process[list[i].index];
 
-		if (state == PROCESS_FREE || state == PROCESS_CLAIMED)
-			continue;
-		if (found < count)
-			insert(out, serials, found, targets, process, state);
-		found++;
+		out[i] = info_of(targets, process, __atomic_load_n(&process->state, __ATOMIC_ACQUIRE));
 	}
+	free(list);
 	return found;
 }
 

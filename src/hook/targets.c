@@ -52,33 +52,51 @@ static bool process_take(struct process *process, uint32_t state)
 					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
-/* A record never used; or that of the process that left first. */
-static struct process *process_any(struct targets *targets)
+static uint32_t targets_used(const struct targets *targets)
 {
-	for (;;) {
-		struct process *oldest = NULL;
-		uint32_t used = __atomic_load_n(&targets->used, __ATOMIC_RELAXED);
+	uint32_t used = __atomic_load_n(&targets->used, __ATOMIC_ACQUIRE);
 
-		if (used < PROCESSES) {
-			if (__atomic_compare_exchange_n(&targets->used, &used, used + 1, false,
-							__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-				return &targets->process[used];
-			continue;
-		}
-		for (uint32_t i = 0; i < PROCESSES; i++) {
-			struct process *at = &targets->process[i];
+	return used < PROCESSES ? used : PROCESSES;
+}
 
-			if (__atomic_load_n(&at->state, __ATOMIC_RELAXED) == PROCESS_LEFT &&
-			    (!oldest || at->serial < oldest->serial))
-				oldest = at;
-		}
-		if (!oldest)
-			return NULL;
-		if (process_take(oldest, PROCESS_LEFT)) {
+uint32_t targets_live(const struct targets *targets, uint32_t from)
+{
+	uint32_t used = targets_used(targets);
+
+	for (uint32_t i = from; i < used; i++) {
+		uint32_t key = __atomic_load_n(&targets->key[i], __ATOMIC_ACQUIRE);
+
+		if (key != 0 && !(key & PROCESS_KEY_LEFT))
+			return i;
+	}
+	return PROCESSES;
+}
+
+/* That of a process that left, about the longest ago: records are gone through in turn. */
+static struct process *process_again(struct targets *targets)
+{
+	for (uint32_t i = 0; i < PROCESSES; i++) {
+		uint32_t at = __atomic_fetch_add(&targets->hand, 1, __ATOMIC_RELAXED) % PROCESSES;
+		uint32_t key = __atomic_load_n(&targets->key[at], __ATOMIC_ACQUIRE);
+
+		if ((key & PROCESS_KEY_LEFT) && process_take(&targets->process[at], PROCESS_LEFT)) {
 			__atomic_fetch_add(&targets->reused, 1, __ATOMIC_RELAXED);
-			return oldest;
+			return &targets->process[at];
 		}
 	}
+	return NULL;
+}
+
+/* A record never used; or one to use again. */
+static struct process *process_any(struct targets *targets)
+{
+	uint32_t used = __atomic_load_n(&targets->used, __ATOMIC_RELAXED);
+
+	while (used < PROCESSES)
+		if (__atomic_compare_exchange_n(&targets->used, &used, used + 1, false,
+						__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			return &targets->process[used];
+	return process_again(targets);
 }
 
 struct process *process_claim(struct targets *targets, uint32_t pid, uint32_t ppid)
@@ -90,20 +108,24 @@ struct process *process_claim(struct targets *targets, uint32_t pid, uint32_t pp
 		return NULL;
 	}
 	*process = (struct process){
-		.state = PROCESS_CLAIMED, .pid = pid, .ppid = ppid, .start_ns = owner_clock(),
+		.state = PROCESS_CLAIMED, .index = process_index(targets, process), .pid = pid, .ppid = ppid, .start_ns = owner_clock(),
 		.serial = __atomic_fetch_add(&targets->serial, 1, __ATOMIC_RELAXED),
 	};
+	__atomic_store_n(&targets->key[process->index], pid, __ATOMIC_RELEASE);
 	return process;
 }
 
 struct process *process_find(struct targets *targets, uint32_t pid)
 {
-	uint32_t used = __atomic_load_n(&targets->used, __ATOMIC_ACQUIRE);
+	uint32_t used = targets_used(targets);
 
-	for (uint32_t i = 0; i < used && i < PROCESSES; i++) {
+	for (uint32_t i = 0; i < used; i++) {
 		struct process *process = &targets->process[i];
-		uint32_t state = __atomic_load_n(&process->state, __ATOMIC_ACQUIRE);
+		uint32_t state;
 
+		if (__atomic_load_n(&targets->key[i], __ATOMIC_ACQUIRE) != pid)
+			continue;
+		state = __atomic_load_n(&process->state, __ATOMIC_ACQUIRE);
 		if (process->pid == pid && state != PROCESS_FREE && state != PROCESS_LEFT)
 			return process;
 	}
@@ -112,11 +134,10 @@ struct process *process_find(struct targets *targets, uint32_t pid)
 
 bool process_was(const struct targets *targets, uint32_t pid)
 {
-	uint32_t used = __atomic_load_n(&targets->used, __ATOMIC_ACQUIRE);
+	uint32_t used = targets_used(targets);
 
-	for (uint32_t i = 0; i < used && i < PROCESSES; i++)
-		if (targets->process[i].pid == pid &&
-		    __atomic_load_n(&targets->process[i].state, __ATOMIC_ACQUIRE) != PROCESS_FREE)
+	for (uint32_t i = 0; i < used; i++)
+		if (pid && (__atomic_load_n(&targets->key[i], __ATOMIC_ACQUIRE) & ~PROCESS_KEY_LEFT) == pid)
 			return true;
 	return false;
 }
@@ -126,10 +147,17 @@ void process_set_state(struct process *process, enum process_state state)
 	__atomic_store_n(&process->state, state, __ATOMIC_RELEASE);
 }
 
+/* The key last: it leads to records that may be used again. */
 void process_leave(struct process *process)
 {
+	struct process *first = process - process->index;
+	struct targets *targets = (struct targets *)(void *)((char *)first -
+							     offsetof(struct targets, process));
+
 	process->end_ns = owner_clock();
 	process_set_state(process, PROCESS_LEFT);
+	__atomic_fetch_or(&targets->key[process->index], PROCESS_KEY_LEFT,
+			  __ATOMIC_RELEASE);
 }
 
 void targets_birth_begins(struct targets *targets)
@@ -170,9 +198,7 @@ bool targets_are_born(const struct targets *targets, uint32_t serial)
 
 void targets_sweep(struct targets *targets)
 {
-	uint32_t used = __atomic_load_n(&targets->used, __ATOMIC_ACQUIRE);
-
-	for (uint32_t i = 0; i < used && i < PROCESSES; i++) {
+	for TARGETS_LIVE(targets, i) {
 		struct process *process = &targets->process[i];
 		uint32_t state = __atomic_load_n(&process->state, __ATOMIC_ACQUIRE);
 

@@ -6,7 +6,10 @@
  * in by whoever makes the process a target: the supervisor at a spawn, an exec
  * or an attach, the agent in the child of a fork. Records stay after the process
  * is gone, for the tree that is printed at the end; when all are in use those
- * of processes that left are used again, oldest first.
+ * of processes that left are used again, in turn.
+ *
+ * Whose a record is stands beside the others' in a list of keys too: of many thousands
+ * few live, and to look for one is to go through those.
  *
  * Threads: any.
  */
@@ -52,6 +55,7 @@ enum process_whynot {
 
 struct process {
 	uint32_t state;       /* enum process_state */
+	uint32_t index;       /* of this record among the others */
 	uint32_t whynot;      /* enum process_whynot */
 	int32_t error;        /* negative errno that goes with it */
 	uint32_t pid, ppid;   /* at the machine's home (map/owner.h) */
@@ -72,7 +76,9 @@ struct process {
 	char exe[128];        /* the end of it, if it is longer */
 };
 
-enum { PROCESSES = 2048, UNWIND_LOADS = 8 };
+enum { PROCESSES = 16384, UNWIND_LOADS = 8 };
+
+#define PROCESS_KEY_LEFT 0x80000000u
 
 struct unwind_load {
 	uint64_t address, offset, size;
@@ -99,6 +105,8 @@ struct targets {
 	uint32_t supervisor;  /* pid of who serves the mail */
 	uint32_t births;      /* forks begun whose child has no record yet */
 	struct unwind_file *unwind_files; /* made when first met */
+	uint32_t hand;        /* where the next search for a record to use again begins */
+	uint32_t key[PROCESSES]; /* pid; with PROCESS_KEY_LEFT: that has left; 0: none yet */
 	struct process process[PROCESSES];
 };
 
@@ -113,6 +121,10 @@ static inline uint32_t process_index(const struct targets *targets, const struct
 {
 	return (uint32_t)(process - targets->process);
 }
+/* The first record from `from` on whose process has not left; PROCESSES: none. */
+uint32_t targets_live(const struct targets *targets, uint32_t from);
+#define TARGETS_LIVE(targets, i) \
+	(uint32_t i = targets_live((targets), 0); i < PROCESSES; i = targets_live((targets), i + 1))
 void process_set_state(struct process *process, enum process_state state);
 /* Whether it does not know yet all that the board says (reach.c). */
 bool process_is_behind(const struct process *process, const struct targets *targets);
