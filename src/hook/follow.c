@@ -353,6 +353,23 @@ static uint64_t round_length(const struct follower *follower)
 	return age < 5000000 ? 60000 : age < 100000000 ? 1000000 : 10000000;
 }
 
+/*
+ * What the follower looks for in the mail. Thousands may want to replace their programs at once:
+ * those past what can be watched wait for their answer, unless nothing has moved for long.
+ */
+static uint32_t kinds_now(const struct follower *follower)
+{
+	const uint64_t stuck_ns = 2000000000;
+	uint64_t since = 0;
+
+	if (follower->watched < MAIL_SLOTS)
+		return ~ANSWERED;
+	for (unsigned i = 0; i < WATCHED; i++)
+		if (follower->watch[i].tid)
+			since = MAX(since, follower->watch[i].since);
+	return owner_clock() - since < stuck_ns ? ~ANSWERED & ~MAIL_BIT(MAIL_WILL_EXEC) : ~ANSWERED;
+}
+
 static void *follower_main(void *arg)
 {
 	struct follower *follower = arg;
@@ -365,7 +382,7 @@ static void *follower_main(void *arg)
 	while (!__atomic_load_n(&follower->stop, __ATOMIC_ACQUIRE)) {
 		uint32_t bell = __atomic_load_n(&mail->bell, __ATOMIC_ACQUIRE);
 
-		follow_serve(follower, serve, ~ANSWERED);
+		follow_serve(follower, serve, kinds_now(follower));
 		for (unsigned i = 0; follower->watched && i < WATCHED; i++)
 			if (follower->watch[i].tid)
 				watch_look(follower, &follower->watch[i]);

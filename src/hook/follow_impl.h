@@ -15,7 +15,9 @@
 #include "hook/reach.h"
 #include "hook/targets.h"
 
-enum { WATCHED = 256};
+/* No more are taken in while half of them are at it, so that one look at the mail never finds more
+ * than there is room for. */
+enum { WATCHED = 2 * MAIL_SLOTS };
 
 /* A thread that is about to replace its program. */
 struct watch {

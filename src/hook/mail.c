@@ -52,10 +52,29 @@ bool mail_served(struct mail *mail, struct owner_table *owners)
 	return !owner_dead(owners, server);
 }
 
-static void slot_free(struct mail_slot *slot)
+static void slot_free(struct mail *mail, struct mail_slot *slot)
 {
 	__atomic_store_n(&slot->state, MAIL_EMPTY, __ATOMIC_RELAXED);
-	__atomic_store_n(&slot->owner, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->owner, 0, __ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&mail->waiting, __ATOMIC_SEQ_CST))
+		return;
+	__atomic_fetch_add(&mail->room, 1, __ATOMIC_ACQ_REL);
+	word_wake(&mail->room);
+}
+
+/* Thousands may have something to ask at once: they sleep meanwhile. */
+static struct mail_slot *slot_wait(struct mail *mail, uint64_t self)
+{
+	struct mail_slot *slot;
+	uint32_t room;
+
+	__atomic_fetch_add(&mail->waiting, 1, __ATOMIC_SEQ_CST);
+	room = __atomic_load_n(&mail->room, __ATOMIC_SEQ_CST);
+	slot = slot_claim(mail, self);
+	if (!slot)
+		word_wait(&mail->room, room, 10 * PATIENCE);
+	__atomic_fetch_sub(&mail->waiting, 1, __ATOMIC_SEQ_CST);
+	return slot;
 }
 
 void mail_ring(struct mail *mail)
@@ -75,7 +94,7 @@ static struct mail_slot *slot_ask(struct mail *mail, struct owner_table *owners,
 			return NULL;
 		slot = slot_claim(mail, self);
 		if (!slot)
-			sys_yield();
+			slot = slot_wait(mail, self);
 	} while (!slot);
 	slot->message = *ask;
 	__atomic_store_n(&slot->state, MAIL_ASKED, __ATOMIC_RELEASE);
@@ -119,7 +138,7 @@ int64_t mail_ask(struct mail *mail, struct owner_table *owners, struct mail_mess
 		answer = slot->answer;
 		memcpy(question->arg, slot->message.arg, sizeof(question->arg));
 	}
-	slot_free(slot);
+	slot_free(mail, slot);
 	return answer;
 }
 

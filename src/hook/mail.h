@@ -66,12 +66,12 @@ enum { MAIL_SLOTS = 256 };
 
 struct mail {
 	uint32_t bell;       /* goes up with each question; the server waits on it */
-	uint32_t reserved;
+	uint32_t room;       /* goes up as slots become free, while anybody waits for one */
 	uint64_t numbers;    /* of questions so far */
 	uint64_t server;     /* owner word of who answers; 0: nobody does */
 	uint64_t robust;     /* the kernel's link, in the list of the thread that serves */
 	uint32_t life;       /* that thread's id, or FUTEX_OWNER_DIED; 0: not said */
-	uint32_t unused;
+	uint32_t waiting;    /* for a slot; who dies of those stays counted */
 	struct mail_slot slot[MAIL_SLOTS];
 };
 

@@ -485,13 +485,13 @@ wait_for_jumps() {
 		    if pid == 0:
 		        os.close(write)
 		        os.read(read, 1)
-		        if i % 50 == 0:
+		        if i % 4 == 0:
 		            os.execv("./true", ["true"])
 		        os._exit(i % 3)
 		    pids.append(pid)
 		os.close(write)
 		ends = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
-		assert ends == [i % 50 and i % 3 for i in range(2100)]
+		assert ends == [i % 4 and i % 3 for i in range(2100)]
 		for i in range(40):
 		    pid = os.fork()
 		    if pid == 0:
@@ -501,7 +501,7 @@ wait_for_jumps() {
 	echo 'int main(void) { return 0; }' | gcc -static -O1 -x c -o true -
 	skep run -j -o out opensnoop.o -- "$(python3 -c 'import sys; print(sys.executable)')" many.py
 	[ "$(grep -c '"process":' out)" = 2141 ]
-	[ "$(grep '"process":' out | grep -c '"comm":"true"')" = 42 ]
+	[ "$(grep '"process":' out | grep -c '"comm":"true"')" = 525 ]
 	! grep -q '"state":"not followed"' out
 }
 
