@@ -9,6 +9,7 @@
  * forgets the arming at every clone and exec.
  */
 #include <errno.h>
+#include <linux/audit.h>
 #include <sys/prctl.h>
 
 #include "agent/gate.h"
@@ -63,6 +64,34 @@ void dispatch_begin(struct target_thread *thread)
 {
 	thread->dispatched = false;
 	dispatch_change(thread);
+}
+
+/*
+ * A call of the 32-bit kind, which 64-bit code may make too (int $0x80): its number means
+ * another call, and the gate has no way back from it, as it must not change rcx. It is made here,
+ * and no program sees it.
+ */
+static uint64_t call_by_int80(const struct signal_context *context)
+{
+	register uint64_t bp __asm__("r12") = context->bp;
+	uint64_t result = context->ax;
+
+	__asm__ volatile("xchg %%rbp, %[bp]\n\tint $0x80\n\txchg %%rbp, %[bp]"
+			 : "+a"(result), [bp] "+r"(bp)
+			 : "b"(context->bx), "c"(context->cx), "d"(context->dx), "S"(context->si),
+			   "D"(context->di)
+			 : "memory", "cc", "r8", "r9", "r10", "r11");
+	return result;
+}
+
+bool dispatch_is_int80(const siginfo_t *info)
+{
+	return info->si_code == DISPATCH_CODE && info->si_arch == AUDIT_ARCH_I386;
+}
+
+void dispatch_int80(struct signal_context *context)
+{
+	context->ax = call_by_int80(context);
 }
 
 bool dispatch_arrived(struct target_thread *thread, const siginfo_t *info,

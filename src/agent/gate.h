@@ -194,6 +194,9 @@ void dispatch_change(struct target_thread *thread);
 /* Not any more. 0 or a negative errno. */
 int dispatch_end(struct target_thread *thread);
 /* SIGSYS: a dispatched call. False: not ours. */
+/* A 32-bit call of 64-bit code: it is made there and then. */
+bool dispatch_is_int80(const siginfo_t *info);
+void dispatch_int80(struct signal_context *context);
 bool dispatch_arrived(struct target_thread *thread, const siginfo_t *info,
 		      struct signal_context *context);
 

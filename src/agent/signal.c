@@ -482,6 +482,10 @@ enum signal_way signal_arrived(int sig, siginfo_t *info, struct signal_context *
 	if (sample_is(sig, info))
 		return sample_arrived(thread, info, context) ? SIGNAL_RESUME : SIGNAL_RETURN;
 	sample_take_due_at(thread, context);
+	if (sig == SIGSYS && dispatch_is_int80(info)) {
+		dispatch_int80(context);
+		return SIGNAL_RETURN;
+	}
 	if ((sig == SIGSYS && dispatch_arrived(thread, info, context)) ||
 	    (sig == SIGTRAP && trap_arrived(info, context)))
 		return signal_is_direct ? SIGNAL_LOAD : SIGNAL_RETURN;

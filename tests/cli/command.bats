@@ -125,6 +125,39 @@ os.execve(os.open("/bin/true", os.O_RDONLY), ["true"], {})'
 	! grep -q '322 begun' seen
 }
 
+@test "command: 32-bit system calls of 64-bit code are what they are" {
+	cp "$BATS_TEST_DIRNAME/../../examples/syscount.bpf.c" .
+	clang -O2 -g -target bpf "-I/usr/include/$(uname -m)-linux-gnu" -c syscount.bpf.c -o syscount.o
+	cat >calls32.c <<'END'
+#include <stdio.h>
+#include <unistd.h>
+static int call32(int number, long a, long b, long c)
+{
+	int result;
+
+	__asm__ volatile("int $0x80" : "=a"(result) : "a"(number), "b"(a), "c"(b), "d"(c) : "memory");
+	return result;
+}
+int main(void)
+{
+	static char text[] = "written\n";
+	int parent = getppid();
+
+	/* 20 is getpid, 64 getppid, 4 write; and writev, semget, stat. */
+	for (int i = 0; i < 1000; i++)
+		if (call32(20, 0, 0, 0) != getpid() || call32(64, 0, 0, 0) != parent)
+			return 1;
+	call32(4, 1, (long)text, 8);
+	return 0;
+}
+END
+	cc -O2 -no-pie calls32.c -o calls32
+	[ "$(./calls32)" = written ] || skip "this kernel has no 32-bit system calls"
+	run skep run -o seen syscount.o -- ./calls32
+	[ "$status" = 0 ]
+	[ "$output" = written ]
+}
+
 @test "command: events go to standard error, never between the command's lines" {
 	snoop
 	skep run opensnoop.o -- cat opensnoop.bpf.c >out 2>err
