@@ -194,6 +194,12 @@ void dispatch_change(struct target_thread *thread);
 /* Not any more. 0 or a negative errno. */
 int dispatch_end(struct target_thread *thread);
 /* SIGSYS: a dispatched call. False: not ours. */
+/* limit.c: the limit on address space is the application's; so much, which map_rest() has mapped if it
+ * was not, is no part of it. */
+void limit_start(uint64_t mapped, void (*map_rest)(void));
+void limit_stop(void);
+enum gate_next limit_call(struct target_thread *thread);
+
 /* A 32-bit call of 64-bit code: it is made there and then. */
 bool dispatch_is_int80(const siginfo_t *info);
 void dispatch_int80(struct signal_context *context);

@@ -29,6 +29,7 @@
 #include "map/memory.h"
 #include "map/owner.h"
 #include "map/sys.h"
+#include "map/vcpu.h"
 #include "vm/install.h"
 #include "vm/vm.h"
 
@@ -206,6 +207,16 @@ static int64_t agent_adopted(struct agent_start *start)
 	return (int64_t)to;
 }
 
+static unsigned vcpus(void)
+{
+	return vcpu_count(memory_vcpus(agent_self.memory));
+}
+
+static void map_rest(void)
+{
+	task_parts_reserve(vcpus());
+}
+
 static int64_t agent_begin(struct agent_start *start, int64_t arena_fd)
 {
 	int error = agent_join(start, arena_fd);
@@ -221,6 +232,7 @@ static int64_t agent_begin(struct agent_start *start, int64_t arena_fd)
 		agent_clear();
 		return error;
 	}
+	limit_start(start->arena_size + task_parts_size(vcpus()), map_rest);
 	agent_knows(agent_self.process);
 	process_set_state(agent_self.process, PROCESS_FOLLOWED);
 	hooks_named(start->tid, start->pid);
@@ -309,6 +321,7 @@ int64_t agent_stop(struct agent_start *start)
 	error = hooks_stop();
 	if (error < 0)
 		return error;
+	limit_stop();
 	process_set_state(agent_self.process, PROCESS_DETACHED);
 	agent_clear();
 	return 0;

@@ -271,6 +271,9 @@ bool task_signals(struct task_signals *to, struct task_facts *facts, uint32_t id
 /* Any such; without forebears. For a thread abroad, 0 is the parent of its process. */
 void task_describe(struct task_entry *entry, struct task_facts *facts, uint32_t pid);
 
+/* The addresses that parts of tasks take, at most; they are taken now, not at the first look. */
+uint64_t task_parts_size(unsigned vcpus);
+void task_parts_reserve(unsigned vcpus);
 /* No program runs in this process any more. */
 void task_parts_done(void);
 /* Points what the current task has besides numbers to where a look makes it. */

@@ -430,6 +430,25 @@ static void map_region(unsigned count)
 	__atomic_store_n(&tried, 1, __ATOMIC_RELEASE);
 }
 
+static unsigned stretches_of(unsigned vcpus)
+{
+	return THREADS + (vcpus < VCPUS ? vcpus : VCPUS);
+}
+
+uint64_t task_parts_size(unsigned vcpus)
+{
+	/* See pages(). */
+	const uint64_t each = PAGE_POINTERS + FILES / POINTERS + 2 * (uint64_t)FILES;
+
+	return stretches_of(vcpus) * each * PAGE;
+}
+
+void task_parts_reserve(unsigned vcpus)
+{
+	if (!__atomic_load_n(&tried, __ATOMIC_ACQUIRE))
+		map_region(stretches_of(vcpus));
+}
+
 void task_parts_done(void)
 {
 	if (base)
@@ -492,8 +511,7 @@ void task_parts_use(struct own_task *task, const struct task_facts *facts, struc
 	struct parts *parts = NULL;
 	struct files_page *files;
 
-	if (!__atomic_load_n(&tried, __ATOMIC_ACQUIRE))
-		map_region(THREADS + (vcpus < VCPUS ? vcpus : VCPUS));
+	task_parts_reserve(vcpus);
 	if (cpu)
 		parts = parts_of(tid, cpu);
 	if (!parts) {

@@ -158,6 +158,38 @@ END
 	[ "$output" = written ]
 }
 
+@test "command: a limit on its address space is what it made it, without the machine's memory" {
+	snoop
+	cat >limited.sh <<'END'
+# Shells take memory as they go; dash has no more than its limit for it.
+limit=$1
+ulimit -S -v "$limit" && ulimit -v
+ulimit -v "$limit"
+ulimit -v
+ulimit -S -v
+for i in 1 2 3 4 5 6 7 8 9 10; do text="$text$(printf '%05000d' $i)"; done
+echo ${#text}
+(ulimit -v 300000; ulimit -v; cat opensnoop.bpf.c | wc -l)
+python3 -c '
+import resource
+print(resource.getrlimit(resource.RLIMIT_AS))
+try:
+    print(len(bytes(700 << 20)))
+except MemoryError:
+    print("no memory")
+print(len(bytes(100 << 20)))
+soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+resource.setrlimit(resource.RLIMIT_AS, (soft // 2, hard))
+print(resource.getrlimit(resource.RLIMIT_AS), resource.prlimit(0, resource.RLIMIT_AS))
+'
+END
+	sh limited.sh 600000 >alone
+	skep run -o seen opensnoop.o -- sh limited.sh 600000 >with
+	diff alone with
+	grep -q 'no memory' with
+	! grep -q 'not followed' seen
+}
+
 @test "command: events go to standard error, never between the command's lines" {
 	snoop
 	skep run opensnoop.o -- cat opensnoop.bpf.c >out 2>err
