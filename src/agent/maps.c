@@ -83,7 +83,7 @@ int64_t (*maps_ask)(char *text, size_t size);
 /* Its length, or a negative errno. */
 static int64_t read_text(char *text, size_t size)
 {
-	int64_t fd = sys_call3(SYS_open, (uintptr_t)"/proc/self/maps", O_RDONLY | O_CLOEXEC, 0), got;
+	int64_t fd = sys_call3(SYS_openat, AT_FDCWD, (uintptr_t)"/proc/self/maps", O_RDONLY | O_CLOEXEC), got;
 	size_t held = 0;
 
 	if (fd < 0)

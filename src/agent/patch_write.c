@@ -211,7 +211,7 @@ int patch_write(struct patch_site *const *sites, size_t count, bool in, enum pat
 
 	if (mode == PATCH_ALONE)
 		return change_alone(sites, count, in, batch);
-	writer.fd = sys_call3(SYS_open, (uintptr_t)"/proc/self/mem", O_RDWR | O_CLOEXEC, 0);
+	writer.fd = sys_call3(SYS_openat, AT_FDCWD, (uintptr_t)"/proc/self/mem", O_RDWR | O_CLOEXEC);
 	error = mode == PATCH_HELD ? change_held(sites, count, in, &writer)
 				   : change_live(sites, count, in, &writer);
 	if (writer.fd >= 0)

@@ -7,9 +7,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/uio.h>
 #include "agent/patch_memory.h"
 #include "base/base.h"
+#include "base/fault.h"
 #include "map/sys.h"
 
 uint32_t places_waiting, places_unlike;
@@ -62,17 +62,13 @@ static void run_enter(struct probe_thread *thread, struct probe_record *record,
 /* Changes the counter; false: it is not there, or may not be written yet. */
 static bool change_semaphore(uint64_t address, int by)
 {
+	void *at = (void *)(uintptr_t)address;
 	uint16_t value;
-	struct iovec here = { &value, sizeof(value) };
-	struct iovec there = { (void *)(uintptr_t)address, sizeof(value) };
-	uint64_t self = (uint64_t)sys_call0(SYS_getpid);
 
-	if (sys_call(SYS_process_vm_readv, self, (uintptr_t)&here, 1, (uintptr_t)&there, 1, 0) !=
-	    sizeof(value))
+	if (fault_copy(&value, at, sizeof(value)) < 0)
 		return false;
 	value = (uint16_t)(value + by);
-	return sys_call(SYS_process_vm_writev, self, (uintptr_t)&here, 1, (uintptr_t)&there, 1,
-			0) == sizeof(value);
+	return fault_copy(at, &value, sizeof(value)) == 0;
 }
 
 void placed_raise(struct placed *placed)

@@ -141,7 +141,8 @@ static void map_one(void *arg, const struct maps_line *line)
 	if (line->prot & PROT_WRITE || line->shared)
 		places_unknown();
 	/* What is shared is not patched: the file would be, too. */
-	fd = line->inode && !line->shared ? sys_call3(SYS_open, (uintptr_t)line->path, O_RDONLY | O_CLOEXEC, 0) : -1;
+	fd = line->inode && !line->shared
+		     ? sys_call3(SYS_openat, AT_FDCWD, (uintptr_t)line->path, O_RDONLY | O_CLOEXEC) : -1;
 	if (fd >= 0 && identify((int)fd, &id) && id.inode == line->inode)
 		places_mapped(line->start, line->end - line->start, line->offset, (int)fd, mode);
 	else
@@ -270,7 +271,7 @@ static void make_code(void *arg, const struct maps_line *line)
 	}
 	if (mapping_of(start, end))
 		return;
-	fd = sys_call3(SYS_open, (uintptr_t)line->path, O_RDONLY | O_CLOEXEC, 0);
+	fd = sys_call3(SYS_openat, AT_FDCWD, (uintptr_t)line->path, O_RDONLY | O_CLOEXEC);
 	/* Other threads may be in it by now. */
 	if (fd >= 0 && identify((int)fd, &id) && id.inode == line->inode)
 		places_mapped(start, end - start, line->offset + (start - line->start), (int)fd,

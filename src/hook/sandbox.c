@@ -23,32 +23,46 @@
 
 enum { FILTERS_MAX = 64 };
 
-/* Those that the agent does not need, it would make without asking all the same. */
-static const uint16_t made[] = {
+static const uint16_t needed[] = {
 #define NEEDED(name) SYS_##name,
 #include "hook/needed.def"
 #undef NEEDED
-	SYS_timer_create, SYS_timer_settime, SYS_timer_delete, SYS_newfstatat, SYS_fstat,
-	SYS_getcpu, SYS_prlimit64, SYS_lseek, SYS_getdents64, SYS_clock_getres, SYS_membarrier,
 };
 
-static bool allows_call(const struct skep_cbpf_insn *insns, uint32_t count,
-			struct skep_cbpf_call call)
+/* It would make them without asking: they may fail, and no more. */
+static const uint16_t made[] = {
+#define MADE(name) SYS_##name,
+#include "hook/made.def"
+#undef MADE
+};
+
+static uint32_t answer_to(const struct skep_cbpf_insn *insns, uint32_t count,
+			  struct skep_cbpf_call call)
 {
 	call.arch = AUDIT_ARCH_X86_64;
-	return skep_cbpf_run_call(insns, count, &call) == SECCOMP_RET_ALLOW;
+	return skep_cbpf_run_call(insns, count, &call) & SECCOMP_RET_ACTION_FULL;
 }
 
-static bool allows_made(const struct skep_cbpf_insn *insns, uint32_t count)
+static bool allows(uint32_t answer)
+{
+	return answer == SECCOMP_RET_ALLOW || answer == SECCOMP_RET_LOG;
+}
+
+static bool allows_agent(const struct skep_cbpf_insn *insns, uint32_t count)
 {
 	const struct skep_cbpf_call code = {
 		.nr = SYS_mmap, .args = { 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, 3 },
 	};
-	bool allows = allows_call(insns, count, code);
+	bool good = allows(answer_to(insns, count, code));
 
-	for (size_t i = 0; i < ARRAY_SIZE(made) && allows; i++)
-		allows = allows_call(insns, count, (struct skep_cbpf_call){ .nr = made[i] });
-	return allows;
+	for (size_t i = 0; i < ARRAY_SIZE(needed) && good; i++)
+		good = allows(answer_to(insns, count, (struct skep_cbpf_call){ .nr = needed[i] }));
+	for (size_t i = 0; i < ARRAY_SIZE(made) && good; i++) {
+		uint32_t answer = answer_to(insns, count, (struct skep_cbpf_call){ .nr = made[i] });
+
+		good = allows(answer) || answer == SECCOMP_RET_ERRNO;
+	}
+	return good;
 }
 
 enum look { LOOK_ALLOWS, LOOK_REFUSES, LOOK_NONE };
@@ -58,15 +72,15 @@ static enum look look_at_filter(pid_t tid, unsigned long index)
 {
 	long count = ptrace(PTRACE_SECCOMP_GET_FILTER, tid, index, NULL);
 	struct skep_cbpf_insn *insns;
-	bool allows;
+	bool good;
 
 	if (count <= 0)
 		return LOOK_NONE;
 	insns = calloc((size_t)count, sizeof(*insns));
-	allows = insns && ptrace(PTRACE_SECCOMP_GET_FILTER, tid, index, insns) == count &&
-		 allows_made(insns, (uint32_t)count);
+	good = insns && ptrace(PTRACE_SECCOMP_GET_FILTER, tid, index, insns) == count &&
+	       allows_agent(insns, (uint32_t)count);
 	free(insns);
-	return allows ? LOOK_ALLOWS : LOOK_REFUSES;
+	return good ? LOOK_ALLOWS : LOOK_REFUSES;
 }
 
 bool sandbox_allows(pid_t tid)
