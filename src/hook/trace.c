@@ -478,7 +478,7 @@ static int trace_send(pid_t tid, const struct trace_run *run, int signal, siginf
 
 	trace_step(0);
 	result = syscall(SYS_rt_tgsigqueueinfo, run->tgid, tid, signal, info);
-	if (result < 0 && errno == EPERM) /* its sender's to say */
+	if (result < 0 && (errno == EPERM || errno == ENOSYS)) /* its sender's to say; our filter's */
 		result = syscall(SYS_tgkill, run->tgid, tid, signal);
 	return result < 0 ? -errno : 0;
 }

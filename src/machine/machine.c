@@ -50,6 +50,7 @@ static int make_world(struct skep_machine *machine, struct skep_diag *diag)
 static int make_memory(struct skep_machine *machine, const struct skep_machine_opts *opts,
 		       struct skep_diag *diag)
 {
+	char size[32] = "as large as may be";
 	int error = 0;
 
 	if (opts->name || opts->shared) {
@@ -61,9 +62,15 @@ static int make_memory(struct skep_machine *machine, const struct skep_machine_o
 	}
 	if (machine->memory)
 		return 0;
-	skep_report(diag, SKEP_MACHINE_ARENA, NULL, "an arena of %zu bytes%s%s: %s", opts->memory,
-		    opts->name ? " in " : "", opts->name ? machine->place.path : "",
-		    strerror(-error));
+	if (opts->memory)
+		snprintf(size, sizeof(size), "of %zu bytes", opts->memory);
+	if (!opts->name && (error == -EPERM || error == -ENOSYS))
+		skep_report(diag, SKEP_MACHINE_ARENA, NULL, "memfd_create() is refused (%s): allow "
+			    "it in the filter of system calls that skep runs under", strerror(-error));
+	else
+		skep_report(diag, SKEP_MACHINE_ARENA, NULL, "an arena %s%s%s: %s", size,
+			    opts->name ? " in " : "", opts->name ? machine->place.path : "",
+			    strerror(-error));
 	return error;
 }
 

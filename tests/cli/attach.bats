@@ -505,6 +505,27 @@ wait_for_jumps() {
 	! grep -q '"state":"not followed"' out
 }
 
+# As containers do: the command runs, with the agent where that can be, else told of.
+@test "run: what a filter refuses to skep itself is done without, or named" {
+	snoop
+	gcc -O1 -o refused "$BATS_TEST_DIRNAME/targets/refused.c"
+	skep=$(command -v "$SKEP")
+	for error in 1 38; do
+		# process_vm_readv, rt_tgsigqueueinfo, kcmp, membarrier
+		for call in 310 297 312 324; do
+			./refused $error $call "$skep" run -j -o out opensnoop.o -- cat /etc/hostname >said
+			cmp said /etc/hostname
+			grep '"process":' out | grep -q '"comm":"cat".*"state":"ended"'
+		done
+		./refused $error 101 "$skep" run -o out opensnoop.o -- cat /etc/hostname >said # ptrace
+		cmp said /etc/hostname
+		grep -q 'not followed: the kernel does not permit it' out
+		run ./refused $error 319 "$skep" run opensnoop.o -- cat /etc/hostname
+		[ "$status" = 1 ]
+		[[ "$output" == *"memfd_create() is refused"* ]]
+	done
+}
+
 @test "attach: a process whose filter of system calls would end it is left alone, and told" {
 	snoop
 	gcc -O1 -o caged "$BATS_TEST_DIRNAME/targets/caged.c"
