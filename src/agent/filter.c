@@ -25,6 +25,7 @@ static struct {
 } filters[FILTERS];
 static uint32_t filter_count, insn_count;
 static bool refuses_all;
+static bool strict; /* the kernel knows four calls only */
 
 _Static_assert(sizeof(struct skep_cbpf_insn) == sizeof(struct sock_filter), "copied as they are");
 
@@ -70,13 +71,15 @@ void filter_install(const struct target_regs *regs)
 {
 	uint64_t address = regs->dx;
 
-	if (mode_of(regs) == SECCOMP_MODE_STRICT || !add(address))
+	strict = mode_of(regs) == SECCOMP_MODE_STRICT;
+	if (strict || !add(address))
 		refuses_all = true;
 	__atomic_store_n(&sys_filtered, true, __ATOMIC_RELEASE);
 }
 
 void filter_undo(void)
 {
+	strict = false;
 	if (refuses_all) {
 		refuses_all = false;
 	} else if (filter_count > 0) {
@@ -114,6 +117,8 @@ bool filter_allows(int64_t nr, const uint64_t arg[6])
 /* A tracer or supervisor that is asked may let it pass. */
 bool filter_passes(int64_t nr, const uint64_t arg[6], uint64_t ip)
 {
+	if (strict && nr != SYS_read && nr != SYS_write && nr != SYS_exit && nr != SYS_rt_sigreturn)
+		return false;
 	return judge(nr, arg, ip) > (int32_t)SECCOMP_RET_ERRNO;
 }
 

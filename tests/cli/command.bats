@@ -158,6 +158,34 @@ END
 	[ "$output" = written ]
 }
 
+@test "command: calls that strict mode ends it for are not seen, as the kernel begins none" {
+	cp "$BATS_TEST_DIRNAME/../../examples/syscount.bpf.c" .
+	clang -O2 -g -target bpf "-I/usr/include/$(uname -m)-linux-gnu" -c syscount.bpf.c -o syscount.o
+	cat >strict.c <<'END'
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+	(void)argv;
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0, 0, 0) == 0 && write(1, "in\n", 3) == 3 && argc > 1)
+		getppid();
+	syscall(SYS_exit, 5);
+}
+END
+	cc -O2 strict.c -o strict
+	run ./strict
+	[ "$status" = 5 ] || skip "this kernel has no strict mode"
+	run -5 skep run -o seen syscount.o -- ./strict
+	[ "$output" = in ]
+	grep -q '"strict", .number = 60 ' seen
+	run -137 skep run -o seen syscount.o -- ./strict more
+	[ "$output" = in ]
+	grep -q '"strict", .number = 1 ' seen
+	! grep -q 'number = 110 ' seen
+}
+
 @test "command: a limit on its address space is what it made it, without the machine's memory" {
 	snoop
 	cat >limited.sh <<'END'
