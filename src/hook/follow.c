@@ -107,7 +107,7 @@ static enum process_whynot whynot_of(int error)
 	static const struct { int error; enum process_whynot whynot; } rows[] = {
 		{ -ENOEXEC, WHYNOT_32BIT }, { -ENODEV, WHYNOT_CPU },    { -EEXIST, WHYNOT_PLACE },
 		{ -EACCES, WHYNOT_ARENA },  { -ENOENT, WHYNOT_ARENA },  { -EPERM, WHYNOT_ARENA },
-		{ -ENOTSUP, WHYNOT_FILTER },
+		{ -ENOTSUP, WHYNOT_FILTER }, { -ENOMEM, WHYNOT_ROOM },  { -EMFILE, WHYNOT_FILES },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)

@@ -28,6 +28,8 @@ static const char *const whynot_text[WHYNOT_COUNT] = {
 	[WHYNOT_UNSERVED] = "nobody was there to follow it",
 	[WHYNOT_OTHER] = "another machine follows it",
 	[WHYNOT_SHARED] = "it shares its memory with another process",
+	[WHYNOT_ROOM] = "there is no room for the agent within its limits (ulimit -v)",
+	[WHYNOT_FILES] = "it has as many files open as it may (ulimit -n)",
 	[WHYNOT_ERROR] = "the agent could not start",
 };
 

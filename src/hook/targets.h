@@ -49,6 +49,8 @@ enum process_whynot {
 	WHYNOT_UNSERVED,      /* no supervisor was there when it replaced its program */
 	WHYNOT_OTHER,         /* another machine's supervisor follows it */
 	WHYNOT_SHARED,        /* another process runs in its memory */
+	WHYNOT_ROOM,          /* its limits leave none */
+	WHYNOT_FILES,         /* it may open no file */
 	WHYNOT_ERROR,         /* anything else: error says what */
 	WHYNOT_COUNT,
 };

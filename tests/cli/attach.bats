@@ -505,6 +505,22 @@ wait_for_jumps() {
 	! grep -q '"state":"not followed"' out
 }
 
+@test "attach: a process whose limits leave no room for the agent is left alone, and they are named" {
+	command -v prlimit >/dev/null || skip "no prlimit"
+	snoop
+	for limit in as=30000000:v nofile=3:n; do
+		sleep 1000 3>&- &
+		victim=$!
+		until [ "$(cat /proc/$victim/comm)" = sleep ]; do sleep 0.05; done
+		prlimit --pid $victim --${limit%:*}
+		run skep run -t 1 --pid $victim opensnoop.o
+		[ "$status" = 1 ]
+		[[ "$output" == *"(ulimit -${limit#*:})"* ]]
+		kill -0 $victim
+		kill $victim
+	done
+}
+
 # As containers do: the command runs, with the agent where that can be, else told of.
 @test "run: what a filter refuses to skep itself is done without, or named" {
 	snoop
