@@ -73,8 +73,7 @@ void dispatch_begin(struct target_thread *thread)
  */
 static uint64_t call_by_int80(const struct signal_context *context)
 {
-	register uint64_t bp __asm__("r12") = context->bp;
-	uint64_t result = context->ax;
+	uint64_t bp = context->bp, result = context->ax;
 
 	__asm__ volatile("xchg %%rbp, %[bp]\n\tint $0x80\n\txchg %%rbp, %[bp]"
 			 : "+a"(result), [bp] "+r"(bp)

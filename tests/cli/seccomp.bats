@@ -701,6 +701,11 @@ refused_program() {
 	decides kill-process --pid $pid mount 1
 	decides "errno EPERM" --pid $pid mount 0
 	decides log --pid $pid getpid
+	# Asking it has not stopped it; it may be on its way back to sleep.
+	for _ in $(seq 200); do
+		grep -q '^State:.S' /proc/$pid/status && break
+		sleep 0.05
+	done
 	grep -q '^State:.S' /proc/$pid/status
 	exec 7>&-
 	wait $pid
