@@ -14,6 +14,7 @@ enum { PATIENCE_MS = 1000 };
 
 static uint32_t ender;   /* the thread that ends the process; 0: none yet */
 static bool over;        /* and has told of all: what begins still, began too late */
+static uint32_t execer;  /* the thread that makes an exec; 0: none does */
 static uint32_t telling; /* threads that are at it, of their own end */
 
 /* Which thread has the record; 0: it is being made. A vfork child runs on its parent's. */
@@ -51,11 +52,24 @@ static void await(const uint32_t *word, uint32_t value)
 		sys_call2(SYS_nanosleep, &moment, NULL);
 }
 
+/* Takes the lock when the thread is not doomed. It is mostly waited for in vain: it ends by that. */
+static void lock_spared(const struct target_thread *thread)
+{
+	const struct timespec moment = { 0, 1000000 };
+
+	thread_lock();
+	for (int i = 0; i < PATIENCE_MS && thread->doomed; i++) {
+		thread_unlock();
+		sys_call2(SYS_nanosleep, &moment, NULL);
+		thread_lock();
+	}
+}
+
 bool ending_begins(struct target_thread *thread, bool whole, int32_t *live)
 {
 	bool first;
 
-	thread_lock();
+	lock_spared(thread);
 	first = !thread->told && !(ender && (whole || over));
 	if (first) {
 		thread->told = true;
@@ -83,7 +97,7 @@ static void copy(struct ending_other *other, struct target_thread *thread)
 	*other = (struct ending_other){
 		.thread = thread, .facts = thread->facts, .tid = tid_of(thread),
 		.regs = thread->vforks > 0 ? thread->saved[0].regs : thread->regs,
-		.inside = __atomic_exchange_n(&thread->inside, false, __ATOMIC_ACQ_REL) && thread->vforks == 0,
+		.inside = thread->inside && thread->vforks == 0,
 	};
 }
 
@@ -98,6 +112,7 @@ bool ending_take(const struct target_thread *self, struct ending_other *other, i
 	if (thread) {
 		thread->told = thread->unseen = true;
 		copy(other, thread);
+		other->inside &= __atomic_exchange_n(&thread->inside, false, __ATOMIC_ACQ_REL);
 		*live = count_live(self->pid, true);
 		over = *live == 0;
 	}
@@ -105,9 +120,54 @@ bool ending_take(const struct target_thread *self, struct ending_other *other, i
 	return thread != NULL;
 }
 
+bool ending_doom(const struct target_thread *self, struct ending_other *other)
+{
+	struct target_thread *thread;
+
+	thread_lock();
+	for (thread = thread_list; thread; thread = thread->next)
+		if (thread != self && !thread->doomed && is_live(thread, self->pid) && tid_of(thread) != 0)
+			break;
+	if (thread) {
+		__atomic_store_n(&thread->doomed, true, __ATOMIC_RELAXED);
+		copy(other, thread);
+	}
+	thread_unlock();
+	return thread != NULL;
+}
+
+void ending_settle(void)
+{
+	await(&telling, 0);
+}
+
+bool ending_execs(const struct target_thread *self)
+{
+	const struct timespec moment = { 0, 1000000 };
+	uint32_t nobody = 0;
+
+	for (int i = 0; i < PATIENCE_MS; i++, nobody = 0) {
+		if (__atomic_compare_exchange_n(&execer, &nobody, self->tid, false,
+						__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			return true;
+		sys_call2(SYS_nanosleep, &moment, NULL);
+	}
+	return false;
+}
+
+bool ending_spare(const struct target_thread *self)
+{
+	if (__atomic_load_n(&execer, __ATOMIC_RELAXED) != self->tid)
+		return false;
+	for (struct target_thread *thread = thread_list; thread; thread = thread->next)
+		__atomic_store_n(&thread->doomed, false, __ATOMIC_RELEASE);
+	__atomic_store_n(&execer, 0, __ATOMIC_RELEASE);
+	return true;
+}
+
 void ending_forked(struct target_thread *self)
 {
-	ender = telling = 0;
+	ender = execer = telling = 0;
 	over = false;
-	self->told = false;
+	self->told = self->doomed = false;
 }

@@ -27,6 +27,16 @@ struct ending_other {
 bool ending_begins(struct target_thread *thread, bool whole, int32_t *live);
 /* The calling thread ends its process: another thread that has not been told of. False: none is left, and live stays. */
 bool ending_take(const struct target_thread *self, struct ending_other *other, int32_t *live);
+/* The calling thread is about to make an exec. False: so is another, which does not come to an
+ * end with it in time. */
+bool ending_execs(const struct target_thread *self);
+/* Then: the others that live, one after the other, which
+ * tell of no end of their own until they are spared. False: none is left. */
+bool ending_doom(const struct target_thread *self, struct ending_other *other);
+/* Those who began to tell before are waited for. */
+void ending_settle(void);
+/* It has failed. False: it was not said that there is one. */
+bool ending_spare(const struct target_thread *self);
 /* The calling thread has told of its end. whole: those who are at it still are waited for, as they
  * end with the process. */
 void ending_done(bool whole);

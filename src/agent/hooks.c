@@ -146,25 +146,6 @@ static void on_exit(struct target_thread *thread, struct target_regs *regs, int6
 	regs->cx = cx;
 }
 
-static bool may_use_sockets(void)
-{
-	return agent_self.sockets && filter_allows_sockets();
-}
-
-static void on_exec(struct target_thread *thread, struct target_regs *regs, int64_t result)
-{
-	bool at = regs->orig_ax == SYS_execveat;
-	const char *path = (const char *)(uintptr_t)(at ? regs->si : regs->di);
-
-	if (sys_filtered && !filter_allows_all())
-		agent_filtered(hooks_facts(thread), result < 0);
-	else if (result < 0)
-		agent_exec_failed(hooks_facts(thread));
-	else
-		agent_will_exec(hooks_facts(thread), at ? (int)regs->di : AT_FDCWD, path,
-				regs->orig_ax | (may_use_sockets() ? MAIL_SOCKETS : 0));
-}
-
 /* What a thread knows by this id. */
 static uint32_t home_id(struct task_facts *facts, int32_t id)
 {
@@ -282,6 +263,78 @@ static void tell_others(struct target_thread *thread, struct task_end *end,
 		task_leave(agent_self.targets->world->tasks, &other.facts);
 		*last = other;
 	}
+}
+
+static bool may_use_sockets(void)
+{
+	return agent_self.sockets && filter_allows_sockets();
+}
+
+/* What is to be told of the other threads if the exec ends them. */
+static void doom_others(struct target_thread *thread, struct process *process)
+{
+	uint32_t threads = thread_count(), room = threads < DOOMED ? threads - 1 : DOOMED, count = 0;
+	struct ending_other other;
+	struct doomed *doomed;
+
+	doomed = room ? memory_alloc(agent_self.memory,
+				     sizeof(*doomed) + room * sizeof(doomed->thread[0]), 8) : NULL;
+	if (!doomed)
+		return;
+	doomed->count = room; /* the size, by which it is freed */
+	process->doomed = doomed;
+	for (; count < room && ending_doom(thread, &other); count++) {
+		facts_of_other(&other, hooks_facts(thread));
+		show_site(&other.regs);
+		task_current(agent_self.targets->world->tasks, &other.facts, NULL);
+		doomed->thread[count] = (struct doomed_thread){
+			.facts = other.facts, .regs = other.regs, .interrupted = is_interrupted(&other),
+		};
+	}
+	ending_settle();
+}
+
+/* The exec has ended them. */
+static void tell_doomed(struct process *process, const struct task_facts *own)
+{
+	struct doomed *doomed = process->doomed;
+	struct task_end end = { .killed = true };
+
+	uint32_t count = 0;
+
+	while (count < doomed->count && count < DOOMED && doomed->thread[count].facts.tid)
+		count++;
+	for (uint32_t i = 0; i < count; i++) {
+		struct doomed_thread *thread = &doomed->thread[i];
+
+		thread->facts.pointer = own->pointer;
+		end.live = (int32_t)(count - i);
+		if (thread->interrupted)
+			hook_sys_exit(board, &thread->facts, &thread->regs, -EINTR);
+		hook_exit(board, &thread->facts, &thread->regs, &end);
+		if (thread->facts.tid != own->tid)
+			task_leave(agent_self.targets->world->tasks, &thread->facts);
+	}
+	process_spare(agent_self.targets, process);
+}
+
+static void on_exec(struct target_thread *thread, struct target_regs *regs, int64_t result)
+{
+	bool at = regs->orig_ax == SYS_execveat;
+	const char *path = (const char *)(uintptr_t)(at ? regs->si : regs->di);
+	struct process *process = thread->vforks == 0 ? agent_process(hooks_facts(thread)) : NULL;
+
+	if (process && result < 0 && ending_spare(thread))
+		process_spare(agent_self.targets, process);
+	if (process && result >= 0 && board && board_has(board, EVENT_EXIT) && ending_execs(thread))
+		doom_others(thread, process);
+	if (sys_filtered && !filter_allows_all())
+		agent_filtered(hooks_facts(thread), result < 0);
+	else if (result < 0)
+		agent_exec_failed(hooks_facts(thread));
+	else
+		agent_will_exec(hooks_facts(thread), at ? (int)regs->di : AT_FDCWD, path,
+				regs->orig_ax | (may_use_sockets() ? MAIL_SOCKETS : 0));
 }
 
 /* how: for SIGCHLD, si_code. */
@@ -472,9 +525,13 @@ void hooks_began(uint32_t nr, int32_t old_tid, uint64_t ip, uint64_t sp)
 	struct target_thread *thread = thread_here();
 	struct target_regs regs = { .ip = ip, .sp = sp, .flags = 0x202, .cs = 0x33, .ss = 0x2b,
 				    .orig_ax = SYS_execve };
+	struct process *process;
 
 	if (!board || !thread)
 		return;
+	process = agent_process(hooks_facts(thread));
+	if (process && process->doomed)
+		tell_doomed(process, hooks_facts(thread));
 	hook_exec(board, hooks_facts(thread), &regs,
 		  (const char *)(uintptr_t)getauxval(AT_EXECFN), old_tid);
 	regs.orig_ax = nr;

@@ -172,7 +172,7 @@ struct target_thread *thread_new(void)
 	thread->selector = thread->settled = 0;
 	thread->dispatched = false;
 	thread->vforks = 0;
-	thread->told = thread->inside = false;
+	thread->doomed = thread->told = thread->inside = false;
 	thread->maker = NULL;
 	thread->born = 0;
 	thread->hooked = thread->unseen = thread->aside = thread->waiting = thread->exec_mask = false;

@@ -127,6 +127,7 @@ struct target_thread {
 	bool entered;            /* enter() was called */
 	bool waiting;            /* in a call with a signal mask of its own: wait_mask */
 	bool unseen;             /* nothing is told of it: its id is not known, or it has been told dead */
+	bool doomed;             /* another makes an exec, which is to end it */
 	bool told;               /* its end has been, or is being (ending.h) */
 	bool inside;             /* a call whose result is to be told; taken by who tells it */
 	bool aside;              /* the application dispatches its system calls itself */

@@ -183,6 +183,8 @@ static void fill_signal(const struct parts *parts, struct own_signal *signal)
 
 	task_stat("/proc/self/stat", &num_threads, &threads, 1);
 	signal->nr_threads = (int32_t)threads;
+	if (end && signal->nr_threads <= end->live)
+		signal->nr_threads = end->live + 1; /* an exec ends them, and it is over */
 	signal->live.counter = end ? end->live : (int32_t)threads - is_leader_gone();
 	if (end && (end->whole || end->live == 0))
 		signal->group_exit_code = end->code;

@@ -144,25 +144,27 @@ void context_fork(struct fork_record *record, struct own_task *task,
 }
 
 /* As the kernel counts: 0 to 99 real time, from 100 on the nice ones. */
-static int32_t priority(uint32_t tid)
+static int32_t priority(void)
 {
 	enum { FIFO = 1, RR = 2, DEADLINE = 6, RESET_ON_FORK = 0x40000000 };
-	int64_t policy = sys_call4(SYS_sched_getscheduler, tid, 0, 0, 0) & ~RESET_ON_FORK;
+	int64_t policy = sys_call4(SYS_sched_getscheduler, 0, 0, 0, 0) & ~RESET_ON_FORK;
 	int32_t rank = 0;
 
 	if (policy == DEADLINE)
 		return -1;
 	if (policy == FIFO || policy == RR) {
-		sys_call4(SYS_sched_getparam, tid, (uintptr_t)&rank, 0, 0);
+		sys_call4(SYS_sched_getparam, 0, (uintptr_t)&rank, 0, 0);
 		return 99 - rank;
 	}
-	return 140 - (int32_t)sys_call4(SYS_getpriority, 0, tid, 0, 0);
+	return 140 - (int32_t)sys_call4(SYS_getpriority, 0, 0, 0, 0);
 }
 
 void context_exit(struct exit_record *record, const struct own_task *task,
 		  const struct task_facts *facts, bool group_dead)
 {
-	*record = (struct exit_record){ .prio = priority(task_asked(facts)),
+	bool another = task && facts && facts->another;
+
+	*record = (struct exit_record){ .prio = another ? task->prio : priority(),
 					.group_dead = group_dead };
 	if (task) {
 		memcpy(record->comm, task->comm, sizeof(record->comm));

@@ -12,6 +12,7 @@
 
 #include "helper/task_proc.h"
 #include "map/memory.h"
+#include "helper/vm.h"
 #include "map/owner.h"
 #include "map/sys.h"
 
@@ -101,6 +102,17 @@ static struct process *process_any(struct targets *targets)
 	return process_again(targets);
 }
 
+void process_spare(struct targets *targets, struct process *process)
+{
+	struct memory *memory = targets->world->memory;
+	struct doomed *doomed = process->doomed;
+
+	process->doomed = NULL;
+	if (!doomed || !memory_contains(memory, doomed, sizeof(*doomed), 8) || doomed->count > DOOMED)
+		return;
+	memory_release(memory, doomed, sizeof(*doomed) + doomed->count * sizeof(doomed->thread[0]));
+}
+
 struct process *process_claim(struct targets *targets, uint32_t pid, uint32_t ppid)
 {
 	struct process *process = process_any(targets);
@@ -109,6 +121,7 @@ struct process *process_claim(struct targets *targets, uint32_t pid, uint32_t pp
 		__atomic_fetch_add(&targets->unrecorded, 1, __ATOMIC_RELAXED);
 		return NULL;
 	}
+	process_spare(targets, process);
 	*process = (struct process){
 		.state = PROCESS_CLAIMED, .index = process_index(targets, process), .pid = pid, .ppid = ppid, .start_ns = owner_clock(),
 		.serial = __atomic_fetch_add(&targets->serial, 1, __ATOMIC_RELAXED),

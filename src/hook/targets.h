@@ -74,6 +74,7 @@ struct process {
 	uint32_t waiting;     /* places that are patched once all its threads are held (settle.h) */
 	uint32_t trapped;     /* traps that could be jumps then */
 	uint32_t unlike;      /* places that are not patched, as the code is not the file's */
+	struct doomed *doomed; /* in the arena, while a thread of it makes an exec; or NULL */
 	char comm[16];
 	char exe[128];        /* the end of it, if it is longer */
 };
@@ -114,6 +115,21 @@ struct targets {
 
 /* In the arena, for a machine whose board has been made; NULL when that is full. */
 struct targets *targets_new(struct memory *memory, struct vm_world *world);
+
+/* The threads that an exec ends: nobody can ask of them when it is known that it has. */
+struct doomed {
+	uint32_t count;
+	struct doomed_thread {
+		struct task_facts facts;
+		struct target_regs regs;
+		bool interrupted; /* in a call that waits */
+	} thread[];
+};
+
+enum { DOOMED = 4096 }; /* further ones are not told of */
+
+/* None are, any more; or not after all. */
+void process_spare(struct targets *targets, struct process *process);
 
 /* A record for a process, claimed; NULL when all are those of live targets. */
 struct process *process_claim(struct targets *targets, uint32_t pid, uint32_t ppid);

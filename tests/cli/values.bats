@@ -124,6 +124,33 @@ together() {
 	grep -q ' ends b last 0 ' told
 }
 
+@test "values: an exec ends each other thread, whoever makes it" {
+	local how
+	objects seen
+	gcc -O2 -pthread -o command "$BATS_TEST_DIRNAME/objects/together.c"
+	for how in 'exec 8' 'exec 3 1' 'exec 3 3'; do
+		# shellcheck disable=SC2086
+		run -0 skep run -o said -p together -p begins seen.o -- ./command $how
+		grep -n '^together' said >told
+		# All but the one that goes on, which ends as the last; and each once.
+		[ "$(wc -l <told)" = "${lines[0]}" ]
+		[ "$(grep -c ' last 1 ' told)" = 1 ]
+		tail -n 1 told | grep -q ' command 0 last 1 live 0 '
+		[ "$(head -n -1 told | cut -d ' ' -f 2 | sort -u | wc -l)" = $((${lines[0]} - 1)) ]
+		[ "$(cut -d ' ' -f 2 told)" = "$(cut -d ' ' -f 3 told)" ]
+		# ... before the new program begins, the second.
+		[ "$(head -n -1 told | tail -n 1 | cut -d : -f 1)" -lt "$(grep -n '^begins' said | tail -n 1 | cut -d : -f 1)" ]
+	done
+}
+
+@test "values: an exec that fails ends nobody" {
+	objects seen
+	gcc -O2 -pthread -o command "$BATS_TEST_DIRNAME/objects/together.c"
+	run -3 skep run -o said -p together seen.o -- ./command failing 4
+	[ "$(grep -c '^together' said)" = "${lines[0]}" ]
+	[ "$(grep -c ' last 1 live 0 ' said)" = 1 ]
+}
+
 @test "values: a handler returns by the call of its restorer" {
 	objects seen
 	gcc -O2 -o command "$BATS_TEST_DIRNAME/objects/returns.c"

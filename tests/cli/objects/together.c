@@ -30,6 +30,10 @@ static void end(void)
 		*(volatile int *)8 = 1;
 	if (strcmp(how, "exec") == 0)
 		execl(program, program, "over", NULL);
+	if (strcmp(how, "failing") == 0) {
+		execl("/", program, NULL);
+		_exit(3);
+	}
 	for (;;)
 		pause();
 }
