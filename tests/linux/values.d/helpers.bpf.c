@@ -97,6 +97,62 @@ static __noinline int reads(const char *place, const void *bad)
 	return 0;
 }
 
+/* at: the tenth byte of a page with a file's 15, behind which is one past the file's end. */
+static __noinline int edges(const char *place, const char *at)
+{
+	char some[8] __attribute__((aligned(8))) = "unread", kept[8] __attribute__((aligned(8))) = "unread";
+	long found = 7;
+	unsigned long two = 7;
+
+	NUMBER("str", bpf_probe_read_user_str(some, sizeof(some), at));
+	TEXT_AT("str text", some);
+	NUMBER("str of 4", bpf_probe_read_user_str(some, 4, at));
+	TEXT_AT("str of 4 text", some);
+	NUMBER("str of 1", bpf_probe_read_user_str(some, 1, at));
+	NUMBER("str of 1 text", some[0]);
+	NUMBER("str of NULL", bpf_probe_read_user_str(kept, sizeof(kept), 0));
+	NUMBER("str of NULL text", *(__u64 *)kept);
+	NUMBER("empty str", bpf_probe_read_user_str(some, sizeof(some), at + 100));
+	NUMBER("empty str text", some[0]);
+	NUMBER("str past the end", bpf_probe_read_user_str(some, sizeof(some), at - 10 + 4096));
+	NUMBER("str past the end text", *(__u64 *)some);
+	__builtin_memset(some, 'x', sizeof(some));
+	NUMBER("read over the end", bpf_probe_read_user(some, sizeof(some), at - 10 + 4092));
+	NUMBER("read over the end text", *(__u64 *)some);
+	NUMBER("str of a kernel address", bpf_probe_read_user_str(some, sizeof(some), (void *)-4096));
+	NUMBER("strtol", bpf_strtol(" -0x1fz", 7, 0, &found));
+	NUMBER("strtol number", found);
+	NUMBER("strtol of none", bpf_strtol("z", 1, 0, &found));
+	NUMBER("strtol too large", bpf_strtol("9223372036854775808", 19, 10, &found));
+	NUMBER("strtol base", bpf_strtol("12", 2, 7, &found));
+	NUMBER("strtoul", bpf_strtoul("-1", 2, 10, &two));
+	NUMBER("strtoul number", two);
+	return 0;
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
+	__uint(max_entries, 64);
+	__uint(key_size, 4);
+	__uint(value_size, 127 * 8);
+} stacks SEC(".maps");
+
+static __always_inline int stack_ids(const char *place, void *ctx)
+{
+	enum { FAST = 0x200, REUSE = 0x400, BUILD_ID = 0x800 };
+	long id = bpf_get_stackid(ctx, &stacks, USER_STACK), again, reused;
+
+	again = bpf_get_stackid(ctx, &stacks, USER_STACK | FAST);
+	reused = bpf_get_stackid(ctx, &stacks, USER_STACK | REUSE);
+	NUMBER("id", id >= 0);
+	NUMBER("id again", again == id);
+	NUMBER("id reused", reused == id);
+	NUMBER("id with build ids", bpf_get_stackid(ctx, &stacks, USER_STACK | BUILD_ID));
+	NUMBER("id with bad flags", bpf_get_stackid(ctx, &stacks, USER_STACK | 0x1000));
+	NUMBER("id skipping all", bpf_get_stackid(ctx, &stacks, USER_STACK | 126));
+	return 0;
+}
+
 #define EVERYWHERE(place) \
 	do {              \
 		ids(place); \
@@ -131,6 +187,10 @@ SEC("raw_tp/sys_enter") int raw(struct bpf_raw_tracepoint_args *ctx)
 		NUMBER("monotonic", now[0] - BPF_CORE_READ(regs, si) < SECOND);
 		NUMBER("boottime", now[1] - BPF_CORE_READ(regs, dx) < SECOND);
 		NUMBER("tai", now[2] - BPF_CORE_READ(regs, r10) < SECOND);
+	}
+	if (is_mark(regs, ctx->args[1], MARK_MEMORY)) {
+		stack_ids("raw_tp", ctx);
+		return edges("raw_tp", (const char *)BPF_CORE_READ(regs, si));
 	}
 	if (!is_mark(regs, ctx->args[1], MARK_TASK))
 		return 0;
