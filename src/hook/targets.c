@@ -104,11 +104,14 @@ static struct process *process_any(struct targets *targets)
 
 void process_spare(struct targets *targets, struct process *process)
 {
-	struct memory *memory = targets->world->memory;
 	struct doomed *doomed = process->doomed;
+	struct memory *memory;
 
+	if (!doomed)
+		return;
 	process->doomed = NULL;
-	if (!doomed || !memory_contains(memory, doomed, sizeof(*doomed), 8) || doomed->count > DOOMED)
+	memory = targets->world->memory;
+	if (!memory_contains(memory, doomed, sizeof(*doomed), 8) || doomed->count > DOOMED)
 		return;
 	memory_release(memory, doomed, sizeof(*doomed) + doomed->count * sizeof(doomed->thread[0]));
 }
