@@ -30,8 +30,8 @@ bool ending_take(const struct target_thread *self, struct ending_other *other, i
 /* The calling thread is about to make an exec. False: so is another, which does not come to an
  * end with it in time. */
 bool ending_execs(const struct target_thread *self);
-/* Then: the others that live, one after the other, which
- * tell of no end of their own until they are spared. False: none is left. */
+/* Then: the others that live, one after the other, which tell of no end of their own until they
+ * are spared. False: none is left. */
 bool ending_doom(const struct target_thread *self, struct ending_other *other);
 /* Those who began to tell before are waited for. */
 void ending_settle(void);

@@ -11,8 +11,8 @@
 #include <time.h>
 
 #include "helper/task_proc.h"
-#include "map/memory.h"
 #include "helper/vm.h"
+#include "map/memory.h"
 #include "map/owner.h"
 #include "map/sys.h"
 
