@@ -162,11 +162,10 @@ static int32_t priority(void)
 void context_exit(struct exit_record *record, const struct own_task *task,
 		  const struct task_facts *facts, bool group_dead)
 {
-	bool another = task && facts && facts->another;
-
-	*record = (struct exit_record){ .prio = another ? task->prio : priority(),
-					.group_dead = group_dead };
+	*record = (struct exit_record){ .prio = priority(), .group_dead = group_dead };
 	if (task) {
+		if (facts->another)
+			record->prio = task->prio;
 		memcpy(record->comm, task->comm, sizeof(record->comm));
 		record->pid = task->pid;
 	}
