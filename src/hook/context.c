@@ -164,7 +164,7 @@ void context_exit(struct exit_record *record, const struct own_task *task,
 {
 	*record = (struct exit_record){ .prio = priority(), .group_dead = group_dead };
 	if (task) {
-		if (facts->another)
+		if (facts && facts->another)
 			record->prio = task->prio;
 		memcpy(record->comm, task->comm, sizeof(record->comm));
 		record->pid = task->pid;
