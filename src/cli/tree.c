@@ -47,7 +47,7 @@ static const char *state_name(const struct skep_target_info *info)
 {
 	static const char *const names[] = {
 		[SKEP_TARGET_FOLLOWED] = "runs", [SKEP_TARGET_NOT_FOLLOWED] = "not followed",
-		[SKEP_TARGET_DETACHED] = "left alone", [SKEP_TARGET_ENDED] = "ended",
+		[SKEP_TARGET_DETACHED] = "let go", [SKEP_TARGET_ENDED] = "ended",
 	};
 
 	return names[info->state];

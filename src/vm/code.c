@@ -168,6 +168,7 @@ static int link_helper(struct linker *l, uint32_t pc, struct insn *insn)
 static int link_call(struct linker *l, uint32_t pc, struct insn *insn)
 {
 	struct skep_where where = place_of(l, pc);
+	const char *name;
 
 	switch ((enum call)insn->op) {
 	case CALL_HELPER:
@@ -175,8 +176,9 @@ static int link_call(struct linker *l, uint32_t pc, struct insn *insn)
 	case CALL_LOCAL:
 		return 0;
 	case CALL_KFUNC:
-		return skep_fail(l->diag, SKEP_ENGINE_KFUNC, &where, "kernel function %d",
-				 (int)insn->imm);
+		name = skep_btf_type_name(l->spec->kernel_btf, (uint32_t)insn->imm);
+		return skep_fail(l->diag, SKEP_ENGINE_KFUNC, &where, "kernel function %s",
+				 insn->off == 0 && name ? name : "of a module");
 	case CALL_REGISTER:
 	case CALL_HELPER_BTF:
 		break;

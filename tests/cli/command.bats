@@ -239,6 +239,10 @@ END
 	[ "$status" = 1 ]
 	[[ "$output" == *'C005'* ]]
 	[[ "$output" == *'note: targets have system calls (tracepoint/syscalls/...'*'--on linux'* ]]
+	objects kernel_function
+	run skep run kernel_function.o -- true
+	[ "$status" = 1 ]
+	[[ "$output" == *'J002'*'kernel function bpf_cpumask_create'* ]]
 }
 
 @test "command: a process that runs already is watched, and let go" {
@@ -325,8 +329,8 @@ END
 		skep run -j -o seen opensnoop.o -- sh -c "
 			for i in 1 2 3; do sh -c 'sleep 0.3; mkdir went_on_$round'\$i & done"
 		grep '"process"' seen | json state >states
-		[ "$(grep -cx 'left alone' states)" -ge 3 ] # and their own children, if they have any yet
-		[ "$(grep -cvx -e 'left alone' -e ended states)" = 0 ]
+		[ "$(grep -cx 'let go' states)" -ge 3 ] # and their own children, if they have any yet
+		[ "$(grep -cvx -e 'let go' -e ended states)" = 0 ]
 	done
 	for i in $(seq 100); do
 		[ "$(ls -d went_on_* | wc -l)" = 24 ] && return

@@ -176,7 +176,7 @@ opened_by() {
 		skep run -t 1 -j -o events --pid $victim spaces.o
 		opened_by "\$1 == $victim"      # itself,
 		opened_by "\$2 == $victim"      # and what it starts
-		[[ "$(exe_of $victim)" == *" $container left alone" ]]
+		[[ "$(exe_of $victim)" == *" $container let go" ]]
 		run ! grep -q '"state":"not followed"' events
 		run ! grep -q skep-agent /proc/$victim/maps
 	done
@@ -232,7 +232,7 @@ opened_by() {
 	for _ in 1 2; do
 		timeout 100 "$SKEP" run -j -o events --machine "$name" spaces.o -- sh storm.sh >said
 		[ "$(cat said)" = marked ]
-		! grep '"state":"\(runs\|left alone\|not followed\)"' events || false
+		! grep '"state":"\(runs\|let go\|not followed\)"' events || false
 		grep -q '"missed_busy":0' events
 		opened_by 1
 	done
