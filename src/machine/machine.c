@@ -60,8 +60,10 @@ static int make_memory(struct skep_machine *machine, const struct skep_machine_o
 		machine->memory = memory_new(opts->memory);
 		error = -errno;
 	}
-	if (machine->memory)
+	if (machine->memory) {
+		memory_lend(machine->memory, machine->arena);
 		return 0;
+	}
 	if (opts->memory)
 		snprintf(size, sizeof(size), "of %zu bytes", opts->memory);
 	if (!opts->name && (error == -EPERM || error == -ENOSYS))

@@ -200,6 +200,7 @@ static int machine_join(struct skep_machine *machine, struct skep_diag *diag)
 	machine->memory = memory_join(machine->arena, &error);
 	if (!machine->memory)
 		return refuse(machine, error, diag);
+	memory_lend(machine->memory, machine->arena);
 	machine->directory = directory_find(machine->memory, &error);
 	if (!machine->directory)
 		return refuse(machine, error, diag);

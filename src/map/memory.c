@@ -21,6 +21,13 @@
 #include "map/run.h"
 #include "map/vcpu.h"
 
+static int lent[OWNER_ARENAS]; /* descriptors of arenas' files in this process, plus 1; 0: none */
+
+void memory_lend(const struct memory *memory, int fd)
+{
+	__atomic_store_n(&lent[memory->owners.arena % OWNER_ARENAS], fd + 1, __ATOMIC_RELEASE);
+}
+
 static struct runs memory_blocks(const struct memory *memory)
 {
 	struct memory *m = (struct memory *)(uintptr_t)memory;
@@ -28,7 +35,8 @@ static struct runs memory_blocks(const struct memory *memory)
 	return (struct runs){
 		.owners = &m->owners, .word = m->words, .dest = (void ***)(m->words + m->blocks),
 		.base = m->base + m->blocks_offset, .count = m->blocks, .unit = BLOCK,
-		.give_back = true, .backed = m->backed,
+		.give_back = true, .backed = m->backed, .offset = m->blocks_offset,
+		.fd = __atomic_load_n(&lent[m->owners.arena % OWNER_ARENAS], __ATOMIC_ACQUIRE) - 1,
 	};
 }
 
@@ -36,7 +44,7 @@ static struct runs memory_pages(struct memory *memory, struct split *split)
 {
 	return (struct runs){
 		.owners = &memory->owners, .word = split->word, .dest = split->dest,
-		.base = (char *)split, .count = BLOCK_PAGES, .unit = PAGE,
+		.base = (char *)split, .count = BLOCK_PAGES, .unit = PAGE, .fd = -1,
 	};
 }
 

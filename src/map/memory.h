@@ -61,6 +61,11 @@ struct memory *memory_create_at(int dirfd, const char *name, size_t size, int *f
  * address in this process, or it is in this arena already), -ENOMEM.
  */
 struct memory *memory_join(int fd, int *error);
+/*
+ * fd is the file of that arena. It is used for having room in its file system, by this process,
+ * until -1 is given in its place or the arena is left; it is not closed before that.
+ */
+void memory_lend(const struct memory *memory, int fd);
 /* The part of joining that is left when the arena is mapped at memory; once for each
  * process. Runtime. 0 or -ENOMEM. */
 int memory_enter(struct memory *memory);

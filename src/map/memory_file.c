@@ -362,6 +362,7 @@ void memory_free(struct memory *memory)
 	if (!memory)
 		return;
 	slot = memory->owners.arena;
+	memory_lend(memory, -1);
 	for (uint32_t i = 0; i < OWNER_THREADS; i++) {
 		struct owner_thread *thread = &owner_process->thread[i];
 

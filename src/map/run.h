@@ -40,6 +40,8 @@ struct runs {
 	uint32_t unit;   /* bytes */
 	bool give_back;  /* return freed memory to the system */
 	bool backed;     /* a file's: its file system must have room before a unit is used */
+	int fd;          /* that file in this process, or -1; where base is in it: */
+	uint64_t offset;
 };
 
 /*
