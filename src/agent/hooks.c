@@ -299,7 +299,6 @@ static void tell_doomed(struct process *process, const struct task_facts *own)
 {
 	struct doomed *doomed = process->doomed;
 	struct task_end end = { .killed = true };
-
 	uint32_t count = 0;
 
 	while (count < doomed->count && count < DOOMED && doomed->thread[count].facts.tid)

@@ -4,9 +4,10 @@
  * [runtime]
  *
  * The arena is mapped whole, and other addresses are kept for later, so that a process which limits
- * itself to less could map nothing more. So what it asks for is raised by the agent's share, and what it is told lowered. The low bits of a
- * limit say whether the share is in it: the kernel counts pages and does not look at them, and they
- * go with the limit to children and the programs that these execute.
+ * itself to less could map nothing more. So what it asks for is raised by the agent's share, and
+ * what it is told lowered. The low bits of a limit say whether the share is in it: the kernel counts
+ * pages and does not look at them, and they go with the limit to children and the programs that
+ * these execute.
  */
 #include <errno.h>
 #include <sys/resource.h>

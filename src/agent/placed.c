@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+
 #include "agent/patch_memory.h"
 #include "base/base.h"
 #include "base/fault.h"

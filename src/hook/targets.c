@@ -126,7 +126,8 @@ struct process *process_claim(struct targets *targets, uint32_t pid, uint32_t pp
 	}
 	process_spare(targets, process);
 	*process = (struct process){
-		.state = PROCESS_CLAIMED, .index = process_index(targets, process), .pid = pid, .ppid = ppid, .start_ns = owner_clock(),
+		.state = PROCESS_CLAIMED, .index = process_index(targets, process), .pid = pid,
+		.ppid = ppid, .start_ns = owner_clock(),
 		.serial = __atomic_fetch_add(&targets->serial, 1, __ATOMIC_RELAXED),
 	};
 	__atomic_store_n(&targets->key[process->index], pid, __ATOMIC_RELEASE);

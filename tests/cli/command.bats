@@ -78,22 +78,16 @@ opened() {
 
 @test "command: interrupts are for it, other signals are passed on" {
 	snoop
-	"$SKEP" run -j -o events opensnoop.o -- sh -c 'trap "echo told; exit 3" TERM
-		echo ready; for _ in $(seq 200); do sleep 0.05; done' >out &
-	for _ in $(seq 100); do grep -q ready out && break; sleep 0.1; done
-	kill -TERM $!
-	status=0
-	wait $! || status=$?
-	[ "$status" = 3 ]
-	[ "$(cat out)" = "$(printf 'ready\ntold')" ]
-	"$SKEP" run -o events opensnoop.o -- sh -c 'trap "echo told; exit 4" USR1
-		echo ready; for _ in $(seq 200); do sleep 0.05; done' >out &
-	for _ in $(seq 100); do grep -q ready out && break; sleep 0.1; done
-	kill -USR1 $!
-	status=0
-	wait $! || status=$?
-	[ "$status" = 4 ]
-	[ "$(cat out)" = "$(printf 'ready\ntold')" ]
+	for signal in TERM USR1; do
+		"$SKEP" run -o events opensnoop.o -- sh -c 'trap "echo told; exit 3" $1
+			echo ready; for _ in $(seq 200); do sleep 0.05; done' sh $signal >out 3>&- &
+		for _ in $(seq 100); do grep -q ready out && break; sleep 0.1; done
+		kill -$signal $!
+		status=0
+		wait $! || status=$?
+		[ "$status" = 3 ]
+		[ "$(cat out)" = "$(printf 'ready\ntold')" ]
+	done
 	# What the terminal sends is not ignored in it, whatever Skep does with it.
 	run watch sh -c 'kill -INT $$; echo still here'
 	[ "$status" = 130 ]
